@@ -1,0 +1,46 @@
+// orrery: parses the command line, runs the chosen subcommand, turns the kinds of failure into exit codes.
+#include <cstdio>
+#include <exception>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/command.h"
+#include "cli/validate_command.h"
+#include "core/error.h"
+#include "core/resources.h"
+
+namespace {
+
+using orrery::cli::Action;
+
+/// The registry: every subcommand adds itself and sets `action` when chosen.
+void AddCommands(CLI::App& app, Action* action) {
+  orrery::cli::AddValidateCommand(app, action);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"Orrery: how fast, how large, how balanced and how dear is this model on this cluster?"};
+  app.set_version_flag("--version", orrery::Version());
+  app.require_subcommand(1);
+  Action action;
+  AddCommands(app, &action);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? orrery::cli::kDone : orrery::cli::kBadInput;
+  }
+  try {
+    return action ? action() : orrery::cli::kBadInput;
+  } catch (const orrery::InputError& e) {
+    std::fprintf(stderr, "orrery: %s\n", e.what());
+    return orrery::cli::kBadInput;
+  } catch (const orrery::UnavailableError& e) {
+    std::fprintf(stderr, "orrery: %s\n", e.what());
+    return orrery::cli::kUnavailable;
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "orrery: internal error: %s\n", e.what());
+    return 70;
+  }
+}

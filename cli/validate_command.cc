@@ -1,0 +1,59 @@
+#include "cli/validate_command.h"
+
+#include <cstdio>
+#include <fstream>
+#include <memory>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "core/error.h"
+#include "scenarios/validation.h"
+#include "scenarios/validation_report.h"
+
+namespace orrery::cli {
+namespace {
+
+struct Options {
+  std::vector<std::string> groups;
+  std::string markdown;
+  bool strict = false;
+};
+
+int Run(const Options& options) {
+  std::vector<scenarios::ValidationCase> cases;
+  std::vector<std::string> known;
+  for (const auto& group : scenarios::ValidationGroups()) known.push_back(group.name);
+  for (const std::string& name : options.groups) {
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      throw InputError("validate: unknown group '" + name + "'" + DidYouMean(name, known));
+    }
+  }
+  for (const auto& group : scenarios::ValidationGroups()) {
+    const auto& g = options.groups;
+    if (!g.empty() && std::find(g.begin(), g.end(), group.name) == g.end()) continue;
+    for (auto& c : group.run()) cases.push_back(std::move(c));
+  }
+  std::fputs(scenarios::ValidationText(cases).c_str(), stdout);
+  if (!options.markdown.empty()) {
+    std::ofstream file(options.markdown, std::ios::binary);
+    file << scenarios::ValidationMarkdown(cases);
+    if (!file.flush()) throw InputError("cannot write '" + options.markdown + "'");
+  }
+  const scenarios::ValidationSummary summary = scenarios::Summarise(cases);
+  const bool bad = summary.failed > 0 || (options.strict && summary.declared > 0);
+  return bad ? kCheckFailed : kDone;
+}
+
+}  // namespace
+
+void AddValidateCommand(CLI::App& app, Action* action) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("validate", "Run the published cases and print ours beside theirs");
+  command->add_option("group", options->groups, "Only these groups");
+  command->add_option("--markdown", options->markdown, "Also write the table as Markdown to FILE");
+  command->add_flag("--strict", options->strict, "Fail on declared residuals too");
+  command->callback([=] { *action = [=] { return Run(*options); }; });
+}
+
+}  // namespace orrery::cli

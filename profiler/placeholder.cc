@@ -1,0 +1,1 @@
+// The profiler: from kernels to calibration tables.

@@ -1,0 +1,45 @@
+#!/usr/bin/env python3
+"""Fails when a file includes against the layer arrows of docs/architecture.md."""
+import pathlib
+import re
+import sys
+
+ALLOWED = {
+    "core": {"core"},
+    "models": {"core", "models"},
+    "hw": {"core", "hw"},
+    "scenarios": {"core", "models", "hw", "scenarios"},
+    "profiler": {"core", "hw", "profiler"},
+    "cli": {"core", "models", "hw", "scenarios", "profiler", "cli"},
+    "gui": {"core", "models", "hw", "scenarios", "gui"},
+}
+FORBIDDEN_HEADERS = {  # third-party headers a layer must not see
+    "core": r"Qt?[A-Z]\w+|CLI/|cuda|cupti|boost/graph",
+    "models": r"Qt?[A-Z]\w+|CLI/|cuda|cupti",
+    "hw": r"Qt?[A-Z]\w+|CLI/|cuda|cupti",
+    "scenarios": r"Qt?[A-Z]\w+|CLI/|cuda|cupti",
+}
+
+
+def main(root: pathlib.Path) -> int:
+    bad = []
+    for layer, allowed in ALLOWED.items():
+        for path in sorted((root / layer).rglob("*")):
+            if path.suffix not in {".h", ".cc", ".cu", ".cuh"}:
+                continue
+            for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+                match = re.match(r'\s*#\s*include\s*(["<])([^">]+)[">]', line)
+                if not match:
+                    continue
+                quote, name = match.groups()
+                where = f"{path.relative_to(root)}:{number}"
+                if quote == '"' and name.split("/")[0] not in allowed:
+                    bad.append(f'{where}: "{name}" is not for layer {layer}')
+                if quote == "<" and layer in FORBIDDEN_HEADERS and re.match(FORBIDDEN_HEADERS[layer], name):
+                    bad.append(f"{where}: <{name}> is not for layer {layer}")
+    print("\n".join(bad) if bad else "includes follow the layers")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".")))
