@@ -58,9 +58,9 @@ std::vector<ValidationCase> BubbleCases() {
       BubbleCase("DS-D08", "ZB1P bubble (PP-1)(F+B-2W), PP16",
                  Seconds((kRanks - 1) * (t.forward + t.backward_input - t.backward_weight)),
                  Bubble(ScheduleKind::kZb1p, t, 0)),
-      BubbleCase("DS-D09", "DualPipe bubble (PP/2-1)(F&B+B-3W), F = B-W, F&B = F+B", PublishedDualPipe(equal),
+      BubbleCase("DS-D09", "DualPipe bubble (PP/2-1)(F&B+B-3W), F = B-W", PublishedDualPipe(equal),
                  Bubble(ScheduleKind::kDualPipe, equal, 0)),
-      BubbleCase("DS-D09", "DualPipe bubble (PP/2-1)(F&B+B-3W), chunk times of Table 4, middle rank",
+      BubbleCase("DS-D09", "DualPipe bubble, chunk times of Table 4, rank 7",
                  PublishedDualPipe(t), Bubble(ScheduleKind::kDualPipe, t, kRanks / 2 - 1)),
   };
   cases.back().residual =

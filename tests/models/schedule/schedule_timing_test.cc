@@ -127,7 +127,7 @@ TEST(Bubble, OfDualPipeVIsThatOfDualPipeOnTwiceTheRanksAndMicroBatches) {
 }
 
 // Chunk times implied by Table 4 of "Insights into DeepSeek-V3" (arXiv 2505.09343) when read on rank 0:
-// (1F 1.13 s)/23, (1B 1.99 s - 8 W)/23, ..., 1F1B 13.95 s / 97.
+// F = 1.13 s / 23, W = 0.48 s / 15, B = (1.99 s - 8 W) / 23, pair = 13.95 s / 97, rounded to 0.1 ms.
 TEST(Bubble, OfTheDeepSeekV3StepIsUnderHalfOfTheReportedTwoSecondsWithEqualStages) {
   const UniformTimes t{FromSeconds(0.0491), FromSeconds(0.0754), FromSeconds(0.032), FromSeconds(0.1438)};
   const ScheduleTiming timing = SimulateUniform(MakeSchedule({ScheduleKind::kDualPipe, 16, 120}), t);
@@ -144,7 +144,9 @@ struct Case {
 /// Random valid schedules with random times, free of ManyTimes' order between them.
 std::vector<Case> RandomCases(int count) {
   RandomStream random(1, "schedule_timing_test");
-  const auto draw = [&](int low, int high) { return low + static_cast<int>(random.Below(static_cast<std::uint64_t>(high - low + 1))); };
+  const auto draw = [&](int low, int high) {
+    return low + static_cast<int>(random.Below(static_cast<std::uint64_t>(high - low + 1)));
+  };
   std::vector<Case> cases;
   for (int i = 0; i < count; ++i) {
     const auto kind = static_cast<ScheduleKind>(draw(0, 4));
@@ -254,7 +256,7 @@ TEST(Simulate, ALockUpNamesWhoWaitsForWhat) {
 TEST(Simulate, RefusesAChunkThatTheScheduleDoesNotHave) {
   Schedule schedule = MakeSchedule({ScheduleKind::k1F1B, 2, 4});
   schedule.steps[0][0].forward.micro_batch = 4;
-  EXPECT_THAT(ErrorOf(schedule), HasSubstr("2 stages and 4 micro-batches in each of 1 directions, found stage 0, micro-batch 4"));
+  EXPECT_THAT(ErrorOf(schedule), HasSubstr("2 stages and 4 micro-batches in each direction, found stage 0, micro-batch 4"));
 }
 
 }  // namespace
