@@ -1,4 +1,5 @@
-// DualPipe and its folded form, after the phases of deepseek-ai/DualPipe (dualpipe.py and dualpipev.py, step()).
+// DualPipe after the phases of deepseek-ai/DualPipe (dualpipe/dualpipe.py, step()), and DualPipeV as DualPipe folded at
+// its middle.
 //
 // On every rank two streams of chunks meet: the near one (slot 0), which this rank sees early, and the far one
 // (slot 1), which reaches it after the turn. In DualPipe the turn is the middle of the ranks and the two streams are

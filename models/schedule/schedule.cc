@@ -49,12 +49,15 @@ void CheckMicroBatches(const ScheduleSpec& spec) {
   }
 }
 
-void Check(const ScheduleSpec& spec) {
+void CheckNumbers(const ScheduleSpec& spec) {
   Require(spec.ranks >= 1, spec, "at least 1 rank", spec.ranks);
   Require(spec.micro_batches >= 1, spec, "at least 1 micro-batch", spec.micro_batches);
   if (spec.kind == ScheduleKind::kDualPipe) Require(spec.ranks % 2 == 0, spec, "an even number of ranks", spec.ranks);
   CheckVirtualStages(spec);
   CheckMicroBatches(spec);
+}
+
+void CheckSize(const ScheduleSpec& spec) {
   const double chunks = 1.0 * spec.ranks * spec.micro_batches * spec.virtual_stages;
   if (chunks > static_cast<double>(kMaxScheduleChunks)) {
     throw InputError(fmt::format("schedule {} of {} ranks x {} micro-batches x {} virtual stages is too large: at most {} "
@@ -94,9 +97,10 @@ std::vector<std::pair<int, int>> Schedule::StagesOf(int rank) const {
 }
 
 Schedule MakeSchedule(const ScheduleSpec& spec) {
-  Check(spec);
+  CheckNumbers(spec);
   Schedule schedule{.spec = spec, .stages = 0, .steps = {}};
   if (spec.kind == ScheduleKind::kDualPipeV) schedule.spec.virtual_stages = 2;
+  CheckSize(schedule.spec);
   schedule.stages = spec.ranks * schedule.spec.virtual_stages;
   for (int rank = 0; rank < spec.ranks; ++rank) schedule.steps.push_back(StepsOf(schedule, rank));
   return schedule;

@@ -16,7 +16,7 @@ enum class ScheduleKind {
   k1F1B,             ///< PipeDream-Flush (Narayanan et al., arXiv 2006.09503)
   kInterleaved1F1B,  ///< several model chunks a rank (Narayanan et al., arXiv 2104.04473, 2.2)
   kZb1p,             ///< zero bubble, 1F1B's memory: ZB-H1 (Qi et al., arXiv 2401.10241, 2.2)
-  kDualPipeV,        ///< DualPipe folded at its middle, one copy of the parameters; deepseek-ai/DualPipe
+  kDualPipeV,        ///< DualPipe folded at its middle: half the ranks, each stage held once; deepseek-ai/DualPipe
 };
 
 enum class StepKind {

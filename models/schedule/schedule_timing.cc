@@ -33,8 +33,8 @@ class Finished {
     const bool known = chunk.stage >= 0 && chunk.stage < stages_ && chunk.direction >= 0 &&
                        chunk.direction < directions_ && chunk.micro_batch >= 0 && chunk.micro_batch < micro_batches_;
     if (!known) {
-      throw InputError(fmt::format("the schedule has {} stages and {} micro-batches in each of {} directions, found {}",
-                                   stages_, micro_batches_, directions_, Describe(chunk)));
+      throw InputError(fmt::format("the schedule has {} stages and {} micro-batches in each direction, found {}",
+                                   stages_, micro_batches_, Describe(chunk)));
     }
     return (static_cast<std::size_t>(chunk.direction) * static_cast<std::size_t>(stages_) +
             static_cast<std::size_t>(chunk.stage)) * static_cast<std::size_t>(micro_batches_) +
