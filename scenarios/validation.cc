@@ -15,12 +15,14 @@ bool ValidationCase::Passes() const {
   return false;
 }
 
-// One line an area: `std::vector<ValidationCase> XCases();` declared here, defined in scenarios/x_cases.cc.
+// One line an area: declared here, defined in scenarios/x_cases.cc.
 std::vector<ValidationCase> ScheduleCases();
+std::vector<ValidationCase> NetworkCases();
 
 const std::vector<ValidationGroup>& ValidationGroups() {
   static const std::vector<ValidationGroup> groups = {
       {"schedules", ScheduleCases},
+      {"network", NetworkCases},
   };
   return groups;
 }
