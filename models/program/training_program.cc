@@ -277,7 +277,7 @@ std::string_view Name(Part part) {
 
 bool HasPart(UnitKind kind, Part part) {
   switch (kind) {
-    case UnitKind::kEmbedding: return part == Part::kAttentionForward || part == Part::kAttentionBackward;
+    case UnitKind::kEmbedding: return part == Part::kAttentionForward || part == Part::kAttentionWeight;
     case UnitKind::kDenseLayer: return !IsExchange(part);
     case UnitKind::kHead:
       return part == Part::kMlpForward || part == Part::kMlpBackward || part == Part::kMlpWeight;

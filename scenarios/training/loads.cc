@@ -34,7 +34,7 @@ RankLoad MeanOf(const RankLoad* loads, int count) {
 
 }  // namespace
 
-LoadTable::LoadTable(const models::LoadSource& source, int layers, int micro_batches, int groups,
+StepLoads::StepLoads(const models::LoadSource& source, int layers, int micro_batches, int groups,
                      std::int64_t row_alignment, bool balanced, bool fold)
     : groups_(groups) {
   const models::LoadShape& shape = source.shape();

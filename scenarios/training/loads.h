@@ -16,11 +16,11 @@ struct RankLoad {
   std::int32_t scale_up = 0;   ///< the busier direction of NVLink, in (token, GPU) pairs
 };
 
-class LoadTable {
+class StepLoads {
  public:
   /// Samples `layers` x `micro_batches` x `groups` exchanges. `balanced`: every rank gets the mean of its exchange.
   /// `fold`: one rank a group (the mean), for folded simulations.
-  LoadTable(const models::LoadSource& source, int layers, int micro_batches, int groups, std::int64_t row_alignment,
+  StepLoads(const models::LoadSource& source, int layers, int micro_batches, int groups, std::int64_t row_alignment,
             bool balanced, bool fold);
 
   /// `instance` as models::LoadInstance(layer, micro_batch).

@@ -50,7 +50,7 @@ struct PriceInputs {
 
 class TrainingPrices {
  public:
-  TrainingPrices(const PriceInputs& inputs, const LoadTable& loads, int group);
+  TrainingPrices(const PriceInputs& inputs, const StepLoads& loads, int group);
 
   /// The engine's pricer.
   StepPrice operator()(int /*row*/, int column, const ProgramStep& step) const {
@@ -76,7 +76,7 @@ class TrainingPrices {
   models::RoutedRows RowsAt(std::int64_t rows) const;
 
   PriceInputs in_;
-  const LoadTable& loads_;
+  const StepLoads& loads_;
   int group_;
   double launch_gap_ = 0;
   models::TrainingShape shape_;
