@@ -59,13 +59,12 @@ ROWS_SHAPES = {  # kernels whose trace shape is not "rows x cols": (rows, cols, 
     ("flash bwd postprocess dQ fp32->bf16", ""): (4096, 24576, 6 * 4096 * 24576),
     ("RoPE", "T x1 heads x64"): (4096, 64, 4 * 4096 * 64),
     ("RoPE", "T x128 heads x64"): (4096, 8192, 4 * 4096 * 8192),
-    # Latency-bound kernels: shape by convention (docs/calibration.md), bytes of what they must touch.
-    ("group top-k (node limited)", ""): (4096, 8, 4096 * 256 * 4),
-    ("top-k (torch sbtopk, T x 256 / groups)", ""): (4096, 256, 4096 * 256 * 4),
-    ("router/aux-loss/eltwise misc (torch)", ""): (4096, 256, 2 * 4096 * 256 * 4),
-    ("expert count", ""): (29000, 8, 29000 * 8 * 8),
-    ("expert mapping build", ""): (31104, 4, 29000 * 8 * 8 + 31104 * 4),
-    ("dispatch layout (count tokens per rank)", ""): (4096, 8, 4096 * 8 * 8),
+    # Latency-bound kernels: bytes of what they must touch. The fourth is the label, where a kernel prices no other.
+    ("group top-k (node limited)", ""): (4096, 256, 4096 * 256 * 4, "group top-k"),
+    ("top-k (torch sbtopk, T x 256 / groups)", ""): (4096, 256, 4096 * 256 * 4, ""),
+    ("expert count", ""): (30000, 8, 30000 * 8 * 8, "expert count"),
+    ("expert mapping build", ""): (240000, 4, 240000 * 4 * 8, "expert mapping"),
+    ("dispatch layout (count tokens per rank)", ""): (4096, 8, 4096 * 8 * 8, "dispatch layout"),
 }
 FP8_WEIGHT = {  # elements of the trace's transposes -> rows x cols of the weight (ANALYSIS.md, transposed grids)
     14680064: (7168, 2048), 29360128: (4096, 7168), 117440512: None, 58720256: (28672, 2048),
@@ -81,6 +80,21 @@ def load_kernels(path):
                      "payload": float(row["comm_overlap"] or 0), "notify": float(row["notify_overlap"] or 0),
                      "mbytes": float(row["mbytes"] or 0), "kernel": row["kernel"], "grid": row["grid"]})
     return rows
+
+
+def small_router_kernel(k):
+    """Shape of a torch elementwise or reduce kernel around the router, by its grid; None for those that are copies,
+    fills or gather over received tokens."""
+    name, blocks = k["kernel"], 1
+    for part in k["grid"].split("x"):
+        blocks *= int(part)
+    if any(w in name for w in ("Mem", "direct_copy", "Fill", "Distribution", "BFloat16")):
+        return None
+    if blocks >= 256:
+        return 4096, 256, 4096 * 256 * 8, ""   # over [tokens, experts]
+    if blocks >= 8:
+        return 4096, 8, 4096 * 8 * 12, ""      # over [tokens, top_k]
+    return 1, 256, 256 * 8, ""                 # one block: a vector of experts or a scalar
 
 
 def shape_of(k):
@@ -101,6 +115,9 @@ def shape_of(k):
     if op not in TRACE_KINDS:
         return None
     kind, klass = TRACE_KINDS[op]
+    if op.startswith("router/"):
+        shape = small_router_kernel(k)
+        return (kind, klass, shape) if shape else None
     if kind.startswith("attention_f") or kind == "attention_backward":
         return kind, klass, ()
     for key in ((op, shape), (op, "")):
@@ -234,6 +251,18 @@ def table(op, source_kernel, columns, rows, sms, shape=None, source=None):
     return text
 
 
+def rows_tables(kind, name, stats, entries):
+    """One table for the rows that price every label, and one with a label column for the rest."""
+    text = ""
+    for labelled in (False, True):
+        part = [e for e in entries if bool(e[0][3:] and e[0][3]) == labelled]
+        body = [list(e[0] if labelled else e[0][:3]) + [float(e[1]), float(e[2]), e[3], float(e[4]), float(e[5])]
+                for e in part]
+        if body:
+            text += table(kind, name, ["rows", "cols", "bytes"] + ["label"] * labelled + stats, body, 132)
+    return text
+
+
 def write_trace(reference, out):
     kernels = load_kernels(reference / "train-trace/kernels.csv")
     rows, ratios = trace_rows(kernels)
@@ -245,6 +274,7 @@ def write_trace(reference, out):
         entries.sort(key=lambda e: e[0])
         name = '"' + re.sub(r'["\\]', "", entries[0][6][0]["kernel"])[:70] + '"'
         stats = ["time_us", "beside_us", "count", "min_us", "max_us"]
+        name = name if len(set(e[6][0]["kernel"][:20] for e in entries)) == 1 else '"several; see the trace"'
         body = [list(e[0]) + [float(e[1]), float(e[2]), e[3], float(e[4]), float(e[5])] for e in entries]
         if "gemm" in kind:
             text += table(kind, name, ["m", "n", "k", "groups"] + stats, body, 112)
@@ -253,7 +283,7 @@ def write_trace(reference, out):
                      "causal": "true"}
             text += table(kind, name, stats, body, 112, shape)
         else:
-            text += table(kind, name, ["rows", "cols", "bytes"] + stats, body, 132)
+            text += rows_tables(kind, name, stats, entries)
     wgrads = []
     for shape, span, payload in grouped_wgrads(kernels):
         alone = span / (1 + (ratios["gemm"] - 1) * payload)

@@ -26,13 +26,13 @@ Efficiency Unmeasured(const CostData& data, OpKind kind) {
 }  // namespace
 
 RawPrice PriceRaw(const CostData& data, const Op& op, int sms, std::size_t without) {
-  const EfficiencyMap& map = data.map(op.kind);
-  const double analytic = AnalyticSeconds(op, data.device, sms);
+  const EfficiencyMap& map = data.map(op);
+  const AnalyticTime analytic = Analytic(op, data.device, sms);
   const bool known = map.size() > (without == EfficiencyMap::kNone ? 0U : 1U);
   const Efficiency efficiency =
       known ? map.At(FeaturesOf(op, static_cast<double>(sms) / data.device.sms), without) : Unmeasured(data, op.kind);
   RawPrice price;
-  price.seconds = std::max(analytic * std::exp(efficiency.log_ratio), Seconds(Roofline(op, data.device, sms)));
+  price.seconds = std::max(analytic.Seconds(efficiency.log_ratio), Seconds(Roofline(op, data.device, sms)));
   price.beside = price.seconds * std::exp(efficiency.log_beside);
   if (known) price.provenance = efficiency.inside ? Provenance::kMeasured : Provenance::kScaled;
   return price;
@@ -162,7 +162,7 @@ std::vector<KernelRow> CostModel::rows() const {
 std::vector<CostModel::Residual> CostModel::LeaveOneOut() const {
   std::vector<Residual> residuals;
   for (const internal::PlacedRow& placed : data_->rows) {
-    if (placed.borrowed || data_->map(placed.row.op.kind).size() < 2) continue;
+    if (placed.borrowed || data_->map(placed.row.op).size() < 2) continue;
     const internal::RawPrice raw = internal::PriceRaw(*data_, placed.row.op, placed.row.sms, placed.point);
     const auto& op_class = ResidualClasses()[static_cast<std::size_t>(ResidualClass(placed.row.op.kind))];
     residuals.push_back({op_class, RowText(placed.row), std::log(raw.seconds / Seconds(placed.row.time))});

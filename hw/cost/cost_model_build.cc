@@ -24,7 +24,7 @@ struct SourcedRow {
 
 bool SameCase(const SourcedRow& a, const SourcedRow& b) {
   return a.row.op.kind == b.row.op.kind && a.row.sms == b.row.sms && a.row.op.shape == b.row.op.shape &&
-         a.row.op.bytes == b.row.op.bytes;
+         a.row.op.bytes == b.row.op.bytes && a.row.op.label == b.row.op.label;
 }
 
 /// Rows of the later table (by date) of those that measured the same.
@@ -71,7 +71,7 @@ class Contention {
 EfficiencyPoint PointOf(const SourcedRow& r, const Contention& contention) {
   EfficiencyPoint point;
   point.at = FeaturesOf(r.row.op, static_cast<double>(r.row.sms) / r.device->sms);
-  point.log_ratio = static_cast<float>(std::log(Seconds(r.row.time) / AnalyticSeconds(r.row.op, *r.device, r.row.sms)));
+  point.log_ratio = static_cast<float>(Analytic(r.row.op, *r.device, r.row.sms).LogRatio(Seconds(r.row.time)));
   point.log_beside = static_cast<float>(contention.Of(r.row));
   point.borrowed = r.borrowed;
   return point;
@@ -83,7 +83,7 @@ EfficiencyPoint AsBf16(const SourcedRow& r, EfficiencyPoint point) {
   op.kind = OpKind::kGemmBf16;
   std::get<GemmShape>(op.shape).k = CeilDiv(std::get<GemmShape>(op.shape).k, 2);
   point.at = FeaturesOf(op, static_cast<double>(r.row.sms) / r.device->sms);
-  point.log_ratio = static_cast<float>(std::log(Seconds(r.row.time) / AnalyticSeconds(op, *r.device, r.row.sms)));
+  point.log_ratio = static_cast<float>(Analytic(op, *r.device, r.row.sms).LogRatio(Seconds(r.row.time)));
   point.borrowed = true;
   return point;
 }
@@ -121,7 +121,7 @@ std::map<std::string, Device> OtherDevices(const Device& device, const std::vect
 /// Kinds without a point of their own take those of the kind that stands in.
 void FillStandIns(CostData* data) {
   for (int i = 0; i < kOpKindCount; ++i) {
-    EfficiencyMap& map = data->maps[static_cast<std::size_t>(i)];
+    EfficiencyMap& map = data->maps[static_cast<std::size_t>(i)].general;
     const std::optional<OpKind> other = StandIn(static_cast<OpKind>(i));
     if (!map.empty() || !other) continue;
     for (std::size_t p = 0; p < data->map(*other).size(); ++p) {
@@ -136,7 +136,7 @@ Efficiency Streaming(const CostData& data) {
   std::vector<double> ratios, besides;
   for (int i = 0; i < kOpKindCount; ++i) {
     if (!IsStreaming(static_cast<OpKind>(i))) continue;
-    const EfficiencyMap& map = data.maps[static_cast<std::size_t>(i)];
+    const EfficiencyMap& map = data.map(static_cast<OpKind>(i));
     for (std::size_t p = 0; p < map.size(); ++p) {
       ratios.push_back(map.point(p).log_ratio);
       besides.push_back(map.point(p).log_beside);
@@ -161,13 +161,13 @@ std::shared_ptr<const CostData> BuildCostData(const Device& device, const std::v
   const std::vector<SourcedRow> rows = Collect(device, tables, others);
   const Contention contention(rows);
   for (const SourcedRow& r : rows) {
-    EfficiencyMap& map = data->maps[static_cast<std::size_t>(r.row.op.kind)];
+    EfficiencyMap& map = data->maps[static_cast<std::size_t>(r.row.op.kind)].Of(r.row.op.label);
     data->rows.push_back({r.row, map.size(), r.borrowed});
     map.Add(PointOf(r, contention));
   }
   for (const SourcedRow& r : rows) {
     if (r.row.op.kind != OpKind::kGemmFp8) continue;
-    data->maps[static_cast<std::size_t>(OpKind::kGemmBf16)].Add(AsBf16(r, PointOf(r, contention)));
+    data->maps[static_cast<std::size_t>(OpKind::kGemmBf16)].general.Add(AsBf16(r, PointOf(r, contention)));
   }
   FillStandIns(data.get());
   data->streaming = Streaming(*data);

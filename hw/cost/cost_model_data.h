@@ -19,13 +19,14 @@ struct PlacedRow {
 
 struct CostData {
   Device device;
-  std::array<EfficiencyMap, kOpKindCount> maps;
+  std::array<LabelledMaps, kOpKindCount> maps;
   std::vector<PlacedRow> rows;
   std::vector<std::string> sources;
   Time launch_gap{};
   Efficiency streaming;  ///< of memory-bound kinds without any point
 
-  const EfficiencyMap& map(OpKind kind) const { return maps[static_cast<std::size_t>(kind)]; }
+  const EfficiencyMap& map(OpKind kind) const { return maps[static_cast<std::size_t>(kind)].general; }
+  const EfficiencyMap& map(const Op& op) const { return maps[static_cast<std::size_t>(op.kind)].For(op.label); }
 };
 
 /// Tables in order of date; those of another device are scaled.

@@ -5,6 +5,9 @@
 
 #include <array>
 #include <cstddef>
+#include <functional>
+#include <map>
+#include <string>
 #include <vector>
 
 #include "core/op.h"
@@ -51,6 +54,20 @@ class EfficiencyMap {
   std::vector<EfficiencyPoint> points_;
   Features low_{}, high_{};  // box of the points that are not borrowed
   bool own_ = false;
+};
+
+/// The points of one kind, those of rows that price one label only apart.
+struct LabelledMaps {
+  EfficiencyMap general;
+  std::map<std::string, EfficiencyMap, std::less<>> labelled;
+
+  EfficiencyMap& Of(const std::string& label) { return label.empty() ? general : labelled[label]; }
+  /// Points for an op of this label: its own if there are any, else the general ones.
+  const EfficiencyMap& For(const std::string& label) const {
+    if (labelled.empty()) return general;
+    const auto own = labelled.find(label);
+    return own != labelled.end() ? own->second : general;
+  }
 };
 
 }  // namespace orrery::hw

@@ -8,6 +8,9 @@
 //   attention  t = floor + max( scores x (d_qk + d_v) flops / peak, bytes / HBM rate ), whole 128-row tiles, causal
 //              kv blocks as far as the diagonal.
 //   rows       t = floor + bytes / HBM rate.
+//
+// A GEMM's or attention's floor scales with its efficiency like the rest; a memory-bound kernel's does not, since most of
+// the time of a small one is the floor.
 #pragma once
 
 #include "core/op.h"
@@ -21,12 +24,15 @@ namespace orrery::hw {
 /// InputError if the op needs FP8 and the device has none.
 Time Roofline(const Op& op, const Device& device, int sms);
 
-/// The same with tiles, waves and the fixed floor of a launched kernel, in seconds: always at least Roofline. This is what measured
-/// efficiencies are relative to.
-double AnalyticSeconds(const Op& op, const Device& device, int sms);
+/// What an op would take with ideal tiles, and what part of it no efficiency changes.
+struct AnalyticTime {
+  double fixed = 0;     ///< seconds of launch and drain, as measured
+  double variable = 0;  ///< seconds that grow with the shape; a measured efficiency divides these
+  double Seconds(double log_ratio) const;  ///< fixed + variable exp(log_ratio)
+  double LogRatio(double seconds) const;   ///< the inverse
+};
 
-/// Time of the smallest kernels: start of the grid and drain, 2 us (median of the trace's elementwise kernels over
-/// 4096 x 256 is 3 us, their least 1 us; deepseek-ai/profile-data).
-inline constexpr double kKernelFloorSeconds = 2e-6;
+/// The bound with tiles and waves. Measured efficiencies are relative to this.
+AnalyticTime Analytic(const Op& op, const Device& device, int sms);
 
 }  // namespace orrery::hw
