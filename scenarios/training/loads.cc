@@ -38,43 +38,58 @@ StepLoads::StepLoads(const models::LoadSource& source, int layers, int micro_bat
                      std::int64_t row_alignment, bool balanced, bool fold)
     : groups_(groups) {
   const models::LoadShape& shape = source.shape();
-  const int ranks = shape.ranks;
-  ranks_ = fold ? 1 : ranks;
-  const auto exchanges = static_cast<std::size_t>(layers) * static_cast<std::size_t>(micro_batches) * static_cast<std::size_t>(groups);
-  loads_.reserve(exchanges * static_cast<std::size_t>(ranks_));
-  std::vector<RankLoad> ranks_of_one(static_cast<std::size_t>(ranks));
+  std::vector<RankLoad> ranks(static_cast<std::size_t>(shape.ranks));
+  ranks_ = fold ? 1 : shape.ranks;
+  loads_.reserve(static_cast<std::size_t>(layers) * static_cast<std::size_t>(micro_batches) *
+                 static_cast<std::size_t>(groups) * static_cast<std::size_t>(ranks_));
   models::ExchangeLoad exchange;
-  double rows = 0, squares = 0, unique = 0, out = 0, up = 0, excess = 0;
   for (int layer = 0; layer < layers; ++layer) {
     for (int mb = 0; mb < micro_batches; ++mb) {
       for (int group = 0; group < groups; ++group) {
         source.Sample(layer, mb, group, &exchange);
-        std::int32_t fullest = 0;
-        for (int r = 0; r < ranks; ++r) {
-          RankLoad& load = ranks_of_one[static_cast<std::size_t>(r)];
-          load = LoadOf(exchange, r, shape.experts / ranks, row_alignment);
-          fullest = std::max(fullest, load.rows);
-          squares += static_cast<double>(load.rows) * load.rows;
+        for (int r = 0; r < shape.ranks; ++r) {
+          ranks[static_cast<std::size_t>(r)] = LoadOf(exchange, r, shape.experts / shape.ranks, row_alignment);
         }
-        const RankLoad mean = MeanOf(ranks_of_one.data(), ranks);
-        rows += mean.rows;
-        unique += mean.unique;
-        out += mean.scale_out;
-        up += mean.scale_up;
-        excess += mean.rows > 0 ? static_cast<double>(fullest) / mean.rows - 1 : 0;
-        if (balanced || fold) std::fill(ranks_of_one.begin(), ranks_of_one.end(), mean);
-        max_rows_ = std::max(max_rows_, balanced || fold ? mean.rows : fullest);
-        loads_.insert(loads_.end(), ranks_of_one.begin(), ranks_of_one.begin() + ranks_);
+        if (balanced || fold) std::fill(ranks.begin(), ranks.end(), MeanOf(ranks.data(), shape.ranks));
+        loads_.insert(loads_.end(), ranks.begin(), ranks.begin() + ranks_);
       }
     }
   }
+  Summarise();
+}
+
+StepLoads::StepLoads(int groups, int ranks, std::vector<RankLoad> loads)
+    : groups_(groups), ranks_(ranks), loads_(std::move(loads)) {
+  Summarise();
+}
+
+void StepLoads::Summarise() {
+  const auto ranks = static_cast<std::size_t>(ranks_);
+  const std::size_t exchanges = loads_.size() / ranks;
   if (exchanges == 0) return;
-  const auto n = static_cast<double>(exchanges);
-  mean_ = {static_cast<std::int32_t>(rows / n), static_cast<std::int32_t>(unique / n), static_cast<std::int32_t>(out / n),
-           static_cast<std::int32_t>(up / n)};
-  hottest_excess_ = excess / n;
+  double rows = 0, squares = 0, unique = 0, out = 0, up = 0, excess = 0;
+  for (std::size_t i = 0; i < exchanges; ++i) {
+    double sum = 0;
+    std::int32_t fullest = 0;
+    for (std::size_t r = 0; r < ranks; ++r) {
+      const RankLoad& load = loads_[i * ranks + r];
+      sum += load.rows;
+      squares += static_cast<double>(load.rows) * load.rows;
+      unique += load.unique;
+      out += load.scale_out;
+      up += load.scale_up;
+      fullest = std::max(fullest, load.rows);
+    }
+    rows += sum;
+    excess += sum > 0 ? fullest * static_cast<double>(ranks) / sum - 1 : 0;
+    max_rows_ = std::max(max_rows_, fullest);
+  }
+  const auto n = static_cast<double>(loads_.size());
+  const auto whole = [n](double total) { return static_cast<std::int32_t>(std::lround(total / n)); };
+  mean_ = {whole(rows), whole(unique), whole(out), whole(up)};
+  hottest_excess_ = excess / static_cast<double>(exchanges);
   const double mean_rows = rows / n;
-  row_deviation_ = mean_rows > 0 ? std::sqrt(std::max(0.0, squares / (n * ranks) - mean_rows * mean_rows)) / mean_rows : 0;
+  row_deviation_ = mean_rows > 0 ? std::sqrt(std::max(0.0, squares / n - mean_rows * mean_rows)) / mean_rows : 0;
 }
 
 }  // namespace orrery::scenarios

@@ -23,6 +23,10 @@ class StepLoads {
   StepLoads(const models::LoadSource& source, int layers, int micro_batches, int groups, std::int64_t row_alignment,
             bool balanced, bool fold);
 
+  /// Loads already known: [instances][groups][ranks].
+  StepLoads(int groups, int ranks, std::vector<RankLoad> loads);
+  StepLoads() : StepLoads(1, 1, {}) {}
+
   /// `instance` as models::LoadInstance(layer, micro_batch).
   const RankLoad& At(std::uint32_t instance, int group, int rank) const {
     return loads_[(static_cast<std::size_t>(instance) * static_cast<std::size_t>(groups_) + static_cast<std::size_t>(group)) *
@@ -38,6 +42,8 @@ class StepLoads {
   double row_deviation() const { return row_deviation_; }
 
  private:
+  void Summarise();
+
   int groups_ = 1, ranks_ = 1;
   std::vector<RankLoad> loads_;
   std::int32_t max_rows_ = 0;
