@@ -40,8 +40,8 @@ std::vector<Program> NeighbourPrograms(int rows, std::uint32_t steps) {
       ProgramStep work;
       work.instance = i;
       if (i > 0 && row > 0) {
-        work.wait_channel = 0;
-        work.wait_messages = i;
+        work.wait_channel[0] = 0;
+        work.wait_messages[0] = i;
       }
       ProgramStep send;
       send.type = StepType::kSend;

@@ -98,8 +98,12 @@ class StreamEngine {
   bool Ready(const Rank& rank, const ProgramStep& step) const {
     bool ready = true;
     for (std::size_t s = 0; s < kMaxStreams; ++s) ready &= rank.done[s] >= step.wait_done[s];
-    return ready && (step.wait_channel < 0 ||
-                     rank.messages[static_cast<std::size_t>(step.wait_channel)] >= step.wait_messages);
+    return ready && HasMessages(rank, step, 0) && HasMessages(rank, step, 1);
+  }
+
+  static bool HasMessages(const Rank& rank, const ProgramStep& step, std::size_t i) {
+    const int channel = step.wait_channel[i];
+    return channel < 0 || rank.messages[static_cast<std::size_t>(channel)] >= step.wait_messages[i];
   }
 
   /// Starts whatever has become ready on rank `r`, made so by stream `by_stream` of rank `by`.
@@ -245,10 +249,6 @@ class StreamEngine {
     }
   }
 
-  std::uint32_t MessagesOf(std::size_t r, const ProgramStep& step) const {
-    return ranks_[r].messages[static_cast<std::size_t>(step.wait_channel)];
-  }
-
   [[noreturn]] void Deadlock(std::size_t r, std::size_t s, const ProgramStep& step) const {
     std::string text = "no event is left but rank " + std::to_string(r) + " stream " + std::to_string(s) + " waits at step " +
                        std::to_string(ranks_[r].done[s]) + " (task " + std::to_string(step.task) + ") for";
@@ -258,9 +258,10 @@ class StreamEngine {
                 std::to_string(ranks_[r].done[i]) + ")";
       }
     }
-    if (step.wait_channel >= 0 && MessagesOf(r, step) < step.wait_messages) {
-      text += " message " + std::to_string(step.wait_messages) + " on channel " + std::to_string(step.wait_channel) +
-              " (has " + std::to_string(MessagesOf(r, step)) + ")";
+    for (std::size_t i = 0; i < 2; ++i) {
+      if (HasMessages(ranks_[r], step, i)) continue;
+      text += " message " + std::to_string(step.wait_messages[i]) + " on channel " + std::to_string(step.wait_channel[i]) +
+              " (has " + std::to_string(ranks_[r].messages[static_cast<std::size_t>(step.wait_channel[i])]) + ")";
     }
     if (ranks_[r].state[s] == State::kArrived) text += " its exchange group";
     ORRERY_CHECK(false, text);

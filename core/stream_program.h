@@ -24,10 +24,10 @@ enum class StepType : std::uint8_t {
 
 struct ProgramStep {
   StepType type = StepType::kWork;
-  std::int8_t wait_channel = -1;    ///< -1: waits for no message
+  std::array<std::int8_t, 2> wait_channel{-1, -1};   ///< -1: waits for no message
   std::int16_t peer = 0;            ///< kSend: program index of the receiver (same column)
   std::uint8_t peer_channel = 0;    ///< kSend
-  std::uint32_t wait_messages = 0;  ///< messages that must have arrived on wait_channel
+  std::array<std::uint32_t, 2> wait_messages{};      ///< messages that must have arrived on each wait_channel
   std::array<std::uint32_t, kMaxStreams> wait_done{};  ///< steps each stream must have completed
   std::uint32_t price = 0;          ///< the pricer's key: what kind of work
   std::uint32_t instance = 0;       ///< the pricer's key: which micro-batch's

@@ -37,7 +37,7 @@ struct Parallelism {
 
 struct Communication {
   int sms = 20;                    ///< SMs lent to exchange kernels while a step runs
-  std::string kernels;             ///< calibration of the exchange kernels, e.g. "deepep-2025-02"
+  std::string kernels;             ///< calibration of the exchange kernels, DeepEP release, e.g. "2025-02"
 };
 
 struct Scenario {

@@ -40,7 +40,10 @@ class Emitter {
  public:
   Emitter(int rank, int micro_batches, Program* program) : rank_(rank), micro_batches_(micro_batches), program_(*program) {}
 
-  void BeginTask() {
+  /// Nothing of the task starts before all its inputs are there: DualPipe's published step() waits for the
+  /// messages of both chunks of a pair first (deepseek-ai/DualPipe, _commit_and_wait_comm).
+  void BeginTask(const Input& first = {}, const Input& second = {}) {
+    inputs_ = {first, second};
     for (int s : {kCompute, kComm}) drained_[static_cast<std::size_t>(s)] = Count(s);
     fresh_ = {true, true};
   }
@@ -72,7 +75,6 @@ class Emitter {
 
   void BackwardWeight(const ChunkPlan& chunk) {
     Cursor b = Begin(chunk);
-    b.input = {};
     ForEachReversed(chunk, [&](const Unit& unit) {
       Weight(unit, Part::kMlpWeight, b);
       Weight(unit, Part::kAttentionWeight, b);
@@ -105,21 +107,20 @@ class Emitter {
   struct Cursor {
     const ChunkPlan* chunk;
     Done last;
-    Input input;  ///< still to be waited for by the first step
   };
 
   std::uint32_t Count(int stream) const {
     return static_cast<std::uint32_t>(program_.streams[static_cast<std::size_t>(stream)].size());
   }
 
-  static Cursor Begin(const ChunkPlan& chunk) { return {&chunk, {}, chunk.input}; }
+  static Cursor Begin(const ChunkPlan& chunk) { return {&chunk, {}}; }
 
   template <class F>
   static void ForEachReversed(const ChunkPlan& chunk, F&& f) {
     for (auto unit = chunk.units->rbegin(); unit != chunk.units->rend(); ++unit) f(*unit);
   }
 
-  Done Emit(const Unit& unit, Part part, const ChunkPlan& chunk, Done after, Input* input) {
+  Done Emit(const Unit& unit, Part part, const ChunkPlan& chunk, Done after) {
     const int stream = IsExchange(part) ? kComm : kCompute;
     ProgramStep step;
     step.type = IsExchange(part) ? StepType::kExchange : StepType::kWork;
@@ -127,25 +128,25 @@ class Emitter {
     step.instance = LoadInstance(unit.moe_layer, chunk.micro_batch, micro_batches_);
     step.task = program_.tasks;
     if (after.count > 0) step.wait_done[static_cast<std::size_t>(after.stream)] = after.count;
-    auto& fresh = fresh_[static_cast<std::size_t>(stream)];
-    if (fresh) {  // the first step of a task on this stream waits for the other stream to drain
-      const int other = stream == kCompute ? kComm : kCompute;
-      auto& wait = step.wait_done[static_cast<std::size_t>(other)];
-      wait = std::max(wait, drained_[static_cast<std::size_t>(other)]);
-      fresh = false;
-    }
-    if (input != nullptr && input->channel >= 0) {
-      step.wait_channel = static_cast<std::int8_t>(input->channel);
-      step.wait_messages = input->messages;
-      *input = {};
-    }
+    if (fresh_[static_cast<std::size_t>(stream)]) BeginStream(stream, &step);
     program_.streams[static_cast<std::size_t>(stream)].push_back(step);
     return {stream, Count(stream)};
   }
 
+  /// The first step of a task on a stream waits for the other stream to drain, and for the task's inputs.
+  void BeginStream(int stream, ProgramStep* step) {
+    const auto other = static_cast<std::size_t>(stream == kCompute ? kComm : kCompute);
+    step->wait_done[other] = std::max(step->wait_done[other], drained_[other]);
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+      step->wait_channel[i] = static_cast<std::int8_t>(inputs_[i].channel);
+      step->wait_messages[i] = inputs_[i].messages;
+    }
+    fresh_[static_cast<std::size_t>(stream)] = false;
+  }
+
   void Run(const Unit& unit, Part part, Cursor* cursor) {
     if (!HasPart(unit.kind, part)) return;
-    cursor->last = Emit(unit, part, *cursor->chunk, cursor->last, &cursor->input);
+    cursor->last = Emit(unit, part, *cursor->chunk, cursor->last);
   }
   void AttentionForward(const Unit& u, Cursor* c) { Run(u, Part::kAttentionForward, c); }
   void Dispatch(const Unit& u, Cursor* c) { Run(u, Part::kDispatch, c); }
@@ -158,7 +159,7 @@ class Emitter {
 
   /// Weight gradients wait for nothing but their turn and feed nobody.
   void Weight(const Unit& unit, Part part, const Cursor& cursor) {
-    if (HasPart(unit.kind, part)) Emit(unit, part, *cursor.chunk, {}, nullptr);
+    if (HasPart(unit.kind, part)) Emit(unit, part, *cursor.chunk, {});
   }
 
   void Send(const ChunkPlan& chunk, Done after) {
@@ -178,6 +179,7 @@ class Emitter {
   Program& program_;
   std::array<std::uint32_t, 2> drained_{};
   std::array<bool, 2> fresh_{true, true};
+  std::array<Input, 2> inputs_;
 };
 
 /// Channel numbers of a rank's stages: two each, activations then gradients.
@@ -213,24 +215,17 @@ class RankBuilder {
         kinds_(out->task_kinds[static_cast<std::size_t>(rank)]) {}
 
   void Add(const Step& step) {
-    emitter_.BeginTask();
+    const bool forward = step.kind == StepKind::kForward || step.kind == StepKind::kForwardBackward;
+    const bool backward = step.kind != StepKind::kForward && step.kind != StepKind::kBackwardWeight;
+    const ChunkPlan f = forward ? Plan(step.forward, false) : ChunkPlan{};
+    const ChunkPlan b = backward ? Plan(step.backward, true) : ChunkPlan{};
+    emitter_.BeginTask(f.input, b.input);
     switch (step.kind) {
-      case StepKind::kForward: emitter_.Forward(Plan(step.forward, false)); break;
-      case StepKind::kBackward: emitter_.Backward(Plan(step.backward, true), true); break;
-      case StepKind::kBackwardInput: emitter_.Backward(Plan(step.backward, true), false); break;
-      case StepKind::kBackwardWeight: {
-        ChunkPlan plan;
-        plan.units = &stages_[static_cast<std::size_t>(step.backward.stage)];
-        plan.micro_batch = MicroBatch(step.backward);
-        emitter_.BackwardWeight(plan);
-        break;
-      }
-      case StepKind::kForwardBackward: {
-        const ChunkPlan f = Plan(step.forward, false);
-        const ChunkPlan b = Plan(step.backward, true);
-        emitter_.Pair(f, b);
-        break;
-      }
+      case StepKind::kForward: emitter_.Forward(f); break;
+      case StepKind::kBackward: emitter_.Backward(b, true); break;
+      case StepKind::kBackwardInput: emitter_.Backward(b, false); break;
+      case StepKind::kBackwardWeight: emitter_.BackwardWeight(WeightPlan(step.backward)); break;
+      case StepKind::kForwardBackward: emitter_.Pair(f, b); break;
     }
     emitter_.EndTask();
     kinds_.push_back(step.kind);
@@ -240,6 +235,13 @@ class RankBuilder {
   /// Counted over both directions.
   int MicroBatch(const ChunkRef& ref) const {
     return ref.micro_batch + ref.direction * schedule_.micro_batches_per_direction();
+  }
+
+  ChunkPlan WeightPlan(const ChunkRef& ref) const {
+    ChunkPlan plan;
+    plan.units = &stages_[static_cast<std::size_t>(ref.stage)];
+    plan.micro_batch = MicroBatch(ref);
+    return plan;
   }
 
   ChunkPlan Plan(const ChunkRef& ref, bool gradient) {

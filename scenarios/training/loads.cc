@@ -8,15 +8,40 @@
 namespace orrery::scenarios {
 namespace {
 
-RankLoad LoadOf(const models::ExchangeLoad& exchange, int rank, int experts_per_rank, std::int64_t alignment) {
+/// A rank's tokens come from every rank of the group, through every GPU of its own node (V3 report 3.2.2: over
+/// InfiniBand to the GPU of the same index, from there over NVLink). All of them interleave their receivers, so the
+/// rank has its last token when the busiest sender and the busiest forwarder of its node have sent theirs.
+struct Busiest {
+  std::int32_t sender = 0;
+  std::vector<std::int32_t> received, forwarded;  ///< [node]
+};
+
+Busiest BusiestOf(const models::ExchangeLoad& exchange, const models::LoadShape& shape) {
+  Busiest busiest;
+  const auto nodes = static_cast<std::size_t>(CeilDiv(shape.ranks, shape.ranks_per_node));
+  busiest.received.resize(nodes);
+  busiest.forwarded.resize(nodes);
+  for (std::size_t r = 0; r < static_cast<std::size_t>(shape.ranks); ++r) {
+    const std::size_t node = r / static_cast<std::size_t>(shape.ranks_per_node);
+    busiest.sender = std::max(busiest.sender, exchange.scale_out_sent[r]);
+    busiest.received[node] = std::max(busiest.received[node], exchange.scale_out_received[r]);
+    busiest.forwarded[node] = std::max(busiest.forwarded[node], exchange.scale_up_sent[r]);
+  }
+  return busiest;
+}
+
+RankLoad LoadOf(const models::ExchangeLoad& exchange, const Busiest& busiest, const models::LoadShape& shape, int rank,
+                std::int64_t alignment) {
   const auto r = static_cast<std::size_t>(rank);
+  const auto node = static_cast<std::size_t>(rank / shape.ranks_per_node);
+  const int experts_per_rank = shape.experts / shape.ranks;
   RankLoad load;
   for (int e = rank * experts_per_rank; e < (rank + 1) * experts_per_rank; ++e) {
     load.rows += static_cast<std::int32_t>(RoundUp(exchange.expert_rows[static_cast<std::size_t>(e)], alignment));
   }
   load.unique = exchange.unique_rows[r];
-  load.scale_out = std::max(exchange.scale_out_sent[r], exchange.scale_out_received[r]);
-  load.scale_up = std::max(exchange.scale_up_sent[r], exchange.scale_up_received[r]);
+  load.scale_out = std::max(busiest.sender, busiest.received[node]);
+  load.scale_up = std::max(busiest.forwarded[node], exchange.scale_up_received[r]);
   return load;
 }
 
@@ -47,8 +72,9 @@ StepLoads::StepLoads(const models::LoadSource& source, int layers, int micro_bat
     for (int mb = 0; mb < micro_batches; ++mb) {
       for (int group = 0; group < groups; ++group) {
         source.Sample(layer, mb, group, &exchange);
+        const Busiest busiest = BusiestOf(exchange, shape);
         for (int r = 0; r < shape.ranks; ++r) {
-          ranks[static_cast<std::size_t>(r)] = LoadOf(exchange, r, shape.experts / shape.ranks, row_alignment);
+          ranks[static_cast<std::size_t>(r)] = LoadOf(exchange, busiest, shape, r, row_alignment);
         }
         if (balanced || fold) std::fill(ranks.begin(), ranks.end(), MeanOf(ranks.data(), shape.ranks));
         loads_.insert(loads_.end(), ranks.begin(), ranks.begin() + ranks_);

@@ -12,8 +12,8 @@ namespace orrery::scenarios {
 struct RankLoad {
   std::int32_t rows = 0;    ///< (token, expert) rows, each expert's padded to the GEMM tile
   std::int32_t unique = 0;
-  std::int32_t scale_out = 0;  ///< the busier direction of the NIC, in (token, node) pairs
-  std::int32_t scale_up = 0;   ///< the busier direction of NVLink, in (token, GPU) pairs
+  std::int32_t scale_out = 0;  ///< what the slowest NIC its tokens pass carries, in (token, node) pairs
+  std::int32_t scale_up = 0;   ///< the same for NVLink, in (token, GPU) pairs
 };
 
 class StepLoads {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "core/random.h"
 #include "models/program/end_ops.h"
 
 namespace orrery::scenarios {
@@ -13,6 +14,18 @@ using models::Part;
 using models::UnitKind;
 
 constexpr int kRowGridPoints = 96;
+
+// How much the same kernel's time varies from run to run on one GPU: relative standard deviation of durations in
+// DeepSeek's training trace (deepseek-ai/profile-data train.json, 4 layers), pooled over groups of equal operation,
+// shape and state of the communication beside it (all of the kernel or none of it), kernels of 20 us or more.
+constexpr double kGemmVariation = 0.024;       // 30 groups, 55 degrees of freedom
+constexpr double kAttentionVariation = 0.041;  // 2 groups, 3 degrees of freedom
+constexpr double kMemoryVariation = 0.047;     // casts, copies, RoPE, SwiGLU, saves: 50 groups, 130 degrees of freedom
+
+double VariationOf(OpKind kind) {
+  if (kind <= OpKind::kGemmBf16) return kGemmVariation;
+  return kind <= OpKind::kAttentionDecode ? kAttentionVariation : kMemoryVariation;
+}
 
 bool IsCast(OpKind kind) {
   switch (kind) {
@@ -118,6 +131,8 @@ TrainingPrices::TrainingPrices(const PriceInputs& inputs, const StepLoads& loads
     dispatch_bytes_ = hw::NormalPairBytes(hw::ExchangeKind::kDispatch, s.model.hidden, s.model.moe->top_k);
     combine_bytes_ = hw::NormalPairBytes(hw::ExchangeKind::kCombine, s.model.hidden, s.model.moe->top_k);
   }
+  RandomStream random(in_.seed, "normals");
+  for (float& z : normals_) z = static_cast<float>(random.Normal());
   for (int k = 0; k < models::kUnitKinds; ++k) {
     for (int p = 0; p < models::kParts; ++p) {
       const auto kind = static_cast<UnitKind>(k);
@@ -164,23 +179,25 @@ std::vector<Op> TrainingPrices::OpsOf(UnitKind kind, Part part, const models::Ro
   return ops;
 }
 
-StepPrice TrainingPrices::PriceOps(const std::vector<Op>& ops, std::vector<KernelShare>* kernels) const {
+StepPrice TrainingPrices::PriceOps(const std::vector<Op>& ops, std::vector<KernelShare>* kernels, float* variation) const {
   const hw::Device& device = in_.scenario->cluster.device;
   const bool all_sms = in_.free == Free::kCommunicationSms;
   const int sms = device.sms - (all_sms ? 0 : in_.scenario->communication.sms);
-  double alone = 0, beside = 0;
+  double alone = 0, beside = 0, variance = 0;
   for (const Op& op : ops) {
     if (in_.free == Free::kCasts && IsCast(op.kind)) continue;
     const hw::Price price = in_.cost->PriceOp(op, sms);
     const auto time = static_cast<double>(price.time.count());
     alone += time + launch_gap_;
     beside += (all_sms ? time : static_cast<double>(price.beside.count())) + launch_gap_;
+    variance += std::pow(VariationOf(op.kind) * time, 2);
     if (kernels != nullptr) kernels->push_back({OpClass(op.kind), price.provenance, time});
   }
   if (kernels != nullptr && !ops.empty()) {
     kernels->push_back({"launch gaps", hw::Provenance::kMeasured, launch_gap_ * static_cast<double>(ops.size())});
   }
   StepPrice step;
+  if (variation != nullptr) *variation = alone > 0 ? static_cast<float>(std::sqrt(variance) / alone) : 0;
   step.work = std::llround(alone);
   step.beside = alone > 0 ? static_cast<float>(std::max(0.0, beside / alone - 1)) : 0;
   return step;
@@ -189,12 +206,13 @@ StepPrice TrainingPrices::PriceOps(const std::vector<Op>& ops, std::vector<Kerne
 void TrainingPrices::PriceCompute(UnitKind kind, Part part) {
   PartPrice& price = parts_[models::PriceKey(kind, part)];
   if (in_.free == Free::kEnds && IsEnd(kind)) return;
-  price.constant = PriceOps(OpsOf(kind, part, RowsAt(loads_.mean().rows)), &price.kernels);
+  price.constant = PriceOps(OpsOf(kind, part, RowsAt(loads_.mean().rows)), &price.kernels, &price.variation);
+  if (!in_.vary || in_.free == Free::kVariation) price.variation = 0;
   const bool routed = in_.scenario->model.moe && (kind == UnitKind::kMoeLayer || kind == UnitKind::kMtpLayer) &&
                       (part == Part::kMlpForward || part == Part::kMlpBackward || part == Part::kMlpWeight);
   if (!routed) return;
   for (int i = 0; i < kRowGridPoints; ++i) {
-    const StepPrice at = PriceOps(OpsOf(kind, part, RowsAt(i * rows_step_)), nullptr);
+    const StepPrice at = PriceOps(OpsOf(kind, part, RowsAt(i * rows_step_)), nullptr, nullptr);
     price.work_by_rows.push_back(static_cast<double>(at.work));
     price.beside_by_rows.push_back(at.beside);
   }
@@ -214,7 +232,7 @@ void TrainingPrices::PriceExchange(UnitKind kind, Part part) {
   PartPrice& price = parts_[key];
   if (in_.free == Free::kExchanges || (in_.free == Free::kEnds && IsEnd(kind))) return;
   // What runs on the exchange's stream before its payload.
-  const StepPrice before = PriceOps(models::ExchangeOps(in_.scenario->model, ExchangeOf(part), shape_), nullptr);
+  const StepPrice before = PriceOps(models::ExchangeOps(in_.scenario->model, ExchangeOf(part), shape_), nullptr, nullptr);
   price.constant.work = before.work;
   const StepPrice mean = Exchange(key, loads_.mean());
   price.kernels = {{"exchange " + std::string(Name(part)), in_.exchange->beside_provenance(), static_cast<double>(mean.work)}};

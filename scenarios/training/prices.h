@@ -19,7 +19,7 @@ namespace orrery::scenarios {
 
 /// A resource made free, to see what it is worth.
 enum class Free : std::uint8_t {
-  kNothing, kExchanges, kImbalance, kMessages, kCasts, kLaunchGaps, kCommunicationSms, kRecompute, kEnds,
+  kNothing, kExchanges, kImbalance, kVariation, kMessages, kCasts, kLaunchGaps, kCommunicationSms, kRecompute, kEnds,
 };
 
 /// One kernel of a part, as a report lists it.
@@ -35,6 +35,7 @@ struct PartPrice {
   std::vector<double> work_by_rows;    ///< picoseconds at multiples of the grid's step; empty: constant
   std::vector<float> beside_by_rows;
   std::vector<KernelShare> kernels;
+  float variation = 0;             ///< relative standard deviation between runs of the same part
 };
 
 /// Everything the price of a step depends on, apart from the load.
@@ -45,6 +46,8 @@ struct PriceInputs {
   double exchange_stretch = 1;     ///< of the fabric, for exchanges that leave a leaf
   std::int64_t message_work = 0;   ///< picoseconds of a pipeline send
   double exchange_factor = 1;      ///< perturbation for the uncertainty interval
+  std::uint64_t seed = 1;          ///< of the variation of kernel times
+  bool vary = true;                ///< kernels vary from run to run; off for folded simulations
   Free free = Free::kNothing;
 };
 
@@ -53,11 +56,14 @@ class TrainingPrices {
   TrainingPrices(const PriceInputs& inputs, const StepLoads& loads, int group);
 
   /// The engine's pricer.
-  StepPrice operator()(int /*row*/, int column, const ProgramStep& step) const {
+  StepPrice operator()(int row, int column, const ProgramStep& step) const {
     const PartPrice& part = parts_[step.price];
     if (!is_exchange_[step.price]) {
-      if (part.work_by_rows.empty()) return part.constant;
-      return ByRows(part, loads_.At(step.instance, column / group_, column % loads_.ranks()).rows);
+      StepPrice price = part.work_by_rows.empty()
+                            ? part.constant
+                            : ByRows(part, loads_.At(step.instance, column / group_, column % loads_.ranks()).rows);
+      price.work = Varied(price.work, part.variation, row, column, step);
+      return price;
     }
     return Exchange(step.price, loads_.At(step.instance, column / group_, column % loads_.ranks()));
   }
@@ -68,11 +74,20 @@ class TrainingPrices {
   double launch_gap() const { return launch_gap_; }
 
  private:
+  /// `work` as this rank runs it this time: normal about it, a pure function of seed, rank and step.
+  std::int64_t Varied(std::int64_t work, float variation, int row, int column, const ProgramStep& step) const {
+    if (variation == 0) return work;
+    std::uint64_t h = in_.seed * 0x9e3779b97f4a7c15ULL + (static_cast<std::uint64_t>(row) << 40 | static_cast<std::uint64_t>(column));
+    h = (h ^ (static_cast<std::uint64_t>(step.price) << 32 | step.instance)) * 0xbf58476d1ce4e5b9ULL;
+    h = (h ^ (h >> 29)) * 0x94d049bb133111ebULL;
+    const float z = normals_[h >> 52];
+    return work + static_cast<std::int64_t>(static_cast<double>(work) * static_cast<double>(variation * z));
+  }
   StepPrice ByRows(const PartPrice& part, std::int32_t rows) const;
   void PriceCompute(models::UnitKind kind, models::Part part);
   void PriceExchange(models::UnitKind kind, models::Part part);
   std::vector<Op> OpsOf(models::UnitKind kind, models::Part part, const models::RoutedRows& rows) const;
-  StepPrice PriceOps(const std::vector<Op>& ops, std::vector<KernelShare>* kernels) const;
+  StepPrice PriceOps(const std::vector<Op>& ops, std::vector<KernelShare>* kernels, float* variation) const;
   models::RoutedRows RowsAt(std::int64_t rows) const;
 
   PriceInputs in_;
@@ -84,6 +99,7 @@ class TrainingPrices {
   hw::PairBytes dispatch_bytes_{}, combine_bytes_{};
   std::array<PartPrice, models::kPriceKeys> parts_;
   std::array<bool, models::kPriceKeys> is_exchange_{};
+  std::array<float, 4096> normals_{};  ///< draws from the standard normal
 };
 
 /// The report's class of an op kind.

@@ -114,6 +114,8 @@ Outcome TrainingModel::Prepare(const Variant& variant) const {
   inputs.exchange_factor = variant.exchange_factor;
   inputs.message_work = MessageWork();
   inputs.free = variant.free;
+  inputs.seed = variant.seed.value_or(scenario_.seed);
+  inputs.vary = !variant.fold;
   outcome.prices = std::make_unique<TrainingPrices>(inputs, *outcome.loads, variant.fold ? 1 : p.expert);
   outcome.hottest_excess = outcome.loads->hottest_excess();
   outcome.row_deviation = outcome.loads->row_deviation();

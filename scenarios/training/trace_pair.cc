@@ -75,6 +75,7 @@ TracePair SimulateTracePair(const hw::CostModel& cost, const hw::ExchangeModel& 
   inputs.scenario = &scenario;
   inputs.cost = &cost;
   inputs.exchange = &exchange;
+  inputs.vary = false;
   const TrainingPrices prices(inputs, loads, 1);
   TrainingObserver observer(programs, 1);
   StreamEngine<const TrainingPrices, TrainingObserver> engine(programs.programs, 1, 1, prices, observer);

@@ -108,8 +108,8 @@ TEST(StreamEngine, AStepWaitsForItsMessage) {
   send.peer_channel = 3;
   sender.streams[2] = {send, send};
   ProgramStep work = Work(0);
-  work.wait_channel = 3;
-  work.wait_messages = 2;
+  work.wait_channel[0] = 3;
+  work.wait_messages[0] = 2;
   receiver.streams[0] = {work};
   TablePricer pricer{{{0, {5}}, {2, {40}}}, {}};
   EndTimes observer;
@@ -122,8 +122,8 @@ TEST(StreamEngine, AStepWaitsForItsMessage) {
 TEST(StreamEngineDeathTest, SaysWhoWaitsForWhat) {
   Program program;
   ProgramStep work = Work(0);
-  work.wait_channel = 1;
-  work.wait_messages = 1;
+  work.wait_channel[0] = 1;
+  work.wait_messages[0] = 1;
   program.streams[0] = {work};
   TablePricer pricer{{{0, {5}}}, {}};
   EndTimes observer;
