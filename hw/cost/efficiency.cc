@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace orrery::hw {
 namespace {
@@ -31,7 +32,7 @@ struct ShapeFeatures {
     return {Ln(m), Ln(s.n), Ln(k), Ln(s.groups), sm};
   }
   Features operator()(const AttentionShape& s) const {
-    return {Ln(s.batch), Ln(s.kv_len), Ln(s.q_len), Ln(s.heads / s.kv_heads), Ln(s.kv_heads), 2 * Ln(s.d_qk),
+    return {Ln(s.batch), Ln(s.kv_len), Ln(s.q_len), Ln(s.heads / s.kv_heads), Ln(s.kv_heads), Ln(s.d_qk),
             s.causal ? 0.0F : 1.0F, sm};
   }
   Features operator()(const RowsShape& s) const { return {Ln(s.rows), Ln(s.cols), Ln(bytes.count)}; }
@@ -92,7 +93,7 @@ Efficiency EfficiencyMap::At(const Features& at, std::size_t without) const {
     if (i == without) continue;
     const float squared = SquaredDistance(at, points_[i].at);
     if (!points_[i].borrowed) own_squared = std::min(own_squared, squared);
-    nearest.Offer(squared + (points_[i].borrowed ? kBorrowedPenalty : 0), i);
+    nearest.Offer(squared + (own_ && points_[i].borrowed ? kBorrowedPenalty : 0), i);
   }
   Efficiency result;
   result.inside = own_squared <= kNear * kNear && InsideBox(at);

@@ -13,9 +13,17 @@ namespace {
 constexpr double kFp8Bytes = 1, kBf16Bytes = 2, kFp32AccumulateBytes = 8;  // read and written
 constexpr std::int64_t kStepK = 128;  // elements of k a tile consumes between barriers: the FP8 scale block
 
-/// What one SM gets from L2 a second, with its share of clock: 64 bytes a cycle at 1.755 GHz, the width of an SM's L2 port. Checked by
-/// the H800 GEMM table: at n = 128 a step of k = 128 takes 0.115 us whether k is 16384 or 65536, with a 64 x 64 tile 142 GB/s at most.
+/// What one Hopper SM gets from L2 a second: 64 bytes a cycle at 1.755 GHz, 112 GB/s. The H800 GEMM table shows it: from k = 16384
+/// to 65536 at m 16, n 128 to 512, a step of 128 in k takes 0.11 us, and the least tile loads (64 + 16) x 128 B = 91 GB/s.
 constexpr double kOperandBytesPerSecondPerSm = 64 * 1.755e9;
+/// BF16 peak of a Hopper SM: 4096 flops a cycle at 1.83 GHz (FlashMLA docs/20250929).
+constexpr double kHopperSmFlops = 4096 * 1.83e9;
+
+/// The feed of an SM. SMs with more tensor-core throughput than Hopper's share operands between pairs (Blackwell's
+/// two-SM MMA), so that the feed grows with the throughput.
+double OperandFeed(const Device& device) {
+  return kOperandBytesPerSecondPerSm * std::max(1.0, device.bf16.value / device.sms / kHopperSmFlops);
+}
 
 bool IsFp8(OpKind kind) { return kind <= OpKind::kGroupedGemmFp8Wgrad; }
 
@@ -85,7 +93,7 @@ double GemmTileSeconds(OpKind kind, const GemmGrid& grid, const Device& device, 
     for (const std::int64_t bn : {16, 32, 48, 64, 96, 112, 128}) {
       const double waves = D(CeilDiv(row_tiles * CeilDiv(grid.n, bn), sms));
       const double math = 2 * D(bm * bn * kStepK) / sm_peak;
-      const double feed = D((bm + bn) * kStepK) * element / kOperandBytesPerSecondPerSm;
+      const double feed = D((bm + bn) * kStepK) * element / OperandFeed(device);
       best = std::min(best, waves * D(grid.steps) * std::max(math, feed));
     }
   }
@@ -138,12 +146,13 @@ constexpr double kGemmFloorSeconds = 2e-6;
 
 /// The shortest elementwise kernels of DeepSeek's training trace take 1 us whatever they do.
 constexpr double kRowsFloorSeconds = 1e-6;
-/// What even a one-block kernel takes on top: the 48 of the trace have a median of 2 us.
-constexpr double kRowsLeastSeconds = 1e-6;
-
 /// A split decode kernel launches a second one that merges the parts, and its plan costs both a floor: the least time of the H800
 /// tables (alibaba/InferSim bench_data, FlashInfer MLA, batch 1, 1024 cached tokens) is 20.9 us.
 constexpr double kDecodeFloorSeconds = 20e-6;
+
+double MemoryRate(OpKind kind, const Device& device) {
+  return kind == OpKind::kHostCopy ? device.host.value : device.memory_rate.value;
+}
 
 Work WorkOf(const Op& op) {
   if (const auto* gemm = std::get_if<GemmShape>(&op.shape)) return GemmWork(op.kind, *gemm);
@@ -155,9 +164,8 @@ Work WorkOf(const Op& op) {
 
 Time Roofline(const Op& op, const Device& device, int sms) {
   const Work work = WorkOf(op);
-  const double rate = op.kind == OpKind::kHostCopy ? device.host.value : device.memory_rate.value;
   const double compute = work.flops > 0 ? work.flops / (Peak(op.kind, device) * sms / device.sms) : 0;
-  return FromSeconds(std::max(compute, work.bytes / rate));
+  return FromSeconds(std::max(compute, work.bytes / MemoryRate(op.kind, device)));
 }
 
 double AnalyticTime::Seconds(double log_ratio) const { return fixed + variable * std::exp(log_ratio); }
@@ -177,7 +185,7 @@ AnalyticTime Analytic(const Op& op, const Device& device, int sms) {
     const double floor = op.kind == OpKind::kAttentionDecode ? kDecodeFloorSeconds : kGemmFloorSeconds;
     return {0, floor + AttentionSeconds(op.kind, *attention, device, sms)};
   }
-  return {kRowsFloorSeconds, std::max(Seconds(Roofline(op, device, sms)), kRowsLeastSeconds)};
+  return {kRowsFloorSeconds, std::max(work.bytes, 1.0) / MemoryRate(op.kind, device)};
 }
 
 }  // namespace orrery::hw
