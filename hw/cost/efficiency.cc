@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "hw/cost/roofline.h"
+
 namespace orrery::hw {
 namespace {
 
@@ -20,7 +22,16 @@ const float kNear = std::log(8.0F);
 /// ln(132/112) = 0.16 becomes 1: a row for another share of the SMs ranks like one of another shape.
 constexpr float kSmWeight = 6;
 
+/// Whether decode attention is bound by memory or by tensor cores decides its efficiency (0.93 and 0.56 of the data sheet in the
+/// H800 tables), so a factor in operations per byte of cache counts twice.
+constexpr float kIntensityWeight = 2;
+
 float Ln(std::int64_t v) { return std::log(static_cast<float>(std::max<std::int64_t>(v, 1))); }
+
+/// ln(operations per cached element): query rows that share a key, times the widths of key and value over what is stored.
+float LogIntensity(const AttentionShape& s) {
+  return Ln(s.heads / s.kv_heads) + Ln(s.q_len) + (IsLatent(s) ? Ln(s.d_qk + s.d_v) - Ln(s.d_qk) : 0.0F);
+}
 
 struct ShapeFeatures {
   OpKind kind;
@@ -36,9 +47,11 @@ struct ShapeFeatures {
   }
   Features operator()(const AttentionShape& s) const {
     const float kv = Ln(s.kv_len), q = Ln(s.q_len), wide = s.causal ? 0.0F : 1.0F;
-    const float share = Ln(s.heads / s.kv_heads);
-    if (kind == OpKind::kAttentionDecode) return {kv, Ln(s.batch), q, share, Ln(s.kv_heads), Ln(s.d_qk), wide, sm};
-    return {q, Ln(s.batch), kv - q, share, Ln(s.kv_heads), Ln(s.d_qk), wide, sm};
+    if (kind == OpKind::kAttentionDecode) {
+      return {kv, Ln(s.batch), kIntensityWeight * LogIntensity(s), 0.5F * Ln(s.kv_heads), 0.5F * Ln(s.d_qk),
+              IsLatent(s) ? 1.0F : 0.0F, sm};
+    }
+    return {q, Ln(s.batch), kv - q, Ln(s.heads / s.kv_heads), Ln(s.kv_heads), Ln(s.d_qk), wide, sm};
   }
   Features operator()(const RowsShape& s) const {
     return {Ln(s.rows), Ln(s.cols), Ln(bytes.count) - Ln(s.rows) - Ln(s.cols)};

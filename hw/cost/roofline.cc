@@ -102,7 +102,8 @@ double GemmTileSeconds(OpKind kind, const GemmGrid& grid, const Device& device, 
 
 // -------------------------------------------------------------------------------------------- attention
 
-/// Scores computed for one head and sequence. Causal: query i of the last q_len positions sees those up to itself.
+/// Scores computed for one head and sequence. Causal: query i of the last q_len positions sees those up to itself, counted
+/// as the field counts it, q_len^2 / 2 of a square.
 double Scores(const AttentionShape& s) {
   const double q = D(s.q_len), kv = D(s.kv_len);
   return s.causal && s.q_len > 1 ? q * kv - q * std::min(q, kv) / 2 : q * kv;
@@ -111,8 +112,7 @@ double Scores(const AttentionShape& s) {
 Work AttentionWork(OpKind kind, const AttentionShape& s) {
   const double heads = D(s.batch * s.heads), widths = D(s.d_qk + s.d_v);
   const double queries = D(s.batch * s.q_len * s.heads) * widths;
-  // An absorbed MLA cache stores the value inside the key: one vector of d_qk a token.
-  const bool latent = kind == OpKind::kAttentionDecode && s.kv_heads == 1 && s.d_v < s.d_qk;
+  const bool latent = kind == OpKind::kAttentionDecode && IsLatent(s);
   const double keys = D(s.batch * s.kv_len * s.kv_heads) * (latent ? D(s.d_qk) : widths);
   if (kind == OpKind::kAttentionBackward) {
     return {2 * heads * Scores(s) * D(3 * s.d_qk + 2 * s.d_v), 2 * kBf16Bytes * (queries + keys)};
@@ -129,12 +129,25 @@ double TileWaste(const AttentionShape& s) {
   return (padded * (D(s.kv_len) - q / 2) + padded * kTile / 2) / Scores(s);
 }
 
+/// What the best published kernel reaches of the data sheet: FlashMLA for an absorbed cache, the data sheet itself for others.
+struct DecodeShare {
+  double flops = 1, bytes = 1;
+};
+DecodeShare ShareOf(const AttentionShape& s) {
+  return IsLatent(s) ? DecodeShare{660.0 / 989.0, 3000.0 / 3350.0} : DecodeShare{};
+}
+
+double DecodeSeconds(const AttentionShape& s, const Device& device, int sms) {
+  const Work work = AttentionWork(OpKind::kAttentionDecode, s);
+  const DecodeShare share = ShareOf(s);
+  const double peak = share.flops * device.bf16.value * sms / device.sms;
+  return std::max(work.flops / peak, work.bytes / (share.bytes * device.memory_rate.value));
+}
+
 double AttentionSeconds(OpKind kind, const AttentionShape& s, const Device& device, int sms) {
   const Work work = AttentionWork(kind, s);
   const double peak = device.bf16.value * sms / device.sms;
-  if (kind == OpKind::kAttentionDecode) {
-    return std::max(work.flops / peak, work.bytes / device.memory_rate.value);
-  }
+  if (kind == OpKind::kAttentionDecode) return DecodeSeconds(s, device, sms);
   const double tiles = D(s.batch * s.heads * CeilDiv(s.q_len, 128));
   const double occupancy = std::min(1.0, tiles / sms);
   return std::max(work.flops * TileWaste(s) / (peak * occupancy), work.bytes / device.memory_rate.value);
@@ -166,6 +179,11 @@ Time Roofline(const Op& op, const Device& device, int sms) {
   const Work work = WorkOf(op);
   const double compute = work.flops > 0 ? work.flops / (Peak(op.kind, device) * sms / device.sms) : 0;
   return FromSeconds(std::max(compute, work.bytes / MemoryRate(op.kind, device)));
+}
+
+Time Attainable(const Op& op, const Device& device, int sms) {
+  if (op.kind != OpKind::kAttentionDecode) return Roofline(op, device, sms);
+  return FromSeconds(DecodeSeconds(std::get<AttentionShape>(op.shape), device, sms));
 }
 
 double AnalyticTime::Seconds(double log_ratio) const { return fixed + variable * std::exp(log_ratio); }
