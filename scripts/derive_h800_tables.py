@@ -9,6 +9,7 @@ docs/calibration.md and done in cell_times() below.
 """
 import collections
 import csv
+import math
 import pathlib
 import re
 import statistics
@@ -54,7 +55,7 @@ TRACE_KINDS = {
 }
 ROWS_SHAPES = {  # kernels whose trace shape is not "rows x cols": (rows, cols, bytes)
     ("MLA head copy (k/v assemble or grad split)", ""): (4096, 16384, 4 * 4096 * 16384),
-    ("k_rope broadcast to 128 heads", ""): (4096, 8192, 2 * 4096 * 8192),
+    ("k_rope broadcast to 128 heads", ""): (4096, 8192, 2 * 4096 * 8192, "k_rope broadcast"),
     ("flash bwd preprocess (dO.O, zero dQacc)", ""): (4096, 16384, 4096 * 128 * (4 * 128 + 4 * 192)),
     ("flash bwd postprocess dQ fp32->bf16", ""): (4096, 24576, 6 * 4096 * 24576),
     ("RoPE", "T x1 heads x64"): (4096, 64, 4 * 4096 * 64),
@@ -78,16 +79,19 @@ def load_kernels(path):
         rows.append({"layer": int(row["layer"]), "phase": row["phase"], "stream": row["stream"],
                      "start": float(row["start_us"]), "us": float(row["dur_us"]), "op": row["op"], "shape": row["shape"],
                      "payload": float(row["comm_overlap"] or 0), "notify": float(row["notify_overlap"] or 0),
-                     "mbytes": float(row["mbytes"] or 0), "kernel": row["kernel"], "grid": row["grid"]})
+                     "mbytes": float(row["mbytes"] or 0), "kernel": row["kernel"], "grid": row["grid"],
+                     "blocks": math.prod(int(n) for n in row["grid"].split("x"))})
+    # The k of the GEMM a scale transpose prepares.
+    for i, row in enumerate(rows):
+        following = (re.search(r" K=(\d+)", r["shape"]) for r in rows[i:] if r["stream"] == row["stream"])
+        row["next_k"] = next((int(m[1]) for m in following if m), 0)
     return rows
 
 
 def small_router_kernel(k):
     """Shape of a torch elementwise or reduce kernel around the router, by its grid; None for those that are copies,
     fills or gather over received tokens."""
-    name, blocks = k["kernel"], 1
-    for part in k["grid"].split("x"):
-        blocks *= int(part)
+    name, blocks = k["kernel"], k["blocks"]
     if any(w in name for w in ("Mem", "direct_copy", "Fill", "Distribution", "BFloat16")):
         return None
     if blocks >= 256:
@@ -112,9 +116,15 @@ def shape_of(k):
         if "m-grouped" in op:
             return "grouped_gemm_fp8", "gemm", (m, n, kk, 4)
         return ("gemm_fp8_wgrad" if op.endswith("wgrad") else "gemm_fp8"), "gemm", (m, n, kk, 1)
+    if op == "misc" and "direct_copy" in k["kernel"]:  # scales of expert rows, 256 to a block
+        scales = k["next_k"] // 128
+        rows = k["blocks"] * 256 // scales
+        return "scale_transpose", "small", (rows, scales, 2 * 4 * rows * scales)
     if op not in TRACE_KINDS:
         return None
     kind, klass = TRACE_KINDS[op]
+    if op.startswith("router/") and "ReduceOp<c10::BFloat16" in k["kernel"] and k["blocks"] == 2048:
+        return "copy", "rope", (4096, 8192, 2 * 4096 * (8192 + 64), "k_rope gradient reduce over heads")
     if op.startswith("router/"):
         shape = small_router_kernel(k)
         return (kind, klass, shape) if shape else None
@@ -128,7 +138,7 @@ def shape_of(k):
         rows, cols = FP8_WEIGHT[elements] or ((7168, 16384) if k["phase"] == "attn(B)" else (16384, 7168))
         return kind, klass, (rows, cols, 2 * elements)
     if op == "act scale transpose":
-        return kind, klass, (4096, 56, 2 * 4 * 4096 * 56)
+        return kind, klass, (4096, k["next_k"] // 128, 2 * 4 * 4096 * (k["next_k"] // 128))
     match = re.match(r"(\d+)(?:->(\d+))? ?x(\d+)", shape)
     if not match:
         return None

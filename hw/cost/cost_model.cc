@@ -32,7 +32,7 @@ RawPrice PriceRaw(const CostData& data, const Op& op, int sms, std::size_t witho
   const Efficiency efficiency =
       known ? map.At(FeaturesOf(op, static_cast<double>(sms) / data.device.sms), without) : Unmeasured(data, op.kind);
   RawPrice price;
-  price.seconds = std::max(analytic.Seconds(efficiency.log_ratio), Seconds(Roofline(op, data.device, sms)));
+  price.seconds = std::max(analytic.Seconds(efficiency.log_ratio), Seconds(Attainable(op, data.device, sms)));
   price.beside = price.seconds * std::exp(efficiency.log_beside);
   if (known) price.provenance = efficiency.inside ? Provenance::kMeasured : Provenance::kScaled;
   return price;

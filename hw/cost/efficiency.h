@@ -1,6 +1,7 @@
 // Carries measured efficiencies from the shapes of a table to others. Every row becomes a point: where it lies in the
-// logarithms of its shape, and ln(measured / analytic). A query takes the distance-weighted mean of its nearest points,
-// so a price is exact at a row and keeps the tiles and waves of the analytic model between rows.
+// logarithms of its shape, and ln(measured / analytic). Points that differ in their first coordinate only form a line (one weight
+// matrix at many batch sizes, say); along a line efficiency is interpolated linearly, between lines by distance. So a
+// price is exact at a row and keeps the tiles and waves of the analytic model between rows.
 #pragma once
 
 #include <array>
@@ -15,8 +16,8 @@
 namespace orrery::hw {
 
 inline constexpr std::size_t kFeatures = 8;
-/// Coordinates of an op for distances; unused ones are 0. One unit is a factor of e in one dimension of the shape,
-/// weighted by how much that dimension moves the efficiency.
+/// Coordinates of an op; unused ones are 0. One unit is a factor of e in one dimension of the shape. The first is the one a
+/// table scans: rows of a GEMM, cached tokens of decode attention.
 using Features = std::array<float, kFeatures>;
 
 /// `sm_share`: SMs the op may use over SMs of its device.
@@ -49,9 +50,24 @@ class EfficiencyMap {
   Efficiency At(const Features& at, std::size_t without = kNone) const;
 
  private:
+  /// Points with the same coordinates but the first, by that one.
+  struct Line {
+    Features at{};  // the first is 0
+    bool borrowed = false;
+    std::vector<std::size_t> points;
+  };
+  /// What a line says at a query.
+  struct Reading {
+    float log_ratio = 0, log_beside = 0;
+    float beyond = 0;   // distance past the line's ends; 0 between them
+    float nearest = 0;  // distance to the nearest point along the line
+    bool any = false;
+  };
+  Reading Read(const Line& line, float x, std::size_t without) const;
   bool InsideBox(const Features& at) const;
 
   std::vector<EfficiencyPoint> points_;
+  std::vector<Line> lines_;
   Features low_{}, high_{};  // box of the points that are not borrowed
   bool own_ = false;
 };

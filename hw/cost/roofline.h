@@ -24,6 +24,13 @@ namespace orrery::hw {
 /// InputError if the op needs FP8 and the device has none.
 Time Roofline(const Op& op, const Device& device, int sms);
 
+/// No shorter than Roofline, and for absorbed MLA decode no faster than the best kernel published for it: 660 of 989 TFLOPS, 3000 of
+/// 3350 GB/s (deepseek-ai/FlashMLA README, 2025-04-22, H800), the same shares on other devices.
+Time Attainable(const Op& op, const Device& device, int sms);
+
+/// An absorbed MLA cache: one vector of d_qk a token, whose first d_v are the value too.
+inline bool IsLatent(const AttentionShape& s) { return s.kv_heads == 1 && s.d_v < s.d_qk; }
+
 /// What an op would take with ideal tiles, and what part of it no efficiency changes.
 struct AnalyticTime {
   double fixed = 0;     ///< seconds of launch and drain, as measured
