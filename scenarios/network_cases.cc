@@ -1,8 +1,11 @@
 // Published figures of exchange kernels, collectives and topologies against hw/network.
 #include <fmt/format.h>
 
+#include "hw/network/collectives.h"
 #include "hw/network/exchange.h"
+#include "hw/network/fabric_stretch.h"
 #include "hw/network/low_latency.h"
+#include "hw/network/topology_formulas.h"
 #include "scenarios/validation.h"
 
 namespace orrery::scenarios {
@@ -164,6 +167,67 @@ void AddLowLatency(const std::string& version, std::vector<ValidationCase>* case
   }
 }
 
+ValidationCase Judged(const std::string& id, const std::string& what, double published, double simulated,
+                      const std::string& unit, double tolerance, const std::string& source) {
+  ValidationCase c = NormalCase(id, what, published, simulated, CaseRole::kJudges);
+  c.unit = unit;
+  c.tolerance = tolerance;
+  c.source = source;
+  return c;
+}
+
+void AddTopologies(std::vector<ValidationCase>* cases) {
+  struct Row {
+    const char *id, *name;
+    hw::TopologySize size;
+    double endpoints, switches, links, million_dollars;
+  };
+  const std::vector<Row> rows = {
+      {"DS-I16", "two-layer fat tree", hw::FatTree2(64), 2048, 96, 2048, 9},
+      {"DS-I17", "multi-plane fat tree", hw::MultiPlaneFatTree(64, 8), 16384, 768, 16384, 72},
+      {"DS-I18", "three-layer fat tree", hw::FatTree3(64), 65536, 5120, 131072, 491},
+      {"DS-I19", "Slim Fly", hw::SlimFly(28), 32928, 1568, 32928, 146},
+      {"DS-I20", "Dragonfly", hw::Dragonfly(16, 511), 261632, 16352, 384272, 1522}};
+  const std::string source = "Insights into DeepSeek-V3 (arXiv 2505.09343) table 3";
+  for (const Row& r : rows) {
+    const auto add = [&](const char* suffix, const char* what, double published, std::int64_t ours) {
+      cases->push_back(Judged(r.id + std::string(suffix), fmt::format("{}, {}", r.name, what), published,
+                              static_cast<double>(ours), "", 0, source));
+    };
+    add("a", "endpoints", r.endpoints, r.size.endpoints);
+    add("b", "switches", r.switches, r.size.switches);
+    add("c", "links between switches", r.links, r.size.links);
+    ValidationCase cost = Judged(r.id + std::string("d"), fmt::format("{}, cost", r.name), r.million_dollars,
+                                 hw::CostThousandDollars(r.size) / 1e3, "M$", 0.01, source);
+    cost.role = CaseRole::kCalibrates;  // the three prices are fitted to these five costs
+    cases->push_back(cost);
+  }
+}
+
+void AddLatencies(std::vector<ValidationCase>* cases) {
+  const hw::Device h800 = hw::DevicePreset("h800-sxm");
+  const hw::CollectiveModel model(h800, hw::PointToPoint(h800, hw::ExchangeModel::Load(h800, "2025-04")));
+  const auto add = [&](const char* id, const char* what, hw::Collective collective, double published) {
+    cases->push_back(Judged(id, what, published,
+                            Microseconds(model.Price(collective, {64}, {8, 1}).Total()), "us", 0.15,
+                            "NCCL 2.29.2 on eight H100 (aiconfigurator); model: NCCL src/graph/tuning.cc"));
+  };
+  add("NCCL-AG8", "all-gather of small messages, 8 GPUs of a node", hw::Collective::kAllGather, 12);
+  add("NCCL-RS8", "reduce-scatter of small messages, 8 GPUs of a node", hw::Collective::kReduceScatter, 11);
+  add("NCCL-AR8", "all-reduce of small messages, 8 GPUs of a node", hw::Collective::kAllReduce, 17.5);
+}
+
+/// Insights figure 6 and 5.1.2: the multi-plane and the single-plane multi-rail tree perform alike.
+void AddPlanes(std::vector<ValidationCase>* cases) {
+  const hw::Cluster planes = hw::ClusterPreset("h800-2048"), rails = hw::ClusterPreset("h800-2048-mrft");
+  const std::vector<hw::Demand> all = hw::AllToAll(hw::ContiguousGroups(64, 64), 8, 1e6);
+  const double a = hw::FabricStretch(planes, hw::Topology(planes), all).last;
+  const double b = hw::FabricStretch(rails, hw::Topology(rails), all).last;
+  ValidationCase c = Judged("DS-I-fig6", "all-to-all of 512 GPUs, multi-plane over multi-rail time", 1.0, a / b, "",
+                            0.015, "Insights into DeepSeek-V3 (arXiv 2505.09343) figure 6: within 1.5 %");
+  cases->push_back(c);
+}
+
 }  // namespace
 
 std::vector<ValidationCase> NetworkCases() {
@@ -174,6 +238,9 @@ std::vector<ValidationCase> NetworkCases() {
   AddBesideCompute(&cases);
   AddLowLatency("2025-04", &cases);
   AddLowLatency("2025-02", &cases);
+  AddTopologies(&cases);
+  AddLatencies(&cases);
+  AddPlanes(&cases);
   return cases;
 }
 
