@@ -70,7 +70,7 @@ void AppendOutputBackward(const ModelSpec& spec, const TrainingShape& shape, std
   if (shape.scale_attention_output) {
     ops->push_back(kernel::Rows(OpKind::kScale, shape.tokens, spec.hidden, 4, "attention output gradient scale"));
   }
-  if (shape.attention_output_e5m6) ops->push_back(kernel::RestoreE5M6(shape.tokens, o.in, "restore attention output"));
+  if (shape.SavesE5M6()) ops->push_back(kernel::RestoreE5M6(shape.tokens, o.in, "restore attention output"));
   AppendDgrad(o, shape.tokens, shape.fp8, Operand::kBf16, ops);
   AppendWgradOperands(o, shape.tokens, shape.fp8, Operand::kBf16, ops);
 }
@@ -162,7 +162,7 @@ void AppendAttentionForward(const ModelSpec& spec, const TrainingShape& shape, s
     AppendGqaHeads(spec.attention, shape.tokens, "", kernel::RmsNorm, ops);
   }
   ops->push_back(kernel::AttentionForward(FlashShape(spec, shape), "flash attention forward"));
-  if (shape.attention_output_e5m6) {
+  if (shape.SavesE5M6()) {
     ops->push_back(kernel::SaveE5M6(shape.tokens, linears.output.in, "save attention output"));
   }
   AppendFprop(linears.output, shape.tokens, shape.fp8, Operand::kBf16, "fprop", ops);

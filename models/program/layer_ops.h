@@ -48,9 +48,11 @@ struct TrainingShape {
   bool recompute_norms = true;           ///< RMSNorm outputs
   bool recompute_up_projections = true;  ///< MLA q_b, kv_b and the heads assembled from them
   bool recompute_swiglu = true;          ///< SwiGLU outputs; its input is kept (FP8 where fp8)
-  bool attention_output_e5m6 = true;     ///< attention output kept in 12 bits, else BF16
+  bool attention_output_e5m6 = true;     ///< with fp8: attention output kept in 12 bits, else BF16
   bool scale_attention_output = true;    ///< the trace multiplies it, and its gradient, by a constant
   std::int64_t row_alignment = 128;      ///< rows of each expert are padded to this (GEMM tile)
+
+  bool SavesE5M6() const { return fp8 && attention_output_e5m6; }
 };
 
 /// Rows after each expert's are padded to `alignment`.

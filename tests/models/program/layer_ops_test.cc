@@ -149,7 +149,8 @@ TEST(LayerOps, Bf16HasNoFp8KernelAtAll) {
   const std::vector<OpKind> fp8_kinds = {
       OpKind::kGemmFp8, OpKind::kGemmFp8Wgrad, OpKind::kGroupedGemmFp8, OpKind::kGroupedGemmFp8Wgrad,
       OpKind::kCastFp8, OpKind::kCastTransposeFp8, OpKind::kRequantizeGather, OpKind::kTransposeFp8,
-      OpKind::kScaleTranspose, OpKind::kDequantize, OpKind::kSwiGluCast, OpKind::kSwiGluCastTranspose};
+      OpKind::kScaleTranspose, OpKind::kDequantize, OpKind::kSwiGluCast, OpKind::kSwiGluCastTranspose,
+      OpKind::kSaveE5M6, OpKind::kRestoreE5M6};
   for (const ModelSpec& spec : AllKinds()) {
     for (const LayerKind kind : KindsOf(spec)) {
       for (const Op& op : LayerOps(spec, kind, ShapeFor(spec, false))) {
