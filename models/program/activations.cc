@@ -40,7 +40,8 @@ void SaveMla(const AttentionSpec& a, const TrainingShape& s, Saved* saved) {
 
 void SaveGqa(const AttentionSpec& a, const TrainingShape& s, Saved* saved) {
   const std::int64_t heads = std::int64_t{a.heads} + a.kv_heads;
-  saved->Add("queries, keys and values", kBf16 * s.tokens * (heads * a.head_dim + std::int64_t{a.kv_heads} * a.v_head_dim));
+  const std::int64_t cols = heads * a.head_dim + std::int64_t{a.kv_heads} * a.v_head_dim;
+  saved->Add("queries, keys and values", kBf16 * s.tokens * cols);
   if (a.qk_norm) saved->Add("queries and keys before their norm", kBf16 * s.tokens * heads * a.head_dim);
 }
 

@@ -145,7 +145,8 @@ Bytes ExpertExchangeBuffers(const ModelSpec& spec, int expert_parallel, int comm
 }
 
 Bytes RankMemory::Total() const {
-  return weights + gradients + optimizer + activations + deferred_weights + workspace + logits + communication + reserve;
+  return weights + gradients + optimizer + activations + deferred_weights + workspace + logits + communication +
+         reserve;
 }
 
 RankMemory MemoryOfRank(const ModelSpec& spec, const StageLayout& layout, const TrainingShape& shape,

@@ -35,7 +35,9 @@ std::int64_t Sum(const std::vector<SavedTensor>& tensors) {
   return bytes;
 }
 
-std::int64_t SavedBytes(const V3& v3, LayerKind kind) { return Sum(SavedActivations(v3.spec, kind, v3.shape, v3.rows)); }
+std::int64_t SavedBytes(const V3& v3, LayerKind kind) {
+  return Sum(SavedActivations(v3.spec, kind, v3.shape, v3.rows));
+}
 
 TEST(Memory, AllStagesTogetherHoldTheModel) {
   for (const ModelSpec& spec : AllKinds()) {
