@@ -18,9 +18,11 @@ bool ValidationCase::Passes() const {
 // One line an area: declared here, defined in scenarios/x_cases.cc.
 std::vector<ValidationCase> ScheduleCases();
 std::vector<ValidationCase> NetworkCases();
+std::vector<ValidationCase> ModelCases();
 
 const std::vector<ValidationGroup>& ValidationGroups() {
   static const std::vector<ValidationGroup> groups = {
+      {"model", ModelCases},
       {"schedules", ScheduleCases},
       {"network", NetworkCases},
   };

@@ -223,8 +223,9 @@ void AppendMoeWeight(const ModelSpec& spec, const TrainingShape& shape, const Ro
   if (shape.fp8) ops->push_back(kernel::RequantizeGather(e.padded, e.hidden, "expert down wgrad gradient gather"));
   // The trace launches one kernel per expert, two at a time on two streams; here one k-grouped kernel.
   ops->push_back(e.GroupedWgrad(e.hidden, e.width, "expert down wgrad"));
-  ops->push_back(shape.fp8 ? kernel::RequantizeGather(e.padded, e.hidden, "expert gate_up wgrad input gather")
-                           : kernel::Permute(e.unique, e.padded, e.hidden, false, "expert gate_up wgrad input permute"));
+  const char* input = "expert gate_up wgrad input gather";
+  ops->push_back(shape.fp8 ? kernel::RequantizeGather(e.padded, e.hidden, input)
+                           : kernel::Permute(e.unique, e.padded, e.hidden, false, input));
   ops->push_back(e.GroupedWgrad(2 * e.width, e.hidden, "expert gate_up wgrad"));
   if (HasShared(spec)) AppendWgrad(shared.gate_up, shape.tokens, shape.fp8, ops);
 }

@@ -149,7 +149,8 @@ TEST(LayerOps, Bf16HasNoFp8KernelAtAll) {
   const std::vector<OpKind> fp8_kinds = {
       OpKind::kGemmFp8, OpKind::kGemmFp8Wgrad, OpKind::kGroupedGemmFp8, OpKind::kGroupedGemmFp8Wgrad,
       OpKind::kCastFp8, OpKind::kCastTransposeFp8, OpKind::kRequantizeGather, OpKind::kTransposeFp8,
-      OpKind::kScaleTranspose, OpKind::kDequantize, OpKind::kSwiGluCast, OpKind::kSwiGluCastTranspose};
+      OpKind::kScaleTranspose, OpKind::kDequantize, OpKind::kSwiGluCast, OpKind::kSwiGluCastTranspose,
+      OpKind::kSaveE5M6, OpKind::kRestoreE5M6};
   for (const ModelSpec& spec : AllKinds()) {
     for (const LayerKind kind : KindsOf(spec)) {
       for (const Op& op : LayerOps(spec, kind, ShapeFor(spec, false))) {
@@ -179,7 +180,8 @@ TEST(LayerOps, CausalAttentionDoesHalfOfFull) {
 }
 
 TEST(LayerOps, DenseLayersLaunchNoRouterKernel) {
-  for (const Op& op : LayerOps(ModelPreset("deepseek-v3"), LayerKind::kDense, ShapeFor(ModelPreset("deepseek-v3"), true))) {
+  const ModelSpec spec = ModelPreset("deepseek-v3");
+  for (const Op& op : LayerOps(spec, LayerKind::kDense, ShapeFor(spec, true))) {
     EXPECT_NE(op.kind, OpKind::kTopK) << op.label;
     EXPECT_NE(op.kind, OpKind::kPermute) << op.label;
   }
@@ -218,7 +220,8 @@ TEST(ExchangeOps, OnlyFp8GradientsAreCastBeforeTheyAreSent) {
 TEST(LayerOpsDeathTest, RowsOfAnotherNumberOfExpertsAreRefused) {
   const ModelSpec spec = ModelPreset("deepseek-v3");
   EXPECT_DEATH(BlockOps(spec, LayerKind::kMoe, Block::kMlpForward, ShapeFor(spec, true), {{128}, 1}), "rows of 1");
-  EXPECT_DEATH(BlockOps(GqaDense(), LayerKind::kMoe, Block::kMlpForward, ShapeFor(GqaDense(), true), {}), "dense model");
+  const ModelSpec dense = GqaDense();
+  EXPECT_DEATH(BlockOps(dense, LayerKind::kMoe, Block::kMlpForward, ShapeFor(dense, true), {}), "dense model");
 }
 
 }  // namespace
