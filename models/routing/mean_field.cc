@@ -33,6 +33,7 @@ void TailOf(Affinity kind, float ln_norm, std::size_t n, const float* mean, cons
 }
 
 constexpr double kClose = 1e-4;   // of top_k; a chance is then off by as much, far below sampling noise
+constexpr double kNear = 8;       // factor of top_k within which Newton is trusted
 constexpr int kMostSteps = 60;
 constexpr float kNever = -100.0f; // logit of the padding
 
@@ -67,8 +68,9 @@ void MeanField::Solve(int domain, std::span<const float> mean, double sd, Bias h
     const double excess = sum - top_k_;
     if (std::abs(excess) < kClose * top_k_) break;
     (excess > 0 ? low : high) = threshold;
-    // Newton on ln(sum), which is nearly straight where sum itself is not; bisection when it leaves the bracket.
-    const double next = slope > 0 ? threshold + std::log(std::max(sum, 1e-9) / top_k_) * sum / slope : low - 1;
+    // Newton on ln(sum), which is nearly straight where sum itself is not; bisection far away or outside the bracket.
+    const bool near = sum > top_k_ / kNear && sum < top_k_ * kNear && slope > 0;
+    const double next = near ? threshold + std::log(sum / top_k_) * sum / slope : low - 1;
     threshold = next > low && next < high ? next : (low + high) / 2;
   }
 }

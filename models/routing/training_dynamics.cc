@@ -49,9 +49,9 @@ class Trainee {
         layer_(DrawRouterLayer(o.affinity, o.gate.experts, seed, layer)),
         field_(o.affinity.kind, o.gate.experts, o.gate.top_k, o.affinity.domains) {
     const std::size_t n = static_cast<std::size_t>(o.gate.experts);
-    for (std::size_t e = 0; e < n; ++e) preference_.push_back(normal_());
+    preference_.resize(n);
     for (std::size_t i = 0; i < n * static_cast<std::size_t>(o.affinity.domains); ++i) {
-      domain_.push_back((layer_.base[i] - static_cast<float>(o.affinity.offset)) );
+      domain_.push_back(layer_.base[i] - static_cast<float>(o.affinity.offset));
     }
     SplitBase();
     bias_.assign(n, o.rule == UpdateRule::kMultiplicative ? 1.0f : 0.0f);
@@ -132,9 +132,10 @@ class Trainee {
     const double sd = std::hypot(scale_ * o_.affinity.token, document);
     const auto how = o_.rule == UpdateRule::kMultiplicative ? MeanField::Bias::kMultiplied : MeanField::Bias::kAdded;
     const auto response = static_cast<float>(document / sd);
+    const std::vector<float>& felt = FeltBias();
     for (std::size_t d = 0; d < domains; ++d) {
       Mean(d);
-      field_.Solve(static_cast<int>(d), mean_, sd, how, bias_);
+      field_.Solve(static_cast<int>(d), mean_, sd, how, felt);
       std::copy(field_.chance().begin(), field_.chance().end(), chance_.begin() + static_cast<std::ptrdiff_t>(d * n));
       for (std::size_t e = 0; e < n; ++e) document_sd_[d * n + e] = response * field_.density()[e];
     }
@@ -190,6 +191,22 @@ class Trainee {
       }
       bias_[e] += static_cast<float>(change);
     }
+    if (u > 0 && o_.rule != UpdateRule::kMultiplicative) Centre();
+  }
+
+  /// The sum of signs is not zero, so biases wander together; neither top-k nor group scores feel it, floats do.
+  void Centre() {
+    const double mean = std::accumulate(bias_.begin(), bias_.end(), 0.0) / static_cast<double>(bias_.size());
+    for (float& b : bias_) b -= static_cast<float>(mean);
+  }
+
+  /// Biases as the selection feels them: multiplied ones only up to a common factor.
+  const std::vector<float>& FeltBias() {
+    if (o_.rule != UpdateRule::kMultiplicative) return bias_;
+    const double mean = std::accumulate(bias_.begin(), bias_.end(), 0.0) / static_cast<double>(bias_.size());
+    felt_.resize(bias_.size());
+    for (std::size_t e = 0; e < bias_.size(); ++e) felt_[e] = static_cast<float>(bias_[e] / std::max(mean, 1e-6));
+    return felt_;
   }
 
  public:
@@ -212,7 +229,7 @@ class Trainee {
   FastNormal normal_;
   RouterLayer layer_;
   MeanField field_;
-  std::vector<float> preference_, domain_, bias_, chance_, document_sd_, mean_;
+  std::vector<float> preference_, domain_, bias_, chance_, document_sd_, mean_, felt_;
   std::vector<double> counted_, validation_;
   double scale_ = 1, last_max_vio_ = 0;
 };
