@@ -63,7 +63,7 @@ class TrainingModel {
   const models::Schedule& schedule() const { return schedule_; }
   const models::TrainingPrograms& programs() const { return programs_; }
   const models::StageLayout& stages() const { return layout_; }
-  std::string LoadDescription() const { return loads_->Describe(); }
+  std::string LoadDescription() const { return loads_ ? loads_->Describe() : "no routed experts"; }
   /// Seconds of the optimizer step on the slowest pipeline rank.
   OptimizerReport PriceOptimizer(const hw::CostModel& cost) const;
   /// Stages of a pipeline rank, in words.
