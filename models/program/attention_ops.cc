@@ -180,9 +180,9 @@ void AppendAttentionBackward(const ModelSpec& spec, const TrainingShape& shape, 
   }
   if (shape.recompute_norms) ops->push_back(kernel::RmsNorm(shape.tokens, spec.hidden, "attention norm recompute"));
   const AttentionLinears linears = AttentionProjections(spec);
-  for (const Linear& linear : linears.from_hidden) {
-    AppendDgrad(linear, shape.tokens, shape.fp8, Operand::kBf16, ops);
-    AppendWgradOperands(linear, shape.tokens, shape.fp8, Operand::kBf16, ops);
+  for (auto it = linears.from_hidden.rbegin(); it != linears.from_hidden.rend(); ++it) {
+    AppendDgrad(*it, shape.tokens, shape.fp8, Operand::kBf16, ops);
+    AppendWgradOperands(*it, shape.tokens, shape.fp8, Operand::kBf16, ops);
   }
   for (std::size_t i = 1; i < linears.from_hidden.size(); ++i) {
     ops->push_back(kernel::ResidualAdd(shape.tokens, spec.hidden, "attention input gradient add"));
