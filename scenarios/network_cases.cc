@@ -64,6 +64,15 @@ ValidationCase NormalCase(const std::string& id, const std::string& what, double
   return c;
 }
 
+ValidationCase Judged(const std::string& id, const std::string& what, double published, double simulated,
+                      const std::string& unit, double tolerance, const std::string& source) {
+  ValidationCase c = NormalCase(id, what, published, simulated, CaseRole::kJudges);
+  c.unit = unit;
+  c.tolerance = tolerance;
+  c.source = source;
+  return c;
+}
+
 /// Each row of a version, priced by the fit to all rows (calibrates) and by the fit without it (judges).
 void AddNormal(const std::string& version, std::vector<ValidationCase>* cases) {
   const hw::Device h800 = hw::DevicePreset("h800-sxm");
@@ -112,6 +121,37 @@ void AddMultiPlane(std::vector<ValidationCase>* cases) {
       cases->push_back(c);
     }
   }
+}
+
+/// Measurements of others: another device, another cluster, and the NIC's rate as Insights states it.
+void AddThirdParties(std::vector<ValidationCase>* cases) {
+  hw::Device h20 = hw::DevicePreset("h800-sxm");
+  const hw::ExchangeModel model = hw::ExchangeModel::Load(h20, "2025-04");
+  h20.name = "h20";
+  h20.scale_up = {450e9};
+  const hw::DeepEpTable table = hw::LoadDeepEpTable("h800-sxm", "2025-02");
+  const hw::ExchangeRates scaled = hw::ExchangeModel::Load(h20, "2025-02").rates();
+  const std::string issue = "deepseek-ai/DeepEP issue 138";
+  for (const auto& [kind, rate] : {std::pair{ExchangeKind::kDispatch, 326.56}, {ExchangeKind::kCombine, 332.57}}) {
+    cases->push_back(Judged(hw::IsDispatch(kind) ? "3P-J55a" : "3P-J55b",
+                            fmt::format("EP8 {} on H20, scaled from H800 by NVLink", Verb(kind)), rate,
+                            LogicalRate(scaled, table, kind, table.normal.front().fan_out), "GB/s", kTolerance, issue));
+  }
+  const hw::LowLatencyModel first = hw::LowLatencyModel::Load(hw::DevicePreset("h800-sxm"), "2025-02");
+  double pair_us = 0;
+  for (const hw::LowLatencySample& s : hw::LowLatencySamples(table)) {
+    if (s.ranks == 16) {
+      pair_us += 1e6 * hw::LowLatencySeconds(first.rates(), s.scale_out_bytes + s.scale_up_bytes, 0);
+    }
+  }
+  cases->push_back(Judged("3P-J53", "EP16 low-latency dispatch and combine, another H800 cluster", 521.9, pair_us, "us",
+                          kTolerance, "deepseek-ai/DeepEP issue 28"));
+  ValidationCase nic = Judged("DS-I13", "NIC rate the exchange kernels reach", 40, model.rates().scale_out / 1e9, "GB/s",
+                              0, "Insights into DeepSeek-V3 (arXiv 2505.09343) 4.2: above 40 of 50 GB/s");
+  nic.kind = ToleranceKind::kRange;
+  nic.low = 40;
+  nic.high = 50;
+  cases->push_back(nic);
 }
 
 /// The exchange beside compute: exact by calibration with the kernels of the trace.
@@ -165,15 +205,6 @@ void AddLowLatency(const std::string& version, std::vector<ValidationCase>* case
     c.role = CaseRole::kJudges;
     cases->push_back(c);
   }
-}
-
-ValidationCase Judged(const std::string& id, const std::string& what, double published, double simulated,
-                      const std::string& unit, double tolerance, const std::string& source) {
-  ValidationCase c = NormalCase(id, what, published, simulated, CaseRole::kJudges);
-  c.unit = unit;
-  c.tolerance = tolerance;
-  c.source = source;
-  return c;
 }
 
 void AddTopologies(std::vector<ValidationCase>* cases) {
@@ -235,6 +266,7 @@ std::vector<ValidationCase> NetworkCases() {
   AddNormal("2025-04", &cases);
   AddNormal("2025-02", &cases);
   AddMultiPlane(&cases);
+  AddThirdParties(&cases);
   AddBesideCompute(&cases);
   AddLowLatency("2025-04", &cases);
   AddLowLatency("2025-02", &cases);

@@ -38,8 +38,10 @@ Time ReadPositiveTime(const Value& v) {
 BesideRow ReadBesideRow(const Value& v) {
   v.AllowKeys({"kind", "time", "least", "greatest"});
   const std::vector<std::string> names(kKindNames.begin(), kKindNames.end());
-  return {static_cast<ExchangeKind>(v.At("kind").AsChoice(names)), ReadPositiveTime(v.At("time")),
-          ReadPositiveTime(v.At("least")), ReadPositiveTime(v.At("greatest"))};
+  const BesideRow row{static_cast<ExchangeKind>(v.At("kind").AsChoice(names)), ReadPositiveTime(v.At("time")),
+                      ReadPositiveTime(v.At("least")), ReadPositiveTime(v.At("greatest"))};
+  if (row.least > row.time || row.time > row.greatest) throw v.At("time").Error("expected a time between least and greatest");
+  return row;
 }
 
 BesideTable ReadBeside(const Value& v) {

@@ -43,7 +43,7 @@ ExchangeModel ExchangeModel::Load(const Device& device, const std::string& versi
   model.beside_provenance_ = own && table.beside ? Provenance::kMeasured : Provenance::kScaled;
   model.source_ = "DeepEP " + version + " on " + measured.name + ": " + table.source;
   model.rates_.scale_out *= device.scale_out.value / measured.scale_out.value;
-  model.rates_.scale_up *= device.scale_up_achieved.value / measured.scale_up_achieved.value;
+  model.rates_.scale_up *= device.scale_up.value / measured.scale_up.value;
   model.picoseconds_per_byte_out_ = 1e12 / model.rates_.scale_out;
   model.picoseconds_per_byte_up_ = 1e12 / model.rates_.scale_up;
   return model;

@@ -99,7 +99,7 @@ LowLatencyModel LowLatencyModel::Load(const Device& device, const std::string& v
   model.uses_scale_up_ = table.low_latency_scale_up;
   model.rates_ = FitLowLatency(LowLatencySamples(table), model.uses_scale_up_, measured.scale_out, measured.scale_up);
   model.rates_.scale_out *= device.scale_out.value / measured.scale_out.value;
-  model.rates_.scale_up *= model.uses_scale_up_ ? device.scale_up_achieved.value / measured.scale_up_achieved.value
+  model.rates_.scale_up *= model.uses_scale_up_ ? device.scale_up.value / measured.scale_up.value
                                                 : device.scale_out.value / measured.scale_out.value;
   model.provenance_ = own ? Provenance::kMeasured : Provenance::kScaled;
   model.source_ = "DeepEP " + version + " on " + measured.name + ": " + table.source;

@@ -114,7 +114,7 @@ TEST(ExchangeModel, AnotherDeviceIsScaledByItsPortsAndSaysSo) {
   Device fast = H800();
   fast.name = "made-up";
   fast.scale_out = {100e9};
-  fast.scale_up_achieved = {320e9};
+  fast.scale_up = {400e9};
   const ExchangeModel model = ExchangeModel::Load(fast, "2025-04");
   const PortLoad load{{90'000'000}, {}, {190'000'000}, {}};
   EXPECT_NEAR(Seconds(ExchangeModel::Load(H800(), "2025-04").Price(ExchangeKind::kDispatch, load).alone),
