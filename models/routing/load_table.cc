@@ -191,6 +191,14 @@ std::vector<std::uint16_t> RoutedText::Route(std::span<const float> bias, int do
   return selected;
 }
 
+std::vector<std::uint16_t> RoutedText::RouteDomain(int domain, std::span<const float> bias) const {
+  const std::size_t tokens = static_cast<std::size_t>(documents_) * kDocumentTokens;
+  const std::size_t stride = tokens * static_cast<std::size_t>(gate_.experts);
+  std::vector<std::uint16_t> selected(tokens * static_cast<std::size_t>(gate_.top_k));
+  RouteBlocks(gate_, std::span(affinity_).subspan(static_cast<std::size_t>(domain) * stride, stride), bias, selected);
+  return selected;
+}
+
 std::vector<double> RelativeLoads(const GateShape& gate, std::span<const std::uint16_t> selected,
                                   std::span<const double> share) {
   std::vector<double> load(static_cast<std::size_t>(gate.experts));

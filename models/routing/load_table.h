@@ -38,6 +38,9 @@ class RoutedText {
   /// Routes the first `documents` documents of each domain: [domains][documents * kDocumentTokens][top_k].
   std::vector<std::uint16_t> Route(std::span<const float> bias, int documents) const;
 
+  /// All documents of one domain: [documents * kDocumentTokens][top_k].
+  std::vector<std::uint16_t> RouteDomain(int domain, std::span<const float> bias) const;
+
   const GateShape& gate() const { return gate_; }
   int domains() const { return domains_; }
   int documents() const { return documents_; }

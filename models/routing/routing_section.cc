@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "models/routing/recorded_loads.h"
 #include "models/routing/synthetic_loads.h"
 
 namespace orrery::models {
@@ -55,8 +56,13 @@ RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe) {
   RoutingSection out;
   out.options = DefaultOptions(out.strategy, 0);
   if (section.is_null()) return out;
-  section.AllowKeys({"strategy", "alpha", "affinity", "documents_per_sequence", "sequence_length"});
+  section.AllowKeys({"strategy", "alpha", "affinity", "documents_per_sequence", "sequence_length", "loads"});
   if (const Value* v = section.Find("strategy")) out.strategy = ReadStrategy(*v);
+  if (const Value* v = section.Find("loads")) {
+    if (section.Find("strategy")) throw v->Error("recorded loads and a strategy exclude each other");
+    if (section.Find("affinity")) throw v->Error("recorded loads and a synthetic router exclude each other");
+    out.loads = v->AsString();
+  }
   double alpha = 1e-3;
   if (const Value* v = section.Find("alpha")) {
     alpha = v->AsDouble(0, 1);
@@ -78,6 +84,12 @@ std::unique_ptr<LoadSource> MakeLoadSource(const Value& routing_section, const M
                                            int moe_layers, std::uint64_t seed) {
   const RoutingSection section = ReadRoutingSection(routing_section, moe);
   CheckShape(shape);
+  if (!section.loads.empty()) {
+    const ExpertLoads loads = ReadExpertLoads(section.loads);
+    const SyntheticOptions& o = section.options;
+    return std::make_unique<RecordedLoads>(shape, loads, TextMix{loads.share, o.sequence_length, o.fewest_documents, o.most_documents},
+                                           moe_layers, seed);
+  }
   if (section.strategy == Strategy::kBalanced) return std::make_unique<UniformLoads>(shape, seed);
   return std::make_unique<SyntheticLoads>(shape, section.options, moe_layers, seed);
 }

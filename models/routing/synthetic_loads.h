@@ -97,6 +97,7 @@ SyntheticOptions DefaultOptions(Strategy strategy, double alpha);
 struct RoutingSection {
   Strategy strategy = Strategy::kLossFree;
   SyntheticOptions options;
+  std::string loads;  ///< file of recorded loads instead of a strategy; empty: none
 };
 RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe);
 
