@@ -41,23 +41,24 @@ std::int64_t& Along(Crossover::Axis axis, DecodeShape* shape) {
   return shape->batch;
 }
 
-/// Doubles along the axis until materialised wins, then halves the last step down to the least value.
+/// Doubles along the axis until the winner at 1 loses, then halves the last step down to the least such value.
 std::optional<std::int64_t> Search(const Duel& duel, Crossover::Axis axis, DecodeShape shape, std::int64_t limit) {
-  const auto wins = [&](std::int64_t value) {
+  const auto materialised_wins = [&](std::int64_t value) {
     Along(axis, &shape) = value;
     return duel.MaterialisedWins(shape);
   };
-  std::int64_t lost = 0, won = 1;
-  while (!wins(won)) {
-    if (won >= limit) return std::nullopt;
-    lost = won;
-    won = std::min(2 * won, limit);
+  const bool first = materialised_wins(1);
+  std::int64_t same = 1, other = 2;
+  while (materialised_wins(other) == first) {
+    if (other >= limit) return std::nullopt;
+    same = other;
+    other = std::min(2 * other, limit);
   }
-  while (won - lost > 1) {
-    const std::int64_t middle = lost + (won - lost) / 2;
-    (wins(middle) ? won : lost) = middle;
+  while (other - same > 1) {
+    const std::int64_t middle = same + (other - same) / 2;
+    (materialised_wins(middle) == first ? same : other) = middle;
   }
-  return won;
+  return other;
 }
 
 Crossover Find(const Duel& duel, Crossover::Axis axis, DecodeShape shape, std::int64_t limit) {
@@ -69,6 +70,9 @@ Crossover Find(const Duel& duel, Crossover::Axis axis, DecodeShape shape, std::i
   c.query_length = shape.query_length;
   c.searched_to = limit;
   if (axis == Crossover::Axis::kQueryLength) c.by_operations = models::MaterialisedQueryLength(duel.spec(), shape.context);
+  DecodeShape start = shape;
+  Along(axis, &start) = 1;
+  c.first = duel.MaterialisedWins(start) ? models::MlaDecode::kMaterialised : models::MlaDecode::kAbsorbed;
   c.from = Search(duel, axis, shape, limit);
   Along(axis, &shape) = c.from.value_or(limit);
   const StepTime absorbed = duel.Absorbed(shape), materialised = duel.Materialised(shape);

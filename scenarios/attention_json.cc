@@ -92,7 +92,8 @@ Json CrossoverJson(const Crossover& c) {
   if (c.axis != Crossover::Axis::kQueryLength) j["query_length_tokens"] = c.query_length;
   if (c.axis != Crossover::Axis::kContext) j["context_tokens"] = c.context;
   if (c.axis != Crossover::Axis::kBatch) j["batch"] = c.batch;
-  j["materialised_faster_from"] = c.from ? Json(*c.from) : Json(nullptr);
+  j["faster_from_1"] = c.first == models::MlaDecode::kAbsorbed ? "absorbed" : "materialised";
+  j["other_faster_from"] = c.from ? Json(*c.from) : Json(nullptr);
   j["searched_to"] = c.searched_to;
   if (c.axis == Crossover::Axis::kQueryLength) j["by_operations_tokens"] = c.by_operations;
   j["absorbed_layer_s"] = c.absorbed_s;

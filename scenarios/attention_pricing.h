@@ -30,9 +30,10 @@ struct StepTime {
 
 class StepPricer {
  public:
-  /// Prices with `cost` (kept by reference). Decode attention over a cache that is not BF16 is priced by the
-  /// roofline: no table here holds such kernels.
-  StepPricer(const hw::CostModel& cost, models::CachePrecision cache) : cost_(cost), cache_(cache) {}
+  /// Prices with `cost`, kept by reference. Decode kernels no table can hold, over an FP8 cache or a latent without
+  /// RoPE part, take the time of the nearest measured kind times the ratio of the two rooflines, tagged scaled;
+  /// dequantisation is not in it.
+  explicit StepPricer(const hw::CostModel& cost) : cost_(cost) {}
 
   StepTime Price(const std::vector<models::StepOp>& ops) const;
   const hw::Device& device() const { return cost_.device(); }
@@ -41,7 +42,6 @@ class StepPricer {
   hw::Price PriceOp(const models::StepOp& op) const;
 
   const hw::CostModel& cost_;
-  models::CachePrecision cache_;
 };
 
 }  // namespace orrery::scenarios

@@ -197,7 +197,7 @@ AttentionReport RunAttention(const AttentionScenario& scenario) {
   report.ridge_flops_per_byte = scenario.device.bf16.value / scenario.device.memory_rate.value;
   const hw::CostModel cost = hw::CostModel::Load(scenario.device, {scenario.calibration, false});
   report.calibration = cost.sources();
-  const StepPricer pricer(cost, scenario.cache);
+  const StepPricer pricer(cost);
   for (const ModelSpec& spec : scenario.models) report.models.push_back(ReportModel(scenario, spec, pricer));
   return report;
 }

@@ -56,14 +56,15 @@ struct DesignReport {
   std::vector<CapacityPoint> capacity;
 };
 
-/// From where on materialised MLA is faster than absorbed MLA for one layer's attention on this device, along one
-/// of: query length, context, batch; the other two fixed.
+/// Which way to compute MLA is faster for one layer's attention on this device along one of query length, context
+/// and batch, the other two fixed: one from 1 on, the other from `from` on.
 struct Crossover {
   enum class Axis { kQueryLength, kContext, kBatch } axis = Axis::kQueryLength;
   std::int64_t batch = 0, context = 0, query_length = 0;  ///< the axis' own entry is 0
-  std::optional<std::int64_t> from;   ///< least value from which materialised is faster; absent: absorbed throughout
+  models::MlaDecode first = models::MlaDecode::kAbsorbed;  ///< the faster one at 1
+  std::optional<std::int64_t> from;   ///< least value found at which the other is faster; absent: `first` throughout
   std::int64_t searched_to = 0;
-  double by_operations = 0;           ///< the same from operations alone (query length only; 0 otherwise)
+  double by_operations = 0;           ///< where the operations cross (query length only; 0 otherwise)
   double absorbed_s = 0, materialised_s = 0;  ///< at `from`, or at the end of the search
   Limit absorbed_limit{}, materialised_limit{};
 };

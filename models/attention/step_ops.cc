@@ -43,10 +43,11 @@ class StepBuilder {
     Add(decode ? OpKind::kGroupedGemmFp8Masked : OpKind::kGroupedGemmFp8, GemmShape{rows, n, k, groups},
         Product(rows, n, k), bytes, label);
   }
-  void Attention(OpKind kind, const AttentionShape& shape, double pairs, std::int64_t cache_bytes) {
+  void Attention(OpKind kind, const AttentionShape& shape, double pairs, std::int64_t cache_bytes, bool latent = false) {
     const double flops = 2.0 * pairs * static_cast<double>(shape.heads * (shape.d_qk + shape.d_v));
     const std::int64_t own = 2 * shape.batch * shape.q_len * shape.heads * (shape.d_qk + shape.d_v);
     Add(kind, shape, {flops}, cache_bytes + own, "attention");
+    ops_.back().latent = latent;
   }
   /// A memory-bound kernel that moves `bytes_per_row` a row.
   void Rows(OpKind kind, const std::string& label, std::int64_t rows, std::int64_t cols, std::int64_t bytes_per_row) {
@@ -67,7 +68,7 @@ class StepBuilder {
     Rows(OpKind::kCastFp8, label + " cast", rows, cols, 3 * cols + CeilDiv(cols, 128) * 4);
   }
   void Add(OpKind kind, OpShape shape, Flops flops, std::int64_t bytes, const std::string& label) {
-    ops_.push_back({Op{kind, shape, flops, Bytes{bytes}, label}, count_, part_});
+    ops_.push_back({Op{kind, shape, flops, Bytes{bytes}, label}, count_, part_, false});
   }
 
   const Layout& layout_;
@@ -138,7 +139,7 @@ void AbsorbedCore(const AttentionDesign& design, const Layout& layout, const Dec
   const std::int64_t cache = d.batch * d.context * CacheBytesPerLayer(design, layout.cache).count;
   b->Attention(OpKind::kAttentionDecode,
                {d.batch, s.heads, 1, d.query_length, d.context, s.d_c + s.rope, s.d_c, true},
-               static_cast<double>(d.batch * d.query_length) * static_cast<double>(d.context), cache);
+               static_cast<double>(d.batch * d.query_length) * static_cast<double>(d.context), cache, true);
   b->set_part(StepPart::kProjection);
   b->BatchedBf16("output absorbed", s.heads, s.tokens, s.v_dim, s.d_c);
 }

@@ -56,6 +56,7 @@ struct StepOp {
   Op op;
   std::int64_t count = 1;
   StepPart part = StepPart::kOther;
+  bool latent = false;  ///< decode attention whose values lie inside the one shared key (absorbed MLA)
 };
 
 /// The attention ops of one layer, every count 1.
