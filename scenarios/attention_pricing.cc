@@ -25,6 +25,17 @@ struct Bounds {
   }
 };
 
+/// What FlashMLA, the fastest published kernel of its kind, reaches of an H800's 989 TFLOPS and 3350 GB/s: 660 TFLOPS
+/// (four fifths of the throttled peak) and 3000 GB/s (docs/20250422). Prices carried beyond the tables stop there.
+constexpr double kFlashMlaTensorShare = 660.0 / 989.0;
+constexpr double kFlashMlaMemoryShare = 3000.0 / 3350.0;
+
+Time LatentLimit(const Op& op, const hw::Device& device) {
+  const double tensor_s = op.flops.count / (kFlashMlaTensorShare * device.bf16.value);
+  const double memory_s = static_cast<double>(op.bytes.count) / (kFlashMlaMemoryShare * device.memory_rate.value);
+  return FromSeconds(std::max(tensor_s, memory_s)) + Time{1};  // never faster for having been rounded
+}
+
 double BoundSeconds(const Op& op, const hw::Device& device) {
   return std::max(op.flops.count / device.bf16.value, static_cast<double>(op.bytes.count) / device.memory_rate.value);
 }
@@ -58,8 +69,13 @@ hw::Price StepPricer::PriceOp(const models::StepOp& o) const {
   if (o.op.kind != OpKind::kAttentionDecode) return cost_.PriceOp(o.op, device().sms);
   const Op reference = MeasuredKin(o);
   hw::Price price = cost_.PriceOp(reference, device().sms);
-  if (reference.bytes == o.op.bytes) return price;
-  price.time = FromSeconds(Seconds(price.time) * BoundSeconds(o.op, device()) / BoundSeconds(reference, device()));
+  Time time = price.time;
+  if (reference.bytes != o.op.bytes) {
+    time = FromSeconds(Seconds(time) * BoundSeconds(o.op, device()) / BoundSeconds(reference, device()));
+  }
+  if (o.latent) time = std::max(time, LatentLimit(o.op, device()));
+  if (time == price.time) return price;
+  price.time = time;
   price.provenance = std::max(price.provenance, hw::Provenance::kScaled);
   return price;
 }

@@ -32,7 +32,7 @@ class StepPricer {
  public:
   /// Prices with `cost`, kept by reference. Decode kernels no table can hold, over an FP8 cache or a latent without
   /// RoPE part, take the time of the nearest measured kind times the ratio of the two rooflines, tagged scaled;
-  /// dequantisation is not in it.
+  /// dequantisation is not in it. Absorbed MLA never exceeds FlashMLA's published rates.
   explicit StepPricer(const hw::CostModel& cost) : cost_(cost) {}
 
   StepTime Price(const std::vector<models::StepOp>& ops) const;

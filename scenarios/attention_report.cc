@@ -14,6 +14,23 @@ using models::StepPart;
 
 constexpr std::int64_t kMaxBatch = 65536;
 
+/// Refuses sizes whose byte counts would leave 64 bits, in doubles so that the check itself cannot.
+void CheckSizes(const AttentionScenario& s, const ModelSpec& spec) {
+  const models::AttentionSpec& a = spec.attention;
+  const double heads = static_cast<double>(a.heads) * (a.head_dim + a.rope_dim + a.v_head_dim + 64);
+  const double latent = static_cast<double>(a.kv_lora_rank) + a.q_lora_rank + 4.0 * a.head_dim;
+  const double experts = spec.moe ? static_cast<double>(spec.moe->routed_experts) * spec.moe->intermediate + spec.moe->shared_intermediate : 0;
+  const double layer = (spec.hidden + latent) * (heads + latent) + 3.0 * spec.hidden * (experts + spec.dense_intermediate);
+  const double weights = 4 * ((spec.layers + spec.mtp_modules) * layer + 2.0 * spec.hidden * static_cast<double>(spec.vocabulary));
+  const double rows = static_cast<double>(*std::max_element(s.batches.begin(), s.batches.end())) *
+                      static_cast<double>(*std::max_element(s.contexts.begin(), s.contexts.end()) + s.query_length);
+  const double width = heads + latent + spec.hidden + spec.dense_intermediate + static_cast<double>(spec.vocabulary);
+  constexpr double kMost = 4e18;  // below 2^62
+  if (weights > kMost || rows * width * 8 * spec.layers > kMost) {
+    throw InputError("model '" + spec.name + "': sizes, batches and contexts this large cannot be counted in 64 bits");
+  }
+}
+
 std::int64_t UsableBytes(const AttentionScenario& s) {
   return static_cast<std::int64_t>(s.memory_fraction * static_cast<double>(s.device.memory.count));
 }
@@ -137,6 +154,7 @@ std::vector<AttentionDesign> Designs(const AttentionScenario& s, const ModelSpec
 }
 
 ModelReport ReportModel(const AttentionScenario& s, const ModelSpec& spec, const StepPricer& pricer) {
+  CheckSizes(s, spec);
   ModelReport m;
   m.spec = spec;
   m.parameters = models::CountParameters(spec);

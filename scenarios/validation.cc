@@ -18,11 +18,13 @@ bool ValidationCase::Passes() const {
 // One line an area: declared here, defined in scenarios/x_cases.cc.
 std::vector<ValidationCase> ScheduleCases();
 std::vector<ValidationCase> NetworkCases();
+std::vector<ValidationCase> AttentionCases();
 
 const std::vector<ValidationGroup>& ValidationGroups() {
   static const std::vector<ValidationGroup> groups = {
       {"schedules", ScheduleCases},
       {"network", NetworkCases},
+      {"attention", AttentionCases},
   };
   return groups;
 }
