@@ -19,12 +19,14 @@ bool ValidationCase::Passes() const {
 std::vector<ValidationCase> ScheduleCases();
 std::vector<ValidationCase> NetworkCases();
 std::vector<ValidationCase> ModelCases();
+std::vector<ValidationCase> AttentionCases();
 
 const std::vector<ValidationGroup>& ValidationGroups() {
   static const std::vector<ValidationGroup> groups = {
       {"model", ModelCases},
       {"schedules", ScheduleCases},
       {"network", NetworkCases},
+      {"attention", AttentionCases},
   };
   return groups;
 }
