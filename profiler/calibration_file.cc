@@ -107,12 +107,12 @@ std::string ClockText(const Clocks& c) {
   return fmt::format("SM {:.0f} of {:.0f} MHz, memory {:.0f} of {:.0f} MHz{}", c.sm_mhz, c.sm_max_mhz, c.memory_mhz, c.memory_max_mhz, throttling);
 }
 
-std::string Header(const MeasurementRun& run, const std::string& device, double launch_gap_us) {
+std::string Header(const MeasurementRun& run, const std::string& device, const std::map<int, std::vector<double>>& gaps) {
   std::string text = "# Written by orrery profile; the schema is told in docs/calibration.md.\nschema_version: 1\n";
   text += fmt::format("device: {}\ndate: {}\nsource: {}\ndriver: {}\nlibraries: {}\nclocks: {}\n", device, run.date_utc.substr(0, 10),
                       Quoted(fmt::format("orrery profile, suite {}, {} ({} SMs)", run.suite, run.device.name, run.device.sms)),
                       Quoted(run.driver), Quoted(Libraries(run)), Quoted(ClockText(run.clocks)));
-  if (launch_gap_us > 0) text += fmt::format("launch_gap: {:.3f} us\n", launch_gap_us);
+  if (!gaps.empty()) text += fmt::format("launch_gap: {:.3f} us\n", Centre(gaps));
   return text + "tables:\n";
 }
 
@@ -131,12 +131,16 @@ std::string DevicePresetName(const std::string& device_name) {
   throw InputError("no device preset is known for '" + device_name + "': name one with --device");
 }
 
-CalibrationText CalibrationYaml(const MeasurementRun& run, const std::string& device, double launch_gap_us) {
+CalibrationText CalibrationYaml(const MeasurementRun& run, const std::string& device) {
   CalibrationText result;
   std::map<SectionKey, Section> sections;
   std::map<std::string, int> left_out;
+  std::map<int, std::vector<double>> gaps;
   for (const KernelSample& sample : run.samples) {
-    if (!sample.variant.empty()) {
+    if (sample.op_label == kLaunchGapLabel) {
+      auto& own = gaps[sample.process];
+      own.insert(own.end(), sample.durations_us.begin(), sample.durations_us.end());
+    } else if (!sample.variant.empty()) {
       ++left_out["variant '" + sample.variant + "'"];
     } else if (!Complete(sample)) {
       ++left_out["'" + sample.op_label + "': its shape or bytes are incomplete"];
@@ -149,7 +153,7 @@ CalibrationText CalibrationYaml(const MeasurementRun& run, const std::string& de
     }
   }
   for (const auto& [reason, count] : left_out) result.left_out.push_back(fmt::format("{} samples of {}", count, reason));
-  result.yaml = Header(run, device, launch_gap_us);
+  result.yaml = Header(run, device, gaps);
   for (const auto& [key, section] : sections) {
     result.yaml += SectionText(key, section, false, &result.rows);
     result.yaml += SectionText(key, section, true, &result.rows);
