@@ -6,6 +6,7 @@
 
 #include "cli/attention_command.h"
 #include "cli/command.h"
+#include "cli/profile_command.h"
 #include "cli/validate_command.h"
 #include "core/error.h"
 #include "core/resources.h"
@@ -18,6 +19,7 @@ using orrery::cli::Action;
 void AddCommands(CLI::App& app, Action* action) {
   orrery::cli::AddAttentionCommand(app, action);
   orrery::cli::AddValidateCommand(app, action);
+  orrery::cli::AddProfileCommand(app, action);
 }
 
 }  // namespace
