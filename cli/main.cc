@@ -6,7 +6,9 @@
 
 #include "cli/attention_command.h"
 #include "cli/command.h"
+#include "cli/list_command.h"
 #include "cli/profile_command.h"
+#include "cli/run_command.h"
 #include "cli/validate_command.h"
 #include "core/error.h"
 #include "core/resources.h"
@@ -17,9 +19,11 @@ using orrery::cli::Action;
 
 /// The registry: every subcommand adds itself and sets `action` when chosen.
 void AddCommands(CLI::App& app, Action* action) {
+  orrery::cli::AddRunCommand(app, action);
   orrery::cli::AddAttentionCommand(app, action);
   orrery::cli::AddValidateCommand(app, action);
   orrery::cli::AddProfileCommand(app, action);
+  orrery::cli::AddListCommand(app, action);
 }
 
 }  // namespace
