@@ -20,6 +20,7 @@ std::vector<ValidationCase> ScheduleCases();
 std::vector<ValidationCase> NetworkCases();
 std::vector<ValidationCase> ModelCases();
 std::vector<ValidationCase> AttentionCases();
+std::vector<ValidationCase> CalibrationCases();
 
 const std::vector<ValidationGroup>& ValidationGroups() {
   static const std::vector<ValidationGroup> groups = {
@@ -27,6 +28,7 @@ const std::vector<ValidationGroup>& ValidationGroups() {
       {"schedules", ScheduleCases},
       {"network", NetworkCases},
       {"attention", AttentionCases},
+      {"calibration", CalibrationCases},
   };
   return groups;
 }
