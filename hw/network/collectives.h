@@ -15,7 +15,7 @@ enum class Collective : std::uint8_t { kReduceScatter, kAllGather, kAllReduce };
 struct CollectiveGroup {
   int ranks_per_node = 1;
   int nodes = 1;
-  int extra_switches = 0;          ///< switches between two of its nodes beyond one leaf: 2 across leaves, 4 across pods
+  int extra_switches = 0;          ///< on a hop beyond one leaf's: 2 across leaves, 4 across pods
   double scale_out_stretch = 1.0;  ///< slow-down of the fabric against the port (FabricStretch)
 };
 

@@ -40,7 +40,9 @@ BesideRow ReadBesideRow(const Value& v) {
   const std::vector<std::string> names(kKindNames.begin(), kKindNames.end());
   const BesideRow row{static_cast<ExchangeKind>(v.At("kind").AsChoice(names)), ReadPositiveTime(v.At("time")),
                       ReadPositiveTime(v.At("least")), ReadPositiveTime(v.At("greatest"))};
-  if (row.least > row.time || row.time > row.greatest) throw v.At("time").Error("expected a time between least and greatest");
+  if (row.least > row.time || row.time > row.greatest) {
+    throw v.At("time").Error("expected a time between least and greatest");
+  }
   return row;
 }
 
@@ -54,7 +56,8 @@ BesideTable ReadBeside(const Value& v) {
   for (int kind = 0; kind < kExchangeKindCount; ++kind) {
     const auto is_kind = [kind](const BesideRow& r) { return r.kind == static_cast<ExchangeKind>(kind); };
     if (std::count_if(table.rows.begin(), table.rows.end(), is_kind) != 1) {
-      throw v.At("rows").Error("expected one row of kind " + std::string(kKindNames[static_cast<std::size_t>(kind)]));
+      const std::string_view name = Name(static_cast<ExchangeKind>(kind));
+      throw v.At("rows").Error("expected one row of kind " + std::string(name));
     }
   }
   return table;

@@ -84,8 +84,8 @@ void FabricRoutes::BuildHashed(const Topology& topology, double cable_rate, bool
     for (const auto edge : boost::make_iterator_range(boost::edges(g))) {
       const std::size_t u = boost::source(edge, g), v = boost::target(edge, g);
       if (g[u].layer == Layer::kNic || g[v].layer == Layer::kNic || hops[u] < 0 || hops[v] != hops[u] - 1) continue;
-      towards[u - nic_count_].push_back({static_cast<std::int32_t>(v), first_link[static_cast<std::size_t>(g[edge].number)],
-                            pool_cables ? 1 : g[edge].cables});
+      const std::int32_t first = first_link[static_cast<std::size_t>(g[edge].number)];
+      towards[u - nic_count_].push_back({static_cast<std::int32_t>(v), first, pool_cables ? 1 : g[edge].cables});
     }
   }
 }

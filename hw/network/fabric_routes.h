@@ -45,7 +45,8 @@ class FabricRoutes {
   std::vector<std::int32_t> leaf_up_, leaf_down_, pod_up_, pod_down_;
   int pods_ = 1;
   std::size_t nic_count_ = 0, switch_count_ = 0;
-  // Hashed: steps out of each switch towards each leaf, [leaf ordinal * switches + switch]; switch v is vertex nics + v.
+  // Hashed: steps out of each switch towards each leaf, [leaf ordinal * switches + switch]; switches are numbered
+  // from 0, their vertices after the NICs.
   std::vector<std::vector<Step>> steps_;
   std::vector<std::int32_t> leaf_ordinal_;
 };

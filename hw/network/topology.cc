@@ -26,7 +26,9 @@ const Value* Field(const Value& value, std::string_view key, bool overrides) {
 void ReadFabric(const Value& v, bool overrides, int devices_per_node, Fabric* f) {
   v.AllowKeys(kFabricKeys);
   if (const Value* x = Field(v, "kind", overrides)) f->kind = static_cast<FabricKind>(x->AsChoice(kFabricKinds));
-  if (const Value* x = Field(v, "transport", overrides)) f->transport = static_cast<Transport>(x->AsChoice(kTransports));
+  if (const Value* x = Field(v, "transport", overrides)) {
+    f->transport = static_cast<Transport>(x->AsChoice(kTransports));
+  }
   if (const Value* x = Field(v, "routing", overrides)) f->routing = static_cast<FabricRouting>(x->AsChoice(kRoutings));
   if (const Value* x = Field(v, "ports", overrides)) f->ports = static_cast<int>(x->AsInt(2, 1024));
   if (const Value* x = v.Find("oversubscription")) f->oversubscription = static_cast<int>(x->AsInt(1, 64));
@@ -169,7 +171,7 @@ Topology::Topology(const Cluster& cluster) : nodes_(cluster.nodes), nics_(cluste
     boost::add_vertex(FabricVertex{Layer::kNic, multi_plane ? i % nics_ : 0, 0, i}, graph_);
   }
   leaf_of_nic_.resize(static_cast<std::size_t>(nodes_ * nics_));
-  // NIC `nic` of `down` neighbouring nodes hangs on one leaf; the leaves of all NICs are one tree, or each NIC's its own.
+  // NIC `nic` of `down` neighbouring nodes hangs on one leaf; all leaves are one tree, or those of each NIC one.
   const int down = DownPorts(cluster.fabric);
   std::vector<std::vector<std::vector<int>>> trees(multi_plane ? static_cast<std::size_t>(nics_) : 1);
   for (int block = 0; block * down < nodes_; ++block) {

@@ -11,8 +11,8 @@ namespace {
 
 using ::testing::HasSubstr;
 
-Cluster SmallCluster(const std::string& kind, int nodes, int devices, int ports, const std::string& routing = "adaptive",
-                     int oversubscription = 1) {
+Cluster SmallCluster(const std::string& kind, int nodes, int devices, int ports,
+                     const std::string& routing = "adaptive", int oversubscription = 1) {
   return ReadCluster(Document::Parse("source: test\ndevice: h800-sxm\nnodes: " + std::to_string(nodes) +
                                          "\ndevices_per_node: " + std::to_string(devices) + "\nfabric: {kind: " + kind +
                                          ", ports: " + std::to_string(ports) + ", transport: infiniband, routing: " +
