@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/command.h"
+#include "cli/routing_command.h"
 #include "cli/validate_command.h"
 #include "core/error.h"
 #include "core/resources.h"
@@ -15,6 +16,7 @@ using orrery::cli::Action;
 
 /// The registry: every subcommand adds itself and sets `action` when chosen.
 void AddCommands(CLI::App& app, Action* action) {
+  orrery::cli::AddRoutingCommand(app, action);
   orrery::cli::AddValidateCommand(app, action);
 }
 

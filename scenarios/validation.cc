@@ -16,9 +16,12 @@ bool ValidationCase::Passes() const {
 }
 
 // One line an area: `std::vector<ValidationCase> XCases();` declared here, defined in scenarios/x_cases.cc.
+std::vector<ValidationCase> RoutingCases();
 
 const std::vector<ValidationGroup>& ValidationGroups() {
-  static const std::vector<ValidationGroup> groups = {};
+  static const std::vector<ValidationGroup> groups = {
+      {"routing", RoutingCases},
+  };
   return groups;
 }
 
