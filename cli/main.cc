@@ -9,6 +9,7 @@
 #include "cli/list_command.h"
 #include "cli/profile_command.h"
 #include "cli/run_command.h"
+#include "cli/routing_command.h"
 #include "cli/validate_command.h"
 #include "core/error.h"
 #include "core/resources.h"
@@ -21,6 +22,7 @@ using orrery::cli::Action;
 void AddCommands(CLI::App& app, Action* action) {
   orrery::cli::AddRunCommand(app, action);
   orrery::cli::AddAttentionCommand(app, action);
+  orrery::cli::AddRoutingCommand(app, action);
   orrery::cli::AddValidateCommand(app, action);
   orrery::cli::AddProfileCommand(app, action);
   orrery::cli::AddListCommand(app, action);

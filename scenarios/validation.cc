@@ -29,6 +29,12 @@ const std::vector<ValidationGroup>& ValidationGroups() {
       {"network", NetworkCases},
       {"attention", AttentionCases},
       {"calibration", CalibrationCases},
+// One line an area: `std::vector<ValidationCase> XCases();` declared here, defined in scenarios/x_cases.cc.
+std::vector<ValidationCase> RoutingCases();
+
+const std::vector<ValidationGroup>& ValidationGroups() {
+  static const std::vector<ValidationGroup> groups = {
+      {"routing", RoutingCases},
   };
   return groups;
 }

@@ -43,6 +43,20 @@ void ReadDocuments(const Value& value, SyntheticOptions* o) {
   }
 }
 
+/// `update` and `rate`, which only biases have.
+void ReadUpdate(const Value& section, RoutingSection* out) {
+  for (const char* key : {"update", "rate"}) {
+    const Value* v = section.Find(key);
+    if (v != nullptr && out->strategy != Strategy::kLossFree) {
+      throw v->Error(fmt::format("strategy {} has no biases to update", StrategyName(out->strategy)));
+    }
+  }
+  if (const Value* v = section.Find("update")) {
+    out->update = static_cast<UpdateRule>(v->AsChoice({"sign", "proportional", "multiplicative"}));
+  }
+  ReadNumber(section, "rate", 0, 1, &out->rate);
+}
+
 }  // namespace
 
 SyntheticOptions DefaultOptions(Strategy strategy, double alpha) {
@@ -56,13 +70,14 @@ RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe) {
   RoutingSection out;
   out.options = DefaultOptions(out.strategy, 0);
   if (section.is_null()) return out;
-  section.AllowKeys({"strategy", "alpha", "affinity", "documents_per_sequence", "sequence_length", "loads"});
+  section.AllowKeys({"strategy", "update", "rate", "alpha", "affinity", "documents_per_sequence", "sequence_length", "loads"});
   if (const Value* v = section.Find("strategy")) out.strategy = ReadStrategy(*v);
   if (const Value* v = section.Find("loads")) {
     if (section.Find("strategy")) throw v->Error("recorded loads and a strategy exclude each other");
     if (section.Find("affinity")) throw v->Error("recorded loads and a synthetic router exclude each other");
     out.loads = v->AsString();
   }
+  ReadUpdate(section, &out);
   double alpha = 1e-3;
   if (const Value* v = section.Find("alpha")) {
     alpha = v->AsDouble(0, 1);

@@ -13,6 +13,7 @@
 #include "models/routing/load_table.h"
 #include "models/routing/strategy.h"
 #include "models/routing/text_mix.h"
+#include "models/routing/training_dynamics.h"
 
 namespace orrery::models {
 
@@ -89,6 +90,15 @@ class SyntheticLoads : public TableLoads {
 /// Feedback of BalanceRule a unit of auxiliary-loss weight. Calibrated once: with it the loss-controlled 1B model of
 /// arXiv 2408.15664 Table 2 (64 experts top-6, alpha 1e-3) keeps its MaxVio_global of 0.72.
 constexpr double kFeedbackPerAlpha = 250;
+/// The same for the 3B model of that table (0.52).
+constexpr double kFeedbackPerAlpha3B = 380;
+
+/// Domain deviations of one served domain, each set from one published CV: the three domains of the 16B loads
+/// (DeepSeek-V3 report App. C Fig. 10: 0.918, 1.535, 1.707; 64 experts top-6) and R1 on translation (1.282; 256 top-8).
+constexpr double kDomainWikipedia = 0.57;
+constexpr double kDomainGithub = 1.13;
+constexpr double kDomainMath = 1.35;
+constexpr double kDomainR1 = 0.50;
 
 /// The router a strategy leads to; `alpha` is the weight of an auxiliary loss.
 SyntheticOptions DefaultOptions(Strategy strategy, double alpha);
@@ -97,6 +107,8 @@ SyntheticOptions DefaultOptions(Strategy strategy, double alpha);
 struct RoutingSection {
   Strategy strategy = Strategy::kLossFree;
   SyntheticOptions options;
+  UpdateRule update = UpdateRule::kSign;  ///< of auxiliary-loss-free, for how it settles
+  double rate = 1e-3;                     ///< its gamma
   std::string loads;  ///< file of recorded loads instead of a strategy; empty: none
 };
 RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe);
