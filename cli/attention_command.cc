@@ -39,7 +39,8 @@ models::ModelSpec Model(const std::string& text) {
   return path ? models::ReadHuggingFace(text) : models::ModelPreset(text);
 }
 
-std::size_t Choice(const std::string& option, const std::string& text, const std::vector<std::string>& known) {
+std::size_t Choice(const std::string& option, const std::string& text,
+                   const std::vector<std::string>& known) {
   for (std::size_t i = 0; i < known.size(); ++i) {
     if (known[i] == text) return i;
   }
@@ -112,25 +113,35 @@ int Run(const Options& o) {
 }
 
 void AddSweepOptions(CLI::App* command, Options* o) {
-  command->add_option("-m,--model", o->models, "Presets, or paths of Hugging Face config.json files (default deepseek-v3)")
+  command
+      ->add_option("-m,--model", o->models,
+                   "Presets, or paths of Hugging Face config.json files (default deepseek-v3)")
       ->delimiter(',');
-  command->add_option("--designs", o->designs,
-                      "own, mha, mqa, gqa-N, mla, mla-materialised, mla-rope-reapplied, mla-rope-on-latent, mla-no-rope "
-                      "(default all, gqa-8)")->delimiter(',');
-  command->add_option("--context", o->contexts, "Contexts in tokens (default 1024 to 131072)")->delimiter(',');
-  command->add_option("--batch", o->batches, "Sequences per GPU or tensor group (default 1 to 256)")->delimiter(',');
+  command
+      ->add_option(
+          "--designs", o->designs,
+          "own, mha, mqa, gqa-N, mla, mla-materialised, mla-rope-reapplied, mla-rope-on-latent, mla-no-rope "
+          "(default all, gqa-8)")
+      ->delimiter(',');
+  command->add_option("--context", o->contexts, "Contexts in tokens (default 1024 to 131072)")
+      ->delimiter(',');
+  command->add_option("--batch", o->batches, "Sequences per GPU or tensor group (default 1 to 256)")
+      ->delimiter(',');
   command->add_option("--query-length", o->query_length, "New tokens per sequence and step (default 1)");
   command->add_option("--tpot", o->tpot, "Limit of time per output token, for example '50 ms' (the default)");
 }
 
 void AddMachineOptions(CLI::App* command, Options* o) {
   command->add_option("-d,--device", o->device, "Device preset (default h800-sxm)");
-  command->add_option("--tensor", o->tensor, "Tensor-parallel degree (default: what leaves half the memory to the cache)");
+  command->add_option("--tensor", o->tensor,
+                      "Tensor-parallel degree (default: what leaves half the memory to the cache)");
   command->add_option("--expert", o->expert, "Expert-parallel degree (default: likewise)");
   command->add_option("--cache", o->cache, "Cache precision: bf16 (default), fp8, 6bit");
-  command->add_option("--weights", o->weights, "Weights of linear layers: fp8 (default where the device has it), bf16");
+  command->add_option("--weights", o->weights,
+                      "Weights of linear layers: fp8 (default where the device has it), bf16");
   command->add_option("--norm", o->norm, "rms (default) or layer");
-  command->add_option("--memory-fraction", o->memory_fraction, "Share of memory for weights and cache (default 0.9)");
+  command->add_option("--memory-fraction", o->memory_fraction,
+                      "Share of memory for weights and cache (default 0.9)");
   command->add_option("--calibration", o->calibration, "Kernel tables (default auto)");
   command->add_flag("--mtp", o->mtp, "Hold the MTP modules' weights and caches too");
 }
@@ -140,7 +151,8 @@ void AddMachineOptions(CLI::App* command, Options* o) {
 void AddAttentionCommand(CLI::App& app, Action* action) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("attention", "Compare attention designs by cache, compute and time");
-  command->add_option("--scenario", options->scenario, "A scenario of kind attention; options below override it");
+  command->add_option("--scenario", options->scenario,
+                      "A scenario of kind attention; options below override it");
   command->add_option("--set", options->sets, "KEY=VALUE in the scenario")->take_all();
   AddSweepOptions(command, options.get());
   AddMachineOptions(command, options.get());

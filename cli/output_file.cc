@@ -1,10 +1,10 @@
 #include "cli/output_file.h"
 
-#include <unistd.h>
-
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+
+#include <unistd.h>
 
 #include "core/error.h"
 

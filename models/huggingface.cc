@@ -37,20 +37,45 @@ const std::vector<Architecture>& Architectures() {
 }
 
 /// Keys that change neither a shape nor a cache: training constants, tokens, names, serving hints.
-const std::vector<std::string> kIgnored = {
-    "_name_or_path", "_attn_implementation", "attention_dropout", "auto_map", "aux_loss_alpha", "bos_token_id",
-    "dtype", "embd_pdrop", "eos_token_id", "ep_size", "id2label", "initializer_range", "label2id",
-    "max_window_layers", "norm_topk_prob", "output_router_logits", "pad_token_id", "pretraining_tp",
-    "quantization_config", "resid_pdrop", "rms_norm_eps", "rope_interleave", "rope_theta", "router_aux_loss_coef",
-    "router_jitter_noise", "seq_aux", "topk_method", "torch_dtype", "transformers_version", "unsloth_version",
-    "use_cache"};
+const std::vector<std::string> kIgnored = {"_name_or_path",
+                                           "_attn_implementation",
+                                           "attention_dropout",
+                                           "auto_map",
+                                           "aux_loss_alpha",
+                                           "bos_token_id",
+                                           "dtype",
+                                           "embd_pdrop",
+                                           "eos_token_id",
+                                           "ep_size",
+                                           "id2label",
+                                           "initializer_range",
+                                           "label2id",
+                                           "max_window_layers",
+                                           "norm_topk_prob",
+                                           "output_router_logits",
+                                           "pad_token_id",
+                                           "pretraining_tp",
+                                           "quantization_config",
+                                           "resid_pdrop",
+                                           "rms_norm_eps",
+                                           "rope_interleave",
+                                           "rope_theta",
+                                           "router_aux_loss_coef",
+                                           "router_jitter_noise",
+                                           "seq_aux",
+                                           "topk_method",
+                                           "torch_dtype",
+                                           "transformers_version",
+                                           "unsloth_version",
+                                           "use_cache"};
 
 /// Keys every architecture may have, read or checked below.
 const std::vector<std::string> kCommon = {
-    "architectures", "model_type", "num_hidden_layers", "hidden_size", "vocab_size", "intermediate_size",
-    "num_attention_heads", "num_key_value_heads", "head_dim", "hidden_act", "max_position_embeddings",
-    "tie_word_embeddings", "attention_bias", "mlp_bias", "sliding_window", "use_sliding_window", "layer_types",
-    "rope_scaling", "rope_parameters"};
+    "architectures",  "model_type",        "num_hidden_layers",       "hidden_size",
+    "vocab_size",     "intermediate_size", "num_attention_heads",     "num_key_value_heads",
+    "head_dim",       "hidden_act",        "max_position_embeddings", "tie_word_embeddings",
+    "attention_bias", "mlp_bias",          "sliding_window",          "use_sliding_window",
+    "layer_types",    "rope_scaling",      "rope_parameters"};
 
 /// A config being read: its keys, and the defaults that had to stand in for absent ones.
 struct Config {
@@ -90,11 +115,13 @@ const Architecture& FindArchitecture(const Value& root) {
     all += (all.empty() ? "" : ", ") + std::string(a.model_type);
   }
   if (found == nullptr) {
-    throw type.Error("unknown architecture; expected one of: " + all + DidYouMean(name, HuggingFaceModelTypes()));
+    throw type.Error("unknown architecture; expected one of: " + all +
+                     DidYouMean(name, HuggingFaceModelTypes()));
   }
   if (const Value* classes = root.Find("architectures")) {
     for (const Value& c : classes->items()) {
-      if (std::find(found->classes.begin(), found->classes.end(), c.AsString()) != found->classes.end()) continue;
+      if (std::find(found->classes.begin(), found->classes.end(), c.AsString()) != found->classes.end())
+        continue;
       throw c.Error("unknown architecture for model_type '" + name + "'; expected " + found->classes.front());
     }
   }
@@ -118,7 +145,8 @@ void RefuseSlidingWindows(const Value& root) {
   }
   if (const Value* types = root.Find("layer_types")) {
     for (const Value& t : types->items()) {
-      if (t.AsString() != "full_attention") throw t.Error("not understood: only full_attention layers are modelled");
+      if (t.AsString() != "full_attention")
+        throw t.Error("not understood: only full_attention layers are modelled");
     }
   }
 }
@@ -127,7 +155,8 @@ void RefuseOtherFeatures(const Value& root) {
   RefuseSlidingWindows(root);
   for (const char* key : {"attention_bias", "mlp_bias"}) {
     const Value* value = root.Find(key);
-    if (value != nullptr && value->AsBool()) Refuse(root, key, "biases on these projections are not modelled");
+    if (value != nullptr && value->AsBool())
+      Refuse(root, key, "biases on these projections are not modelled");
   }
   if (const Value* act = root.Find("hidden_act"); act != nullptr && act->AsString() != "silu") {
     Refuse(root, "hidden_act", "only SwiGLU (silu) feed-forward layers are modelled");
@@ -157,7 +186,8 @@ AttentionSpec ReadMla(Config* c) {
   a.v_head_dim = c->Int("v_head_dim");
   a.kv_lora_rank = c->Int("kv_lora_rank");
   a.q_lora_rank = c->IntOr("q_lora_rank", 0);
-  if (const Value* total = c->root.Find("qk_head_dim")) total->AsInt(a.head_dim + a.rope_dim, a.head_dim + a.rope_dim);
+  if (const Value* total = c->root.Find("qk_head_dim"))
+    total->AsInt(a.head_dim + a.rope_dim, a.head_dim + a.rope_dim);
   return a;
 }
 
@@ -165,7 +195,8 @@ AttentionSpec ReadGrouped(Config* c, const Architecture& architecture) {
   AttentionSpec a;
   a.heads = c->Int("num_attention_heads");
   a.kv_heads = c->IntOr("num_key_value_heads", a.heads, 1);
-  if (a.heads % a.kv_heads != 0) throw c->root.At("num_key_value_heads").Error("expected a divisor of num_attention_heads");
+  if (a.heads % a.kv_heads != 0)
+    throw c->root.At("num_key_value_heads").Error("expected a divisor of num_attention_heads");
   if (c->root.Find("head_dim") != nullptr) {
     a.head_dim = c->Int("head_dim");
   } else {
@@ -175,20 +206,25 @@ AttentionSpec ReadGrouped(Config* c, const Architecture& architecture) {
     c->Note("head_dim", std::to_string(a.head_dim));
   }
   a.v_head_dim = a.head_dim;
-  a.kind = a.kv_heads == a.heads ? AttentionKind::kMha : a.kv_heads == 1 ? AttentionKind::kMqa : AttentionKind::kGqa;
+  a.kind = a.kv_heads == a.heads ? AttentionKind::kMha
+           : a.kv_heads == 1     ? AttentionKind::kMqa
+                                 : AttentionKind::kGqa;
   a.qkv_bias = architecture.qkv_bias;
   a.qk_norm = architecture.qk_norm;
   return a;
 }
 
 void CheckMoe(const Value& root, const char* experts_key, const MoeSpec& m, int layers) {
-  if (m.top_k > m.routed_experts) throw root.At("num_experts_per_tok").Error("expected at most " + std::string(experts_key));
-  if (m.routed_experts % m.groups != 0) throw root.At("n_group").Error("expected a divisor of " + std::string(experts_key));
+  if (m.top_k > m.routed_experts)
+    throw root.At("num_experts_per_tok").Error("expected at most " + std::string(experts_key));
+  if (m.routed_experts % m.groups != 0)
+    throw root.At("n_group").Error("expected a divisor of " + std::string(experts_key));
   if (m.top_groups > m.groups) throw root.At("topk_group").Error("expected at most n_group");
   if (m.top_k > m.top_groups * (m.routed_experts / m.groups)) {
     throw root.At("topk_group").Error("its groups hold fewer experts than num_experts_per_tok");
   }
-  if (m.first_dense_layers > layers) throw root.At("first_k_dense_replace").Error("expected at most num_hidden_layers");
+  if (m.first_dense_layers > layers)
+    throw root.At("first_k_dense_replace").Error("expected at most num_hidden_layers");
 }
 
 MoeSpec ReadDeepSeekMoe(Config* c, int layers, bool v3) {
@@ -261,21 +297,24 @@ void ReadFamily(const Architecture& architecture, Config* c, ModelSpec* spec) {
   const bool mla = architecture.family == Family::kMla;
   switch (architecture.family) {
     case Family::kMla:
-      RefuseUnknownKeys(c->root, {"q_lora_rank", "kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "qk_head_dim",
-                                  "v_head_dim", "n_routed_experts", "n_shared_experts", "num_experts_per_tok",
-                                  "moe_intermediate_size", "first_k_dense_replace", "n_group", "topk_group",
-                                  "routed_scaling_factor", "moe_layer_freq", "scoring_func",
-                                  "num_nextn_predict_layers"});
+      RefuseUnknownKeys(
+          c->root, {"q_lora_rank", "kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "qk_head_dim",
+                    "v_head_dim", "n_routed_experts", "n_shared_experts", "num_experts_per_tok",
+                    "moe_intermediate_size", "first_k_dense_replace", "n_group", "topk_group",
+                    "routed_scaling_factor", "moe_layer_freq", "scoring_func", "num_nextn_predict_layers"});
       if (c->root.Find("n_routed_experts") != nullptr) {
         spec->moe = ReadDeepSeekMoe(c, spec->layers, std::string(architecture.model_type) != "deepseek_v2");
       }
       spec->mtp_modules = c->IntOr("num_nextn_predict_layers", 0);
       break;
-    case Family::kDense: RefuseUnknownKeys(c->root, {}); break;
+    case Family::kDense:
+      RefuseUnknownKeys(c->root, {});
+      break;
     case Family::kQwen2Moe:
     case Family::kQwen3Moe:
-      RefuseUnknownKeys(c->root, {"num_experts", "num_experts_per_tok", "moe_intermediate_size", "decoder_sparse_step",
-                                  "mlp_only_layers", "shared_expert_intermediate_size"});
+      RefuseUnknownKeys(c->root,
+                        {"num_experts", "num_experts_per_tok", "moe_intermediate_size", "decoder_sparse_step",
+                         "mlp_only_layers", "shared_expert_intermediate_size"});
       spec->moe = ReadQwenMoe(c, spec->layers, architecture.family == Family::kQwen2Moe);
       break;
     case Family::kMixtral:
@@ -315,7 +354,8 @@ ModelSpec ReadHuggingFace(const Value& root) {
 ModelSpec ReadHuggingFace(const std::filesystem::path& file) {
   const Document document = Document::Load(file);
   std::ifstream stream(file, std::ios::binary);
-  if (!nlohmann::json::accept(stream)) throw InputError(Place{file.string()}, "not JSON; expected a Hugging Face config.json");
+  if (!nlohmann::json::accept(stream))
+    throw InputError(Place{file.string()}, "not JSON; expected a Hugging Face config.json");
   ModelSpec spec = ReadHuggingFace(document.root());
   // "DeepSeek-V3/config.json" is best known by its folder.
   const std::string folder = std::filesystem::absolute(file).parent_path().filename().string();

@@ -97,12 +97,13 @@ std::string SectionText(const SectionKey& key, const Section& section, bool with
 }
 
 std::string Libraries(const MeasurementRun& run) {
-  std::string text = "CUDA " + run.cuda_runtime;
+  std::string text = run.cuda_runtime == "not recorded" ? run.cuda_runtime : "CUDA " + run.cuda_runtime;
   for (const auto& [name, version] : run.libraries) text += fmt::format(", {} {}", name, version);
   return text;
 }
 
 std::string ClockText(const Clocks& c) {
+  if (c.sm_max_mhz <= 0) return "not recorded";
   const std::string throttling = c.throttling.empty() ? "" : ", throttling: " + c.throttling;
   return fmt::format("SM {:.0f} of {:.0f} MHz, memory {:.0f} of {:.0f} MHz{}", c.sm_mhz, c.sm_max_mhz, c.memory_mhz, c.memory_max_mhz, throttling);
 }
@@ -143,7 +144,7 @@ CalibrationText CalibrationYaml(const MeasurementRun& run, const std::string& de
     } else if (!sample.variant.empty()) {
       ++left_out["variant '" + sample.variant + "'"];
     } else if (!Complete(sample)) {
-      ++left_out["'" + sample.op_label + "': its shape or bytes are incomplete"];
+      ++left_out["which shape or bytes are incomplete"];
     } else {
       Section& section = sections[{sample.kind, sample.kernel, sample.sms}];
       section.worst_error = std::max(section.worst_error, sample.reference_error.value_or(-1));
@@ -152,7 +153,7 @@ CalibrationText CalibrationYaml(const MeasurementRun& run, const std::string& de
       durations.insert(durations.end(), sample.durations_us.begin(), sample.durations_us.end());
     }
   }
-  for (const auto& [reason, count] : left_out) result.left_out.push_back(fmt::format("{} samples of {}", count, reason));
+  for (const auto& [reason, count] : left_out) result.left_out.push_back(fmt::format("{} samples, {}", count, reason));
   result.yaml = Header(run, device, gaps);
   for (const auto& [key, section] : sections) {
     result.yaml += SectionText(key, section, false, &result.rows);

@@ -1,6 +1,6 @@
-#include "scenarios/attention_report.h"
-
 #include <algorithm>
+
+#include "scenarios/attention_report.h"
 
 namespace orrery::scenarios {
 namespace {
@@ -11,7 +11,10 @@ using models::DecodeShape;
 class Duel {
  public:
   Duel(const models::ModelSpec& spec, const models::Layout& layout, const StepPricer& pricer)
-      : spec_(spec), layout_(layout), pricer_(pricer), absorbed_(models::MakeDesign("mla", spec.attention)),
+      : spec_(spec),
+        layout_(layout),
+        pricer_(pricer),
+        absorbed_(models::MakeDesign("mla", spec.attention)),
         materialised_(models::MakeDesign("mla-materialised", spec.attention)) {}
 
   StepTime Absorbed(const DecodeShape& shape) const { return Price(absorbed_, shape); }
@@ -34,15 +37,20 @@ class Duel {
 
 std::int64_t& Along(Crossover::Axis axis, DecodeShape* shape) {
   switch (axis) {
-    case Crossover::Axis::kQueryLength: return shape->query_length;
-    case Crossover::Axis::kContext: return shape->context;
-    case Crossover::Axis::kBatch: return shape->batch;
+    case Crossover::Axis::kQueryLength:
+      return shape->query_length;
+    case Crossover::Axis::kContext:
+      return shape->context;
+    case Crossover::Axis::kBatch:
+      return shape->batch;
   }
   return shape->batch;
 }
 
-/// Doubles along the axis until the winner at 1 loses, then halves the last step down to the least such value.
-std::optional<std::int64_t> Search(const Duel& duel, Crossover::Axis axis, DecodeShape shape, std::int64_t limit) {
+/// Doubles along the axis until the winner at 1 loses, then halves the last step down to the least such
+/// value.
+std::optional<std::int64_t> Search(const Duel& duel, Crossover::Axis axis, DecodeShape shape,
+                                   std::int64_t limit) {
   const auto materialised_wins = [&](std::int64_t value) {
     Along(axis, &shape) = value;
     return duel.MaterialisedWins(shape);
@@ -69,7 +77,8 @@ Crossover Find(const Duel& duel, Crossover::Axis axis, DecodeShape shape, std::i
   c.context = shape.context;
   c.query_length = shape.query_length;
   c.searched_to = limit;
-  if (axis == Crossover::Axis::kQueryLength) c.by_operations = models::MaterialisedQueryLength(duel.spec(), shape.context);
+  if (axis == Crossover::Axis::kQueryLength)
+    c.by_operations = models::MaterialisedQueryLength(duel.spec(), shape.context);
   DecodeShape start = shape;
   Along(axis, &start) = 1;
   c.first = duel.MaterialisedWins(start) ? models::MlaDecode::kMaterialised : models::MlaDecode::kAbsorbed;

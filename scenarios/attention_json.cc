@@ -48,9 +48,12 @@ Json PrefillJson(const PrefillPoint& p) {
 }
 
 Json CapacityJson(const CapacityPoint& p) {
-  return {{"context_tokens", p.context},       {"request_cache_bytes", p.request_bytes},
-          {"memory_batch", p.memory_batch},    {"tpot_batch", p.tpot_batch},
-          {"tpot_s", p.tpot_s},                {"tokens_per_s", p.tokens_per_s}};
+  return {{"context_tokens", p.context},
+          {"request_cache_bytes", p.request_bytes},
+          {"memory_batch", p.memory_batch},
+          {"tpot_batch", p.tpot_batch},
+          {"tpot_s", p.tpot_s},
+          {"tokens_per_s", p.tokens_per_s}};
 }
 
 template <typename Item, typename ToJson>
@@ -79,9 +82,12 @@ Json DesignJson(const DesignReport& d) {
 
 const char* AxisName(Crossover::Axis axis) {
   switch (axis) {
-    case Crossover::Axis::kQueryLength: return "query_length";
-    case Crossover::Axis::kContext: return "context";
-    case Crossover::Axis::kBatch: return "batch";
+    case Crossover::Axis::kQueryLength:
+      return "query_length";
+    case Crossover::Axis::kContext:
+      return "context";
+    case Crossover::Axis::kBatch:
+      return "batch";
   }
   return "";
 }

@@ -9,7 +9,8 @@ bool IsFp8(OpKind kind) {
   return kind == OpKind::kGemmFp8 || kind == OpKind::kGroupedGemmFp8 || kind == OpKind::kGroupedGemmFp8Masked;
 }
 
-/// Priced time by what bounds it: each kernel counts to the resource its roofline is set by, gaps to the launches.
+/// Priced time by what bounds it: each kernel counts to the resource its roofline is set by, gaps to the
+/// launches.
 struct Bounds {
   double tensor_s = 0, memory_s = 0, launches_s = 0;
 
@@ -25,23 +26,26 @@ struct Bounds {
   }
 };
 
-/// What FlashMLA, the fastest published kernel of its kind, reaches of an H800's 989 TFLOPS and 3350 GB/s: 660 TFLOPS
-/// (four fifths of the throttled peak) and 3000 GB/s (docs/20250422). Prices carried beyond the tables stop there.
+/// What FlashMLA, the fastest published kernel of its kind, reaches of an H800's 989 TFLOPS and 3350 GB/s:
+/// 660 TFLOPS (four fifths of the throttled peak) and 3000 GB/s (docs/20250422). Prices carried beyond the
+/// tables stop there.
 constexpr double kFlashMlaTensorShare = 660.0 / 989.0;
 constexpr double kFlashMlaMemoryShare = 3000.0 / 3350.0;
 
 Time LatentLimit(const Op& op, const hw::Device& device) {
   const double tensor_s = op.flops.count / (kFlashMlaTensorShare * device.bf16.value);
-  const double memory_s = static_cast<double>(op.bytes.count) / (kFlashMlaMemoryShare * device.memory_rate.value);
+  const double memory_s =
+      static_cast<double>(op.bytes.count) / (kFlashMlaMemoryShare * device.memory_rate.value);
   return FromSeconds(std::max(tensor_s, memory_s)) + Time{1};  // never faster for having been rounded
 }
 
 double BoundSeconds(const Op& op, const hw::Device& device) {
-  return std::max(op.flops.count / device.bf16.value, static_cast<double>(op.bytes.count) / device.memory_rate.value);
+  return std::max(op.flops.count / device.bf16.value,
+                  static_cast<double>(op.bytes.count) / device.memory_rate.value);
 }
 
-/// The decode kernel of the tables that does what `op` does: a BF16 cache, and a latent with its RoPE part (d_c / 8, as
-/// in every published MLA) where the op's latent has none.
+/// The decode kernel of the tables that does what `op` does: a BF16 cache, and a latent with its RoPE part
+/// (d_c / 8, as in every published MLA) where the op's latent has none.
 Op MeasuredKin(const models::StepOp& step_op) {
   const Op& op = step_op.op;
   AttentionShape s = std::get<AttentionShape>(op.shape);
@@ -49,7 +53,8 @@ Op MeasuredKin(const models::StepOp& step_op) {
   const std::int64_t width = step_op.latent ? s.d_qk : s.kv_heads * (s.d_qk + s.d_v);
   Op kin = op;
   kin.shape = s;
-  kin.flops = {2.0 * static_cast<double>(s.batch * s.q_len * s.heads) * static_cast<double>(s.kv_len * (s.d_qk + s.d_v))};
+  kin.flops = {2.0 * static_cast<double>(s.batch * s.q_len * s.heads) *
+               static_cast<double>(s.kv_len * (s.d_qk + s.d_v))};
   kin.bytes = {2 * s.batch * (s.kv_len * width + s.q_len * s.heads * (s.d_qk + s.d_v))};
   return kin;
 }
@@ -58,9 +63,12 @@ Op MeasuredKin(const models::StepOp& step_op) {
 
 const char* Name(Limit limit) {
   switch (limit) {
-    case Limit::kTensorCores: return "tensor cores";
-    case Limit::kMemory: return "memory";
-    case Limit::kLaunches: return "kernel launches";
+    case Limit::kTensorCores:
+      return "tensor cores";
+    case Limit::kMemory:
+      return "memory";
+    case Limit::kLaunches:
+      return "kernel launches";
   }
   return "";
 }
@@ -91,9 +99,15 @@ StepTime StepPricer::Price(const std::vector<models::StepOp>& ops) const {
     const double gaps = gap_s * static_cast<double>(o.count);
     time.gaps_s += gaps;
     switch (price.provenance) {
-      case hw::Provenance::kMeasured: time.measured_s += seconds; break;
-      case hw::Provenance::kScaled: time.scaled_s += seconds; break;
-      case hw::Provenance::kAnalytic: time.analytic_s += seconds; break;
+      case hw::Provenance::kMeasured:
+        time.measured_s += seconds;
+        break;
+      case hw::Provenance::kScaled:
+        time.scaled_s += seconds;
+        break;
+      case hw::Provenance::kAnalytic:
+        time.analytic_s += seconds;
+        break;
     }
     bounds.Add(o, device(), seconds, gaps);
   }

@@ -19,15 +19,22 @@ void CheckSizes(const AttentionScenario& s, const ModelSpec& spec) {
   const models::AttentionSpec& a = spec.attention;
   const double heads = static_cast<double>(a.heads) * (a.head_dim + a.rope_dim + a.v_head_dim + 64);
   const double latent = static_cast<double>(a.kv_lora_rank) + a.q_lora_rank + 4.0 * a.head_dim;
-  const double experts = spec.moe ? static_cast<double>(spec.moe->routed_experts) * spec.moe->intermediate + spec.moe->shared_intermediate : 0;
-  const double layer = (spec.hidden + latent) * (heads + latent) + 3.0 * spec.hidden * (experts + spec.dense_intermediate);
-  const double weights = 4 * ((spec.layers + spec.mtp_modules) * layer + 2.0 * spec.hidden * static_cast<double>(spec.vocabulary));
-  const double rows = static_cast<double>(*std::max_element(s.batches.begin(), s.batches.end())) *
-                      static_cast<double>(*std::max_element(s.contexts.begin(), s.contexts.end()) + s.query_length);
-  const double width = heads + latent + spec.hidden + spec.dense_intermediate + static_cast<double>(spec.vocabulary);
+  const double experts = spec.moe ? static_cast<double>(spec.moe->routed_experts) * spec.moe->intermediate +
+                                        spec.moe->shared_intermediate
+                                  : 0;
+  const double layer =
+      (spec.hidden + latent) * (heads + latent) + 3.0 * spec.hidden * (experts + spec.dense_intermediate);
+  const double weights = 4 * ((spec.layers + spec.mtp_modules) * layer +
+                              2.0 * spec.hidden * static_cast<double>(spec.vocabulary));
+  const double rows =
+      static_cast<double>(*std::max_element(s.batches.begin(), s.batches.end())) *
+      static_cast<double>(*std::max_element(s.contexts.begin(), s.contexts.end()) + s.query_length);
+  const double width =
+      heads + latent + spec.hidden + spec.dense_intermediate + static_cast<double>(spec.vocabulary);
   constexpr double kMost = 4e18;  // below 2^62
   if (weights > kMost || rows * width * 8 * spec.layers > kMost) {
-    throw InputError("model '" + spec.name + "': sizes, batches and contexts this large cannot be counted in 64 bits");
+    throw InputError("model '" + spec.name +
+                     "': sizes, batches and contexts this large cannot be counted in 64 bits");
   }
 }
 
@@ -54,12 +61,15 @@ std::int64_t RequestsThatFit(const Context& c, const DesignReport& d, std::int64
   return left <= 0 ? 0 : left / request;
 }
 
-StepTime DecodeTime(const Context& c, const AttentionDesign& design, std::int64_t batch, std::int64_t context) {
-  return c.pricer.Price(models::DecodeStepOps(c.spec, design, c.layout, {batch, context, c.scenario.query_length}));
+StepTime DecodeTime(const Context& c, const AttentionDesign& design, std::int64_t batch,
+                    std::int64_t context) {
+  return c.pricer.Price(
+      models::DecodeStepOps(c.spec, design, c.layout, {batch, context, c.scenario.query_length}));
 }
 
 DecodePoint Decode(const Context& c, const DesignReport& d, std::int64_t batch, std::int64_t context) {
-  const auto ops = models::DecodeStepOps(c.spec, d.design, c.layout, {batch, context, c.scenario.query_length});
+  const auto ops =
+      models::DecodeStepOps(c.spec, d.design, c.layout, {batch, context, c.scenario.query_length});
   const double tokens = static_cast<double>(batch * c.scenario.query_length);
   const models::Work all = models::TotalWork(ops);
   const models::Work core = models::TotalWork(ops, StepPart::kCore);
@@ -84,12 +94,15 @@ PrefillPoint Prefill(const Context& c, const AttentionDesign& design, std::int64
   p.time = c.pricer.Price(ops);
   p.flops = all.flops.count;
   p.bytes = static_cast<double>(all.bytes.count);
-  p.attention_flops = (models::TotalWork(ops, StepPart::kCore).flops + models::TotalWork(ops, StepPart::kUpProjection).flops).count;
+  p.attention_flops =
+      (models::TotalWork(ops, StepPart::kCore).flops + models::TotalWork(ops, StepPart::kUpProjection).flops)
+          .count;
   return p;
 }
 
 /// The largest batch up to `most` whose step keeps the limit, by bisection: step times grow with the batch.
-std::int64_t LargestWithin(const Context& c, const AttentionDesign& design, std::int64_t context, std::int64_t most) {
+std::int64_t LargestWithin(const Context& c, const AttentionDesign& design, std::int64_t context,
+                           std::int64_t most) {
   const double limit = Seconds(c.scenario.tpot_limit);
   std::int64_t good = 0, bad = most + 1;
   while (bad - good > 1) {
@@ -132,7 +145,8 @@ DesignReport ReportDesign(const Context& c, const AttentionDesign& design) {
   d.ratio_to_mha = static_cast<double>(d.cache_bytes_per_token) /
                    static_cast<double>(models::CacheBytesPerToken(c.spec, mha, s.cache, s.mtp).count);
   d.weight_bytes_per_gpu = models::WeightBytesPerGpu(c.spec, design, c.layout, s.mtp).count;
-  d.cache_tokens_per_gpu = std::max<std::int64_t>(0, UsableBytes(s) - d.weight_bytes_per_gpu) / ShardBytesPerToken(c, d);
+  d.cache_tokens_per_gpu =
+      std::max<std::int64_t>(0, UsableBytes(s) - d.weight_bytes_per_gpu) / ShardBytesPerToken(c, d);
   d.norm_bytes_per_token = NormBytes(c, design);
   for (std::int64_t context : s.contexts) {
     for (std::int64_t batch : s.batches) d.decode.push_back(Decode(c, d, batch, context));
@@ -147,7 +161,8 @@ std::vector<AttentionDesign> Designs(const AttentionScenario& s, const ModelSpec
   std::vector<AttentionDesign> designs;
   for (const std::string& name : s.designs) {
     AttentionDesign d = models::MakeDesign(name, spec.attention);
-    const bool again = std::any_of(designs.begin(), designs.end(), [&](const auto& other) { return other.name == d.name; });
+    const bool again =
+        std::any_of(designs.begin(), designs.end(), [&](const auto& other) { return other.name == d.name; });
     if (!again) designs.push_back(std::move(d));
   }
   return designs;
@@ -159,7 +174,8 @@ ModelReport ReportModel(const AttentionScenario& s, const ModelSpec& spec, const
   m.spec = spec;
   m.parameters = models::CountParameters(spec);
   m.layout = ChooseLayout(s, spec);
-  m.yarn_factor = models::YarnFactor(*std::max_element(s.contexts.begin(), s.contexts.end()), spec.max_positions);
+  m.yarn_factor =
+      models::YarnFactor(*std::max_element(s.contexts.begin(), s.contexts.end()), spec.max_positions);
   const Context context{s, spec, m.layout, pricer};
   bool any_mla = false;
   for (const AttentionDesign& design : Designs(s, spec)) {
@@ -170,11 +186,13 @@ ModelReport ReportModel(const AttentionScenario& s, const ModelSpec& spec, const
   return m;
 }
 
-bool LeavesHalf(const AttentionScenario& s, const ModelSpec& spec, const AttentionDesign& own, const Layout& layout) {
+bool LeavesHalf(const AttentionScenario& s, const ModelSpec& spec, const AttentionDesign& own,
+                const Layout& layout) {
   return 2 * models::WeightBytesPerGpu(spec, own, layout, s.mtp).count <= UsableBytes(s);
 }
 
-/// The least power of two that the model allows and that leaves half the memory; the largest allowed if none does.
+/// The least power of two that the model allows and that leaves half the memory; the largest allowed if none
+/// does.
 int LeastDegree(const AttentionScenario& s, const ModelSpec& spec, const AttentionDesign& own, Layout layout,
                 int Layout::*degree) {
   int chosen = layout.*degree;
@@ -197,7 +215,8 @@ Layout ChooseLayout(const AttentionScenario& s, const ModelSpec& spec) {
   Layout layout;
   layout.cache = s.cache;
   layout.norm = s.norm;
-  layout.weights = s.weights.value_or(s.device.fp8.value > 0 ? models::WeightPrecision::kFp8 : models::WeightPrecision::kBf16);
+  layout.weights = s.weights.value_or(s.device.fp8.value > 0 ? models::WeightPrecision::kFp8
+                                                             : models::WeightPrecision::kBf16);
   const AttentionDesign own = models::MakeDesign("own", spec.attention);
   layout.tensor = s.tensor.value_or(1);
   // Experts are spread first: attention of an MoE model stays data-parallel as long as that suffices.

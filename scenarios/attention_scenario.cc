@@ -34,7 +34,8 @@ void ReadWorkload(const Value& value, AttentionScenario* s) {
   if (const Value* v = value.Find("query_length")) s->query_length = v->AsInt(1, 4096);
   if (const Value* v = value.Find("tpot_limit")) s->tpot_limit = v->AsTime();
   if (const Value* v = value.Find("mtp")) s->mtp = v->AsBool();
-  if (const Value* v = value.Find("norm")) s->norm = static_cast<models::NormKind>(v->AsChoice({"rms", "layer"}));
+  if (const Value* v = value.Find("norm"))
+    s->norm = static_cast<models::NormKind>(v->AsChoice({"rms", "layer"}));
   if (const Value* v = value.Find("memory_fraction")) s->memory_fraction = v->AsDouble(0.01, 1.0);
 }
 
@@ -78,7 +79,8 @@ void Require(bool condition, const std::string& message) {
 }  // namespace
 
 AttentionScenario ReadAttentionScenario(const Value& root) {
-  root.AllowKeys({"name", "model", "models", "device", "workload", "parallelism", "precision", "calibration"});
+  root.AllowKeys(
+      {"name", "model", "models", "device", "workload", "parallelism", "precision", "calibration"});
   AttentionScenario s;
   if (const Value* v = root.Find("name")) s.name = v->AsString();
   ReadModels(root, &s);
@@ -96,10 +98,14 @@ void CheckAttentionScenario(const AttentionScenario& s) {
   Require(!s.designs.empty() && s.designs.size() <= kMaxItems, "expected 1 to 64 designs");
   Require(!s.contexts.empty() && s.contexts.size() <= kMaxItems, "expected 1 to 64 contexts");
   Require(!s.batches.empty() && s.batches.size() <= kMaxItems, "expected 1 to 64 batches");
-  for (std::int64_t c : s.contexts) Require(c >= 1 && c <= kMaxContext, "context " + std::to_string(c) + " is not in 1 to 16777216 tokens");
-  for (std::int64_t b : s.batches) Require(b >= 1 && b <= kMaxBatch, "batch " + std::to_string(b) + " is not in 1 to 1048576");
-  Require(s.query_length >= 1 && s.query_length <= 4096, "query length " + std::to_string(s.query_length) + " is not in 1 to 4096");
-  Require(s.tpot_limit > kTimeZero && s.tpot_limit <= FromSeconds(1000), "the TPOT limit is not in 0 to 1000 s");
+  for (std::int64_t c : s.contexts)
+    Require(c >= 1 && c <= kMaxContext, "context " + std::to_string(c) + " is not in 1 to 16777216 tokens");
+  for (std::int64_t b : s.batches)
+    Require(b >= 1 && b <= kMaxBatch, "batch " + std::to_string(b) + " is not in 1 to 1048576");
+  Require(s.query_length >= 1 && s.query_length <= 4096,
+          "query length " + std::to_string(s.query_length) + " is not in 1 to 4096");
+  Require(s.tpot_limit > kTimeZero && s.tpot_limit <= FromSeconds(1000),
+          "the TPOT limit is not in 0 to 1000 s");
   Require(s.memory_fraction > 0 && s.memory_fraction <= 1, "the memory fraction is not in 0 to 1");
 }
 

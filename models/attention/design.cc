@@ -14,11 +14,14 @@ constexpr const char* kNotPublished = "not published";
 /// V2 report, appendix D (tables 8 and 9): dense 7B models for MHA/GQA/MQA, MoE models for MLA.
 constexpr const char* kGroupedQuality =
     "below MHA on hard benchmarks at 7B, MQA below GQA (DeepSeek-V2 report, table 8)";
-constexpr const char* kMlaQuality = "better than MHA on most benchmarks at 16B and 250B (DeepSeek-V2 report, table 9)";
+constexpr const char* kMlaQuality =
+    "better than MHA on most benchmarks at 16B and 250B (DeepSeek-V2 report, table 9)";
 constexpr const char* kReappliedQuality =
-    "not published; rejected because every prefix key is recomputed each step (DeepSeek-V2 report, section 2.1.3)";
+    "not published; rejected because every prefix key is recomputed each step (DeepSeek-V2 report, section "
+    "2.1.3)";
 constexpr const char* kNoRopeQuality =
-    "not published for MLA; ALiBi trained at 1024 matches sinusoidal trained at 2048 in perplexity, 1.3B, MHA "
+    "not published for MLA; ALiBi trained at 1024 matches sinusoidal trained at 2048 in perplexity, 1.3B, "
+    "MHA "
     "(arXiv 2108.12409)";
 
 /// "gqa-8" -> 8; InputError names what is wrong.
@@ -31,7 +34,8 @@ int ParseGroups(const std::string& name, int heads) {
     throw InputError("design '" + name + "': expected gqa-N with N groups, for example gqa-8");
   }
   if (groups > heads || heads % groups != 0) {
-    throw InputError("design '" + name + "': the groups must divide the " + std::to_string(heads) + " query heads");
+    throw InputError("design '" + name + "': the groups must divide the " + std::to_string(heads) +
+                     " query heads");
   }
   return groups;
 }
@@ -39,7 +43,9 @@ int ParseGroups(const std::string& name, int heads) {
 AttentionDesign Grouped(const std::string& name, const AttentionSpec& base, int groups) {
   AttentionDesign d;
   d.name = name;
-  d.spec.kind = groups == base.heads ? AttentionKind::kMha : groups == 1 ? AttentionKind::kMqa : AttentionKind::kGqa;
+  d.spec.kind = groups == base.heads ? AttentionKind::kMha
+                : groups == 1        ? AttentionKind::kMqa
+                                     : AttentionKind::kGqa;
   d.spec.heads = base.heads;
   d.spec.kv_heads = groups;
   d.spec.head_dim = base.head_dim;
@@ -91,7 +97,14 @@ std::string OwnDesign(const AttentionSpec& spec) {
 }
 
 std::vector<std::string> KnownDesigns() {
-  return {"own", "mha", "gqa-8", "mqa", "mla", "mla-materialised", "mla-rope-reapplied", "mla-rope-on-latent",
+  return {"own",
+          "mha",
+          "gqa-8",
+          "mqa",
+          "mla",
+          "mla-materialised",
+          "mla-rope-reapplied",
+          "mla-rope-on-latent",
           "mla-no-rope"};
 }
 
@@ -106,19 +119,25 @@ AttentionDesign MakeDesign(const std::string& name, const AttentionSpec& base) {
     d.decode = MlaDecode::kMaterialised;
     return d;
   }
-  if (name == "mla-rope-reapplied") return WithoutDecoupledKey(name, base, RopeMode::kReapplied, kReappliedQuality);
-  if (name == "mla-rope-on-latent") return WithoutDecoupledKey(name, base, RopeMode::kOnLatent, kNotPublished);
+  if (name == "mla-rope-reapplied")
+    return WithoutDecoupledKey(name, base, RopeMode::kReapplied, kReappliedQuality);
+  if (name == "mla-rope-on-latent")
+    return WithoutDecoupledKey(name, base, RopeMode::kOnLatent, kNotPublished);
   if (name == "mla-no-rope") return WithoutDecoupledKey(name, base, RopeMode::kNone, kNoRopeQuality);
   std::string all;
   for (const std::string& known : KnownDesigns()) all += (all.empty() ? "" : ", ") + known;
-  throw InputError("unknown attention design '" + name + "'; expected one of: " + all + DidYouMean(name, KnownDesigns()));
+  throw InputError("unknown attention design '" + name + "'; expected one of: " + all +
+                   DidYouMean(name, KnownDesigns()));
 }
 
 const char* Name(CachePrecision precision) {
   switch (precision) {
-    case CachePrecision::kBf16: return "bf16";
-    case CachePrecision::kFp8: return "fp8";
-    case CachePrecision::kSixBit: return "6bit";
+    case CachePrecision::kBf16:
+      return "bf16";
+    case CachePrecision::kFp8:
+      return "fp8";
+    case CachePrecision::kSixBit:
+      return "6bit";
   }
   return "";
 }
@@ -131,14 +150,19 @@ CacheEntry CachePerLayer(const AttentionDesign& design) {
   return {std::int64_t{a.kv_heads} * (a.head_dim + a.v_head_dim), 0};
 }
 
-int CacheLayers(const ModelSpec& spec, bool with_mtp) { return spec.layers + (with_mtp ? spec.mtp_modules : 0); }
+int CacheLayers(const ModelSpec& spec, bool with_mtp) {
+  return spec.layers + (with_mtp ? spec.mtp_modules : 0);
+}
 
 Bytes CacheBytesPerLayer(const AttentionDesign& design, CachePrecision precision) {
   const CacheEntry entry = CachePerLayer(design);
   switch (precision) {
-    case CachePrecision::kBf16: return {2 * entry.elements()};
-    case CachePrecision::kFp8: return {entry.content + 4 * CeilDiv(entry.content, 128) + 2 * entry.rope};
-    case CachePrecision::kSixBit: return {CeilDiv(6 * entry.elements(), 8)};
+    case CachePrecision::kBf16:
+      return {2 * entry.elements()};
+    case CachePrecision::kFp8:
+      return {entry.content + 4 * CeilDiv(entry.content, 128) + 2 * entry.rope};
+    case CachePrecision::kSixBit:
+      return {CeilDiv(6 * entry.elements(), 8)};
   }
   return {};
 }

@@ -31,11 +31,14 @@ template <typename HeadOutput>
 MatrixXd OverHeads(const MlaCase& c, HeadOutput output) {
   const MlaSizes& s = c.sizes;
   MatrixXd all(s.queries, s.heads * s.v_dim);
-  for (int h = 0; h < s.heads; ++h) all.middleCols(h * s.v_dim, s.v_dim) = output(static_cast<std::size_t>(h));
+  for (int h = 0; h < s.heads; ++h)
+    all.middleCols(h * s.v_dim, s.v_dim) = output(static_cast<std::size_t>(h));
   return all;
 }
 
-double Scale(const MlaSizes& s, int rope_dim) { return 1.0 / std::sqrt(static_cast<double>(s.head_dim + rope_dim)); }
+double Scale(const MlaSizes& s, int rope_dim) {
+  return 1.0 / std::sqrt(static_cast<double>(s.head_dim + rope_dim));
+}
 
 /// Scores of the decoupled part: rotated queries of a head against the one rotated key.
 MatrixXd RopeScores(const MlaCase& c, std::size_t head) {

@@ -1,5 +1,6 @@
-// MLA carried out on small matrices, to show what the shapes claim: absorbing W^UK into the query and W^UV into the
-// output changes nothing, and absorbing through a rotation that differs from key to key changes the result.
+// MLA carried out on small matrices, to show what the shapes claim: absorbing W^UK into the query and W^UV
+// into the output changes nothing, and absorbing through a rotation that differs from key to key changes the
+// result.
 //
 // One sequence, queries at positions [context, context + queries). Row vectors: rows are tokens.
 #pragma once
@@ -16,7 +17,7 @@ struct MlaSizes {
   int head_dim = 6;  ///< d_h; even, so that it can be rotated
   int rope_dim = 4;  ///< d_h^R; even
   int v_dim = 5;
-  int latent = 8;    ///< d_c; even
+  int latent = 8;  ///< d_c; even
   int context = 11;
   int queries = 2;
 };
@@ -44,10 +45,11 @@ Eigen::MatrixXd MaterialisedOutput(const MlaCase& c);
 Eigen::MatrixXd AbsorbedOutput(const MlaCase& c);
 /// RoPE on each head's up-projected key, nothing decoupled: the reference of the design "RoPE re-applied".
 Eigen::MatrixXd RopeOnKeysOutput(const MlaCase& c);
-/// The same absorbed as if the rotations were not there to stand between W^UK and the query: rotated query times
-/// W^UK against the plain latents. Wrong, which is why MLA decouples RoPE.
+/// The same absorbed as if the rotations were not there to stand between W^UK and the query: rotated query
+/// times W^UK against the plain latents. Wrong, which is why MLA decouples RoPE.
 Eigen::MatrixXd RopeBeforeAbsorptionOutput(const MlaCase& c);
-/// RoPE on the latent: absorbed queries and latents both rotated; [context + queries] shifted by `shift` positions.
+/// RoPE on the latent: absorbed queries and latents both rotated; [context + queries] shifted by `shift`
+/// positions.
 Eigen::MatrixXd RopeOnLatentOutput(const MlaCase& c, int shift);
 
 /// Largest absolute difference over the largest absolute entry of `a`.

@@ -27,9 +27,11 @@ class StepBuilder {
     const std::int64_t bytes = m * k + m * CeilDiv(k, 128) * 4 + n * k + 2 * m * n;
     Add(OpKind::kGemmFp8, GemmShape{m, n, k, 1}, Product(m, n, k), bytes, label);
   }
-  void BatchedBf16(const std::string& label, std::int64_t groups, std::int64_t m, std::int64_t n, std::int64_t k) {
+  void BatchedBf16(const std::string& label, std::int64_t groups, std::int64_t m, std::int64_t n,
+                   std::int64_t k) {
     const std::int64_t bytes = 2 * groups * (m * k + n * k + m * n);
-    Add(OpKind::kGemmBf16, GemmShape{m, n, k, groups}, Product(m, n, k) * static_cast<double>(groups), bytes, label);
+    Add(OpKind::kGemmBf16, GemmShape{m, n, k, groups}, Product(m, n, k) * static_cast<double>(groups), bytes,
+        label);
   }
   /// `rows` over `groups` experts whose weights are all read once.
   void Experts(const std::string& label, bool decode, std::int64_t groups, std::int64_t rows, std::int64_t n,
@@ -43,14 +45,16 @@ class StepBuilder {
     Add(decode ? OpKind::kGroupedGemmFp8Masked : OpKind::kGroupedGemmFp8, GemmShape{rows, n, k, groups},
         Product(rows, n, k), bytes, label);
   }
-  void Attention(OpKind kind, const AttentionShape& shape, double pairs, std::int64_t cache_bytes, bool latent = false) {
+  void Attention(OpKind kind, const AttentionShape& shape, double pairs, std::int64_t cache_bytes,
+                 bool latent = false) {
     const double flops = 2.0 * pairs * static_cast<double>(shape.heads * (shape.d_qk + shape.d_v));
     const std::int64_t own = 2 * shape.batch * shape.q_len * shape.heads * (shape.d_qk + shape.d_v);
     Add(kind, shape, {flops}, cache_bytes + own, "attention");
     ops_.back().latent = latent;
   }
   /// A memory-bound kernel that moves `bytes_per_row` a row.
-  void Rows(OpKind kind, const std::string& label, std::int64_t rows, std::int64_t cols, std::int64_t bytes_per_row) {
+  void Rows(OpKind kind, const std::string& label, std::int64_t rows, std::int64_t cols,
+            std::int64_t bytes_per_row) {
     Add(kind, RowsShape{rows, cols}, {}, rows * bytes_per_row, label);
   }
   /// Gain (and LayerNorm's bias) are read once.
@@ -80,9 +84,14 @@ class StepBuilder {
 /// Tokens of the step and the sizes that several ops share.
 struct Sizes {
   Sizes(const ModelSpec& spec, const AttentionDesign& design, const Layout& layout, std::int64_t step_tokens)
-      : tokens(step_tokens), hidden(spec.hidden), heads(design.spec.heads / layout.tensor),
-        kv_heads(std::max(1, design.spec.kv_heads / layout.tensor)), head_dim(design.spec.head_dim),
-        rope(design.spec.rope_dim), v_dim(design.spec.v_head_dim), d_c(design.spec.kv_lora_rank),
+      : tokens(step_tokens),
+        hidden(spec.hidden),
+        heads(design.spec.heads / layout.tensor),
+        kv_heads(std::max(1, design.spec.kv_heads / layout.tensor)),
+        head_dim(design.spec.head_dim),
+        rope(design.spec.rope_dim),
+        v_dim(design.spec.v_head_dim),
+        d_c(design.spec.kv_lora_rank),
         q_rank(design.spec.q_lora_rank) {}
   std::int64_t tokens, hidden, heads, kv_heads, head_dim, rope, v_dim, d_c, q_rank;
 };
@@ -94,7 +103,8 @@ void InputProjections(const AttentionDesign& design, const Sizes& s, StepBuilder
   b->set_part(StepPart::kProjection);
   if (!design.is_mla()) {
     b->Linear("qkv", s.tokens, s.heads * s.head_dim + s.kv_heads * (s.head_dim + s.v_dim), s.hidden);
-    b->Rows(OpKind::kRope, "rope", s.tokens, (s.heads + s.kv_heads) * s.head_dim, 4 * (s.heads + s.kv_heads) * s.head_dim);
+    b->Rows(OpKind::kRope, "rope", s.tokens, (s.heads + s.kv_heads) * s.head_dim,
+            4 * (s.heads + s.kv_heads) * s.head_dim);
     return;
   }
   // The compressions of query and key/value read the same input and run as one GEMM.
@@ -149,7 +159,8 @@ void MaterialisedCore(const AttentionDesign& design, const DecodeShape& d, const
   UpProject(design, s, d.batch * d.context, b);
   b->set_part(StepPart::kCore);
   const std::int64_t d_qk = s.head_dim + s.rope;
-  b->Attention(OpKind::kAttentionDecode, {d.batch, s.heads, s.heads, d.query_length, d.context, d_qk, s.v_dim, true},
+  b->Attention(OpKind::kAttentionDecode,
+               {d.batch, s.heads, s.heads, d.query_length, d.context, d_qk, s.v_dim, true},
                static_cast<double>(d.batch * d.query_length) * static_cast<double>(d.context),
                2 * d.batch * d.context * s.heads * (d_qk + s.v_dim));
 }
@@ -158,8 +169,8 @@ void GroupedCore(const AttentionDesign& design, const Layout& layout, const Deco
                  StepBuilder* b) {
   b->set_part(StepPart::kCore);
   // A replicated head (fewer heads than GPUs) is read by each of them.
-  const std::int64_t cache =
-      d.batch * d.context * CacheBytesPerLayer(design, layout.cache).count * s.kv_heads / design.spec.kv_heads;
+  const std::int64_t cache = d.batch * d.context * CacheBytesPerLayer(design, layout.cache).count *
+                             s.kv_heads / design.spec.kv_heads;
   b->Attention(OpKind::kAttentionDecode,
                {d.batch, s.heads, s.kv_heads, d.query_length, d.context, s.head_dim, s.v_dim, true},
                static_cast<double>(d.batch * d.query_length) * static_cast<double>(d.context), cache);
@@ -182,11 +193,14 @@ void PrefillCore(const AttentionDesign& design, const PrefillShape& p, const Siz
   }
   b->set_part(StepPart::kCore);
   const std::int64_t keys = design.rope == RopeMode::kOnLatent ? 1 : s.kv_heads;
-  const double pairs = static_cast<double>(p.batch) * static_cast<double>(p.prompt) * static_cast<double>(p.prompt) / 2;
-  b->Attention(OpKind::kAttentionForward, shape, pairs, 2 * s.tokens * (keys * shape.d_qk + s.kv_heads * s.v_dim));
+  const double pairs =
+      static_cast<double>(p.batch) * static_cast<double>(p.prompt) * static_cast<double>(p.prompt) / 2;
+  b->Attention(OpKind::kAttentionForward, shape, pairs,
+               2 * s.tokens * (keys * shape.d_qk + s.kv_heads * s.v_dim));
 }
 
-void SwiGlu(const std::string& name, std::int64_t tokens, std::int64_t hidden, std::int64_t width, StepBuilder* b) {
+void SwiGlu(const std::string& name, std::int64_t tokens, std::int64_t hidden, std::int64_t width,
+            StepBuilder* b) {
   b->Linear(name + " gate up", tokens, 2 * width, hidden);
   b->Rows(OpKind::kSwiGlu, name + " swiglu", tokens, width, 6 * width);
   b->Linear(name + " down", tokens, hidden, width);
@@ -202,16 +216,19 @@ ExpertLoad UniformLoad(const MoeSpec& m, const Layout& layout, std::int64_t toke
   const double untouched = std::pow(1.0 - static_cast<double>(m.top_k) / m.routed_experts, group_tokens);
   const std::int64_t local = m.routed_experts / layout.expert;
   ExpertLoad load;
-  load.experts = std::clamp<std::int64_t>(std::llround(static_cast<double>(local) * (1 - untouched)), 1, local);
+  load.experts =
+      std::clamp<std::int64_t>(std::llround(static_cast<double>(local) * (1 - untouched)), 1, local);
   load.rows = std::max<std::int64_t>(load.experts, CeilDiv(tokens * m.top_k, layout.tensor));
   return load;
 }
 
-void MoeFeedForward(const ModelSpec& spec, const Layout& layout, bool decode, const Sizes& s, StepBuilder* b) {
+void MoeFeedForward(const ModelSpec& spec, const Layout& layout, bool decode, const Sizes& s,
+                    StepBuilder* b) {
   const MoeSpec& m = *spec.moe;
   b->BatchedBf16("router", 1, s.tokens, m.routed_experts, s.hidden);
   b->Rows(OpKind::kTopK, "top-k", s.tokens, m.routed_experts, 4 * m.routed_experts + 8 * m.top_k);
-  if (m.shared_intermediate > 0) SwiGlu("shared", s.tokens, s.hidden, m.shared_intermediate / layout.tensor, b);
+  if (m.shared_intermediate > 0)
+    SwiGlu("shared", s.tokens, s.hidden, m.shared_intermediate / layout.tensor, b);
   const ExpertLoad load = UniformLoad(m, layout, s.tokens);
   b->Experts("experts gate up", decode, load.experts, load.rows, 2 * m.intermediate, s.hidden);
   b->Rows(OpKind::kSwiGlu, "experts swiglu", load.rows, m.intermediate, 6 * m.intermediate);
@@ -248,16 +265,21 @@ std::vector<StepOp> WholeModel(const ModelSpec& spec, const Layout& layout, cons
 }  // namespace
 
 void CheckLayout(const ModelSpec& spec, const AttentionDesign& design, const Layout& layout) {
-  const auto refuse = [&](const std::string& what) { throw InputError("model '" + spec.name + "': " + what); };
+  const auto refuse = [&](const std::string& what) {
+    throw InputError("model '" + spec.name + "': " + what);
+  };
   const std::string tensor = std::to_string(layout.tensor);
   if (layout.tensor < 1 || design.spec.heads % layout.tensor != 0) {
-    refuse("tensor degree " + tensor + " does not divide the " + std::to_string(design.spec.heads) + " heads");
+    refuse("tensor degree " + tensor + " does not divide the " + std::to_string(design.spec.heads) +
+           " heads");
   }
   const int kv = design.spec.kv_heads;
   if (!design.is_mla() && kv % layout.tensor != 0 && layout.tensor % kv != 0) {
-    refuse("tensor degree " + tensor + " and " + std::to_string(kv) + " key/value heads do not divide one another");
+    refuse("tensor degree " + tensor + " and " + std::to_string(kv) +
+           " key/value heads do not divide one another");
   }
-  if (spec.dense_intermediate % layout.tensor != 0) refuse("tensor degree " + tensor + " does not divide the dense width");
+  if (spec.dense_intermediate % layout.tensor != 0)
+    refuse("tensor degree " + tensor + " does not divide the dense width");
   if (layout.expert < 1 || (!spec.moe && layout.expert != 1)) {
     refuse("expert degree " + std::to_string(layout.expert) + ", but the model has no routed experts");
   }
@@ -275,17 +297,22 @@ void CheckLayout(const ModelSpec& spec, const AttentionDesign& design, const Lay
 
 const char* Name(StepPart part) {
   switch (part) {
-    case StepPart::kCore: return "attention";
-    case StepPart::kUpProjection: return "up-projection";
-    case StepPart::kProjection: return "projections";
-    case StepPart::kFeedForward: return "feed-forward";
-    case StepPart::kOther: return "other";
+    case StepPart::kCore:
+      return "attention";
+    case StepPart::kUpProjection:
+      return "up-projection";
+    case StepPart::kProjection:
+      return "projections";
+    case StepPart::kFeedForward:
+      return "feed-forward";
+    case StepPart::kOther:
+      return "other";
   }
   return "";
 }
 
-std::vector<StepOp> DecodeAttentionOps(const ModelSpec& spec, const AttentionDesign& design, const Layout& layout,
-                                       const DecodeShape& shape) {
+std::vector<StepOp> DecodeAttentionOps(const ModelSpec& spec, const AttentionDesign& design,
+                                       const Layout& layout, const DecodeShape& shape) {
   const Sizes s(spec, design, layout, shape.batch * shape.query_length);
   StepBuilder b(layout);
   InputProjections(design, s, &b);
@@ -300,8 +327,8 @@ std::vector<StepOp> DecodeAttentionOps(const ModelSpec& spec, const AttentionDes
   return b.Take();
 }
 
-std::vector<StepOp> PrefillAttentionOps(const ModelSpec& spec, const AttentionDesign& design, const Layout& layout,
-                                        const PrefillShape& shape) {
+std::vector<StepOp> PrefillAttentionOps(const ModelSpec& spec, const AttentionDesign& design,
+                                        const Layout& layout, const PrefillShape& shape) {
   const Sizes s(spec, design, layout, shape.batch * shape.prompt);
   StepBuilder b(layout);
   InputProjections(design, s, &b);
@@ -334,7 +361,8 @@ Work TotalWork(const std::vector<StepOp>& ops) {
 
 Work TotalWork(const std::vector<StepOp>& ops, StepPart part) {
   std::vector<StepOp> chosen;
-  std::copy_if(ops.begin(), ops.end(), std::back_inserter(chosen), [&](const StepOp& o) { return o.part == part; });
+  std::copy_if(ops.begin(), ops.end(), std::back_inserter(chosen),
+               [&](const StepOp& o) { return o.part == part; });
   return TotalWork(chosen);
 }
 
@@ -349,8 +377,8 @@ Flops TrainingFlopsPerToken(const ModelSpec& spec, std::int64_t sequence, bool c
 }
 
 double MaterialisedQueryLength(const AttentionSpec& a, std::int64_t context) {
-  // Per layer, head and sequence, halves of the operations: absorbed q [L (2 d_c + d_R) + d_c (d_h + d_v)] against
-  // materialised L d_c (d_h + d_v) + q L (d_h + d_R + d_v); equal at q.
+  // Per layer, head and sequence, halves of the operations: absorbed q [L (2 d_c + d_R) + d_c (d_h + d_v)]
+  // against materialised L d_c (d_h + d_v) + q L (d_h + d_R + d_v); equal at q.
   const double keys = static_cast<double>(context);
   const double expand = static_cast<double>(a.kv_lora_rank) * (a.head_dim + a.v_head_dim);
   const double extra = keys * (2.0 * a.kv_lora_rank - a.head_dim - a.v_head_dim) + expand;

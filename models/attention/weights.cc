@@ -1,6 +1,6 @@
-#include "models/attention/step_ops.h"
-
 #include <algorithm>
+
+#include "models/attention/step_ops.h"
 
 namespace orrery::models {
 namespace {
@@ -37,7 +37,8 @@ WeightSplit Count(const ModelSpec& spec, const AttentionDesign& design, const La
   // A module's feed-forward is that of the last layer; its projection is 2 hidden x hidden (V3 report 2.2).
   w.linear += modules * std::int64_t{2} * spec.hidden * spec.hidden;
   if (spec.MoeLayers() > 0) {
-    w.linear += modules * (p.shared_experts / layout.tensor + p.routed_experts / layout.expert) / spec.MoeLayers();
+    w.linear +=
+        modules * (p.shared_experts / layout.tensor + p.routed_experts / layout.expert) / spec.MoeLayers();
     w.bf16 += modules * p.router / spec.MoeLayers();
   } else {
     w.linear += modules * p.dense_ffn / layout.tensor / spec.layers;
@@ -47,10 +48,12 @@ WeightSplit Count(const ModelSpec& spec, const AttentionDesign& design, const La
 
 }  // namespace
 
-Bytes WeightBytesPerGpu(const ModelSpec& spec, const AttentionDesign& design, const Layout& layout, bool with_mtp) {
+Bytes WeightBytesPerGpu(const ModelSpec& spec, const AttentionDesign& design, const Layout& layout,
+                        bool with_mtp) {
   const WeightSplit w = Count(spec, design, layout, with_mtp);
   // FP8 weights carry one FP32 scale per 128 x 128 block.
-  const std::int64_t linear = layout.weights == WeightPrecision::kBf16 ? 2 * w.linear : w.linear + w.linear / 128 / 128 * 4;
+  const std::int64_t linear =
+      layout.weights == WeightPrecision::kBf16 ? 2 * w.linear : w.linear + w.linear / 128 / 128 * 4;
   return {linear + 2 * w.bf16};
 }
 

@@ -54,8 +54,9 @@ std::string Contents(const std::filesystem::path& file) {
 class AttentionCommand : public testing::Test {
  protected:
   void SetUp() override {
-    folder_ = std::filesystem::path(testing::TempDir()) /
-              (std::string("orrery-attention-") + testing::UnitTest::GetInstance()->current_test_info()->name());
+    folder_ =
+        std::filesystem::path(testing::TempDir()) /
+        (std::string("orrery-attention-") + testing::UnitTest::GetInstance()->current_test_info()->name());
     std::filesystem::create_directories(folder_);
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
@@ -88,7 +89,8 @@ TEST_F(AttentionCommand, WritesFilesWholeAndLeavesNoTemporary) {
 
 TEST_F(AttentionCommand, RunsAScenarioWithOverrides) {
   const std::string file = (ResourceRoot() / "scenarios" / "attention-designs.yaml").string();
-  const std::string line = "--scenario " + file + " --set workload.contexts=[2048] --batch 4 --cache fp8 --json -";
+  const std::string line =
+      "--scenario " + file + " --set workload.contexts=[2048] --batch 4 --cache fp8 --json -";
   const auto json = nlohmann::json::parse(RunLine(line));
   EXPECT_EQ(json.at("cache_precision"), "fp8");
   EXPECT_EQ(json.at("models").at(0).at("expert_parallel"), 64);
@@ -103,7 +105,8 @@ TEST_F(AttentionCommand, TakesAHuggingFaceConfig) {
   std::ofstream(config) << R"({"model_type": "llama", "hidden_size": 4096, "intermediate_size": 14336,
     "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8, "vocab_size": 128256,
     "max_position_embeddings": 131072, "tie_word_embeddings": false})";
-  const auto json = nlohmann::json::parse(RunLine("--model " + config.string() + " --context 4096 --batch 1 --json -"));
+  const auto json =
+      nlohmann::json::parse(RunLine("--model " + config.string() + " --context 4096 --batch 1 --json -"));
   EXPECT_NEAR(json.at("models").at(0).at("parameters").get<double>(), 8.03e9, 0.01e9);  // Llama 3.1 8B
 }
 
@@ -124,7 +127,8 @@ TEST_F(AttentionCommand, ErrorsNameTheOptionOrTheFile) {
   EXPECT_THAT(ErrorOf("--scenario absent.yaml"), HasSubstr("absent.yaml"));
   EXPECT_THAT(ErrorOf("--set model=x"), HasSubstr("--scenario"));
   EXPECT_THAT(ErrorOf("--json - --csv -"), HasSubstr("standard output"));
-  EXPECT_THAT(ErrorOf("--context 64 --batch 1 --json /no/such/folder/a.json"), HasSubstr("/no/such/folder/a.json"));
+  EXPECT_THAT(ErrorOf("--context 64 --batch 1 --json /no/such/folder/a.json"),
+              HasSubstr("/no/such/folder/a.json"));
 }
 
 TEST_F(AttentionCommand, AFailedWriteLeavesTheOldFile) {

@@ -62,7 +62,9 @@ constexpr const char* kQwen2Moe = R"({
   "use_sliding_window": false, "tie_word_embeddings": false
 })";
 
-ModelSpec Read(const std::string& text) { return ReadHuggingFace(Document::Parse(text, "config.json").root()); }
+ModelSpec Read(const std::string& text) {
+  return ReadHuggingFace(Document::Parse(text, "config.json").root());
+}
 
 std::string Replaced(std::string text, const std::string& from, const std::string& to) {
   const std::size_t at = text.find(from);
@@ -122,41 +124,52 @@ TEST(HuggingFace, SaysWhichDefaultsStoodInForAbsentKeys) {
 
 TEST(HuggingFace, UnknownArchitectureIsRefusedByNameWithTheNearest) {
   EXPECT_THAT(ErrorOf(Replaced(kV3, "\"deepseek_v3\"", "\"deepseek_v33\"")),
-              testing::AllOf(HasSubstr("config.json:2"), HasSubstr("deepseek_v33"), HasSubstr("did you mean 'deepseek_v3'")));
-  EXPECT_THAT(ErrorOf(Replaced(kV3, "DeepseekV3ForCausalLM", "GptOssForCausalLM")), HasSubstr("GptOssForCausalLM"));
+              testing::AllOf(HasSubstr("config.json:2"), HasSubstr("deepseek_v33"),
+                             HasSubstr("did you mean 'deepseek_v3'")));
+  EXPECT_THAT(ErrorOf(Replaced(kV3, "DeepseekV3ForCausalLM", "GptOssForCausalLM")),
+              HasSubstr("GptOssForCausalLM"));
 }
 
 TEST(HuggingFace, MissingKeysAreNamed) {
-  for (const char* key : {"kv_lora_rank", "qk_nope_head_dim", "num_hidden_layers", "moe_intermediate_size", "vocab_size",
-                          "first_k_dense_replace", "routed_scaling_factor", "intermediate_size"}) {
+  for (const char* key :
+       {"kv_lora_rank", "qk_nope_head_dim", "num_hidden_layers", "moe_intermediate_size", "vocab_size",
+        "first_k_dense_replace", "routed_scaling_factor", "intermediate_size"}) {
     const std::string text = Replaced(kV3, "\"" + std::string(key) + "\"", "\"dtype\"");
     EXPECT_THAT(ErrorOf(text), HasSubstr(key)) << key;
   }
 }
 
 TEST(HuggingFace, WhatIsNotUnderstoodIsRefusedByName) {
-  EXPECT_THAT(ErrorOf(Replaced(kMixtral, "\"sliding_window\": null", "\"sliding_window\": 4096")), HasSubstr("sliding_window"));
+  EXPECT_THAT(ErrorOf(Replaced(kMixtral, "\"sliding_window\": null", "\"sliding_window\": 4096")),
+              HasSubstr("sliding_window"));
   EXPECT_THAT(ErrorOf(Replaced(kQwen72, "\"use_sliding_window\": false", "\"use_sliding_window\": true")),
               HasSubstr("use_sliding_window"));
-  EXPECT_THAT(ErrorOf(Replaced(kLlama70, "\"mlp_bias\": false", "\"mlp_bias\": true")), HasSubstr("mlp_bias"));
-  EXPECT_THAT(ErrorOf(Replaced(kV3, "\"moe_layer_freq\": 1", "\"moe_layer_freq\": 2")), HasSubstr("moe_layer_freq"));
+  EXPECT_THAT(ErrorOf(Replaced(kLlama70, "\"mlp_bias\": false", "\"mlp_bias\": true")),
+              HasSubstr("mlp_bias"));
+  EXPECT_THAT(ErrorOf(Replaced(kV3, "\"moe_layer_freq\": 1", "\"moe_layer_freq\": 2")),
+              HasSubstr("moe_layer_freq"));
   EXPECT_THAT(ErrorOf(Replaced(kV3, "\"silu\"", "\"gelu\"")), HasSubstr("hidden_act"));
-  EXPECT_THAT(ErrorOf(Replaced(kQwen3Moe, "\"mlp_only_layers\": []", "\"mlp_only_layers\": [5]")), HasSubstr("mlp_only_layers"));
+  EXPECT_THAT(ErrorOf(Replaced(kQwen3Moe, "\"mlp_only_layers\": []", "\"mlp_only_layers\": [5]")),
+              HasSubstr("mlp_only_layers"));
   EXPECT_THAT(ErrorOf(Replaced(kQwen3Moe, "\"decoder_sparse_step\": 1", "\"decoder_sparse_step\": 2")),
               HasSubstr("decoder_sparse_step"));
   EXPECT_THAT(ErrorOf(Replaced(kLlama70, "\"llama3\"", "\"longrope\"")), HasSubstr("rope_type"));
   EXPECT_THAT(ErrorOf(Replaced(kLlama70, "\"rope_type\": \"llama3\", ", "")), HasSubstr("rope_scaling"));
   EXPECT_THAT(ErrorOf(Replaced(kLlama70, "\"mlp_bias\": false", "\"layer_types\": [\"sliding_attention\"]")),
               HasSubstr("sliding_attention"));
-  EXPECT_THAT(ErrorOf(Replaced(kLlama70, "\"mlp_bias\"", "\"attention_sinks\"")), HasSubstr("attention_sinks"));
+  EXPECT_THAT(ErrorOf(Replaced(kLlama70, "\"mlp_bias\"", "\"attention_sinks\"")),
+              HasSubstr("attention_sinks"));
 }
 
 TEST(HuggingFace, AbsurdSizesAreRefused) {
   for (const char* bad : {"-1", "0", "99999999999999999999", "1e9", "61.5", "\"many\""}) {
-    EXPECT_THAT(ErrorOf(Replaced(kV3, "\"num_hidden_layers\": 61", "\"num_hidden_layers\": " + std::string(bad))),
-                HasSubstr("num_hidden_layers")) << bad;
+    EXPECT_THAT(
+        ErrorOf(Replaced(kV3, "\"num_hidden_layers\": 61", "\"num_hidden_layers\": " + std::string(bad))),
+        HasSubstr("num_hidden_layers"))
+        << bad;
   }
-  EXPECT_THAT(ErrorOf(Replaced(kV3, "\"num_experts_per_tok\": 8", "\"num_experts_per_tok\": 300")), HasSubstr("num_experts_per_tok"));
+  EXPECT_THAT(ErrorOf(Replaced(kV3, "\"num_experts_per_tok\": 8", "\"num_experts_per_tok\": 300")),
+              HasSubstr("num_experts_per_tok"));
   EXPECT_THAT(ErrorOf(Replaced(kV3, "\"n_group\": 8", "\"n_group\": 7")), HasSubstr("n_group"));
   EXPECT_THAT(ErrorOf(Replaced(kV3, "\"topk_group\": 4", "\"topk_group\": 9")), HasSubstr("topk_group"));
   EXPECT_THAT(ErrorOf(Replaced(kV3, "\"first_k_dense_replace\": 3", "\"first_k_dense_replace\": 62")),
@@ -164,7 +177,8 @@ TEST(HuggingFace, AbsurdSizesAreRefused) {
   EXPECT_THAT(ErrorOf(Replaced(kLlama70, "\"num_key_value_heads\": 8", "\"num_key_value_heads\": 7")),
               HasSubstr("num_key_value_heads"));
   EXPECT_THAT(ErrorOf(Replaced(kLlama70, "\"num_attention_heads\": 64, \"num_key_value_heads\": 8",
-                               "\"num_attention_heads\": 63, \"num_key_value_heads\": 9")), HasSubstr("head_dim"));
+                               "\"num_attention_heads\": 63, \"num_key_value_heads\": 9")),
+              HasSubstr("head_dim"));
 }
 
 class HuggingFaceFile : public testing::Test {

@@ -25,27 +25,29 @@ TEST_P(ModelPresets, HaveThePublishedParameters) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    AsPublished, ModelPresets,
-    testing::Values(Published{"deepseek-v2", 236, 0.5, 21, 0.5},            // V2 report abstract
-                    Published{"deepseek-v2-lite", 15.7, 0.05, 2.4, 0.3},    // V2 report appendix B, which leaves the embedding out
-                    Published{"deepseek-67b", 67, 0.5, 0, 0},               // by name
-                    Published{"qwen2.5-72b", 72.7, 0.05, 0, 0},             // model card
-                    Published{"llama-3.1-405b", 405, 1, 0, 0},              // by name
-                    Published{"llama-3.1-70b", 70.6, 0.05, 0, 0},           // model card
-                    Published{"mixtral-8x7b", 46.7, 0.05, 12.9, 0.05},      // announcement
-                    Published{"qwen3-235b-a22b", 235, 0.5, 22, 0.5},        // model card
-                    Published{"kimi-k2", 1040, 15, 32.6, 0.5}),             // K2 report table 2
-    [](const testing::TestParamInfo<Published>& tested) {
-      std::string name = tested.param.preset;
-      for (char& c : name) {
-        if (c == '-' || c == '.') c = '_';
-      }
-      return name;
-    });
+INSTANTIATE_TEST_SUITE_P(AsPublished, ModelPresets,
+                         testing::Values(Published{"deepseek-v2", 236, 0.5, 21, 0.5},  // V2 report abstract
+                                         Published{
+                                             "deepseek-v2-lite", 15.7, 0.05, 2.4,
+                                             0.3},  // V2 report appendix B, which leaves the embedding out
+                                         Published{"deepseek-67b", 67, 0.5, 0, 0},           // by name
+                                         Published{"qwen2.5-72b", 72.7, 0.05, 0, 0},         // model card
+                                         Published{"llama-3.1-405b", 405, 1, 0, 0},          // by name
+                                         Published{"llama-3.1-70b", 70.6, 0.05, 0, 0},       // model card
+                                         Published{"mixtral-8x7b", 46.7, 0.05, 12.9, 0.05},  // announcement
+                                         Published{"qwen3-235b-a22b", 235, 0.5, 22, 0.5},    // model card
+                                         Published{"kimi-k2", 1040, 15, 32.6, 0.5}),  // K2 report table 2
+                         [](const testing::TestParamInfo<Published>& tested) {
+                           std::string name = tested.param.preset;
+                           for (char& c : name) {
+                             if (c == '-' || c == '.') c = '_';
+                           }
+                           return name;
+                         });
 
 TEST(ModelPresetFiles, EveryOneHasASource) {
-  for (const std::string& name : orrery::models::ModelPresets()) EXPECT_FALSE(ModelPreset(name).source.empty()) << name;
+  for (const std::string& name : orrery::models::ModelPresets())
+    EXPECT_FALSE(ModelPreset(name).source.empty()) << name;
 }
 
 TEST(ModelPresetFiles, ParametersWithoutEmbeddingsAreThoseOfTheModelCards) {

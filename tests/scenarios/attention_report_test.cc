@@ -29,7 +29,8 @@ const DesignReport& Of(const AttentionReport& report, const std::string& design)
 TEST(AttentionReport, V3sOwnDesignIsReportedOnceWithItsPublishedCache) {
   const AttentionReport r = RunAttention(Small());
   const auto& designs = r.models.at(0).designs;
-  EXPECT_EQ(std::count_if(designs.begin(), designs.end(), [](const auto& d) { return d.design.name == "mla"; }), 1);
+  EXPECT_EQ(
+      std::count_if(designs.begin(), designs.end(), [](const auto& d) { return d.design.name == "mla"; }), 1);
   EXPECT_EQ(Of(r, "mla").cache_bytes_per_token, 70272);
   EXPECT_NEAR(Of(r, "mla").ratio_to_mha, 1 / 56.9, 1e-4);
   EXPECT_NEAR(r.ridge_flops_per_byte, 989 / 3.35, 0.1);
@@ -54,7 +55,8 @@ TEST(AttentionReport, AttentionTimeGrowsWithContextAndBatch) {
   for (const DesignReport& d : r.models.at(0).designs) {
     for (const DecodePoint& a : d.decode) {
       for (const DecodePoint& b : d.decode) {
-        if (b.context < a.context || b.batch < a.batch || (b.context == a.context && b.batch == a.batch)) continue;
+        if (b.context < a.context || b.batch < a.batch || (b.context == a.context && b.batch == a.batch))
+          continue;
         EXPECT_GT(b.time.part(models::StepPart::kCore), a.time.part(models::StepPart::kCore))
             << d.design.name << " " << a.batch << "x" << a.context << " to " << b.batch << "x" << b.context;
       }
@@ -67,7 +69,8 @@ TEST(AttentionReport, ANarrowerLatentIsNeverSlowerThanAWiderOne) {
   const DesignReport& mla = Of(r, "mla");
   const DesignReport& bare = Of(r, "mla-no-rope");
   for (std::size_t i = 0; i < mla.decode.size(); ++i) {
-    EXPECT_LE(bare.decode[i].time.part(models::StepPart::kCore), mla.decode[i].time.part(models::StepPart::kCore));
+    EXPECT_LE(bare.decode[i].time.part(models::StepPart::kCore),
+              mla.decode[i].time.part(models::StepPart::kCore));
   }
 }
 
@@ -78,8 +81,10 @@ TEST(AttentionReport, CapacityKeepsMemoryAndTheLimit) {
     for (const CapacityPoint& p : d.capacity) {
       EXPECT_LE(p.tpot_batch, p.memory_batch) << d.design.name;
       EXPECT_LE(p.tpot_s, Seconds(s.tpot_limit));
-      const double held = static_cast<double>(p.memory_batch) * static_cast<double>((p.context + 1) * d.cache_bytes_per_token);
-      EXPECT_LE(held + static_cast<double>(d.weight_bytes_per_gpu), 0.9 * static_cast<double>(s.device.memory.count));
+      const double held = static_cast<double>(p.memory_batch) *
+                          static_cast<double>((p.context + 1) * d.cache_bytes_per_token);
+      EXPECT_LE(held + static_cast<double>(d.weight_bytes_per_gpu),
+                0.9 * static_cast<double>(s.device.memory.count));
       EXPECT_EQ(p.request_bytes, p.context * d.cache_bytes_per_token);
     }
   }
@@ -94,7 +99,8 @@ TEST(AttentionReport, ALongerLimitServesNoFewer) {
   const AttentionReport loose = RunAttention(s);
   for (std::size_t d = 0; d < 2; ++d) {
     for (std::size_t c = 0; c < s.contexts.size(); ++c) {
-      EXPECT_GE(loose.models[0].designs[d].capacity[c].tpot_batch, tight.models[0].designs[d].capacity[c].tpot_batch);
+      EXPECT_GE(loose.models[0].designs[d].capacity[c].tpot_batch,
+                tight.models[0].designs[d].capacity[c].tpot_batch);
     }
   }
 }
@@ -109,7 +115,8 @@ TEST(AttentionReport, AnFp8CacheHoldsMoreAndIsNeverSlower) {
     const DesignReport &a = bf16.models[0].designs[d], &b = fp8.models[0].designs[d];
     EXPECT_GT(b.cache_tokens_per_gpu, a.cache_tokens_per_gpu);
     for (std::size_t i = 0; i < a.decode.size(); ++i) {
-      EXPECT_LE(b.decode[i].time.part(models::StepPart::kCore), a.decode[i].time.part(models::StepPart::kCore) * (1 + 1e-9));
+      EXPECT_LE(b.decode[i].time.part(models::StepPart::kCore),
+                a.decode[i].time.part(models::StepPart::kCore) * (1 + 1e-9));
     }
   }
   EXPECT_EQ(fp8.models[0].designs[0].cache_bytes_per_token, 656 * 61);
@@ -138,7 +145,8 @@ TEST(AttentionReport, LayoutsAreChosenToLeaveHalfTheMemory) {
     const AttentionScenario s = Small(model);
     const models::Layout layout = ChooseLayout(s, s.models[0]);
     const models::AttentionDesign own = models::MakeDesign("own", s.models[0].attention);
-    const double weights = static_cast<double>(models::WeightBytesPerGpu(s.models[0], own, layout, false).count);
+    const double weights =
+        static_cast<double>(models::WeightBytesPerGpu(s.models[0], own, layout, false).count);
     EXPECT_LE(2 * weights, 0.9 * static_cast<double>(s.device.memory.count)) << model;
     EXPECT_TRUE(s.models[0].moe ? layout.tensor == 1 : layout.expert == 1) << model;
   }
@@ -162,7 +170,10 @@ TEST(AttentionReport, CrossoversSeparateTheWinners) {
   const StepPricer pricer(cost);
   const models::Layout layout = ChooseLayout(s, v3);
   const auto seconds = [&](const char* design, std::int64_t query) {
-    return pricer.Price(models::DecodeAttentionOps(v3, models::MakeDesign(design, v3.attention), layout, {32, 4096, query})).total_s();
+    return pricer
+        .Price(models::DecodeAttentionOps(v3, models::MakeDesign(design, v3.attention), layout,
+                                          {32, 4096, query}))
+        .total_s();
   };
   int checked = 0;
   for (const Crossover& c : MlaCrossovers(v3, layout, pricer, {4096})) {
@@ -196,8 +207,9 @@ TEST(AttentionReport, AbsorbedMlaNeverExceedsFlashMla) {
     layout.tensor = tensor;
     for (std::int64_t query : {1, 3, 16}) {
       for (std::int64_t batch : {1, 100, 3000}) {
-        for (const models::StepOp& o : models::DecodeAttentionOps(s.models[0], models::MakeDesign("mla", s.models[0].attention),
-                                                                  layout, {batch, 30000, query})) {
+        for (const models::StepOp& o :
+             models::DecodeAttentionOps(s.models[0], models::MakeDesign("mla", s.models[0].attention), layout,
+                                        {batch, 30000, query})) {
           if (!o.latent) continue;
           const double t = pricer.Price({o}).kernels_s();
           EXPECT_LE(o.op.flops.count / t, 660e12);

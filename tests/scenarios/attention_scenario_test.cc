@@ -39,7 +39,8 @@ TEST(AttentionScenario, TheShippedOneReads) {
 TEST(AttentionScenario, EveryKeyIsRead) {
   const AttentionScenario s = Read(
       "name: x\nmodels: [deepseek-v2, {preset: mixtral-8x7b}]\ndevice: h800-sxm\n"
-      "workload: {kind: attention, designs: [mha], contexts: [7], batches: [3], query_length: 2, tpot_limit: 20 ms, mtp: true,"
+      "workload: {kind: attention, designs: [mha], contexts: [7], batches: [3], query_length: 2, tpot_limit: "
+      "20 ms, mtp: true,"
       " norm: layer, memory_fraction: 0.5}\n"
       "parallelism: {tensor: 2, expert: 4}\nprecision: {cache: fp8, weights: bf16}\ncalibration: auto\n");
   EXPECT_EQ(s.models.size(), 2u);
@@ -60,9 +61,11 @@ TEST(AttentionScenario, EveryKeyIsRead) {
 TEST(AttentionScenario, ErrorsNameThePlaceAndTheKey) {
   const std::string base = kMinimal;
   EXPECT_EQ(ErrorOf(base), "accepted");
-  EXPECT_THAT(ErrorOf("device: h800-sxm\nworkload: {kind: attention}\n"), HasSubstr("either 'model' or 'models'"));
+  EXPECT_THAT(ErrorOf("device: h800-sxm\nworkload: {kind: attention}\n"),
+              HasSubstr("either 'model' or 'models'"));
   EXPECT_THAT(ErrorOf(base + "models: [deepseek-v2]\n"), HasSubstr("either 'model' or 'models'"));
-  EXPECT_THAT(ErrorOf("model: deepseek-v4\ndevice: h800-sxm\nworkload: {kind: attention}\n"), HasSubstr("scenario.yaml:1:8"));
+  EXPECT_THAT(ErrorOf("model: deepseek-v4\ndevice: h800-sxm\nworkload: {kind: attention}\n"),
+              HasSubstr("scenario.yaml:1:8"));
   EXPECT_THAT(ErrorOf("model: deepseek-v3\ndevice: h801\nworkload: {kind: attention}\n"), HasSubstr("h801"));
   EXPECT_THAT(ErrorOf("model: deepseek-v3\nworkload: {kind: attention}\n"), HasSubstr("device"));
   EXPECT_THAT(ErrorOf("model: deepseek-v3\ndevice: h800-sxm\n"), HasSubstr("workload"));
@@ -73,17 +76,18 @@ TEST(AttentionScenario, EveryWrongValueOfTheWorkloadIsRefused) {
   const auto with = [](const std::string& entry) {
     return ErrorOf("model: deepseek-v3\ndevice: h800-sxm\nworkload: {kind: attention, " + entry + "}\n");
   };
-  for (const char* entry : {"contexts: []", "contexts: [0]", "contexts: [-5]", "contexts: [99999999999]", "contexts: 4096",
-                            "batches: [1.5]", "batches: [2000000]", "designs: []", "query_length: 0", "tpot_limit: 50",
-                            "tpot_limit: 0 s", "tpot_limit: -1 ms", "norm: batch", "memory_fraction: 1.1", "mtp: maybe",
-                            "context: [1]"}) {
+  for (const char* entry : {"contexts: []", "contexts: [0]", "contexts: [-5]", "contexts: [99999999999]",
+                            "contexts: 4096", "batches: [1.5]", "batches: [2000000]", "designs: []",
+                            "query_length: 0", "tpot_limit: 50", "tpot_limit: 0 s", "tpot_limit: -1 ms",
+                            "norm: batch", "memory_fraction: 1.1", "mtp: maybe", "context: [1]"}) {
     const std::string key = std::string(entry).substr(0, std::string(entry).find(':'));
     EXPECT_NE(with(entry), "accepted") << entry;
     if (key != "tpot_limit") {
       EXPECT_THAT(with(entry), HasSubstr(key)) << entry;
     }
   }
-  EXPECT_THAT(ErrorOf("model: deepseek-v3\ndevice: h800-sxm\nworkload: {kind: pretraining}\n"), HasSubstr("attention"));
+  EXPECT_THAT(ErrorOf("model: deepseek-v3\ndevice: h800-sxm\nworkload: {kind: pretraining}\n"),
+              HasSubstr("attention"));
 }
 
 TEST(AttentionScenario, OnesPutTogetherFromOptionsAreCheckedToo) {

@@ -12,8 +12,8 @@ namespace {
 
 using testing::HasSubstr;
 
-std::int64_t PerToken(const std::string& model, const std::string& design, CachePrecision precision = CachePrecision::kBf16,
-                      bool mtp = false) {
+std::int64_t PerToken(const std::string& model, const std::string& design,
+                      CachePrecision precision = CachePrecision::kBf16, bool mtp = false) {
   const ModelSpec spec = ModelPreset(model);
   return CacheBytesPerToken(spec, MakeDesign(design, spec.attention), precision, mtp).count;
 }
@@ -69,7 +69,8 @@ TEST(AttentionDesign, OwnIsTheModelsDesign) {
     const AttentionDesign own = MakeDesign("own", spec);
     EXPECT_EQ(own.name, OwnDesign(spec));
     EXPECT_EQ(own.assumption, "") << model;
-    EXPECT_EQ(CountParameters(WithDesign(ModelPreset(model), own)).total, CountParameters(ModelPreset(model)).total);
+    EXPECT_EQ(CountParameters(WithDesign(ModelPreset(model), own)).total,
+              CountParameters(ModelPreset(model)).total);
   }
 }
 

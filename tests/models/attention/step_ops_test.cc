@@ -27,7 +27,8 @@ Layout Bf16() {
 }
 
 const Op& Find(const std::vector<StepOp>& ops, const std::string& label) {
-  const auto found = std::find_if(ops.begin(), ops.end(), [&](const StepOp& o) { return o.op.label == label; });
+  const auto found =
+      std::find_if(ops.begin(), ops.end(), [&](const StepOp& o) { return o.op.label == label; });
   if (found == ops.end()) throw std::runtime_error("no op " + label);
   return found->op;
 }
@@ -88,7 +89,8 @@ TEST(StepOps, ReapplyingRopeUpProjectsEveryCachedKey) {
   const auto ops = DecodeAttentionOps(V3(), V3As("mla-rope-reapplied"), Bf16(), {2, 4096, 1});
   EXPECT_EQ(Gemm(Find(ops, "kv_b")), (GemmShape{2 * 4096, 128 * 256, 512, 1}));
   EXPECT_EQ(std::get<RowsShape>(Find(ops, "rope on keys").shape).rows, 2 * 4096);
-  EXPECT_GT(TotalWork(ops, StepPart::kUpProjection).flops.count, 50 * TotalWork(ops, StepPart::kCore).flops.count);
+  EXPECT_GT(TotalWork(ops, StepPart::kUpProjection).flops.count,
+            50 * TotalWork(ops, StepPart::kCore).flops.count);
 }
 
 TEST(StepOps, RopeOnTheLatentScoresOverTheLatentInPrefillToo) {
@@ -201,7 +203,8 @@ TEST(StepOps, LayoutsThatDoNotDivideAreRefused) {
 TEST(Weights, OneGpuHoldsEveryParameter) {
   for (const std::string& model : ModelPresets()) {
     const ModelSpec spec = ModelPreset(model);
-    const double bytes = static_cast<double>(WeightBytesPerGpu(spec, MakeDesign("own", spec.attention), Bf16(), false).count);
+    const double bytes =
+        static_cast<double>(WeightBytesPerGpu(spec, MakeDesign("own", spec.attention), Bf16(), false).count);
     const double all = 2.0 * static_cast<double>(CountParameters(spec).total);
     EXPECT_NEAR(bytes, all, 2e-5 * all) << model;  // biases and inner norms are left out
   }
@@ -222,7 +225,8 @@ TEST(Weights, Fp8HalvesTheLinearLayersAndExpertsSpread) {
 TEST(Training, FlopsPerTokenAreThePublishedOnes) {
   EXPECT_NEAR(TrainingFlopsPerToken(V3(), 4096, true).count * 1e-9, 250, 0.02 * 250);
   EXPECT_NEAR(TrainingFlopsPerToken(ModelPreset("deepseek-v2"), 4096, true).count * 1e-9, 155, 0.02 * 155);
-  EXPECT_NEAR(TrainingFlopsPerToken(ModelPreset("llama-3.1-405b"), 4096, true).count * 1e-9, 2448, 0.02 * 2448);
+  EXPECT_NEAR(TrainingFlopsPerToken(ModelPreset("llama-3.1-405b"), 4096, true).count * 1e-9, 2448,
+              0.02 * 2448);
 }
 
 }  // namespace
