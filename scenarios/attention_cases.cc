@@ -9,6 +9,7 @@
 #include "hw/cost/cost_model.h"
 #include "models/attention/numerics.h"
 #include "models/attention/step_ops.h"
+#include "models/program/flops.h"
 #include "scenarios/attention_pricing.h"
 #include "scenarios/validation.h"
 
@@ -98,7 +99,7 @@ void AddTrainingFlops(std::vector<ValidationCase>* cases) {
   };
   for (const Row& r : {Row{"DS-P01", "deepseek-v2", 155}, Row{"DS-P02", "deepseek-v3", 250},
                        Row{"DS-P03", "qwen2.5-72b", 394}, Row{"DS-P04", "llama-3.1-405b", 2448}}) {
-    const double ours = models::TrainingFlopsPerToken(ModelPreset(r.model), 4096, true).count * 1e-9;
+    const double ours = models::TrainingFlopsPerToken(ModelPreset(r.model), 4096, true).total().count * 1e-9;
     ValidationCase c =
         Case(r.id, std::string("training cost, ") + r.model + ", 4 K, causal", r.published, ours,
              "GFLOP/token", ToleranceKind::kRelative, 0.02, std::string(kInsights) + " table 2");

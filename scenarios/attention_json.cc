@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "models/program/flops.h"
 #include "core/resources.h"
 #include "scenarios/attention_writers.h"
 
@@ -121,7 +122,7 @@ Json ModelJson(const ModelReport& m) {
   j["weights"] = m.layout.weights == models::WeightPrecision::kFp8 ? "fp8" : "bf16";
   j["yarn_factor"] = m.yarn_factor;
   j["yarn_attention_scale"] = models::YarnAttentionScale(m.yarn_factor);
-  j["training_flops_per_token_at_4096"] = models::TrainingFlopsPerToken(m.spec, 4096, true).count;
+  j["training_flops_per_token_at_4096"] = models::TrainingFlopsPerToken(m.spec, 4096, true).total().count;
   j["designs"] = List(m.designs, DesignJson);
   j["mla_crossovers"] = List(m.crossovers, CrossoverJson);
   return j;

@@ -366,16 +366,6 @@ Work TotalWork(const std::vector<StepOp>& ops, StepPart part) {
   return TotalWork(chosen);
 }
 
-Flops TrainingFlopsPerToken(const ModelSpec& spec, std::int64_t sequence, bool causal) {
-  const ParameterCount p = CountParameters(spec);
-  const AttentionSpec& a = spec.attention;
-  // A tied embedding multiplies as the head.
-  const std::int64_t multiplying = p.activated - (spec.tied_embeddings ? 0 : p.embedding);
-  const double keys = static_cast<double>(sequence) * (causal ? 0.5 : 1.0);
-  const double per_key = 2.0 * a.heads * (a.head_dim + a.rope_dim + a.v_head_dim);
-  return {6.0 * static_cast<double>(multiplying) + 3.0 * spec.layers * per_key * keys};
-}
-
 double MaterialisedQueryLength(const AttentionSpec& a, std::int64_t context) {
   // Per layer, head and sequence, halves of the operations: absorbed q [L (2 d_c + d_R) + d_c (d_h + d_v)]
   // against materialised L d_c (d_h + d_v) + q L (d_h + d_R + d_v); equal at q.

@@ -82,11 +82,6 @@ Work TotalWork(const std::vector<StepOp>& ops, StepPart part);
 Bytes WeightBytesPerGpu(const ModelSpec& spec, const AttentionDesign& design, const Layout& layout,
                         bool with_mtp);
 
-/// Forward and backward operations per trained token: 6 per activated parameter that multiplies (the
-/// embedding look-up does not), and 3 x the attention products over a sequence of `sequence` tokens, half of
-/// them if causal.
-Flops TrainingFlopsPerToken(const ModelSpec& spec, std::int64_t sequence, bool causal);
-
 /// The query length from which materialised MLA needs fewer operations than absorbed MLA, `context` tokens
 /// cached (both per sequence and layer; the new tokens' own projections are the same). Infinite if it never
 /// does.
