@@ -204,7 +204,7 @@ double Reuse(const std::vector<std::uint16_t>& selected, std::size_t k, std::siz
 /// V2-Lite token traces: how long experts are reused along a text.
 void AddReuse(std::vector<ValidationCase>* cases) {
   AffinityParameters p;
-  p.expert = 0, p.domain = kDomainWikipedia, p.domains = 1;
+  p.expert = 0, p.domain = kDomainV2Lite, p.domains = 1;
   double lag[3] = {}, independent = 0;
   for (int l = 0; l < 8; ++l) {
     const RoutedText text(DrawRouterLayer(p, 64, kSeed, l), {64, 6, 1, 1}, 1, 200, kSeed + static_cast<std::uint64_t>(l));
