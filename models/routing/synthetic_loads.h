@@ -63,6 +63,8 @@ class SyntheticLoads : public TableLoads {
 
   SyntheticLoads(const LoadShape& shape, const SyntheticOptions& options, int moe_layers, std::uint64_t seed);
   const LoadTable& Table(int layer) const override;
+  /// Fewer than LoadSampler::kFewestTokens tokens a rank are routed one by one.
+  void Sample(int layer, int micro_batch, int group, ExchangeLoad* load) const override;
   std::string Describe() const override;
 
   /// The same micro-batch routed token by token: what Sample imitates. Slow (a million tokens a second).
