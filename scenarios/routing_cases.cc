@@ -108,9 +108,8 @@ void AddUpdateRules(std::vector<ValidationCase>* cases) {
                        Row{"DS-H08", UpdateRule::kProportional, 1e-4, 0.040, 0.02, 0.06}, Row{"LFB-T4-1e-2", UpdateRule::kMultiplicative, 1e-2, 0.041, 0.025, 0.055},
                        Row{"LFB-T4-1e-3", UpdateRule::kMultiplicative, 1e-3, 0.036, 0.025, 0.055}, Row{"LFB-T4-1e-4", UpdateRule::kMultiplicative, 1e-4, 0.048, 0.025, 0.055}}) {
     const bool multiplied = r.rule == UpdateRule::kMultiplicative;
-    ValidationCase c = Range(Case(r.id, fmt::format("loss-free 1B, {} u={:g}: MaxVio global", multiplied ? "multiplicative" : "proportional", r.rate), r.published,
+    const ValidationCase c = Range(Case(r.id, fmt::format("loss-free 1B, {} u={:g}: MaxVio global", multiplied ? "multiplicative" : "proportional", r.rate), r.published,
                                   GlobalMaxVio(TrainLayers(OneBillion(r.rule, r.rate))), "", fmt::format("{} Table {}", kLossFree, multiplied ? 4 : 3)), r.low, r.high);
-    if (multiplied && r.rate == 1e-2) c = Residual(c, "steps of 1 % of a factor dither every expert by about a tenth of its load; the paper's router must answer less to a bias, or its biases have grown; the reference's independent prototype gives .093");
     cases->push_back(c);
   }
   const std::size_t windows = middle[0].max_vio.size();
@@ -179,45 +178,108 @@ void AddDomainLoads(std::vector<ValidationCase>* cases) {
   }
 }
 
+/// Aux-based 16B loads: the router a sequence-wise loss leaves, means over the three domains.
+void AddAuxiliaryLoads(std::vector<ValidationCase>* cases) {
+  const BalanceStats s = OneDomain(DefaultOptions(Strategy::kSequenceLoss, 1e-3).affinity.domain, 0, 0, 64, 6, 260);
+  const std::string source = fmt::format("{} App. C Fig. 10, decoded", kV3Report);
+  cases->push_back(Calibrates(Relative(Case("DS-H11-cv", "16B aux-based, mean of three domains: CV", 0.400, s.cv, "", source), 0.25)));
+  cases->push_back(Residual(Relative(Case("DS-H11-maxvio", "16B aux-based, mean of three domains: MaxVio", 2.00, s.max_vio, "", source), 0.25),
+                            "the real loads are nearly uniform but for a few outlier experts a layer (low Gini, high MaxVio); the model's Gaussian affinities have none"));
+}
+
+/// Share of a token's experts that the token `lag` before it used too.
+double Reuse(const std::vector<std::uint16_t>& selected, std::size_t k, std::size_t lag) {
+  const std::size_t tokens = selected.size() / k, document = RoutedText::kDocumentTokens;
+  double common = 0, pairs = 0;
+  for (std::size_t t = lag; t < tokens; ++t) {
+    if (t % document < lag) continue;
+    const auto* a = selected.data() + t * k;
+    const auto* b = selected.data() + (t - lag) * k;
+    for (std::size_t i = 0; i < k; ++i) common += std::find(b, b + k, a[i]) != b + k;
+    pairs += static_cast<double>(k);
+  }
+  return common / pairs;
+}
+
+/// V2-Lite token traces: how long experts are reused along a text.
+void AddReuse(std::vector<ValidationCase>* cases) {
+  AffinityParameters p;
+  p.expert = 0, p.domain = kDomainV2Lite, p.domains = 1;
+  double lag[3] = {}, independent = 0;
+  for (int l = 0; l < 8; ++l) {
+    const RoutedText text(DrawRouterLayer(p, 64, kSeed, l), {64, 6, 1, 1}, 1, 200, kSeed + static_cast<std::uint64_t>(l));
+    const std::vector<std::uint16_t> selected = text.Route({}, 200);
+    const std::size_t lags[3] = {1, 2, 20};
+    for (int i = 0; i < 3; ++i) lag[i] += Reuse(selected, 6, lags[i]) / 8;
+    for (double c : RelativeLoads({64, 6, 1, 1}, selected, std::vector<double>{1.0})) independent += c * c * 6 / 64 / 64 / 8;
+  }
+  const std::string source = "deepseek-ai/ESFT results/expert_scores, DeepSeek-V2-Lite";
+  cases->push_back(Calibrates(Relative(Case("V2L-reuse-1", "experts reused by the next token", 0.28, lag[0], "", source), 0.15)));
+  cases->push_back(Relative(Case("V2L-reuse-2", "experts reused two tokens on", 0.21, lag[1], "", source), 0.15));
+  ValidationCase c = Case("V2L-reuse-20", "reuse 20 tokens on, over that of independent tokens", 0.01, lag[2] - independent, "", source);
+  cases->push_back(Range(c, -0.03, 0.05));
+}
+
 struct Serving { double expert_cv = 0, expert = 0, rank_cv = 0, rank = 0, planned = 0; };
 
-/// Decode iterations of R1 on 32 GPUs, 1024 selections a rank: expected loads, Poisson counts, means over layers.
-Serving ServeR1(int layers) {
-  Serving s;
+constexpr int kServedLayers = 58;       // R1's MoE layers
+constexpr int kIterationTokens = 4096;  // 1024 selections a rank, top-8, 32 ranks
+constexpr int kIterations = 4, kPlanIterations = 6;
+
+std::vector<double> Counts(std::span<const std::uint16_t> selected, std::size_t experts) {
+  std::vector<double> count(experts);
+  for (std::uint16_t e : selected) ++count[e];
+  return count;
+}
+
+/// Loads of 32 ranks when each expert's tokens take its replicas in turn.
+std::vector<double> TurnLoads(std::span<const std::uint16_t> selected, const ExpertPlacement& plan) {
+  std::vector<std::vector<std::size_t>> slots(plan.replicas.size());
+  for (std::size_t i = 0; i < plan.expert_of.size(); ++i) slots[static_cast<std::size_t>(plan.expert_of[i])].push_back(i);
+  std::vector<std::size_t> turn(slots.size());
+  std::vector<double> load(32);
+  for (std::uint16_t e : selected) ++load[slots[e][turn[e]++ % slots[e].size()] * 32 / plan.expert_of.size()];
+  return load;
+}
+
+/// One layer's decode iterations: every token of another request, so tokens are independent; routed exactly.
+void ServeLayer(int l, Serving* s) {
   AffinityParameters p;
-  p.expert = 0, p.domain = kDomainR1, p.domains = 1, p.student = 5, p.spread = 0.35;
-  for (int l = 0; l < layers; ++l) {
-    const RouterLayer layer = DrawRouterLayer(p, 256, kSeed, l);
-    MeanField field(p.kind, 256, 8, 1);
-    field.Solve(0, layer.base, std::hypot(p.token, p.document), MeanField::Bias::kAdded, std::vector<float>(256));
-    std::vector<double> expected, counted;
-    FastNormal normal(RandomStream(kSeed, "serve", {static_cast<std::uint64_t>(l)}));
-    for (float c : field.chance()) {
-      expected.push_back(double{c} * 1024 * 32 / 8);
-      counted.push_back(std::max(0.0, expected.back() + std::sqrt(expected.back()) * double{normal()}));
-    }
-    const BalanceStats expert = Balance(counted), rank = Balance(RankLoads(counted, ContiguousPlacement(256), 32));
-    const ExpertPlacement plan = Eplb(expected, {288, 1, 1, 32});
-    std::vector<double> slots(32);
-    for (std::size_t i = 0; i < 288; ++i) {
-      const auto e = static_cast<std::size_t>(plan.expert_of[i]);
-      const double mean = expected[e] / plan.replicas[e];
-      slots[i / 9] += std::max(0.0, mean + std::sqrt(mean) * double{normal()});
-    }
-    s.expert_cv += expert.cv / layers, s.expert += expert.max_vio / layers;
-    s.rank_cv += rank.cv / layers, s.rank += rank.max_vio / layers;
-    s.planned += Balance(slots).max_vio / layers;
+  p.expert = 0, p.domain = kDomainR1, p.domains = 1, p.student = 5, p.spread = 0.35, p.correlation = 0;
+  p.token = std::hypot(p.token, p.document), p.document = 0;
+  const GateShape gate{256, 8, 8, 4};
+  const int documents = (kIterations + kPlanIterations) * kIterationTokens / RoutedText::kDocumentTokens;
+  const RoutedText text(DrawRouterLayer(p, 256, kSeed, l), gate, 1, documents, kSeed + static_cast<std::uint64_t>(l));
+  const std::vector<std::uint16_t> selected = text.Route({}, documents);
+  const std::size_t rows = std::size_t{kIterationTokens} * 8;
+  // The 32 GB200 share one NVLink domain, so replicas may go anywhere: one node.
+  const ExpertPlacement plan = Eplb(Counts(std::span(selected).first(kPlanIterations * rows), 256), {288, 1, 1, 32});
+  const double n = kServedLayers * kIterations;
+  for (std::size_t i = kPlanIterations; i < kPlanIterations + kIterations; ++i) {
+    const auto iteration = std::span(selected).subspan(i * rows, rows);
+    const std::vector<double> count = Counts(iteration, 256);
+    const BalanceStats expert = Balance(count), rank = Balance(RankLoads(count, ContiguousPlacement(256), 32));
+    s->expert_cv += expert.cv / n, s->expert += expert.max_vio / n;
+    s->rank_cv += rank.cv / n, s->rank += rank.max_vio / n;
+    s->planned += Balance(TurnLoads(iteration, plan)).max_vio / n;
   }
+}
+
+/// DeepSeek-R1 on 32 GPUs: means over layers and iterations.
+Serving ServeR1() {
+  Serving s;
+  for (int l = 0; l < kServedLayers; ++l) ServeLayer(l, &s);
   return s;
 }
 
 void AddServing(std::vector<ValidationCase>* cases) {
-  const Serving s = ServeR1(580);
+  const Serving s = ServeR1();
   cases->push_back(Calibrates(Relative(Case("R1-EP32-expert-cv", "R1 translation decode: CV of expert loads", 1.282, s.expert_cv, "", kBlog4), 0.10)));
   cases->push_back(Relative(Case("R1-EP32-expert", "R1: hottest expert over the mean, minus 1", 10.948, s.expert, "", kBlog4), 0.20));
   cases->push_back(Relative(Case("R1-EP32-rank-cv", "R1 on EP32: CV of rank loads", 0.480, s.rank_cv, "", kBlog4), 0.10));
   cases->push_back(Relative(Case("R1-EP32-rank", "R1 on EP32: hottest rank over the mean, minus 1", 1.564, s.rank, "", kBlog4), 0.15));
   cases->push_back(Range(Case("R1-EP32-288", "R1 on EP32 with EPLB and 288 slots: the same", 0.109, s.planned, "", kBlog4), 0.08, 0.14));
+  cases->back() = Residual(cases->back(), "ours is the floor: counting noise of 1024 independent tokens a rank and a plan made from the same traffic; the measured rank CV of .051 against .03 of that noise holds drift of the traffic since the plan, which nothing published tells apart");
 }
 
 ValidationCase Exact(ValidationCase c) {
@@ -263,6 +325,8 @@ std::vector<ValidationCase> RoutingCases() {
   AddUpdateRules(&cases);
   AddLossControlled(&cases);
   AddDomainLoads(&cases);
+  AddAuxiliaryLoads(&cases);
+  AddReuse(&cases);
   AddServing(&cases);
   AddExact(&cases);
   AddRouted(&cases);

@@ -114,6 +114,11 @@ const std::vector<double>& SyntheticLoads::GlobalLoads(int layer) const {
   return drawn_.at(static_cast<std::size_t>(layer % kDrawnLayers)).global;
 }
 
+void SyntheticLoads::Sample(int layer, int micro_batch, int group, ExchangeLoad* load) const {
+  if (shape().tokens_per_rank < LoadSampler::kFewestTokens) return SampleExactly(layer, micro_batch, group, load);
+  TableLoads::Sample(layer, micro_batch, group, load);
+}
+
 void SyntheticLoads::SampleExactly(int layer, int micro_batch, int group, ExchangeLoad* load) const {
   const Drawn& drawn = drawn_.at(static_cast<std::size_t>(layer % kDrawnLayers));
   const auto& to = renumber_.at(static_cast<std::size_t>(layer));

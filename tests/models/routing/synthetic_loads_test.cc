@@ -114,7 +114,7 @@ TEST(SyntheticLoads, GloballyTheLossFreeRouterIsBalancedWhateverItsMicroBatchesA
 
 TEST(SyntheticLoads, EverySampleConservesTokens) {
   for (const LoadShape& shape : {kV3, LoadShape{64, 8, 8, 300, 6, 1, 1}, LoadShape{256, 32, 8, 512, 8, 8, 4},
-                                 LoadShape{256, 16, 16, 100, 8, 8, 4}, LoadShape{64, 64, 8, 64, 6, 1, 1}}) {
+                                 LoadShape{256, 16, 16, 100, 8, 8, 4}, LoadShape{64, 64, 8, 64, 6, 1, 1}, LoadShape{256, 64, 8, 3, 8, 8, 4}}) {
     const SyntheticLoads loads(shape, {}, 2, 3);
     const UniformLoads uniform(shape, 3);
     const int most_nodes = shape.groups > 1 ? shape.top_groups : shape.top_k;

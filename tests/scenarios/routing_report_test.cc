@@ -1,0 +1,131 @@
+#include "scenarios/routing_report.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+
+namespace orrery::scenarios {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+RoutingRequest Request(const std::string& yaml) {
+  const models::ModelSpec model = models::ModelPreset("deepseek-v3");
+  const Document doc = Document::Parse(yaml, "s.yaml");
+  RoutingRequest r = RequestFor(model, models::ReadRoutingSection(doc.root().At("routing"), *model.moe));
+  r.layers = 2, r.steps = 200, r.ranks = {8, 32, 320};
+  return r;
+}
+
+const RoutingReport& LossFree() {
+  static const RoutingReport report = MakeRoutingReport(Request("routing: {strategy: auxiliary-loss-free}"));
+  return report;
+}
+
+TEST(RoutingReport, ALossFreeRouterIsEvenGloballyAndUnevenOnEachDomain) {
+  const RoutingReport& r = LossFree();
+  EXPECT_LT(r.global.max_vio, 0.1);
+  for (const auto& s : r.by_domain) EXPECT_GT(s.max_vio, 1);
+  EXPECT_EQ(r.loads.layers(), 2);
+  EXPECT_LE(r.micro_batch->nodes_per_token, 4);
+  EXPECT_GT(r.micro_batch->hottest_rank, 0.05);
+}
+
+TEST(RoutingReport, RedundantExpertsHelpAndAStalePlanHelpsLess) {
+  const RoutingReport& r = LossFree();
+  ASSERT_EQ(r.ranks.size(), 3u);
+  const RankBalance& ep32 = r.ranks[1];
+  EXPECT_EQ(ep32.slots, 288);
+  EXPECT_LT(*ep32.redundant, *ep32.eplb);
+  EXPECT_LT(*ep32.eplb, *ep32.contiguous);
+  EXPECT_GT(*ep32.stale, 3 * *ep32.redundant);
+  EXPECT_FALSE(r.ranks[2].contiguous.has_value());  // 256 experts do not divide among 320 ranks
+}
+
+TEST(RoutingReport, DropsFewerTokensUnderALargerCapacityAndNoneWithout) {
+  const auto& dropped = LossFree().micro_batch->dropped;
+  for (std::size_t i = 1; i < dropped.size(); ++i) EXPECT_LE(dropped[i].second, dropped[i - 1].second);
+}
+
+TEST(RoutingReport, HasAStepTimeOnlyWhereOneIsGiven) {
+  EXPECT_THAT(RoutingComparisonText({LossFree()}), Not(HasSubstr("time (s)")));
+  EXPECT_THAT(RoutingComparisonCsv({LossFree()}), Not(HasSubstr("step_time_s")));
+  RoutingRequest request = Request("routing: {strategy: balanced}");
+  request.step_time = [](const models::LoadSource& source) { return double(source.shape().ranks); };
+  const RoutingReport r = MakeRoutingReport(request);
+  EXPECT_EQ(r.step_time_s, 64.0);
+  EXPECT_THAT(RoutingComparisonText({r}), HasSubstr("64.0000"));
+  EXPECT_THAT(RoutingComparisonCsv({r}), HasSubstr("step_time_s"));
+}
+
+TEST(RoutingJson, HoldsTheHeatMapOfEveryLayerAndDomain) {
+  const auto json = nlohmann::json::parse(RoutingJson(LossFree()));
+  EXPECT_EQ(json["schema_version"], 1);
+  EXPECT_EQ(json["heat_map"].size(), 2u * 16u);
+  EXPECT_EQ(json["heat_map"][17]["layer"], 1);
+  const auto load = json["heat_map"][5]["relative_load"].get<std::vector<double>>();
+  EXPECT_NEAR(std::accumulate(load.begin(), load.end(), 0.0), 256, 1e-6);
+  EXPECT_TRUE(json["ranks"][2]["contiguous_excess"].is_null());
+  EXPECT_FALSE(json.contains("step_time_s"));
+}
+
+TEST(RoutingCsv, IsReadBackAsRecordedLoads) {
+  const models::ExpertLoads again = models::ParseLoadsCsv(RoutingCsv(LossFree()), "again.csv");
+  EXPECT_EQ(again.layers(), 2);
+  EXPECT_EQ(again.domains.size(), 16u);
+  EXPECT_NEAR(models::Balance(again.load[1][3]).cv, models::Balance(LossFree().loads.load[1][3]).cv, 1e-3);
+}
+
+TEST(RoutingText, NamesModelSourceAndSizes) {
+  const std::string text = RoutingText(LossFree());
+  for (const char* part : {"deepseek-v3: 256 routed experts, top-8, at most 4 of 8 groups", "auxiliary-loss-free", "EP320", "settled"}) {
+    EXPECT_THAT(text, HasSubstr(part));
+  }
+}
+
+TEST(RoutingReport, IsDeterministic) {
+  EXPECT_EQ(RoutingJson(LossFree()), RoutingJson(MakeRoutingReport(Request("routing: {strategy: auxiliary-loss-free}"))));
+}
+
+TEST(RoutingReport, OfADenseModelIsRefused) {
+  models::ModelSpec dense = models::ModelPreset("deepseek-v3");
+  dense.moe.reset();
+  EXPECT_THROW(RequestFor(dense, {}), InputError);
+}
+
+TEST(RoutingReport, RefusesSizesThatCannotBe) {
+  RoutingRequest r = Request("routing: {strategy: none}");
+  r.ranks = {0};
+  EXPECT_THROW(MakeRoutingReport(r), InputError);
+  r.ranks = {8};
+  r.layers = 0;
+  EXPECT_THROW(MakeRoutingReport(r), InputError);
+}
+
+TEST(RankBalances, OfThe16BLoadsShrinkWithRedundancyAsTheReferenceFound) {
+  // Reference section 7: loss-free loads, EP8 0.80 contiguous to 0.06 packed, EP32 3.04 to 0.094 with 96 slots.
+  const std::string file = std::string(ORRERY_SOURCE_DIR) + "/../shared/reference/routing/dsv3_figC10_expert_load_16B.csv";
+  if (!std::filesystem::exists(file)) GTEST_SKIP() << "no reference data";
+  models::ExpertLoads all = models::ReadExpertLoads(file), free = all;
+  free.domains.clear(), free.share.assign(3, 1.0 / 3);
+  for (auto& layer : free.load) layer.clear();
+  for (std::size_t d = 0; d < all.domains.size(); ++d) {
+    if (all.domains[d].find("aux_loss_free") == std::string::npos) continue;
+    free.domains.push_back(all.domains[d]);
+    for (std::size_t l = 0; l < all.load.size(); ++l) free.load[l].push_back(all.load[l][d]);
+  }
+  const std::vector<RankBalance> b = RankBalances(free, 1, 8, {8, 32});
+  EXPECT_NEAR(*b[0].contiguous, 0.80, 0.02);
+  EXPECT_NEAR(*b[0].eplb, 0.06, 0.01);
+  EXPECT_NEAR(*b[1].contiguous, 3.04, 0.03);
+  EXPECT_NEAR(*b[1].redundant, 0.094, 0.01);
+}
+
+}  // namespace
+}  // namespace orrery::scenarios
