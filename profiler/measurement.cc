@@ -1,0 +1,60 @@
+#include "profiler/measurement.h"
+
+#include <fmt/format.h>
+
+#include "core/error.h"
+
+namespace orrery::profiler {
+
+bool KernelCounters::empty() const { return *this == KernelCounters{}; }
+
+std::string ShapeText(const OpShape& shape) {
+  if (const auto* g = std::get_if<GemmShape>(&shape)) {
+    const std::string groups = g->groups == 1 ? "" : fmt::format("G={} ", g->groups);
+    return fmt::format("{}M={} N={} K={}", groups, g->m, g->n, g->k);
+  }
+  if (const auto* a = std::get_if<AttentionShape>(&shape)) {
+    return fmt::format("B={} H={}/{} Sq={} Skv={} d={}/{}{}", a->batch, a->heads, a->kv_heads, a->q_len, a->kv_len, a->d_qk,
+                       a->d_v, a->causal ? " causal" : "");
+  }
+  const auto& r = std::get<RowsShape>(shape);
+  return fmt::format("{}x{}", r.rows, r.cols);
+}
+
+std::string CaseKey(const KernelSample& sample) {
+  std::string key = fmt::format("{} | {} | {} | {} SMs", sample.op_label, Name(sample.kind), ShapeText(sample.shape), sample.sms);
+  if (sample.beside_copy) key += " | beside copy";
+  if (!sample.variant.empty()) key += " | " + sample.variant;
+  return key;
+}
+
+namespace {
+
+/// What must be equal for two runs to be processes of one; the name of the first that differs.
+std::string FirstDifference(const MeasurementRun& a, const MeasurementRun& b) {
+  if (a.suite != b.suite) return fmt::format("suite '{}' and '{}'", a.suite, b.suite);
+  if (a.device.name != b.device.name) return fmt::format("device '{}' and '{}'", a.device.name, b.device.name);
+  if (a.driver != b.driver) return fmt::format("driver {} and {}", a.driver, b.driver);
+  if (a.cuda_runtime != b.cuda_runtime) return fmt::format("CUDA {} and {}", a.cuda_runtime, b.cuda_runtime);
+  if (a.libraries != b.libraries) return "library versions";
+  return "";
+}
+
+}  // namespace
+
+MeasurementRun MergeProcesses(std::vector<MeasurementRun> runs) {
+  if (runs.empty()) throw InputError("no measurement to merge");
+  MeasurementRun merged = std::move(runs.front());
+  for (KernelSample& sample : merged.samples) sample.process = 0;
+  for (std::size_t i = 1; i < runs.size(); ++i) {
+    const std::string difference = FirstDifference(merged, runs[i]);
+    if (!difference.empty()) throw InputError("measurements of different " + difference + " cannot be merged");
+    for (KernelSample& sample : runs[i].samples) {
+      sample.process = static_cast<int>(i);
+      merged.samples.push_back(std::move(sample));
+    }
+  }
+  return merged;
+}
+
+}  // namespace orrery::profiler

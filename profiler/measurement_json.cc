@@ -1,0 +1,217 @@
+// Reader and writer of the measurement file.
+#include <nlohmann/json.hpp>
+
+#include "core/document.h"
+#include "core/error.h"
+#include "profiler/files.h"
+#include "profiler/measurement.h"
+
+namespace orrery::profiler {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kSchema = "orrery-measurements";
+constexpr double kMaxDurationUs = 3.6e9;  // an hour: no kernel of a suite takes longer
+constexpr std::int64_t kMaxDimension = std::int64_t{1} << 40;
+
+// ---- Writing.
+
+Json ShapeJson(const OpShape& shape) {
+  if (const auto* g = std::get_if<GemmShape>(&shape)) {
+    return {{"type", "gemm"}, {"m", g->m}, {"n", g->n}, {"k", g->k}, {"groups", g->groups}};
+  }
+  if (const auto* a = std::get_if<AttentionShape>(&shape)) {
+    return {{"type", "attention"}, {"batch", a->batch}, {"heads", a->heads}, {"kv_heads", a->kv_heads},
+            {"q_len", a->q_len}, {"kv_len", a->kv_len}, {"d_qk", a->d_qk}, {"d_v", a->d_v}, {"causal", a->causal}};
+  }
+  const auto& r = std::get<RowsShape>(shape);
+  return {{"type", "rows"}, {"rows", r.rows}, {"cols", r.cols}};
+}
+
+/// The counters and their keys in the file, written and read through one table.
+struct CounterField {
+  const char* key;
+  std::optional<double> KernelCounters::*member;
+};
+constexpr CounterField kCounterFields[] = {
+    {"dram_read_bytes", &KernelCounters::dram_read_bytes},   {"dram_write_bytes", &KernelCounters::dram_write_bytes},
+    {"tensor_fp8_flops", &KernelCounters::tensor_fp8_flops}, {"tensor_bf16_flops", &KernelCounters::tensor_bf16_flops},
+    {"duration_us", &KernelCounters::duration_us},           {"sm_clock_mhz", &KernelCounters::sm_clock_mhz}};
+
+Json CountersJson(const KernelCounters& counters) {
+  Json json = Json::object();
+  for (const CounterField& field : kCounterFields) {
+    if (counters.*field.member) json[field.key] = *(counters.*field.member);
+  }
+  return json;
+}
+
+Json SampleJson(const KernelSample& sample) {
+  Json json = {{"op", sample.op_label},       {"kind", Name(sample.kind)},   {"shape", ShapeJson(sample.shape)},
+               {"variant", sample.variant},   {"sms", sample.sms},           {"beside_copy", sample.beside_copy},
+               {"process", sample.process},   {"kernel", sample.kernel},     {"library", sample.library},
+               {"flops", sample.flops.count}, {"bytes", sample.bytes.count}};
+  if (sample.reference_error) json["reference_error"] = *sample.reference_error;
+  if (sample.sm_clock_mhz) json["sm_clock_mhz"] = *sample.sm_clock_mhz;
+  if (!sample.counters.empty()) json["counters"] = CountersJson(sample.counters);
+  json["durations_us"] = sample.durations_us;
+  return json;
+}
+
+Json HeaderJson(const MeasurementRun& run) {
+  const Clocks& c = run.clocks;
+  return {{"schema", kSchema},
+          {"schema_version", kMeasurementSchemaVersion},
+          {"suite", run.suite},
+          {"command", run.command},
+          {"date_utc", run.date_utc},
+          {"device",
+           {{"name", run.device.name},
+            {"compute_capability", run.device.compute_capability},
+            {"sms", run.device.sms},
+            {"memory_bytes", run.device.memory.count}}},
+          {"software",
+           {{"driver", run.driver}, {"cuda_runtime", run.cuda_runtime}, {"cupti", run.cupti}, {"libraries", run.libraries}}},
+          {"clocks",
+           {{"sm_mhz", c.sm_mhz},
+            {"memory_mhz", c.memory_mhz},
+            {"sm_max_mhz", c.sm_max_mhz},
+            {"memory_max_mhz", c.memory_max_mhz},
+            {"throttling", c.throttling},
+            {"power_w", c.power_w}}},
+          {"counters_note", run.counters_note}};
+}
+
+// ---- Reading.
+
+std::int64_t Dimension(const Value& shape, std::string_view key) { return shape.At(key).AsInt(0, kMaxDimension); }
+
+OpShape ReadShape(const Value& v) {
+  switch (v.At("type").AsChoice({"gemm", "attention", "rows"})) {
+    case 0:
+      v.AllowKeys({"type", "m", "n", "k", "groups"});
+      return GemmShape{Dimension(v, "m"), Dimension(v, "n"), Dimension(v, "k"), Dimension(v, "groups")};
+    case 1:
+      v.AllowKeys({"type", "batch", "heads", "kv_heads", "q_len", "kv_len", "d_qk", "d_v", "causal"});
+      return AttentionShape{Dimension(v, "batch"),  Dimension(v, "heads"), Dimension(v, "kv_heads"),
+                            Dimension(v, "q_len"),  Dimension(v, "kv_len"), Dimension(v, "d_qk"),
+                            Dimension(v, "d_v"),    v.At("causal").AsBool()};
+    default:
+      v.AllowKeys({"type", "rows", "cols"});
+      return RowsShape{Dimension(v, "rows"), Dimension(v, "cols")};
+  }
+}
+
+OpKind ReadKind(const Value& v) {
+  OpKind kind{};
+  if (ParseOpKind(v.AsString(), &kind)) return kind;
+  std::vector<std::string> known;
+  for (int i = 0; i < kOpKindCount; ++i) known.emplace_back(Name(static_cast<OpKind>(i)));
+  throw v.Error("expected a kind of operation" + DidYouMean(v.AsString(), known));
+}
+
+KernelCounters ReadCounters(const Value& v) {
+  std::vector<std::string> keys;
+  for (const CounterField& field : kCounterFields) keys.emplace_back(field.key);
+  v.AllowKeys(keys);
+  KernelCounters counters;
+  for (const CounterField& field : kCounterFields) {
+    if (const Value* value = v.Find(field.key)) counters.*field.member = value->AsDouble(0, 1e30);
+  }
+  return counters;
+}
+
+std::vector<double> ReadDurations(const Value& v) {
+  std::vector<double> durations;
+  for (const Value& item : v.items()) durations.push_back(item.AsDouble(1e-6, kMaxDurationUs));
+  if (durations.empty()) throw v.Error("expected at least one duration");
+  return durations;
+}
+
+KernelSample ReadSample(const Value& v) {
+  v.AllowKeys({"op", "kind", "shape", "variant", "sms", "beside_copy", "process", "kernel", "library", "flops", "bytes",
+               "reference_error", "sm_clock_mhz", "counters", "durations_us"});
+  KernelSample s;
+  s.op_label = v.At("op").AsString();
+  s.kind = ReadKind(v.At("kind"));
+  s.shape = ReadShape(v.At("shape"));
+  s.variant = v.At("variant").AsString();
+  s.sms = static_cast<int>(v.At("sms").AsInt(1, 4096));
+  s.beside_copy = v.At("beside_copy").AsBool();
+  s.process = static_cast<int>(v.At("process").AsInt(0, 1000));
+  s.kernel = v.At("kernel").AsString();
+  s.library = v.At("library").AsString();
+  s.flops = {v.At("flops").AsDouble(0, 1e30)};
+  s.bytes = {v.At("bytes").AsInt(0, std::int64_t{1} << 60)};
+  if (const Value* error = v.Find("reference_error")) s.reference_error = error->AsDouble(0, 1e30);
+  if (const Value* clock = v.Find("sm_clock_mhz")) s.sm_clock_mhz = clock->AsDouble(1, 1e5);
+  if (const Value* counters = v.Find("counters")) s.counters = ReadCounters(*counters);
+  s.durations_us = ReadDurations(v.At("durations_us"));
+  return s;
+}
+
+void ReadSoftware(const Value& v, MeasurementRun* run) {
+  v.AllowKeys({"driver", "cuda_runtime", "cupti", "libraries"});
+  run->driver = v.At("driver").AsString();
+  run->cuda_runtime = v.At("cuda_runtime").AsString();
+  run->cupti = v.At("cupti").AsString();
+  for (const auto& [name, version] : v.At("libraries").entries()) run->libraries[name] = version.AsString();
+}
+
+DeviceDescription ReadDevice(const Value& v) {
+  v.AllowKeys({"name", "compute_capability", "sms", "memory_bytes"});
+  return {v.At("name").AsString(), v.At("compute_capability").AsString(), static_cast<int>(v.At("sms").AsInt(1, 4096)),
+          {v.At("memory_bytes").AsInt(0, std::int64_t{1} << 60)}};
+}
+
+Clocks ReadClocks(const Value& v) {
+  v.AllowKeys({"sm_mhz", "memory_mhz", "sm_max_mhz", "memory_max_mhz", "throttling", "power_w"});
+  const auto mhz = [&](std::string_view key) { return v.At(key).AsDouble(0, 1e5); };
+  return {mhz("sm_mhz"),         mhz("memory_mhz"), mhz("sm_max_mhz"),
+          mhz("memory_max_mhz"), v.At("throttling").AsString(), v.At("power_w").AsDouble(0, 1e5)};
+}
+
+MeasurementRun ReadRun(const Value& root) {
+  if (root.Find("schema") == nullptr || root.At("schema").AsString() != kSchema) {
+    throw InputError(root.place(), "not a measurement file: expected the key 'schema' with 'orrery-measurements'");
+  }
+  root.At("schema_version").AsInt(kMeasurementSchemaVersion, kMeasurementSchemaVersion);
+  root.AllowKeys({"schema", "schema_version", "suite", "command", "date_utc", "device", "software", "clocks", "counters_note",
+                  "samples"});
+  MeasurementRun run;
+  run.suite = root.At("suite").AsString();
+  run.command = root.At("command").AsString();
+  run.date_utc = root.At("date_utc").AsString();
+  run.device = ReadDevice(root.At("device"));
+  ReadSoftware(root.At("software"), &run);
+  run.clocks = ReadClocks(root.At("clocks"));
+  run.counters_note = root.At("counters_note").AsString();
+  for (const Value& sample : root.At("samples").items()) run.samples.push_back(ReadSample(sample));
+  if (run.samples.empty()) throw root.At("samples").Error("expected at least one sample");
+  return run;
+}
+
+}  // namespace
+
+std::string MeasurementJson(const MeasurementRun& run) {
+  std::string text = HeaderJson(run).dump(1, ' ', false, Json::error_handler_t::replace);
+  text.resize(text.size() - 2);  // drop "\n}": the samples follow, one per line so that a diff of two files can be read
+  text += ",\n \"samples\": [";
+  for (std::size_t i = 0; i < run.samples.size(); ++i) {
+    text += (i == 0 ? "\n  " : ",\n  ") + SampleJson(run.samples[i]).dump(-1, ' ', false, Json::error_handler_t::replace);
+  }
+  return text + "\n ]\n}\n";
+}
+
+MeasurementRun ReadMeasurement(const std::filesystem::path& file) { return ReadRun(Document::Load(file).root()); }
+
+MeasurementRun ParseMeasurement(std::string_view text, const std::string& name) {
+  return ReadRun(Document::Parse(text, name).root());
+}
+
+void WriteMeasurement(const MeasurementRun& run, const std::filesystem::path& file) {
+  WriteFileWhole(file, MeasurementJson(run));
+}
+
+}  // namespace orrery::profiler

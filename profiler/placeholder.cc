@@ -1,1 +1,0 @@
-// The profiler: from kernels to calibration tables.
