@@ -42,7 +42,7 @@ struct Problem {
 
 __device__ __forceinline__ TileWalk WalkOf(const Problem& problem, int cluster) {
   const int rank = cluster > 1 ? static_cast<int>(blockIdx.x) % cluster : 0;
-  return TileWalk(CeilDiv(problem.rows, kTileM), problem.groups, problem.n, cluster, static_cast<int>(blockIdx.x) / cluster,
+  return TileWalk(TilesIn(problem.rows, kTileM), problem.groups, problem.n, cluster, static_cast<int>(blockIdx.x) / cluster,
                   static_cast<int>(gridDim.x) / cluster, rank, problem.group_of_row_block, problem.masked_rows);
 }
 
@@ -148,7 +148,7 @@ __device__ __forceinline__ void AddScaled(float (&sum)[64], const float (&part)[
 }
 
 __device__ __forceinline__ const float* ScalesOfB(const Problem& problem, const Tile& tile) {
-  const int blocks = CeilDiv(problem.n, kTileN);
+  const int blocks = TilesIn(problem.n, kTileN);
   const int block = tile.column_block < blocks ? tile.column_block : blocks - 1;  // an odd cluster's spare tile
   return problem.b_scales + static_cast<long>(tile.group * blocks + block) * problem.k_blocks;
 }
@@ -250,7 +250,7 @@ void LaunchGroupedGemm(const GroupedGemm& gemm, cudaStream_t stream) {
   const CUtensorMap map_b = MakeTensorMap(CU_TENSOR_MAP_DATA_TYPE_UINT8, gemm.b, groups * n, k, k, kTileN, kBlockK);
   const CUtensorMap map_d = MakeTensorMap(CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, gemm.d, rows, n, 2 * n, 64, 64);
   const Problem problem{gemm.groups,   gemm.rows,     gemm.n,
-                        gemm.k / kBlockK, RoundUp(gemm.rows, kTileM), gemm.a_scales,
+                        gemm.k / kBlockK, PadTo(gemm.rows, kTileM), gemm.a_scales,
                         gemm.b_scales, gemm.group_of_row_block, gemm.masked_rows};
   const Kernel kernel = KernelFor(gemm);
   ORRERY_CUDA_CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, sizeof(SharedStorage)));

@@ -17,8 +17,9 @@ inline constexpr int kBlockK = 128;
 /// Row blocks that share one pass over the weight tiles, so that both stay in L2.
 inline constexpr int kRasterRows = 16;
 
-ORRERY_HOST_DEVICE constexpr int CeilDiv(int value, int divisor) { return (value + divisor - 1) / divisor; }
-ORRERY_HOST_DEVICE constexpr int RoundUp(int value, int multiple) { return CeilDiv(value, multiple) * multiple; }
+/// Tiles of `divisor` that cover `value`; value padded up to a multiple. (core/units.h has the 64-bit, host-only pair.)
+ORRERY_HOST_DEVICE constexpr int TilesIn(int value, int divisor) { return (value + divisor - 1) / divisor; }
+ORRERY_HOST_DEVICE constexpr int PadTo(int value, int multiple) { return TilesIn(value, multiple) * multiple; }
 
 /// One output tile: `row_block` counts 128-row blocks of the whole output (contiguous) or of its group (masked).
 struct Tile {
@@ -53,7 +54,7 @@ class TileWalk {
                                         int rank, const int* group_of_row_block, const int* masked_rows)
       : row_blocks_(row_blocks),
         groups_(groups),
-        column_sets_(CeilDiv(CeilDiv(columns, kTileN), cluster)),
+        column_sets_(TilesIn(TilesIn(columns, kTileN), cluster)),
         cluster_(cluster),
         stride_(clusters),
         rank_(rank),
@@ -79,7 +80,7 @@ class TileWalk {
   ORRERY_HOST_DEVICE constexpr Tile NextMasked() {
     Tile tile;
     while (group_ < groups_) {
-      const int rows = CeilDiv(masked_rows_[group_], kTileM);
+      const int rows = TilesIn(masked_rows_[group_], kTileM);
       tile = RasterTile(index_ - group_start_, rows, column_sets_, cluster_, rank_);
       if (tile.valid) {
         tile.group = group_;
