@@ -1,5 +1,7 @@
 #include "profiler/measurement.h"
 
+#include <ctime>
+
 #include <fmt/format.h>
 
 #include "core/error.h"
@@ -26,6 +28,13 @@ std::string CaseKey(const KernelSample& sample) {
   if (sample.beside_copy) key += " | beside copy";
   if (!sample.variant.empty()) key += " | " + sample.variant;
   return key;
+}
+
+std::string Iso8601Utc(std::int64_t seconds) {
+  const std::time_t time = seconds;
+  std::tm utc{};
+  gmtime_r(&time, &utc);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec);
 }
 
 namespace {

@@ -56,6 +56,9 @@ std::string CaseKey(const KernelSample& sample);
 /// "M=4096 N=1536 K=7168", "G=4 M=...", "B=1 H=128 ...", "4096x7168".
 std::string ShapeText(const OpShape& shape);
 
+/// "2026-01-31T12:00:00Z" from seconds since 1970.
+std::string Iso8601Utc(std::int64_t seconds);
+
 struct DeviceDescription {
   std::string name;                ///< "NVIDIA H100 80GB HBM3"; no serial number or UUID
   std::string compute_capability;  ///< "9.0"

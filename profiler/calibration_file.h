@@ -1,0 +1,26 @@
+// From a measurement to the kernel table that `hw` prices from (schema: docs/calibration.md).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "profiler/measurement.h"
+
+namespace orrery::profiler {
+
+/// The preset in hw/data/ of a device by the name its driver gives, e.g. "NVIDIA H100 80GB HBM3" -> "h100-sxm". InputError if
+/// none is known.
+std::string DevicePresetName(const std::string& device_name);
+
+struct CalibrationText {
+  std::string yaml;
+  int rows = 0;
+  /// What is not in the table and why: experiments (variants), cases that cannot be a row.
+  std::vector<std::string> left_out;
+};
+
+/// One row per kernel, shape and SM count: the median over processes of the median over launches, alone and beside a copy;
+/// two labels of one shape are pooled. `launch_gap_us` 0 leaves the gap out.
+CalibrationText CalibrationYaml(const MeasurementRun& run, const std::string& device, double launch_gap_us = 0);
+
+}  // namespace orrery::profiler

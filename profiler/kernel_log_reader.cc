@@ -1,0 +1,182 @@
+// Reads a kernel log, line by line.
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <unordered_map>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "profiler/kernel_log.h"
+
+namespace orrery::profiler {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::string_view kStart = R"({"schema":"orrery-kernel-log")";
+
+class Reader {
+ public:
+  Reader(std::istream& stream, std::string name) : stream_(stream), file_(std::move(name)) {}
+
+  Trace Read() {
+    std::string line;
+    bool ended = false;
+    while (std::getline(stream_, line)) {
+      ++line_;
+      const bool last = stream_.eof();  // no newline behind it: the program was killed while writing
+      Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+      if (json.is_discarded() && last && line_ > 1) break;
+      if (json.is_discarded()) Fail("is not JSON");
+      if (line_ == 1) {
+        ReadHeader(json);
+      } else if (json.is_object()) {
+        ended = ReadEnd(json);
+      } else {
+        ReadRecord(json);
+      }
+    }
+    if (line_ == 0) throw InputError(Place{file_}, "the file is empty");
+    if (!ended) Note("the log has no closing line: the program was killed or is still running");
+    builder_.trace().info.source = file_;
+    builder_.trace().info.events_read = static_cast<std::uint64_t>(line_);
+    return builder_.Finish();
+  }
+
+ private:
+  [[noreturn]] void Fail(const std::string& what) const { throw InputError(Place{file_, line_, 0}, what); }
+  void Note(const std::string& text) {
+    std::string& note = builder_.trace().info.note;
+    note += (note.empty() ? "" : "; ") + text;
+  }
+
+  void ReadHeader(const Json& json);
+  bool ReadEnd(const Json& json);
+  void ReadRecord(const Json& json);
+  void AddKernel(const Json& json);
+  void AddCopy(const Json& json, GpuEventKind kind);
+  void AddRange(const Json& json);
+  std::int64_t Int(const Json& json, std::size_t index) const {
+    if (index >= json.size() || !json[index].is_number_integer()) Fail(fmt::format("expected a whole number as item {}", index + 1));
+    return json[index].get<std::int64_t>();
+  }
+  std::int32_t Small(const Json& json, std::size_t index) const {
+    return static_cast<std::int32_t>(std::clamp<std::int64_t>(Int(json, index), 0, INT32_MAX));
+  }
+  NameId NameOf(const Json& json) const {
+    const auto it = names_.find(Int(json, 1));
+    if (it == names_.end()) Fail("names a kernel that no line before it gave");
+    return it->second;
+  }
+  std::int64_t Duration(std::int64_t start, std::int64_t end) const {
+    if (start < 0 || end < start) Fail(fmt::format("ends at {} ns before it starts at {} ns", end, start));
+    return end - start;
+  }
+  std::array<std::int32_t, 3> Triple(const Json& json, std::size_t index) const {
+    if (index >= json.size() || !json[index].is_array() || json[index].size() != 3) Fail("expected three numbers");
+    return {Small(json[index], 0), Small(json[index], 1), Small(json[index], 2)};
+  }
+
+  std::istream& stream_;
+  std::string file_;
+  int line_ = 0;
+  TraceBuilder builder_;
+  std::unordered_map<std::int64_t, NameId> names_;
+};
+
+void Reader::ReadHeader(const Json& json) {
+  if (!json.is_object() || json.value("schema", Json()) != "orrery-kernel-log") Fail("is no kernel log of orrery profile attach");
+  if (json.value("schema_version", Json()) != 1) Fail("has a schema_version this program does not know; expected 1");
+  TraceInfo& info = builder_.trace().info;
+  try {
+    info.trace_name = fmt::format("{} (pid {})", json.at("program").get<std::string>(), json.at("pid").get<std::int64_t>());
+    info.rank = json.at("rank").get<int>();
+    info.world_size = json.at("world_size").get<int>();
+    info.device_name = json.at("device").get<std::string>();
+    info.compute_capability = json.at("compute_capability").get<std::string>();
+    info.sms = json.at("sms").get<int>();
+  } catch (const Json::exception& e) {
+    Fail(std::string("has a bad header: ") + e.what());
+  }
+}
+
+bool Reader::ReadEnd(const Json& json) {
+  for (const char* loss : {"dropped", "untimed"}) {
+    const std::int64_t count = json.contains(loss) && json[loss].is_number_integer() ? json[loss].get<std::int64_t>() : 0;
+    if (count > 0) Note(fmt::format("{} records {}", count, loss));
+  }
+  return json.contains("end");
+}
+
+void Reader::ReadRecord(const Json& json) {
+  if (!json.is_array() || json.empty() || !json[0].is_string()) Fail("is no record");
+  const auto& type = json[0].get_ref<const std::string&>();
+  if (type == "kernel") return AddKernel(json);
+  if (type == "memcpy") return AddCopy(json, GpuEventKind::kMemcpy);
+  if (type == "memset") return AddCopy(json, GpuEventKind::kMemset);
+  if (type == "range") return AddRange(json);
+  if (type == "launch") {
+    builder_.trace().launches.push_back({static_cast<std::uint64_t>(Int(json, 1)), Int(json, 2), Int(json, 3)});
+  } else if (type == "clock") {
+    builder_.trace().sm_clocks_mhz.push_back(static_cast<double>(Int(json, 2)));
+  } else if (type == "name") {
+    if (json.size() != 3 || !json[2].is_string()) Fail("expected [\"name\", number, text]");
+    names_[Int(json, 1)] = builder_.Intern(json[2].get_ref<const std::string&>());
+  } else {
+    Fail("unknown record '" + type + "'");
+  }
+}
+
+void Reader::AddKernel(const Json& json) {
+  if (builder_.trace().events.size() >= TraceBuilder::kMaxEvents) Fail("too many GPU events for one report");
+  GpuEvent event;
+  event.name = NameOf(json);
+  event.start_ns = Int(json, 2);
+  event.duration_ns = Duration(event.start_ns, Int(json, 3));
+  event.device = Small(json, 4);
+  event.stream = Small(json, 5);
+  event.correlation = static_cast<std::uint64_t>(Int(json, 6));
+  event.grid = Triple(json, 7);
+  event.block = Triple(json, 8);
+  event.registers = static_cast<std::uint16_t>(Small(json, 9));
+  event.shared_bytes = Small(json, 10);
+  builder_.trace().events.push_back(event);
+}
+
+void Reader::AddCopy(const Json& json, GpuEventKind kind) {
+  GpuEvent event;
+  event.kind = kind;
+  event.name = NameOf(json);
+  event.bytes = Int(json, 2);
+  event.start_ns = Int(json, 3);
+  event.duration_ns = Duration(event.start_ns, Int(json, 4));
+  event.device = Small(json, 5);
+  event.stream = Small(json, 6);
+  event.correlation = static_cast<std::uint64_t>(Int(json, 7));
+  builder_.trace().events.push_back(event);
+}
+
+void Reader::AddRange(const Json& json) {
+  const std::int64_t start = Int(json, 3);
+  builder_.trace().annotations.push_back({Int(json, 2), start, Duration(start, Int(json, 4)), NameOf(json), 0});
+}
+
+}  // namespace
+
+bool IsKernelLog(const std::filesystem::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  std::string start(kStart.size(), '\0');
+  return stream.read(start.data(), static_cast<std::streamsize>(start.size())) && start == kStart;
+}
+
+Trace ReadKernelLog(std::istream& stream, const std::string& name) { return Reader(stream, name).Read(); }
+
+Trace ReadKernelLog(const std::filesystem::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream) throw InputError(Place{file.string()}, "cannot be read");
+  return ReadKernelLog(stream, file.string());
+}
+
+}  // namespace orrery::profiler

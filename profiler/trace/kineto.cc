@@ -1,0 +1,251 @@
+#include "profiler/trace/kineto.h"
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <iostream>
+#include <limits>
+#include <vector>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "profiler/trace/byte_source.h"
+#include "profiler/trace/kineto_event.h"
+
+namespace orrery::profiler {
+namespace {
+
+constexpr std::size_t kMaxShapesText = 4096;
+
+/// SAX handler: follows where in the document it is by a stack of frames and fills one event at a time.
+class KinetoHandler final : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  KinetoHandler(TraceBuilder& builder, KinetoEventSink& sink, const ByteSource& bytes, std::string file)
+      : builder_(builder), sink_(sink), bytes_(bytes), file_(std::move(file)) {}
+
+  bool saw_events() const { return saw_events_; }
+  std::uint64_t event_count() const { return event_count_; }
+
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t value) override { return Number(value, std::to_string(value)); }
+  bool number_unsigned(number_unsigned_t value) override {
+    const auto top = static_cast<number_unsigned_t>(std::numeric_limits<std::int64_t>::max());
+    return Number(static_cast<std::int64_t>(std::min(value, top)), std::to_string(value));
+  }
+  bool number_float(number_float_t value, const string_t& text) override {
+    constexpr double kTop = 9e18;
+    return Number(static_cast<std::int64_t>(std::clamp(value, -kTop, kTop)), text);
+  }
+  bool string(string_t& value) override;
+  bool binary(binary_t&) override { return true; }
+  bool start_object(std::size_t) override;
+  bool end_object() override;
+  bool start_array(std::size_t) override;
+  bool end_array() override;
+  bool key(string_t& value) override {
+    key_ = std::move(value);
+    return true;
+  }
+  bool parse_error(std::size_t, const std::string&, const nlohmann::json::exception& e) override;
+
+ private:
+  enum class Frame { kTop, kEvents, kEvent, kArgs, kTriple, kShapes, kDevices, kDevice, kDistributed, kSkip };
+  Frame frame() const { return frames_.empty() ? Frame::kSkip : frames_.back(); }
+  Frame ObjectFrame() const;
+  Frame ArrayFrame() const;
+  bool Number(std::int64_t value, const std::string& text);
+  void EventNumber(std::int64_t value, const std::string& text);
+  void ArgsNumber(std::int64_t value);
+  void ShapesText(std::string_view text);
+
+  TraceBuilder& builder_;
+  KinetoEventSink& sink_;
+  const ByteSource& bytes_;
+  std::string file_;
+  std::vector<Frame> frames_;
+  std::string key_;
+  KinetoEvent event_;
+  std::size_t triple_index_ = 0;
+  std::array<std::int64_t, 3>* triple_ = nullptr;
+  std::uint64_t event_count_ = 0;
+  std::size_t device_count_ = 0;
+  bool saw_events_ = false;
+};
+
+KinetoHandler::Frame KinetoHandler::ObjectFrame() const {
+  if (frames_.empty()) return Frame::kTop;
+  if (frame() == Frame::kEvents) return Frame::kEvent;
+  if (frame() == Frame::kEvent && key_ == "args") return Frame::kArgs;
+  if (frame() == Frame::kDevices) return Frame::kDevice;
+  if (frame() == Frame::kTop && key_ == "distributedInfo") return Frame::kDistributed;
+  return Frame::kSkip;
+}
+
+KinetoHandler::Frame KinetoHandler::ArrayFrame() const {
+  if (frames_.empty()) return Frame::kEvents;  // Chrome's bare array of events
+  if (frame() == Frame::kTop && key_ == "traceEvents") return Frame::kEvents;
+  if (frame() == Frame::kTop && key_ == "deviceProperties") return Frame::kDevices;
+  if (frame() == Frame::kArgs && (key_ == "grid" || key_ == "block")) return Frame::kTriple;
+  if (frame() == Frame::kShapes || (frame() == Frame::kArgs && key_ == "Input Dims")) return Frame::kShapes;
+  return Frame::kSkip;
+}
+
+bool KinetoHandler::start_object(std::size_t) {
+  frames_.push_back(ObjectFrame());
+  if (frame() == Frame::kEvent) event_ = {};
+  return true;
+}
+
+bool KinetoHandler::end_object() {
+  if (frame() == Frame::kEvent) sink_.Add(event_, event_count_++, bytes_.position());
+  if (frame() == Frame::kDevice) ++device_count_;
+  frames_.pop_back();
+  return true;
+}
+
+bool KinetoHandler::start_array(std::size_t) {
+  const Frame next = ArrayFrame();
+  if (next == Frame::kTriple) {
+    triple_ = key_ == "grid" ? &event_.grid : &event_.block;
+    triple_index_ = 0;
+  }
+  if (next == Frame::kEvents) saw_events_ = true;
+  frames_.push_back(next);
+  if (next == Frame::kShapes) ShapesText("[");
+  return true;
+}
+
+bool KinetoHandler::end_array() {
+  if (frame() == Frame::kShapes) event_.shapes += "]";
+  frames_.pop_back();
+  return true;
+}
+
+void KinetoHandler::ShapesText(std::string_view text) {
+  std::string& shapes = event_.shapes;
+  if (shapes.size() > kMaxShapesText) return;
+  if (!shapes.empty() && shapes.back() != '[') shapes += ", ";
+  shapes += text;
+}
+
+bool KinetoHandler::Number(std::int64_t value, const std::string& text) {
+  TraceInfo& info = builder_.trace().info;
+  switch (frame()) {
+    case Frame::kEvent: EventNumber(value, text); break;
+    case Frame::kArgs: ArgsNumber(value); break;
+    case Frame::kTriple:
+      if (triple_index_ < 3) (*triple_)[triple_index_++] = value;
+      break;
+    case Frame::kShapes: ShapesText(text); break;
+    case Frame::kDevice:
+      if (device_count_ > 0) break;
+      if (key_ == "numSms") info.sms = static_cast<int>(std::clamp<std::int64_t>(value, 0, 4096));
+      if (key_ == "totalGlobalMem") info.device_memory_bytes = value;
+      if (key_ == "computeMajor") info.compute_capability = text;
+      if (key_ == "computeMinor") info.compute_capability += "." + text;
+      break;
+    case Frame::kDistributed:
+      if (key_ == "rank") info.rank = static_cast<int>(value);
+      if (key_ == "world_size") info.world_size = static_cast<int>(value);
+      break;
+    default: break;
+  }
+  return true;
+}
+
+void KinetoHandler::EventNumber(std::int64_t value, const std::string& text) {
+  if (key_ == "tid") event_.thread = value;
+  if (key_ != "ts" && key_ != "dur") return;
+  const std::optional<std::int64_t> time = ParseMicroseconds(text);
+  if (!time) event_.bad_time = text;
+  (key_ == "ts" ? event_.start_ns : event_.duration_ns) = time;
+}
+
+void KinetoHandler::ArgsNumber(std::int64_t value) {
+  if (key_ == "correlation") event_.correlation = static_cast<std::uint64_t>(value);
+  if (key_ == "stream") event_.stream = value;
+  if (key_ == "device") event_.device = value;
+  if (key_ == "bytes") event_.bytes = value;
+  if (key_ == "registers per thread") event_.registers = value;
+  if (key_ == "shared memory") event_.shared_bytes = value;
+}
+
+bool KinetoHandler::string(string_t& value) {
+  TraceInfo& info = builder_.trace().info;
+  if (frame() == Frame::kEvent) {
+    if (key_ == "ph") event_.phase = std::move(value);
+    else if (key_ == "cat") event_.category = std::move(value);
+    else if (key_ == "name") event_.name = std::move(value);
+    else if (key_ == "ts" || key_ == "dur") event_.bad_time = value;
+  } else if (frame() == Frame::kTop && key_ == "traceName") {
+    info.trace_name = std::move(value);
+  } else if (frame() == Frame::kDevice && key_ == "name" && device_count_ == 0) {
+    info.device_name = std::move(value);
+  } else if (frame() == Frame::kShapes) {
+    ShapesText(value);
+  }
+  return true;
+}
+
+bool KinetoHandler::parse_error(std::size_t byte, const std::string&, const nlohmann::json::exception& e) {
+  const std::string where = fmt::format("at byte {}, after event {}", byte, event_count_);
+  if (bytes_.AtEnd()) throw InputError(Place{file_}, "the trace is cut off " + where + ": record it again or copy it whole");
+  std::string reason = e.what();
+  if (const std::size_t from = reason.find("syntax error"); from != std::string::npos) reason = reason.substr(from);
+  throw InputError(Place{file_}, "not valid JSON " + where + ": " + reason.substr(0, 200));
+}
+
+/// What a file that starts like `source` is, if it is no JSON.
+void RefuseKnownBinaries(const ByteSource& source, const std::string& name) {
+  if (source.AtEnd()) throw InputError(Place{name}, "the file is empty");
+  const auto first = static_cast<unsigned char>(source.Current());
+  if (first == 0x1f) {
+    throw InputError(Place{name}, "compressed with gzip: use 'gunzip -c FILE | orrery profile import -'");
+  }
+  if (first == 0x28 || first == 0xb5 || first == 'S' || first == 'P' || first == 'N') {
+    throw InputError(Place{name}, "not a Chrome trace in JSON (Perfetto protobuf, SQLite, zip, nsys-rep or the like): export the "
+                                  "trace with prof.export_chrome_trace(FILE)");
+  }
+}
+
+void RequireGpuEvents(const KinetoHandler& handler, const KinetoEventSink& sink, const std::string& name,
+                      std::size_t events) {
+  if (!handler.saw_events()) {
+    throw InputError(Place{name}, "JSON without 'traceEvents': not a Chrome trace; export it with prof.export_chrome_trace(FILE)");
+  }
+  if (events == 0) {
+    throw InputError(Place{name}, fmt::format("no GPU events (category kernel, gpu_memcpy or gpu_memset) among {}; categories: {}. "
+                                              "Was it recorded with ProfilerActivity.CUDA, by the PyTorch profiler?",
+                                              handler.event_count(), sink.Categories()));
+  }
+}
+
+}  // namespace
+
+Trace ReadKinetoTrace(std::istream& stream, const std::string& name) {
+  ByteSource source(stream);
+  RefuseKnownBinaries(source, name);
+  TraceBuilder builder;
+  KinetoEventSink sink(builder, name);
+  KinetoHandler handler(builder, sink, source, name);
+  nlohmann::json::sax_parse(source.begin(), source.end(), &handler);
+  RequireGpuEvents(handler, sink, name, builder.trace().events.size());
+  builder.trace().info.source = name;
+  builder.trace().info.events_read = handler.event_count();
+  return builder.Finish();
+}
+
+Trace ReadKinetoTrace(const std::filesystem::path& file) {
+  if (file == "-") return ReadKinetoTrace(std::cin, "standard input");
+  std::error_code error;
+  if (!std::filesystem::exists(file, error)) throw InputError(Place{file.string()}, "no such file");
+  if (std::filesystem::is_directory(file, error)) throw InputError(Place{file.string()}, "is a folder, expected a trace");
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream) throw InputError(Place{file.string()}, "cannot be read");
+  return ReadKinetoTrace(stream, file.string());
+}
+
+}  // namespace orrery::profiler

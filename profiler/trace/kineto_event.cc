@@ -1,0 +1,113 @@
+#include "profiler/trace/kineto_event.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "core/error.h"
+
+namespace orrery::profiler {
+namespace {
+
+constexpr std::size_t kMaxCategories = 64;  // in messages; a hostile file may have one per event
+constexpr std::int64_t kMaxTimeNs = std::int64_t{1} << 62;
+
+std::optional<GpuEventKind> GpuKind(const std::string& category) {
+  if (category == "kernel" || category == "Kernel") return GpuEventKind::kKernel;
+  if (category == "gpu_memcpy" || category == "Memcpy") return GpuEventKind::kMemcpy;
+  if (category == "gpu_memset" || category == "Memset") return GpuEventKind::kMemset;
+  return std::nullopt;
+}
+
+bool IsLaunch(const std::string& category) {
+  return category == "cuda_runtime" || category == "cuda_driver" || category == "Runtime";
+}
+
+std::array<std::int32_t, 3> Narrow(const std::array<std::int64_t, 3>& wide) {
+  std::array<std::int32_t, 3> narrow{};
+  for (std::size_t i = 0; i < 3; ++i) {
+    narrow[i] = static_cast<std::int32_t>(std::clamp<std::int64_t>(wide[i], 0, INT32_MAX));
+  }
+  return narrow;
+}
+
+std::optional<std::int64_t> FromDouble(const std::string& text) {
+  double us = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), us);
+  if (error != std::errc() || end != text.data() + text.size() || !(std::abs(us) < 4e15)) return std::nullopt;
+  return std::llround(us * 1000.0);
+}
+
+}  // namespace
+
+std::optional<std::int64_t> ParseMicroseconds(const std::string& text) {
+  std::int64_t whole = 0;
+  const char* end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, whole);
+  if (error != std::errc() || std::abs(whole) > kMaxTimeNs / 1000) return FromDouble(text);
+  if (rest == end) return whole * 1000;
+  if (*rest != '.' || text.find_first_not_of("0123456789", static_cast<std::size_t>(rest + 1 - text.data())) != std::string::npos) {
+    return FromDouble(text);
+  }
+  std::string digits(rest + 1, end);
+  digits.resize(4, '0');
+  const int thousandths = (digits[0] - '0') * 100 + (digits[1] - '0') * 10 + (digits[2] - '0') + (digits[3] >= '5' ? 1 : 0);
+  return whole * 1000 + (text[0] == '-' ? -thousandths : thousandths);
+}
+
+void KinetoEventSink::Add(const KinetoEvent& event, std::uint64_t index, std::uint64_t byte) {
+  if (categories_.size() < kMaxCategories || categories_.contains(event.category)) ++categories_[event.category];
+  if (event.phase != "X") return;
+  const std::optional<GpuEventKind> kind = GpuKind(event.category);
+  const bool annotation = event.category == "user_annotation";
+  const bool operation = event.category == "cpu_op" || event.category == "Operator";
+  const bool launch = IsLaunch(event.category);
+  if (!kind && !annotation && !operation && !launch) return;
+  const auto fail = [&](const std::string& what) {
+    throw InputError(Place{file_}, fmt::format("event {} (ends at byte {}), '{}' of category '{}': {}", index, byte,
+                                               event.name.substr(0, 80), event.category, what));
+  };
+  if (!event.bad_time.empty()) fail("time '" + event.bad_time + "' is no number of microseconds");
+  if (!event.start_ns) fail("has no start time 'ts'");
+  if (!event.duration_ns) fail("has no duration 'dur'");
+  if (*event.duration_ns < 0) fail(fmt::format("duration {} us is negative", static_cast<double>(*event.duration_ns) / 1000));
+  if (*event.duration_ns > kMaxTimeNs || std::abs(*event.start_ns) > kMaxTimeNs) fail("time out of range");
+  if (builder_.trace().events.size() >= TraceBuilder::kMaxEvents) fail("too many GPU events for one import: split the trace");
+  if (kind) AddGpuEvent(event, *kind);
+  if (launch) builder_.trace().launches.push_back({event.correlation, event.thread, *event.start_ns});
+  if (annotation) builder_.trace().annotations.push_back(MakeRange(event));
+  if (operation) builder_.trace().operators.push_back(MakeRange(event));
+}
+
+void KinetoEventSink::AddGpuEvent(const KinetoEvent& event, GpuEventKind kind) {
+  GpuEvent out;
+  out.kind = kind;
+  out.start_ns = *event.start_ns;
+  out.duration_ns = *event.duration_ns;
+  out.correlation = event.correlation;
+  out.bytes = event.bytes;
+  out.grid = Narrow(event.grid);
+  out.block = Narrow(event.block);
+  out.name = builder_.Intern(event.name);
+  out.device = static_cast<std::int32_t>(event.device);
+  out.stream = static_cast<std::int32_t>(event.stream >= 0 ? event.stream : event.thread);
+  out.shared_bytes = static_cast<std::int32_t>(event.shared_bytes);
+  out.registers = static_cast<std::uint16_t>(event.registers);
+  builder_.trace().events.push_back(out);
+}
+
+Range KinetoEventSink::MakeRange(const KinetoEvent& event) {
+  return {event.thread, *event.start_ns, *event.duration_ns, builder_.Intern(event.name), builder_.Intern(event.shapes)};
+}
+
+std::string KinetoEventSink::Categories() const {
+  std::string text;
+  for (const auto& [name, count] : categories_) {
+    text += fmt::format("{}{} ({})", text.empty() ? "" : ", ", name.empty() ? "none" : name, count);
+  }
+  return text.empty() ? "none" : text;
+}
+
+}  // namespace orrery::profiler

@@ -1,0 +1,104 @@
+#include "profiler/trace/trace.h"
+
+#include <algorithm>
+#include <map>
+
+namespace orrery::profiler {
+namespace {
+
+constexpr auto kByStart = [](const auto& a, const auto& b) { return a.start_ns < b.start_ns; };
+constexpr auto kByCorrelation = [](const Launch& a, const Launch& b) { return a.correlation < b.correlation; };
+
+/// Ranges in order of start, asked for the innermost that holds a time. Ranges of a thread nest; those of several threads
+/// may not, so the latest start that has not ended is taken. `latest_end` of a prefix bounds the walk back.
+class RangeIndex {
+ public:
+  void Add(const Range& range, std::int32_t index) {
+    const std::int64_t latest = items_.empty() ? range.end_ns() : std::max(items_.back().latest_end, range.end_ns());
+    items_.push_back({range.start_ns, range.end_ns(), latest, index});
+  }
+
+  std::int32_t Innermost(std::int64_t time) const {
+    auto it = std::upper_bound(items_.begin(), items_.end(), time,
+                               [](std::int64_t t, const Item& item) { return t < item.start; });
+    while (it != items_.begin()) {
+      --it;
+      if (it->end > time) return it->index;
+      if (it->latest_end <= time) return -1;
+    }
+    return -1;
+  }
+
+ private:
+  struct Item {
+    std::int64_t start, end, latest_end;
+    std::int32_t index;
+  };
+  std::vector<Item> items_;
+};
+
+/// All ranges, and those of each thread.
+class ThreadedIndex {
+ public:
+  explicit ThreadedIndex(const std::vector<Range>& ranges) {
+    for (std::size_t i = 0; i < ranges.size(); ++i) {
+      all_.Add(ranges[i], static_cast<std::int32_t>(i));
+      threads_[ranges[i].thread].Add(ranges[i], static_cast<std::int32_t>(i));
+    }
+  }
+
+  std::int32_t Innermost(const Launch& launch, bool any_thread) const {
+    const auto it = threads_.find(launch.thread);
+    const std::int32_t own = it == threads_.end() ? -1 : it->second.Innermost(launch.start_ns);
+    return own >= 0 || !any_thread ? own : all_.Innermost(launch.start_ns);
+  }
+
+ private:
+  RangeIndex all_;
+  std::map<std::int64_t, RangeIndex> threads_;
+};
+
+const Launch* FindLaunch(const Trace& trace, std::uint64_t correlation) {
+  if (correlation == 0) return nullptr;
+  const auto it = std::lower_bound(trace.launches.begin(), trace.launches.end(), Launch{correlation, 0, 0}, kByCorrelation);
+  return it != trace.launches.end() && it->correlation == correlation ? &*it : nullptr;
+}
+
+}  // namespace
+
+NameId TraceBuilder::Intern(std::string_view text) {
+  const auto [it, added] = ids_.try_emplace(std::string(text), static_cast<NameId>(trace_.names.size()));
+  if (added) trace_.names.emplace_back(text);
+  return it->second;
+}
+
+Trace TraceBuilder::Finish() {
+  std::stable_sort(trace_.events.begin(), trace_.events.end(), kByStart);
+  std::stable_sort(trace_.annotations.begin(), trace_.annotations.end(), kByStart);
+  std::stable_sort(trace_.operators.begin(), trace_.operators.end(), kByStart);
+  std::stable_sort(trace_.launches.begin(), trace_.launches.end(), kByCorrelation);
+  std::vector<std::uint64_t> wanted;
+  for (const GpuEvent& event : trace_.events) wanted.push_back(event.correlation);
+  std::sort(wanted.begin(), wanted.end());
+  std::erase_if(trace_.launches, [&](const Launch& launch) {
+    return !std::binary_search(wanted.begin(), wanted.end(), launch.correlation);
+  });
+  trace_.launches.shrink_to_fit();
+  ids_.clear();
+  return std::move(trace_);
+}
+
+Attribution Attribute(const Trace& trace) {
+  const ThreadedIndex annotations(trace.annotations);
+  const ThreadedIndex operators(trace.operators);
+  Attribution result{std::vector<std::int32_t>(trace.events.size(), -1), std::vector<std::int32_t>(trace.events.size(), -1)};
+  for (std::size_t i = 0; i < trace.events.size(); ++i) {
+    const Launch* launch = FindLaunch(trace, trace.events[i].correlation);
+    if (launch == nullptr) continue;
+    result.annotation[i] = annotations.Innermost(*launch, /*any_thread=*/true);
+    result.operation[i] = operators.Innermost(*launch, /*any_thread=*/false);
+  }
+  return result;
+}
+
+}  // namespace orrery::profiler

@@ -1,0 +1,98 @@
+// What ran on the GPUs and who asked for it: the one structure behind both inputs, a PyTorch-profiler (Kineto) trace
+// and our own kernel log. Compact, so that a trace of gigabytes fits: names are interned and what no analysis reads is dropped while
+// reading.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace orrery::profiler {
+
+using NameId = std::uint32_t;
+
+enum class GpuEventKind : std::uint8_t { kKernel, kMemcpy, kMemset };
+
+/// One kernel, copy or memset. 88 bytes.
+struct GpuEvent {
+  std::int64_t start_ns = 0, duration_ns = 0;
+  std::uint64_t correlation = 0;  ///< 0 if unknown
+  std::int64_t bytes = 0;         ///< of a copy or memset
+  std::array<std::int32_t, 3> grid{}, block{};
+  NameId name = 0;
+  std::int32_t device = 0, stream = 0, shared_bytes = 0;
+  std::uint16_t registers = 0;
+  GpuEventKind kind = GpuEventKind::kKernel;
+  std::int64_t end_ns() const { return start_ns + duration_ns; }
+  std::int64_t blocks() const { return std::int64_t{1} * grid[0] * grid[1] * grid[2]; }
+};
+
+/// The API call that launched GPU work.
+struct Launch {
+  std::uint64_t correlation = 0;
+  std::int64_t thread = 0, start_ns = 0;
+};
+
+/// A stretch of a CPU thread: a user's annotation or NVTX range, or an operator with its input shapes.
+struct Range {
+  std::int64_t thread = 0, start_ns = 0, duration_ns = 0;
+  NameId name = 0;
+  NameId shapes = 0;  ///< "[[4096, 7168], [7168, 1536]]"; 0 is ""
+  std::int64_t end_ns() const { return start_ns + duration_ns; }
+};
+
+struct TraceInfo {
+  std::string source;       ///< file
+  std::string trace_name;   ///< what the trace calls itself
+  std::string device_name;  ///< "" if the trace does not say
+  std::string compute_capability;
+  int sms = 0;
+  std::int64_t device_memory_bytes = 0;
+  int rank = -1, world_size = 0;
+  std::uint64_t events_read = 0;
+  std::string note;         ///< e.g. that the log was cut off or records were dropped
+};
+
+/// Sorted: events and ranges by start (ties by reading order), launches by correlation.
+struct Trace {
+  TraceInfo info;
+  std::vector<std::string> names{""};
+  std::vector<GpuEvent> events;
+  std::vector<Launch> launches;
+  std::vector<Range> annotations;
+  std::vector<Range> operators;
+  std::vector<double> sm_clocks_mhz;  ///< samples, where the log has them
+
+  const std::string& name(NameId id) const { return names[id]; }
+  const std::string& name(const GpuEvent& event) const { return names[event.name]; }
+};
+
+/// Fills a Trace while reading.
+class TraceBuilder {
+ public:
+  /// More GPU events than this are refused with advice: about 20 GiB of trace text.
+  static constexpr std::size_t kMaxEvents = 50'000'000;
+
+  NameId Intern(std::string_view text);
+  Trace& trace() { return trace_; }
+  /// Keeps the launches that lead to GPU work, sorts, and hands over.
+  Trace Finish();
+
+ private:
+  Trace trace_;
+  std::unordered_map<std::string, NameId> ids_{{"", 0}};
+};
+
+/// Where each GPU event was launched: the innermost annotation and operator around its API call. On the
+/// launching thread if there is one, else (backward passes launch from autograd's thread) on any thread.
+struct Attribution {
+  std::vector<std::int32_t> annotation;  ///< per event: index into annotations, or -1
+  std::vector<std::int32_t> operation;   ///< per event: index into operators, or -1
+};
+Attribution Attribute(const Trace& trace);
+
+}  // namespace orrery::profiler

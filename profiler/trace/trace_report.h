@@ -1,0 +1,35 @@
+// What a user reads of a trace: text and JSON from plain results.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "profiler/measurement.h"
+#include "profiler/trace/analysis.h"
+#include "profiler/trace/layers.h"
+#include "profiler/trace/trace.h"
+
+namespace orrery::profiler {
+
+/// A trace and all that was found in it.
+struct AnalysedTrace {
+  Trace trace;
+  Attribution attribution;
+  TraceSummary summary;
+  LayerOps layers;
+};
+AnalysedTrace Analyse(Trace trace);
+
+/// Totals, phases per layer, overlap, launch gaps, operations with shapes, and the `top` kernels by time.
+std::string TraceText(const AnalysedTrace& analysed, int top = 20);
+/// Several processes of one program: a line for each, then where the time went in all of them by class and by kernel.
+std::string ProcessesText(const std::vector<AnalysedTrace>& processes, int top = 20);
+std::string TraceJson(const AnalysedTrace& analysed);
+/// {"processes": [...]} of TraceJson.
+std::string ProcessesJson(const std::vector<AnalysedTrace>& processes);
+
+/// The recognised operations as a measurement, for a calibration table. `sms`: SMs the GEMMs could use; found from their
+/// grids where they are persistent. InputError if no operation was recognised.
+MeasurementRun TraceMeasurement(const AnalysedTrace& analysed);
+
+}  // namespace orrery::profiler
