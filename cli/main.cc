@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/command.h"
+#include "cli/profile_command.h"
 #include "cli/validate_command.h"
 #include "core/error.h"
 #include "core/resources.h"
@@ -16,6 +17,7 @@ using orrery::cli::Action;
 /// The registry: every subcommand adds itself and sets `action` when chosen.
 void AddCommands(CLI::App& app, Action* action) {
   orrery::cli::AddValidateCommand(app, action);
+  orrery::cli::AddProfileCommand(app, action);
 }
 
 }  // namespace

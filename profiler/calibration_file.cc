@@ -97,22 +97,23 @@ std::string SectionText(const SectionKey& key, const Section& section, bool with
 }
 
 std::string Libraries(const MeasurementRun& run) {
-  std::string text = "CUDA " + run.cuda_runtime;
+  std::string text = run.cuda_runtime == "not recorded" ? run.cuda_runtime : "CUDA " + run.cuda_runtime;
   for (const auto& [name, version] : run.libraries) text += fmt::format(", {} {}", name, version);
   return text;
 }
 
 std::string ClockText(const Clocks& c) {
+  if (c.sm_max_mhz <= 0) return "not recorded";
   const std::string throttling = c.throttling.empty() ? "" : ", throttling: " + c.throttling;
   return fmt::format("SM {:.0f} of {:.0f} MHz, memory {:.0f} of {:.0f} MHz{}", c.sm_mhz, c.sm_max_mhz, c.memory_mhz, c.memory_max_mhz, throttling);
 }
 
-std::string Header(const MeasurementRun& run, const std::string& device, double launch_gap_us) {
+std::string Header(const MeasurementRun& run, const std::string& device, const std::map<int, std::vector<double>>& gaps) {
   std::string text = "# Written by orrery profile; the schema is told in docs/calibration.md.\nschema_version: 1\n";
   text += fmt::format("device: {}\ndate: {}\nsource: {}\ndriver: {}\nlibraries: {}\nclocks: {}\n", device, run.date_utc.substr(0, 10),
                       Quoted(fmt::format("orrery profile, suite {}, {} ({} SMs)", run.suite, run.device.name, run.device.sms)),
                       Quoted(run.driver), Quoted(Libraries(run)), Quoted(ClockText(run.clocks)));
-  if (launch_gap_us > 0) text += fmt::format("launch_gap: {:.3f} us\n", launch_gap_us);
+  if (!gaps.empty()) text += fmt::format("launch_gap: {:.3f} us\n", Centre(gaps));
   return text + "tables:\n";
 }
 
@@ -131,15 +132,19 @@ std::string DevicePresetName(const std::string& device_name) {
   throw InputError("no device preset is known for '" + device_name + "': name one with --device");
 }
 
-CalibrationText CalibrationYaml(const MeasurementRun& run, const std::string& device, double launch_gap_us) {
+CalibrationText CalibrationYaml(const MeasurementRun& run, const std::string& device) {
   CalibrationText result;
   std::map<SectionKey, Section> sections;
   std::map<std::string, int> left_out;
+  std::map<int, std::vector<double>> gaps;
   for (const KernelSample& sample : run.samples) {
-    if (!sample.variant.empty()) {
+    if (sample.op_label == kLaunchGapLabel) {
+      auto& own = gaps[sample.process];
+      own.insert(own.end(), sample.durations_us.begin(), sample.durations_us.end());
+    } else if (!sample.variant.empty()) {
       ++left_out["variant '" + sample.variant + "'"];
     } else if (!Complete(sample)) {
-      ++left_out["'" + sample.op_label + "': its shape or bytes are incomplete"];
+      ++left_out["which shape or bytes are incomplete"];
     } else {
       Section& section = sections[{sample.kind, sample.kernel, sample.sms}];
       section.worst_error = std::max(section.worst_error, sample.reference_error.value_or(-1));
@@ -148,8 +153,8 @@ CalibrationText CalibrationYaml(const MeasurementRun& run, const std::string& de
       durations.insert(durations.end(), sample.durations_us.begin(), sample.durations_us.end());
     }
   }
-  for (const auto& [reason, count] : left_out) result.left_out.push_back(fmt::format("{} samples of {}", count, reason));
-  result.yaml = Header(run, device, launch_gap_us);
+  for (const auto& [reason, count] : left_out) result.left_out.push_back(fmt::format("{} samples, {}", count, reason));
+  result.yaml = Header(run, device, gaps);
   for (const auto& [key, section] : sections) {
     result.yaml += SectionText(key, section, false, &result.rows);
     result.yaml += SectionText(key, section, true, &result.rows);

@@ -20,7 +20,7 @@ struct CalibrationText {
 };
 
 /// One row per kernel, shape and SM count: the median over processes of the median over launches, alone and beside a copy;
-/// two labels of one shape are pooled. `launch_gap_us` 0 leaves the gap out.
-CalibrationText CalibrationYaml(const MeasurementRun& run, const std::string& device, double launch_gap_us = 0);
+/// two labels of one shape are pooled. The launch gap is that of the sample labelled kLaunchGapLabel, if there is one.
+CalibrationText CalibrationYaml(const MeasurementRun& run, const std::string& device);
 
 }  // namespace orrery::profiler

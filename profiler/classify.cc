@@ -206,7 +206,7 @@ std::string ShortKernelName(std::string_view name, std::size_t width) {
       i += 22;  // with the "::" behind it
       continue;
     }
-    if (name[i] == '(' && depth == 0) break;
+    if ((name[i] == '(' || name[i] == '>' || name[i] == ',') && depth == 0) break;
     if (name[i] == '<') ++depth;
     if (depth == 0) text += name[i];
     if (name[i] == '>' && depth > 0) --depth;

@@ -50,6 +50,10 @@ struct KernelSample {
   KernelCounters counters;
 };
 
+/// op_label of the sample whose durations are not a kernel's but the gaps between empty kernels launched back to back on one
+/// stream.
+inline constexpr std::string_view kLaunchGapLabel = "launch gap";
+
 /// Names a kernel case across runs: label, kind, shape, variant, SMs, copy. Two samples with equal keys are compared.
 std::string CaseKey(const KernelSample& sample);
 

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
@@ -79,19 +80,28 @@ bool Drain(int fd, std::string* text) {
   return n > 0;
 }
 
+/// Passes on all but the last line, which a failure is told with.
+void PassOn(std::string* text) {
+  if (text->size() < 2) return;
+  const std::size_t newline = text->rfind('\n', text->size() - 2);
+  if (newline == std::string::npos) return;
+  std::fwrite(text->data(), 1, newline + 1, stderr);
+  text->erase(0, newline + 1);
+}
+
 void DrainBoth(int output, int errors, std::string* output_text, std::string* error_text) {
   std::array<pollfd, 2> fds = {{{output, POLLIN, 0}, {errors, POLLIN, 0}}};
   while (fds[0].fd >= 0 || fds[1].fd >= 0) {
     if (::poll(fds.data(), fds.size(), -1) < 0 && errno != EINTR) return;
     if (fds[0].revents != 0 && !Drain(output, output_text)) fds[0].fd = -1;
     if (fds[1].revents != 0 && !Drain(errors, error_text)) fds[1].fd = -1;
+    PassOn(error_text);
   }
 }
 
 std::string LastLine(std::string text) {
   while (!text.empty() && text.back() == '\n') text.pop_back();
-  const std::size_t newline = text.rfind('\n');
-  return newline == std::string::npos ? text : text.substr(newline + 1);
+  return text;
 }
 
 int Wait(pid_t child) {

@@ -10,7 +10,7 @@ namespace orrery::profiler {
 struct ProgramResult {
   int exit_code = 0;      ///< 128 + signal if a signal ended it
   std::string output;     ///< standard output, if captured (first 64 KiB)
-  std::string last_error; ///< last line of standard error, if captured
+  std::string last_error; ///< last line of standard error, if captured; the lines before it are passed on as they come
 };
 
 enum class Capture { kNone, kOutputAndErrors };

@@ -109,7 +109,7 @@ class Recogniser {
   std::int64_t Size(Dim dim, const PhaseEvents& phase) const;
   std::int64_t PaddedRows(const PhaseEvents& phase) const;
   std::int64_t ReceivedRows(const PhaseEvents& phase) const;
-  void Add(const PhaseEvents& phase, std::string_view label, OpKind kind, const OpShape& shape, Flops flops, const GpuEvent& event);
+  RecognisedOp& Add(const PhaseEvents& phase, std::string_view label, OpKind kind, const OpShape& shape, Flops flops, const GpuEvent& event);
   std::optional<OpShape> MemoryBoundShape(const GpuEvent& event, const PhaseEvents& phase) const;
   AttentionShape Attention() const;
 
@@ -227,7 +227,7 @@ bool Recogniser::AssignGemms(const PhaseEvents& phase) {
       GemmShape shape{Size(slot.m, phase), Size(slot.n, phase), Size(slot.k, phase), 1};
       if (slot.kind == K::kGroupedGemmFp8) shape.groups = 4;
       const Flops flops{2.0 * static_cast<double>(shape.m) * static_cast<double>(shape.n) * static_cast<double>(shape.k)};
-      Add(phase, slot.label, slot.kind, shape, flops, *launched[slot.kind][position++]);
+      Add(phase, slot.label, slot.kind, shape, flops, *launched[slot.kind][position++]).approximate = slot.k == Dim::kRowsPerExpert;
     }
   }
   for (const auto& [kind, events] : launched) {
@@ -283,18 +283,19 @@ void Recogniser::AssignOthers(const PhaseEvents& phase) {
   }
 }
 
-void Recogniser::Add(const PhaseEvents& phase, std::string_view label, OpKind kind, const OpShape& shape, Flops flops,
-                     const GpuEvent& event) {
+RecognisedOp& Recogniser::Add(const PhaseEvents& phase, std::string_view label, OpKind kind, const OpShape& shape, Flops flops,
+                              const GpuEvent& event) {
   const auto same = [&](const RecognisedOp& op) {
     return op.phase == phase.phase && op.label == label && op.kind == kind && op.shape == shape && op.kernel == event.name;
   };
   auto it = std::find_if(result_.ops.begin(), result_.ops.end(), same);
   if (it == result_.ops.end()) {
-    result_.ops.push_back({std::string(phase.phase), std::string(label), kind, shape, flops, event.name, event.blocks(), {}, {}});
+    result_.ops.push_back({std::string(phase.phase), std::string(label), kind, shape, flops, event.name, event.blocks(), false, {}, {}});
     it = result_.ops.end() - 1;
   }
   it->durations_us.push_back(static_cast<double>(event.duration_ns) / 1000);
   it->layers.push_back(phase.layer);
+  return *it;
 }
 
 void Recogniser::OrderOps() {

@@ -30,6 +30,8 @@ struct RecognisedOp {
   Flops flops{};         ///< of one launch
   NameId kernel = 0;
   std::int64_t blocks = 0;  ///< of the grid
+  /// The shape is a mean the trace does not resolve (rows of one expert) and launches run two at a time: no price for a table.
+  bool approximate = false;
   std::vector<double> durations_us;
   std::vector<int> layers;  ///< of each duration, from 0
 };

@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 
 #include "core/error.h"
-#include "profiler/compare/statistics.h"
 
 namespace orrery::profiler {
 namespace {
@@ -93,20 +92,55 @@ std::string RowsText(const LayerOps& layers) {
   return text;
 }
 
+/// What one line of the table of operations tells: all launches of one operation of a phase, whatever their rows.
+struct OpLine {
+  const RecognisedOp* first = nullptr;
+  bool varies = false;
+  Flops flops{};
+  std::vector<double> durations_us;
+};
+
+/// Equal but for the rows, which differ from layer to layer as routing does.
+bool SameButRows(const OpShape& a, const OpShape& b) {
+  if (const auto* x = std::get_if<GemmShape>(&a)) {
+    const auto* y = std::get_if<GemmShape>(&b);
+    return y != nullptr && x->n == y->n && (x->k == y->k || x->m == y->m) && x->groups == y->groups;
+  }
+  const auto *x = std::get_if<RowsShape>(&a), *y = std::get_if<RowsShape>(&b);
+  return x != nullptr && y != nullptr ? x->cols == y->cols : a == b;
+}
+
+std::vector<OpLine> OpLines(const std::vector<RecognisedOp>& ops) {
+  std::vector<OpLine> lines;
+  for (const RecognisedOp& op : ops) {
+    const auto same = [&](const OpLine& line) {
+      const bool one_per_layer = op.label.find("transpose") == std::string::npos || op.shape == line.first->shape;
+      return line.first->phase == op.phase && line.first->label == op.label && one_per_layer && SameButRows(line.first->shape, op.shape);
+    };
+    auto it = std::find_if(lines.begin(), lines.end(), same);
+    if (it == lines.end()) it = lines.insert(lines.end(), {&op, false, {}, {}});
+    it->varies = it->varies || !(op.shape == it->first->shape);
+    it->flops += op.flops * static_cast<double>(op.durations_us.size());
+    it->durations_us.insert(it->durations_us.end(), op.durations_us.begin(), op.durations_us.end());
+  }
+  return lines;
+}
+
 std::string OpsText(const AnalysedTrace& a) {
   std::string text;
   if (a.layers.ops.empty()) return a.summary.layers ? "\nno operations recognised: " + a.layers.not_recognised + "\n" : "";
   text += RowsText(a.layers);
   text += fmt::format("{:.2f} TFLOP of tensor-core work, {:.0f} TFLOPS sustained\n\n", a.layers.tensor_flops.count * 1e-12,
                       a.layers.tensor_flops.count / static_cast<double>(a.summary.wall_ns) * 1e-3);
-  text += fmt::format("{:<8} {:<24} {:<40} {:>3} {:>9} {:>9} {:>9} {:>7}\n", "phase", "operation", "shape", "n", "median us", "min us", "max us",
+  text += fmt::format("{:<8} {:<24} {:<52} {:>3} {:>9} {:>9} {:>9} {:>7}\n", "phase", "operation", "shape", "n", "mean us", "min us", "max us",
                       "TFLOPS");
-  for (const RecognisedOp& op : a.layers.ops) {
-    const auto [low, high] = std::minmax_element(op.durations_us.begin(), op.durations_us.end());
-    const double median = Median(op.durations_us);
-    const std::string tflops = op.flops.count > 0 ? fmt::format("{:.0f}", op.flops.count / median * 1e-6) : "";
-    text += fmt::format("{:<8} {:<24} {:<40} {:>3} {:>9.1f} {:>9.1f} {:>9.1f} {:>7}\n", op.phase, op.label, ShapeText(op.shape), op.durations_us.size(),
-                        median, *low, *high, tflops);
+  for (const OpLine& line : OpLines(a.layers.ops)) {
+    const auto [low, high] = std::minmax_element(line.durations_us.begin(), line.durations_us.end());
+    const double total = std::accumulate(line.durations_us.begin(), line.durations_us.end(), 0.0);
+    const std::string tflops = line.flops.count > 0 ? fmt::format("{:.0f}", line.flops.count / total * 1e-6) : "";
+    text += fmt::format("{:<8} {:<24} {:<52} {:>3} {:>9.1f} {:>9.1f} {:>9.1f} {:>7}\n", line.first->phase, line.first->label,
+                        ShapeText(line.first->shape) + (line.varies ? " (rows vary)" : ""), line.durations_us.size(),
+                        total / static_cast<double>(line.durations_us.size()), *low, *high, tflops);
   }
   return text;
 }
@@ -231,6 +265,7 @@ MeasurementRun TraceMeasurement(const AnalysedTrace& a) {
     // Persistent GEMMs launch one block per SM they may use; other kernels use what there is.
     s.sms = std::holds_alternative<GemmShape>(op.shape) && op.blocks < run.device.sms ? static_cast<int>(op.blocks) : run.device.sms;
     s.flops = op.flops;
+    if (op.approximate) s.variant = "mean rows, two at a time";
     for (const double us : op.durations_us) s.durations_us.push_back(std::max(us, 1e-3));
     run.samples.push_back(std::move(s));
   }

@@ -1,0 +1,280 @@
+#include "cli/profile_command.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "core/error.h"
+#include "profiler/backend.h"
+#include "profiler/calibration_file.h"
+#include "profiler/compare/comparison.h"
+#include "profiler/compare/comparison_report.h"
+#include "profiler/files.h"
+#include "profiler/kernel_log.h"
+#include "profiler/measurement.h"
+#include "profiler/subprocess.h"
+#include "profiler/trace/kineto.h"
+#include "profiler/trace/trace_report.h"
+
+namespace orrery::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using profiler::MeasurementRun;
+
+void Print(const std::string& text) { std::fputs(text.c_str(), stdout); }
+
+std::unique_ptr<profiler::DeviceBackend> RequireBackend() {
+  auto backend = profiler::FindDeviceBackend();
+  if (backend == nullptr) {
+    throw UnavailableError("no GPU can be measured from here: the profiler's device half (orrery-device) is not built; it needs the CUDA "
+                           "Toolkit 13 at build time");
+  }
+  return backend;
+}
+
+// ---- Calibration tables, written by run and import.
+
+struct CalibrationOptions {
+  std::string file;
+  std::string device;
+};
+
+void AddCalibrationOptions(CLI::App* command, CalibrationOptions* options) {
+  command->add_option("--calibration", options->file, "Also write a kernel table FILE for 'orrery run --calibration FILE'");
+  command->add_option("--device", options->device, "Device preset of the kernel table; by default from the device's name");
+}
+
+void WriteCalibration(const MeasurementRun& run, const CalibrationOptions& options) {
+  if (options.file.empty()) return;
+  const std::string device = options.device.empty() ? profiler::DevicePresetName(run.device.name) : options.device;
+  const profiler::CalibrationText table = profiler::CalibrationYaml(run, device);
+  profiler::WriteFileWhole(options.file, table.yaml);
+  std::fprintf(stderr, "orrery: %d rows for %s in %s\n", table.rows, device.c_str(), options.file.c_str());
+  for (const std::string& what : table.left_out) std::fprintf(stderr, "orrery: not in the table: %s\n", what.c_str());
+}
+
+// ---- run
+
+struct RunOptions {
+  profiler::SuiteOptions suite;
+  std::string out = "orrery-measurement.json";
+  bool no_counters = false;
+  CalibrationOptions calibration;
+};
+
+int Run(const RunOptions& options) {
+  const auto backend = RequireBackend();
+  std::fprintf(stderr, "orrery: %s\n", backend->Probe().c_str());
+  profiler::SuiteOptions suite = options.suite;
+  suite.counters = !options.no_counters;
+  const MeasurementRun run = backend->RunSuite(suite);
+  profiler::WriteMeasurement(run, options.out);
+  std::fprintf(stderr, "orrery: %zu samples of %s in %s\n", run.samples.size(), run.suite.c_str(), options.out.c_str());
+  if (!run.counters_note.empty()) std::fprintf(stderr, "orrery: no counters: %s\n", run.counters_note.c_str());
+  WriteCalibration(run, options.calibration);
+  return kDone;
+}
+
+void AddRun(CLI::App& profile, Action* action) {
+  auto o = std::make_shared<RunOptions>();
+  CLI::App* command = profile.add_subcommand("run", "Measure a suite of kernels on this machine's GPU");
+  command->add_option("--suite", o->suite.suite, "Which kernels and shapes")->capture_default_str();
+  command->add_option("--out", o->out, "Where the measurement goes (JSON)")->capture_default_str();
+  command->add_option("--processes", o->suite.processes, "Processes to measure in; times differ between them")->capture_default_str()->check(CLI::Range(1, 100));
+  command->add_option("--samples", o->suite.samples, "Timed launches per case and process")->capture_default_str()->check(CLI::Range(5, 100000));
+  command->add_option("--warmups", o->suite.warmups, "Launches before them")->capture_default_str()->check(CLI::Range(1, 100000));
+  command->add_option("--priority", o->suite.priority, "Cases up to this priority")->capture_default_str()->check(CLI::Range(1, 3));
+  command->add_option("--filter", o->suite.filter, "Only cases whose label contains TEXT");
+  command->add_option("--seed", o->suite.seed, "Seed of the random data")->capture_default_str();
+  command->add_flag("--no-counters", o->no_counters, "Do not read hardware counters in a separate replay");
+  AddCalibrationOptions(command, &o->calibration);
+  command->callback([=] { *action = [=] { return Run(*o); }; });
+}
+
+// ---- import, and the report after attach
+
+struct ReportOptions {
+  std::vector<std::string> files;
+  std::string json, out;
+  int top = 20;
+  CalibrationOptions calibration;
+};
+
+std::vector<fs::path> LogsIn(const fs::path& folder) {
+  std::vector<fs::path> logs;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.is_regular_file() && profiler::IsKernelLog(entry.path())) logs.push_back(entry.path());
+  }
+  std::sort(logs.begin(), logs.end());
+  return logs;
+}
+
+/// Files as given, a folder as the kernel logs in it.
+std::vector<fs::path> Expand(const std::vector<std::string>& files) {
+  std::vector<fs::path> all;
+  for (const std::string& file : files) {
+    std::error_code error;
+    if (!fs::is_directory(file, error)) {
+      all.emplace_back(file);
+      continue;
+    }
+    const std::vector<fs::path> logs = LogsIn(file);
+    if (logs.empty()) throw InputError(Place{file}, "holds no kernel log of orrery profile attach");
+    all.insert(all.end(), logs.begin(), logs.end());
+  }
+  return all;
+}
+
+std::vector<profiler::AnalysedTrace> ReadTraces(const std::vector<fs::path>& files) {
+  std::vector<profiler::AnalysedTrace> traces;
+  for (const fs::path& file : files) {
+    traces.push_back(profiler::Analyse(profiler::IsKernelLog(file) ? profiler::ReadKernelLog(file) : profiler::ReadKinetoTrace(file)));
+  }
+  return traces;
+}
+
+void Report(const std::vector<profiler::AnalysedTrace>& traces, const ReportOptions& options) {
+  if (options.json != "-") Print(profiler::ProcessesText(traces, options.top));
+  if (!options.json.empty()) profiler::WriteFileWhole(options.json, profiler::ProcessesJson(traces));
+  if (options.out.empty() && options.calibration.file.empty()) return;
+  std::vector<MeasurementRun> runs;
+  for (const auto& trace : traces) runs.push_back(profiler::TraceMeasurement(trace));
+  const MeasurementRun run = profiler::MergeProcesses(std::move(runs));
+  if (!options.out.empty()) profiler::WriteMeasurement(run, options.out);
+  WriteCalibration(run, options.calibration);
+}
+
+int Import(const ReportOptions& options) {
+  Report(ReadTraces(Expand(options.files)), options);
+  return kDone;
+}
+
+void AddImport(CLI::App& profile, Action* action) {
+  auto o = std::make_shared<ReportOptions>();
+  CLI::App* command = profile.add_subcommand("import", "Say where the time went in a PyTorch-profiler trace or in kernel logs of attach");
+  command->add_option("file", o->files, "Traces, kernel logs, or a folder of logs; - is standard input")->required();
+  command->add_option("--json", o->json, "Also write the summary as JSON to FILE (- for standard output instead of text)");
+  command->add_option("--out", o->out, "Also write the recognised operations as a measurement to FILE");
+  command->add_option("--top", o->top, "Kernels to list")->capture_default_str()->check(CLI::Range(0, 100000));
+  AddCalibrationOptions(command, &o->calibration);
+  command->callback([=] { *action = [=] { return Import(*o); }; });
+}
+
+// ---- attach
+
+struct AttachOptions {
+  std::vector<std::string> command;
+  std::string folder = "orrery-profile";
+  bool nvtx = false;
+  ReportOptions report;
+};
+
+void PrepareFolder(const fs::path& folder) {
+  std::error_code error;
+  if (fs::exists(folder, error) && (!fs::is_directory(folder, error) || !fs::is_empty(folder, error))) {
+    throw InputError(Place{folder.string()}, "exists and is not an empty folder: name another with --out");
+  }
+  fs::create_directories(folder, error);
+  if (error) throw InputError(Place{folder.string()}, "cannot be made: " + error.message());
+}
+
+int Attach(const AttachOptions& options) {
+  const auto backend = RequireBackend();
+  backend->Probe();
+  const std::string library = backend->InjectionLibrary().string();
+  PrepareFolder(options.folder);
+  std::map<std::string, std::string> environment = {{"CUDA_INJECTION64_PATH", library},
+                                                    {"ORRERY_PROFILE_DIR", fs::absolute(options.folder).string()}};
+  if (options.nvtx) environment.insert({{"NVTX_INJECTION64_PATH", library}, {"ORRERY_PROFILE_NVTX", "1"}});
+  const profiler::ProgramResult result = profiler::RunProgram(options.command, environment, profiler::Capture::kNone);
+  const std::vector<fs::path> logs = LogsIn(options.folder);
+  if (!logs.empty()) Report(ReadTraces(logs), options.report);
+  if (result.exit_code != 0) std::fprintf(stderr, "orrery: '%s' ended with code %d\n", options.command[0].c_str(), result.exit_code);
+  if (logs.empty()) {
+    throw InputError("nothing was recorded: no process of '" + options.command[0] +
+                     "' used CUDA, or another profiler was attached (it would have been named above)");
+  }
+  return result.exit_code == 0 ? kDone : kCheckFailed;
+}
+
+void AddAttach(CLI::App& profile, Action* action) {
+  auto o = std::make_shared<AttachOptions>();
+  CLI::App* command = profile.add_subcommand("attach", "Record the kernels of any CUDA program and its children: attach -- COMMAND");
+  command->add_option("command", o->command, "The program and its arguments, after --")->required();
+  command->add_option("--out", o->folder, "Folder for the kernel logs, one per process")->capture_default_str();
+  command->add_flag("--nvtx", o->nvtx, "Record NVTX ranges and launches too (shapes with torch's emit_nvtx(record_shapes=True))");
+  command->add_option("--json", o->report.json, "Also write the summary as JSON to FILE");
+  command->add_option("--top", o->report.top, "Kernels to list")->capture_default_str()->check(CLI::Range(0, 100000));
+  command->callback([=] { *action = [=] { return Attach(*o); }; });
+}
+
+// ---- compare
+
+struct CompareOptions {
+  std::string base, next, retry, junit, markdown, json;
+  double min_effect_percent = 3;
+  bool github = false, strict = false, all = false;
+  profiler::ComparisonOptions rule;
+};
+
+void WriteReports(const profiler::Comparison& comparison, const CompareOptions& options) {
+  if (options.json != "-") Print(profiler::ComparisonText(comparison, {options.all}));
+  if (options.github) Print(profiler::ComparisonGithub(comparison));
+  if (!options.junit.empty()) profiler::WriteFileWhole(options.junit, profiler::ComparisonJUnit(comparison));
+  if (!options.markdown.empty()) profiler::WriteFileWhole(options.markdown, profiler::ComparisonMarkdown(comparison));
+  if (!options.json.empty()) profiler::WriteFileWhole(options.json, profiler::ComparisonJson(comparison));
+}
+
+int Compare(const CompareOptions& options) {
+  profiler::ComparisonOptions rule = options.rule;
+  rule.min_ratio = options.min_effect_percent / 100;
+  const MeasurementRun base = profiler::ReadMeasurement(options.base);
+  profiler::Comparison comparison = profiler::Compare(base, profiler::ReadMeasurement(options.next), rule);
+  comparison.base_name = options.base;
+  comparison.new_name = options.next;
+  if (!options.retry.empty()) profiler::ConfirmWith(profiler::Compare(base, profiler::ReadMeasurement(options.retry), rule), &comparison);
+  WriteReports(comparison, options);
+  const int open = comparison.Count(profiler::Verdict::kUnclear) + comparison.Count(profiler::Verdict::kMissing);
+  const bool failed = comparison.Count(profiler::Verdict::kSlower) > 0 || (options.strict && open > 0);
+  return failed ? kCheckFailed : kDone;
+}
+
+void AddCompare(CLI::App& profile, Action* action) {
+  auto o = std::make_shared<CompareOptions>();
+  CLI::App* command = profile.add_subcommand("compare", "Say which kernels became faster or slower; exit 1 if one became slower");
+  command->add_option("base", o->base, "Measurement of the baseline")->required();
+  command->add_option("new", o->next, "Measurement of the new build")->required();
+  command->add_option("--retry", o->retry, "A second measurement of the new build: a case is slower only if it is so in both");
+  command->add_option("--min-effect", o->min_effect_percent, "Smallest change that counts, in percent")->capture_default_str()->check(CLI::Range(0.0, 1000.0));
+  command->add_option("--min-delta-us", o->rule.min_delta_us, "Smallest change that counts, in us")->capture_default_str()->check(CLI::Range(0.0, 1e9));
+  command->add_option("--alpha", o->rule.alpha, "False-discovery rate over all cases")->capture_default_str()->check(CLI::Range(1e-9, 0.5));
+  command->add_flag("--force", o->rule.force, "Compare across devices, drivers or CUDA versions");
+  command->add_flag("--strict", o->strict, "Exit 1 on unclear and missing cases too");
+  command->add_flag("--all", o->all, "List the cases that are the same too");
+  command->add_option("--junit", o->junit, "Write JUnit XML to FILE");
+  command->add_option("--markdown", o->markdown, "Write Markdown to FILE, e.g. $GITHUB_STEP_SUMMARY");
+  command->add_option("--json", o->json, "Write JSON to FILE (- for standard output instead of text)");
+  command->add_flag("--github", o->github, "Print GitHub annotations (::error and ::warning lines)");
+  command->callback([=] { *action = [=] { return Compare(*o); }; });
+}
+
+}  // namespace
+
+void AddProfileCommand(CLI::App& app, Action* action) {
+  CLI::App* profile = app.add_subcommand("profile", "Measure GPU kernels, import traces, compare measurements");
+  profile->require_subcommand(1);
+  AddRun(*profile, action);
+  AddAttach(*profile, action);
+  AddImport(*profile, action);
+  AddCompare(*profile, action);
+}
+
+}  // namespace orrery::cli

@@ -1,0 +1,146 @@
+#include "profiler/measurement.h"
+
+#include <gmock/gmock.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "core/error.h"
+#include "tests/profiler/synthetic_run.h"
+
+namespace orrery::profiler {
+namespace {
+
+using testing::HasSubstr;
+
+/// A run with one sample of each shape and every optional field.
+MeasurementRun FullRun() {
+  MeasurementRun run = SyntheticRun(1, 1, 1, 8, {});
+  run.command = "orrery profile run --suite \"x\"";
+  run.clocks = {1755, 2619, 1980, 2619, "none", 612.5};
+  run.counters_note = "needs a privilege";
+  KernelSample& gemm = run.samples[0];
+  gemm.variant = "no-promotion";
+  gemm.sm_clock_mhz = 1755;
+  gemm.counters.dram_read_bytes = 1e6;
+  gemm.counters.tensor_fp8_flops = 2e9;
+  KernelSample attention = gemm;
+  attention.kind = OpKind::kAttentionDecode;
+  attention.shape = AttentionShape{128, 128, 1, 1, 4096, 576, 512, false};
+  attention.beside_copy = true;
+  attention.reference_error.reset();
+  KernelSample rows = gemm;
+  rows.kind = OpKind::kRmsNorm;
+  rows.shape = RowsShape{4096, 7168};
+  rows.kernel = "void norm<\"quoted\", \\ >(é)";
+  run.samples.push_back(attention);
+  run.samples.push_back(rows);
+  return run;
+}
+
+std::string ErrorOf(const std::string& text) {
+  try {
+    ParseMeasurement(text, "m.json");
+  } catch (const InputError& e) {
+    return e.what();
+  }
+  return "";
+}
+
+std::string Replaced(std::string text, const std::string& what, const std::string& with) {
+  const std::size_t at = text.find(what);
+  EXPECT_NE(at, std::string::npos) << what;
+  return text.replace(at, what.size(), with);
+}
+
+TEST(Measurement, SurvivesWritingAndReading) {
+  const MeasurementRun run = FullRun();
+  const std::string text = MeasurementJson(run);
+  const MeasurementRun back = ParseMeasurement(text, "m.json");
+  EXPECT_EQ(MeasurementJson(back), text);
+  ASSERT_EQ(back.samples.size(), 3u);
+  EXPECT_EQ(back.samples[0].shape, run.samples[0].shape);
+  EXPECT_EQ(back.samples[1].shape, run.samples[1].shape);
+  EXPECT_EQ(back.samples[2].shape, run.samples[2].shape);
+  EXPECT_EQ(back.samples[2].kernel, run.samples[2].kernel);
+  EXPECT_EQ(back.samples[0].durations_us, run.samples[0].durations_us);
+  EXPECT_EQ(back.samples[0].counters, run.samples[0].counters);
+  EXPECT_TRUE(back.samples[1].beside_copy);
+  EXPECT_FALSE(back.samples[1].reference_error.has_value());
+  EXPECT_EQ(back.clocks.throttling, "none");
+  EXPECT_EQ(back.libraries.at("cublasLt"), "13.1.0.3");
+}
+
+TEST(Measurement, ErrorsNamePlaceKeyAndWhatWasExpected) {
+  const std::string good = MeasurementJson(FullRun());
+  EXPECT_THAT(ErrorOf(Replaced(good, "\"suite\"", "\"suit\"")), HasSubstr("did you mean 'suite'"));
+  EXPECT_THAT(ErrorOf(Replaced(good, "\"schema_version\": 1", "\"schema_version\": 9")), HasSubstr("schema_version"));
+  EXPECT_THAT(ErrorOf(Replaced(good, "gemm_fp8\",\"shape", "gemm_fp9\",\"shape")), HasSubstr("did you mean 'gemm_fp8'"));
+  EXPECT_THAT(ErrorOf(Replaced(good, "\"sms\":132", "\"sms\":-1")), HasSubstr("samples[0].sms: '-1': expected"));
+  EXPECT_THAT(ErrorOf(Replaced(good, "\"durations_us\":[", "\"durations_us\":[-3,")), HasSubstr("durations_us[0]: '-3'"));
+  EXPECT_THAT(ErrorOf(Replaced(good, "\"durations_us\":[", "\"durations_us\":[],\"x\":[")), HasSubstr("unknown key"));
+  EXPECT_THAT(ErrorOf(good.substr(0, good.size() / 2)), HasSubstr("m.json:"));
+  EXPECT_THAT(ErrorOf("{\"traceEvents\": []}"), HasSubstr("not a measurement file"));
+  EXPECT_THAT(ErrorOf("[1, 2]"), HasSubstr("expected a map"));
+}
+
+TEST(Measurement, AnEmptyListOfSamplesOrDurationsIsRefused) {
+  MeasurementRun run = FullRun();
+  run.samples[0].durations_us.clear();
+  EXPECT_THAT(ErrorOf(MeasurementJson(run)), HasSubstr("expected at least one duration"));
+  run.samples.clear();
+  EXPECT_THAT(ErrorOf(MeasurementJson(run)), HasSubstr("expected at least one sample"));
+}
+
+TEST(Measurement, IsWrittenWholeOrNotAtAll) {
+  const auto folder = std::filesystem::temp_directory_path() / "orrery_measurement_test";
+  std::filesystem::remove_all(folder);
+  EXPECT_THROW(WriteMeasurement(FullRun(), folder / "none" / "m.json"), InputError);
+  std::filesystem::create_directories(folder);
+  WriteMeasurement(FullRun(), folder / "m.json");
+  EXPECT_EQ(ReadMeasurement(folder / "m.json").samples.size(), 3u);
+  int files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) files += entry.is_regular_file();
+  EXPECT_EQ(files, 1) << "no temporary file is left";
+  std::filesystem::remove_all(folder);
+}
+
+TEST(Measurement, CaseKeysTellConditionsApart) {
+  KernelSample s = FullRun().samples[0];
+  const std::string key = CaseKey(s);
+  KernelSample other = s;
+  other.process = 7;
+  EXPECT_EQ(CaseKey(other), key) << "processes of one case share its key";
+  for (auto change : std::vector<void (*)(KernelSample&)>{[](KernelSample& x) { x.sms = 112; }, [](KernelSample& x) { x.beside_copy = true; },
+                                                          [](KernelSample& x) { x.variant = ""; }, [](KernelSample& x) { x.op_label = "o"; },
+                                                          [](KernelSample& x) { x.shape = RowsShape{1, 1}; }}) {
+    other = s;
+    change(other);
+    EXPECT_NE(CaseKey(other), key);
+  }
+}
+
+TEST(Measurement, ProcessesAreMergedInOrderAndOnlyFromOneMachine) {
+  const MeasurementRun one = SyntheticRun(1, 2, 1, 5, {}), two = SyntheticRun(2, 2, 1, 5, {});
+  const MeasurementRun merged = MergeProcesses({one, two});
+  ASSERT_EQ(merged.samples.size(), 4u);
+  EXPECT_EQ(merged.samples[0].process, 0);
+  EXPECT_EQ(merged.samples[3].process, 1);
+  MeasurementRun other = two;
+  other.driver = "570.00";
+  try {
+    MergeProcesses({one, other});
+    FAIL();
+  } catch (const InputError& e) {
+    EXPECT_THAT(e.what(), HasSubstr("driver 580.00 and 570.00"));
+  }
+  EXPECT_THROW(MergeProcesses({}), InputError);
+}
+
+TEST(Measurement, DatesAreIso8601) {
+  EXPECT_EQ(Iso8601Utc(0), "1970-01-01T00:00:00Z");
+  EXPECT_EQ(Iso8601Utc(1740461679), "2025-02-25T05:34:39Z");
+}
+
+}  // namespace
+}  // namespace orrery::profiler
