@@ -133,7 +133,6 @@ std::string Remedy(const CuptiFailure& failure) {
 
 int CounterPasses(const std::string& chip) {
   try {
-    InitializeProfiler();
     const HostObject host(chip.c_str(), nullptr);
     std::vector<std::uint8_t> image = host.Configuration(CounterMetrics());
     ORRERY_PARAMS(CUpti_Profiler_Host_GetNumOfPasses_Params, p);

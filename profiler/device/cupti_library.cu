@@ -12,7 +12,7 @@ constexpr const char* kNames[] = {"libcupti.so.13", "libcupti.so.12", "libcupti.
 constexpr std::uint32_t kFlushForced = 1;  // CUPTI_ACTIVITY_FLAG_FLUSH_FORCED
 constexpr std::size_t kOldNameBytes = 128;  // at least CUPTI_OLD_SUBSCRIBER_NAME_MIN_LEN, 64
 
-// CUpti_SubscriberParams of cupti_callbacks.h, CUDA 13.0; cupti_header_test.cu compares.
+// CUpti_SubscriberParams of cupti_callbacks.h, CUDA 13.0; cupti_header_check.cu compares.
 struct SubscriberParams {
   std::size_t struct_size;
   const char* name;

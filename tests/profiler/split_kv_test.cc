@@ -74,8 +74,9 @@ TEST(SplitKvPlan, LoadsNoPartMuchAboveTheMean) {
 TEST(SplitKvPlan, SpreadsOneLongSequenceOverAllParts) {
   const std::vector<std::int32_t> lengths = {131072};
   const SplitKvPlan plan = PlanSplitKv(lengths, 66);
-  EXPECT_EQ(plan.items.size(), 66u);
-  EXPECT_EQ(plan.slots(), 66);
+  // 1024 pairs of tiles over 66 parts are 15.5 each: 16 in 64 parts is the shortest, the last two parts stay idle.
+  EXPECT_EQ(plan.items.size(), 64u);
+  EXPECT_EQ(plan.slots(), 64);
 }
 
 TEST(SplitKvPlan, RefusesALengthOrAPartCountThatIsNotPositive) {
