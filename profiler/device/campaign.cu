@@ -62,8 +62,7 @@ class Campaign {
  public:
   explicit Campaign(const CampaignOptions& options) : options_(options) {
     result_.run.libraries["cublasLt"] = CublasVersionText();
-    if (options.counters) counters_ = std::make_unique<CounterReader>();
-    result_.run.counters_note = counters_ == nullptr ? "not asked for" : counters_->note();
+    result_.run.counters_note = options.counters ? "" : "not asked for";
   }
 
   void Run(const SuiteCase& c) {
@@ -85,11 +84,25 @@ class Campaign {
     KernelSample sample = SampleOf(c, timing, options_.process);
     sample.reference_error = error;
     if (clocks.sm_mhz > 0) sample.sm_clock_mhz = clocks.sm_mhz;
-    if (counters_ != nullptr && !c.beside_copy) sample.counters = ReadCounters(*work);
+    if (!c.beside_copy) to_count_.emplace_back(c, result_.run.samples.size());
     NoteClocks(clocks);
     NoteEvents(timing);
     Report(c, sample);
     result_.run.samples.push_back(std::move(sample));
+  }
+
+  /// After all timing, since an open counter session may change times: one replayed launch of every case measured.
+  void Count() {
+    if (!options_.counters) return;
+    collector_.Pause();
+    neighbour_.reset();
+    CounterReader reader;
+    for (const auto& [suite_case, sample] : to_count_) {
+      if (!reader.available()) break;
+      const auto work = MakeWorkload(suite_case, WorkloadOptionsNow());
+      result_.run.samples[sample].counters = reader.Read(*work);
+    }
+    result_.run.counters_note = reader.note();
   }
 
   CampaignResult Finish() {
@@ -114,15 +127,6 @@ class Campaign {
     collector_.Resume();
     result_.run.samples.push_back(SampleOf(c, timing, options_.process));
     Report(c, result_.run.samples.back());
-  }
-
-  KernelCounters ReadCounters(Workload& work) {
-    if (!counters_->available()) return {};
-    collector_.Pause();
-    const KernelCounters counters = counters_->Read(work);
-    collector_.Resume();
-    if (!counters_->note().empty()) result_.run.counters_note = counters_->note();
-    return counters;
   }
 
   void NoteClocks(const NvmlReading& r) {
@@ -174,11 +178,20 @@ class Campaign {
   CampaignResult result_;
   KernelCollector collector_;
   Nvml nvml_;
-  std::unique_ptr<CounterReader> counters_;
+  std::vector<std::pair<SuiteCase, std::size_t>> to_count_;  // case and index of its sample
   std::unique_ptr<CopyNeighbour> neighbour_;
   std::vector<double> sm_mhz_;
   std::uint32_t throttling_ = 0;
 };
+
+// Counters are a bonus: whatever goes wrong with them, the times stand.
+void CountAfterTiming(Campaign& campaign) {
+  try {
+    campaign.Count();
+  } catch (const std::exception& error) {
+    campaign.result().run.counters_note = std::string("counters stopped: ") + error.what();
+  }
+}
 
 bool Wanted(const SuiteCase& c, const CampaignOptions& o) {
   return c.priority <= o.priority && (o.section.empty() || c.group == o.section) && (o.filter.empty() || c.label.find(o.filter) != std::string::npos);
@@ -219,6 +232,7 @@ CampaignResult RunCampaign(const CampaignOptions& options) {
       cudaGetLastError();
     }
   }
+  if (campaign.result().fatal.empty()) CountAfterTiming(campaign);
   return campaign.Finish();
 }
 

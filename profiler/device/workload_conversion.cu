@@ -125,10 +125,10 @@ Work MakeCastTranspose(const SuiteCase& c, const WorkloadOptions& options) {
   work->OnCheck({kOut, kScales}, [d](const BufferSet& s, cudaStream_t stream) {
     ErrorNorm error;
     if (Unwritten(s[kOut], stream)) return std::nan("");
-    const Doubles in = Bf16ToHost(s[kIn], 0, d.count(), stream);
+    const auto in = Download(s[kIn].as<std::uint16_t>(), d.count(), stream);
     for (const std::size_t col : SampleRows(d.width(), 5)) {
       Doubles reference;
-      for (std::size_t r = 0; r < static_cast<std::size_t>(d.rows); ++r) reference.push_back(in[r * d.width() + col]);
+      for (std::size_t r = 0; r < static_cast<std::size_t>(d.rows); ++r) reference.push_back(DecodeBf16(in[r * d.width() + col]));
       CompareTransposed(d, s[kOut], s[kScales], col, reference, error, stream);
     }
     return error.Relative();
