@@ -9,7 +9,9 @@
 
 #include "core/error.h"
 #include "profiler/device/counters.h"
+#ifndef ORRERY_NO_CUBLASLT
 #include "profiler/device/lt_gemm.h"
+#endif
 #include "profiler/device/nvml.h"
 #include "profiler/device/timing.h"
 #include "profiler/suite/suite.h"
@@ -61,7 +63,9 @@ KernelSample SampleOf(const SuiteCase& c, const Timing& timing, int process) {
 class Campaign {
  public:
   explicit Campaign(const CampaignOptions& options) : options_(options) {
+#ifndef ORRERY_NO_CUBLASLT
     result_.run.libraries["cublasLt"] = CublasVersionText();
+#endif
     result_.run.counters_note = options.counters ? "" : "not asked for";
   }
 

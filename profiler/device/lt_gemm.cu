@@ -1,4 +1,5 @@
 // cuBLAS is column-major: its "A" is our B (the weights, [n, k] row-major, transposed), its "B" our A, its D n x m.
+#ifndef ORRERY_NO_CUBLASLT
 #include "profiler/device/lt_gemm.h"
 
 #include <limits>
@@ -134,3 +135,5 @@ const char* CublasVersionText() {
 }
 
 }  // namespace orrery::profiler
+
+#endif  // ORRERY_NO_CUBLASLT

@@ -30,6 +30,10 @@ int RotationsFor(std::size_t bytes, const WorkloadOptions& options) {
   return static_cast<int>(std::clamp<std::size_t>(std::min(wanted, budget / std::max<std::size_t>(bytes, 1)), 1, 32));
 }
 
+#ifdef ORRERY_NO_CUBLASLT
+std::unique_ptr<Workload> MakeLibraryWorkload(const SuiteCase&, const WorkloadOptions&) { throw Unsupported("built without cuBLASLt"); }
+#endif
+
 std::unique_ptr<Workload> MakeWorkload(const SuiteCase& suite_case, const WorkloadOptions& options) {
   if (suite_case.library == "cudnn") {
     throw Unsupported("cuDNN before 9.21 offers no causal attention through its plain API (profile a PyTorch run with `orrery profile attach`)");

@@ -1,4 +1,5 @@
 // GEMMs of cuBLASLt: FP8 with block scaling, BF16, and grouped weight gradients as one call per expert.
+#ifndef ORRERY_NO_CUBLASLT
 #include <vector>
 
 #include "profiler/device/check.h"
@@ -139,3 +140,5 @@ std::unique_ptr<Workload> MakeLibraryWorkload(const SuiteCase& suite_case, const
 }
 
 }  // namespace orrery::profiler
+
+#endif  // ORRERY_NO_CUBLASLT
