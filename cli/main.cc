@@ -4,8 +4,12 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/attention_command.h"
 #include "cli/command.h"
+#include "cli/list_command.h"
 #include "cli/profile_command.h"
+#include "cli/run_command.h"
+#include "cli/routing_command.h"
 #include "cli/validate_command.h"
 #include "core/error.h"
 #include "core/resources.h"
@@ -16,8 +20,12 @@ using orrery::cli::Action;
 
 /// The registry: every subcommand adds itself and sets `action` when chosen.
 void AddCommands(CLI::App& app, Action* action) {
+  orrery::cli::AddRunCommand(app, action);
+  orrery::cli::AddAttentionCommand(app, action);
+  orrery::cli::AddRoutingCommand(app, action);
   orrery::cli::AddValidateCommand(app, action);
   orrery::cli::AddProfileCommand(app, action);
+  orrery::cli::AddListCommand(app, action);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "models/model_spec.h"
 
 #include "core/resources.h"
+#include "models/huggingface.h"
 
 namespace orrery::models {
 namespace {
@@ -134,6 +135,10 @@ ModelSpec ReadModel(const Value& value) {
     Document document = PresetDocument(preset->AsString(), preset);
     if (const Value* changes = value.Find("override")) Apply(*changes, "", &document);
     return ReadSpec(document.root(), preset->AsString());
+  }
+  if (const Value* file = value.Find("huggingface")) {
+    value.AllowKeys({"huggingface"});
+    return ReadHuggingFace(ResolveBeside(*file));
   }
   return ReadSpec(value, "model");
 }

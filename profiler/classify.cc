@@ -21,6 +21,12 @@ struct Row {
 // FlashAttention, DeepEP, NCCL, PyTorch, Triton, vLLM and SGLang sources, and cuBLAS and cuDNN kernel names as profilers show them.
 // Mangled names hold the same words. Order matters: the specific before the general.
 constexpr Row kRows[] = {
+    // torch.compile names its kernels after what they fuse ("triton_red_fused_rms_norm"): before everything.
+    {"triton_red_", "", "Triton", G::kReduce, {}},
+    {"triton_per_", "", "Triton", G::kReduce, {}},
+    {"triton_poi_", "", "Triton", G::kElementwise, {}},
+    {"triton_tem_", "", "Triton", G::kGemm, {}},
+    {"triton_", "", "Triton", G::kOther, {}},
     // DeepSeek's own grouped GEMM (the training trace) and DeepGEMM.
     {"m_grouped_fp8_ptp128c", "", "DeepGEMM", G::kGemm, K::kGroupedGemmFp8},
     {"fp8_dptp128c_acc", "", "DeepGEMM", G::kGemm, K::kGemmFp8Wgrad},
@@ -157,11 +163,6 @@ constexpr Row kRows[] = {
     // Compiled kernels.
     {"rotary_kernel", "", "Triton", G::kRope, K::kRope},
     {"_copy_tensor_kernel", "", "Triton", G::kElementwise, K::kCopy},
-    {"triton_red_", "", "Triton", G::kReduce, {}},
-    {"triton_per_", "", "Triton", G::kReduce, {}},
-    {"triton_poi_", "", "Triton", G::kElementwise, {}},
-    {"triton_tem_", "", "Triton", G::kGemm, {}},
-    {"triton_", "", "Triton", G::kOther, {}},
     {"cutlass", "grouped", "CUTLASS", G::kGemm, {}},
     {"cutlass", "float_e4m3", "CUTLASS", G::kGemm, K::kGemmFp8},
     {"cutlass", "bfloat16", "CUTLASS", G::kGemm, K::kGemmBf16},

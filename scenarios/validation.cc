@@ -15,10 +15,27 @@ bool ValidationCase::Passes() const {
   return false;
 }
 
-// One line an area: `std::vector<ValidationCase> XCases();` declared here, defined in scenarios/x_cases.cc.
+// One line an area: declared here, defined in scenarios/x_cases.cc.
+std::vector<ValidationCase> ScheduleCases();
+std::vector<ValidationCase> NetworkCases();
+std::vector<ValidationCase> ModelCases();
+std::vector<ValidationCase> AttentionCases();
+std::vector<ValidationCase> CalibrationCases();
 
 const std::vector<ValidationGroup>& ValidationGroups() {
-  static const std::vector<ValidationGroup> groups = {};
+  static const std::vector<ValidationGroup> groups = {
+      {"model", ModelCases},
+      {"schedules", ScheduleCases},
+      {"network", NetworkCases},
+      {"attention", AttentionCases},
+      {"calibration", CalibrationCases},
+// One line an area: `std::vector<ValidationCase> XCases();` declared here, defined in scenarios/x_cases.cc.
+std::vector<ValidationCase> RoutingCases();
+
+const std::vector<ValidationGroup>& ValidationGroups() {
+  static const std::vector<ValidationGroup> groups = {
+      {"routing", RoutingCases},
+  };
   return groups;
 }
 

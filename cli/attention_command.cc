@@ -1,0 +1,164 @@
+#include "cli/attention_command.h"
+
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "cli/output_file.h"
+#include "core/document.h"
+#include "core/error.h"
+#include "models/huggingface.h"
+#include "scenarios/attention_writers.h"
+
+namespace orrery::cli {
+namespace {
+
+using scenarios::AttentionScenario;
+
+/// As given on the line; what is absent leaves the scenario (or its defaults) alone.
+struct Options {
+  std::string scenario;
+  std::vector<std::string> models, designs, sets;
+  std::string device, cache, weights, norm, calibration, tpot;
+  std::vector<std::int64_t> contexts, batches;
+  std::optional<std::int64_t> query_length;
+  std::optional<int> tensor, expert;
+  std::optional<double> memory_fraction;
+  bool mtp = false;
+  std::string json, csv;
+};
+
+/// A preset's name, or a Hugging Face config.json by its path.
+models::ModelSpec Model(const std::string& text) {
+  const bool path = text.ends_with(".json") || text.find('/') != std::string::npos;
+  return path ? models::ReadHuggingFace(text) : models::ModelPreset(text);
+}
+
+std::size_t Choice(const std::string& option, const std::string& text,
+                   const std::vector<std::string>& known) {
+  for (std::size_t i = 0; i < known.size(); ++i) {
+    if (known[i] == text) return i;
+  }
+  std::string all;
+  for (const std::string& k : known) all += (all.empty() ? "" : ", ") + k;
+  throw InputError(option + ": '" + text + "': expected one of: " + all + DidYouMean(text, known));
+}
+
+Time ParseTime(const std::string& option, const std::string& text) {
+  return Document::Parse("value: \"" + text + "\"", option).root().At("value").AsTime();
+}
+
+AttentionScenario FromFile(const Options& o) {
+  Document document = Document::Load(o.scenario);
+  for (const std::string& set : o.sets) {
+    const std::size_t equals = set.find('=');
+    if (equals == std::string::npos) throw InputError("--set '" + set + "': expected KEY=VALUE");
+    document.Set(set.substr(0, equals), set.substr(equals + 1));
+  }
+  return scenarios::ReadAttentionScenario(document.root());
+}
+
+void ApplySweep(const Options& o, AttentionScenario* s) {
+  if (!o.models.empty()) s->models.clear();
+  for (const std::string& m : o.models) s->models.push_back(Model(m));
+  if (!o.designs.empty()) s->designs = o.designs;
+  if (!o.contexts.empty()) s->contexts = o.contexts;
+  if (!o.batches.empty()) s->batches = o.batches;
+  if (o.query_length) s->query_length = *o.query_length;
+  if (!o.tpot.empty()) s->tpot_limit = ParseTime("--tpot", o.tpot);
+}
+
+void ApplyMachine(const Options& o, AttentionScenario* s) {
+  if (!o.device.empty()) s->device = hw::DevicePreset(o.device);
+  if (o.tensor) s->tensor = o.tensor;
+  if (o.expert) s->expert = o.expert;
+  if (!o.cache.empty()) {
+    s->cache = static_cast<models::CachePrecision>(Choice("--cache", o.cache, models::CachePrecisionNames()));
+  }
+  if (!o.weights.empty()) {
+    s->weights = static_cast<models::WeightPrecision>(Choice("--weights", o.weights, {"bf16", "fp8"}));
+  }
+  if (!o.norm.empty()) s->norm = static_cast<models::NormKind>(Choice("--norm", o.norm, {"rms", "layer"}));
+  if (o.memory_fraction) s->memory_fraction = *o.memory_fraction;
+  if (!o.calibration.empty()) s->calibration = o.calibration;
+  if (o.mtp) s->mtp = true;
+}
+
+AttentionScenario Scenario(const Options& o) {
+  if (!o.sets.empty() && o.scenario.empty()) throw InputError("--set needs --scenario");
+  AttentionScenario s;
+  if (!o.scenario.empty()) {
+    s = FromFile(o);
+  } else {
+    s.models.push_back(models::ModelPreset("deepseek-v3"));
+    s.device = hw::DevicePreset("h800-sxm");
+  }
+  ApplySweep(o, &s);
+  ApplyMachine(o, &s);
+  return s;
+}
+
+int Run(const Options& o) {
+  if (o.json == "-" && o.csv == "-") throw InputError("--json - and --csv - both ask for standard output");
+  const scenarios::AttentionReport report = scenarios::RunAttention(Scenario(o));
+  if (!o.json.empty()) WriteOutput(o.json, scenarios::AttentionJson(report).dump(2) + "\n");
+  if (!o.csv.empty()) WriteOutput(o.csv, scenarios::AttentionCsv(report));
+  if (o.json != "-" && o.csv != "-") WriteOutput("-", scenarios::AttentionText(report));
+  return kDone;
+}
+
+void AddSweepOptions(CLI::App* command, Options* o) {
+  command
+      ->add_option("-m,--model", o->models,
+                   "Presets, or paths of Hugging Face config.json files (default deepseek-v3)")
+      ->delimiter(',');
+  command
+      ->add_option(
+          "--designs", o->designs,
+          "own, mha, mqa, gqa-N, mla, mla-materialised, mla-rope-reapplied, mla-rope-on-latent, mla-no-rope "
+          "(default all, gqa-8)")
+      ->delimiter(',');
+  command->add_option("--context", o->contexts, "Contexts in tokens (default 1024 to 131072)")
+      ->delimiter(',');
+  command->add_option("--batch", o->batches, "Sequences per GPU or tensor group (default 1 to 256)")
+      ->delimiter(',');
+  command->add_option("--query-length", o->query_length, "New tokens per sequence and step (default 1)");
+  command->add_option("--tpot", o->tpot, "Limit of time per output token, for example '50 ms' (the default)");
+}
+
+void AddMachineOptions(CLI::App* command, Options* o) {
+  command->add_option("-d,--device", o->device, "Device preset (default h800-sxm)");
+  command->add_option("--tensor", o->tensor,
+                      "Tensor-parallel degree (default: what leaves half the memory to the cache)");
+  command->add_option("--expert", o->expert, "Expert-parallel degree (default: likewise)");
+  command->add_option("--cache", o->cache, "Cache precision: bf16 (default), fp8, 6bit");
+  command->add_option("--weights", o->weights,
+                      "Weights of linear layers: fp8 (default where the device has it), bf16");
+  command->add_option("--norm", o->norm, "rms (default) or layer");
+  command->add_option("--memory-fraction", o->memory_fraction,
+                      "Share of memory for weights and cache (default 0.9)");
+  command->add_option("--calibration", o->calibration, "Kernel tables (default auto)");
+  command->add_flag("--mtp", o->mtp, "Hold the MTP modules' weights and caches too");
+}
+
+}  // namespace
+
+void AddAttentionCommand(CLI::App& app, Action* action) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("attention", "Compare attention designs by cache, compute and time");
+  command->add_option("--scenario", options->scenario,
+                      "A scenario of kind attention; options below override it");
+  command->add_option("--set", options->sets, "KEY=VALUE in the scenario")->take_all();
+  AddSweepOptions(command, options.get());
+  AddMachineOptions(command, options.get());
+  command->add_option("--json", options->json, "Write everything as JSON to FILE (- is standard output)");
+  command->add_option("--csv", options->csv, "Write the sweep as CSV to FILE (- is standard output)");
+  command->callback([=] { *action = [=] { return Run(*options); }; });
+}
+
+}  // namespace orrery::cli

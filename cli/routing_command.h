@@ -1,0 +1,18 @@
+// orrery routing: how evenly experts are loaded, and strategies side by side.
+#pragma once
+
+#include <functional>
+
+#include "cli/command.h"
+#include "core/document.h"
+#include "scenarios/routing_report.h"
+
+namespace orrery::cli {
+
+/// Makes the step-time function of a scenario (its root), for the last column of `compare`; without a scenario, or
+/// where none is given, the column is absent. It may also set the request's training geometry to the scenario's.
+using StepTimeMaker = std::function<scenarios::StepTime(const Value& scenario, scenarios::RoutingRequest* request)>;
+
+void AddRoutingCommand(CLI::App& app, Action* action, StepTimeMaker step_time = {});
+
+}  // namespace orrery::cli

@@ -1,0 +1,104 @@
+#include "cli/run_command.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "cli/output_file.h"
+#include "core/error.h"
+#include "scenarios/attention_report.h"
+#include "scenarios/attention_scenario.h"
+#include "scenarios/scenario.h"
+#include "scenarios/training/trace_writer.h"
+#include "scenarios/training/training_report.h"
+#include "scenarios/training/training_run.h"
+
+namespace orrery::cli {
+namespace {
+
+struct Options {
+  std::string scenario;
+  std::vector<std::string> sets;
+  std::string json, trace, calibration;
+  std::vector<int> trace_ranks{0};
+  std::optional<std::int64_t> seed;
+  bool fold = false, quick = false;
+};
+
+/// A bar on a terminal's standard error; nothing elsewhere.
+class ProgressBar {
+ public:
+  void operator()(double done, const char* what) const {
+    if (isatty(STDERR_FILENO) == 0) return;
+    constexpr int kWidth = 30;
+    const int full = static_cast<int>(done * kWidth);
+    std::fprintf(stderr, "\r\033[K");
+    if (done < 1) {
+      std::fprintf(stderr, "[%s%s] %3.0f %%  %s", std::string(static_cast<std::size_t>(full), '#').c_str(),
+                   std::string(static_cast<std::size_t>(kWidth - full), '.').c_str(), 100 * done, what);
+    }
+    std::fflush(stderr);
+  }
+};
+
+std::vector<std::string> Overrides(const Options& o) {
+  std::vector<std::string> sets = o.sets;
+  if (!o.calibration.empty()) sets.push_back("calibration=" + o.calibration);
+  if (o.seed) sets.push_back("seed=" + std::to_string(*o.seed));
+  return sets;
+}
+
+int RunPretraining(const Options& o, Document document) {
+  const scenarios::Scenario scenario = scenarios::ReadTrainingScenario(std::move(document), o.scenario);
+  scenarios::RunOptions options;
+  options.fold = o.fold;
+  options.analyse = !o.quick;
+  const scenarios::TrainingResult result = scenarios::RunTraining(scenario, options, ProgressBar{});
+  if (!o.trace.empty()) {
+    WriteOutput(o.trace, scenarios::TrainingTrace(scenarios::TrainingModel(scenario), o.trace_ranks));
+  }
+  if (!o.json.empty()) WriteOutput(o.json, scenarios::TrainingJson(result));
+  if (o.json != "-") WriteOutput("-", scenarios::TrainingText(result));
+  return kDone;
+}
+
+int RunAttention(const Options& o, const Document& document) {
+  if (!o.trace.empty() || o.fold) throw InputError("--trace and --fold are for training scenarios; this one is of kind attention");
+  const auto report = scenarios::RunAttention(scenarios::ReadAttentionScenario(document.root()));
+  if (!o.json.empty()) WriteOutput(o.json, scenarios::AttentionJson(report).dump(2) + "\n");
+  if (o.json != "-") WriteOutput("-", scenarios::AttentionText(report));
+  return kDone;
+}
+
+int Run(const Options& o) {
+  Document document = scenarios::LoadScenarioDocument(o.scenario, Overrides(o));
+  const Value& kind = document.root().At("workload").At("kind");
+  if (kind.AsChoice({"pretraining", "attention"}) == 0) return RunPretraining(o, std::move(document));
+  return RunAttention(o, document);
+}
+
+}  // namespace
+
+void AddRunCommand(CLI::App& app, Action* action) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("run", "Answer a scenario: a YAML file, or the name of one of scenarios/");
+  command->add_option("scenario", options->scenario, "Scenario file or name")->required();
+  command->add_option("--set", options->sets, "KEY=VALUE over the scenario's, e.g. parallelism.expert=32")->take_all();
+  command->add_option("--json", options->json, "Write the result as JSON to FILE (- is standard output)");
+  command->add_option("--trace", options->trace, "Write a Perfetto trace to FILE");
+  command->add_option("--trace-ranks", options->trace_ranks, "Pipeline ranks in the trace (default 0)")->delimiter(',');
+  command->add_option("--calibration", options->calibration, "Calibration table to price from (default auto)");
+  command->add_option("--seed", options->seed, "Seed of all random streams");
+  command->add_flag("--fold", options->fold, "Simulate equal ranks as one: fast, blind to imbalance");
+  command->add_flag("--quick", options->quick, "The step only: no what-ifs, critical path or interval");
+  command->callback([=] { *action = [=] { return Run(*options); }; });
+}
+
+}  // namespace orrery::cli

@@ -1,0 +1,282 @@
+// Replays programs of many ranks as discrete events.
+//
+// Ranks stand in a grid: `programs` rows (pipeline positions) by `columns` (data-parallel positions); the
+// ranks of one row are cut into exchange groups of `group` neighbours. Streams: 0 computes, 1 exchanges
+// within the group, 2 and 3 send. Three things slow a running step down, and are tracked exactly:
+//   - compute beside a running exchange, and an exchange beside running compute: by the step's `beside`;
+//   - an exchange beside messages through the same port: the port is shared equally between those that use it;
+//   - a message beside an exchange or another message of the sender.
+// A step's remaining work is brought up to date whenever its rate changes. A rate that falls leaves the
+// pending event in place: it fires early, sees work left, and is scheduled again.
+//
+// Pricer:   StepPrice operator()(int row, int column, const ProgramStep&)
+// Observer: see NullObserver. Both are template parameters because they are called ten million times.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+#include "core/radix_heap.h"
+#include "core/stream_program.h"
+
+namespace orrery {
+
+/// Sees what happens; does nothing. Times are picoseconds.
+struct NullObserver {
+  static constexpr bool kWantsWork = false;
+  void OnStart(int /*rank*/, int /*stream*/, const ProgramStep&, std::int64_t /*ready*/, std::int64_t /*start*/) {}
+  void OnEnd(int /*rank*/, int /*stream*/, const ProgramStep&, std::int64_t /*start*/, std::int64_t /*end*/) {}
+  /// `step` of `rank` was made ready by what stream `by_stream` of rank `by_rank` just finished.
+  void OnCause(int /*rank*/, int /*stream*/, int /*by_rank*/, int /*by_stream*/) {}
+};
+
+struct EngineResult {
+  std::int64_t end = 0;       ///< picoseconds
+  std::uint64_t events = 0;
+  std::uint64_t steps = 0;
+};
+
+template <class Pricer, class Observer = NullObserver>
+class StreamEngine {
+ public:
+  /// `group` divides `columns`. `programs`, pricer and observer must outlive the engine.
+  StreamEngine(std::vector<Program>&&, int, int, Pricer&, Observer&) = delete;
+  StreamEngine(const std::vector<Program>& programs, int columns, int group, Pricer& pricer, Observer& observer)
+      : programs_(programs), columns_(columns), group_(group), pricer_(pricer), observer_(observer) {
+    ORRERY_CHECK(group > 0 && columns % group == 0, "groups must divide the columns");
+    ranks_.resize(programs.size() * static_cast<std::size_t>(columns));
+    groups_.resize(ranks_.size() / static_cast<std::size_t>(group));
+  }
+
+  EngineResult Run() {
+    const int count = static_cast<int>(ranks_.size());
+    for (int r = 0; r < count; ++r) Advance(r, r, 0);
+    while (!heap_.empty()) {
+      const auto event = heap_.Pop();
+      now_ = static_cast<std::int64_t>(event.time);
+      ++result_.events;
+      Fire(static_cast<int>(event.payload >> 2), static_cast<int>(event.payload & 3U));
+    }
+    result_.end = now_;
+    CheckAllDone();
+    return result_;
+  }
+
+ private:
+  enum class State : std::uint8_t { kBlocked, kArrived, kRunning };
+
+  struct alignas(64) Stream {     // one cache line
+    float beside = 0, port = 0;
+    double stretch = 1;           ///< current slow-down: elapsed = work * stretch
+    double work = 0;              ///< picoseconds left at stretch 1, as of `updated`
+    std::int64_t updated = 0;
+    std::int64_t end = 0;         ///< when it ends if nothing changes
+    std::int64_t scheduled = 0;   ///< time of its pending event
+    std::int64_t start = 0;
+  };
+
+  struct Rank {
+    std::array<std::uint32_t, kMaxStreams> done{};  ///< steps completed; also the index of the current one
+    std::array<State, kMaxStreams> state{};
+    std::uint8_t sends_out = 0, sends_in = 0;
+    std::array<std::uint32_t, kMaxChannels> messages{};
+    Stream streams[kMaxStreams];
+  };
+
+  const Program& ProgramOf(int rank) const { return programs_[static_cast<std::size_t>(rank / columns_)]; }
+
+  static State& StateOf(Rank& rank, int s) { return rank.state[static_cast<std::size_t>(s)]; }
+  static bool Running(const Rank& rank, int s) { return rank.state[static_cast<std::size_t>(s)] == State::kRunning; }
+  const ProgramStep& StepOf(int r, const Rank& rank, int s) const {
+    const auto i = static_cast<std::size_t>(s);
+    return ProgramOf(r).streams[i][rank.done[i]];
+  }
+
+  bool Ready(const Rank& rank, const ProgramStep& step) const {
+    bool ready = true;
+    for (std::size_t s = 0; s < kMaxStreams; ++s) ready &= rank.done[s] >= step.wait_done[s];
+    return ready && HasMessages(rank, step, 0) && HasMessages(rank, step, 1);
+  }
+
+  static bool HasMessages(const Rank& rank, const ProgramStep& step, std::size_t i) {
+    const int channel = step.wait_channel[i];
+    return channel < 0 || rank.messages[static_cast<std::size_t>(channel)] >= step.wait_messages[i];
+  }
+
+  /// Starts whatever has become ready on rank `r`, made so by stream `by_stream` of rank `by`.
+  void Advance(int r, int by, int by_stream) {
+    const Program& program = ProgramOf(r);
+    Rank& rank = ranks_[static_cast<std::size_t>(r)];
+    for (std::size_t i = 0; i < kMaxStreams; ++i) {
+      if (rank.state[i] != State::kBlocked || rank.done[i] >= program.streams[i].size()) continue;
+      const ProgramStep& step = program.streams[i][rank.done[i]];
+      if (!Ready(rank, step)) continue;
+      const int s = static_cast<int>(i);
+      observer_.OnCause(r, s, by, by_stream);
+      if (step.type == StepType::kExchange) {
+        Arrive(r, s);
+      } else {
+        Start(r, s, step, now_);
+      }
+    }
+  }
+
+  void Arrive(int r, int s) {
+    Rank& rank = ranks_[static_cast<std::size_t>(r)];
+    StateOf(rank, s) = State::kArrived;
+    rank.streams[s].updated = now_;
+    const int g = r / group_;
+    if (++groups_[static_cast<std::size_t>(g)] < static_cast<std::uint32_t>(group_)) return;
+    groups_[static_cast<std::size_t>(g)] = 0;
+    for (int member = g * group_; member < (g + 1) * group_; ++member) {
+      if (member != r) observer_.OnCause(member, s, r, s);
+      Rank& rank_of_member = ranks_[static_cast<std::size_t>(member)];
+      Start(member, s, StepOf(member, rank_of_member, s), rank_of_member.streams[s].updated);
+    }
+  }
+
+  void Start(int r, int s, const ProgramStep& step, std::int64_t ready) {
+    Rank& rank = ranks_[static_cast<std::size_t>(r)];
+    Stream& stream = rank.streams[s];
+    const StepPrice price = pricer_(r / columns_, r % columns_, step);
+    StateOf(rank, s) = State::kRunning;
+    stream.beside = price.beside;
+    stream.port = price.port;
+    stream.work = static_cast<double>(price.work);
+    stream.updated = stream.start = now_;
+    stream.scheduled = -1;
+    observer_.OnStart(r, s, step, ready, now_);
+    if (step.type == StepType::kSend) SendBegins(r, step, +1);
+    Restretch(rank, r, s);
+    Retime(rank, r, s);
+  }
+
+  void Fire(int r, int s) {
+    Rank& rank = ranks_[static_cast<std::size_t>(r)];
+    Stream& stream = rank.streams[s];
+    if (!Running(rank, s) || stream.scheduled != now_) return;  // superseded
+    if (stream.end > now_) {
+      Schedule(stream, r, s);
+      return;
+    }
+    Complete(r, s);
+  }
+
+  void Complete(int r, int s) {
+    Rank& rank = ranks_[static_cast<std::size_t>(r)];
+    Stream& stream = rank.streams[s];
+    const ProgramStep& step = StepOf(r, rank, s);
+    StateOf(rank, s) = State::kBlocked;
+    ++rank.done[static_cast<std::size_t>(s)];
+    ++result_.steps;
+    observer_.OnEnd(r, s, step, stream.start, now_);
+    if (step.type == StepType::kSend) {
+      SendBegins(r, step, -1);
+      const int peer = PeerOf(r, step);
+      ++ranks_[static_cast<std::size_t>(peer)].messages[step.peer_channel];
+      Advance(peer, r, s);
+    }
+    Advance(r, r, s);
+    // Only now, so that a successor that starts at this very instant leaves its neighbours undisturbed.
+    Retime(rank, r, s);
+  }
+
+  int PeerOf(int r, const ProgramStep& step) const { return step.peer * columns_ + r % columns_; }
+
+  void SendBegins(int r, const ProgramStep& step, int change) {
+    const int p = PeerOf(r, step);
+    if (p == r) return;
+    Rank& rank = ranks_[static_cast<std::size_t>(r)];
+    Rank& peer = ranks_[static_cast<std::size_t>(p)];
+    rank.sends_out = static_cast<std::uint8_t>(rank.sends_out + change);
+    peer.sends_in = static_cast<std::uint8_t>(peer.sends_in + change);
+    if (Running(peer, 1)) Restretch(peer, p, 1);
+  }
+
+  /// Brings up to date the rates of the streams that `changed` of the rank competes with.
+  void Retime(Rank& rank, int r, int changed) {
+    if (changed == 0) {
+      if (Running(rank, 1)) Restretch(rank, r, 1);
+      return;
+    }
+    if (changed == 1 && Running(rank, 0)) Restretch(rank, r, 0);
+    if (changed > 1 && Running(rank, 1)) Restretch(rank, r, 1);
+    for (int s = 2; s < kMaxStreams; ++s) {
+      if (s != changed && Running(rank, s)) Restretch(rank, r, s);
+    }
+  }
+
+  double StretchOf(const Rank& rank, int s) const {
+    const Stream& stream = rank.streams[s];
+    const bool computing = Running(rank, 0);
+    const bool exchanging = Running(rank, 1);
+    switch (s) {
+      case 0: return exchanging ? 1.0 + stream.beside : 1.0;
+      case 1: {
+        const double others = std::max(rank.sends_out, rank.sends_in);
+        return (computing ? 1.0 + stream.beside : 1.0) * (1.0 + stream.port * others);
+      }
+      default: return 1.0 + stream.port * ((exchanging ? 1.0 : 0.0) + std::max(0, rank.sends_out - 1));
+    }
+  }
+
+  void Restretch(Rank& rank, int r, int s) {
+    Stream& stream = rank.streams[s];
+    const double stretch = StretchOf(rank, s);
+    if (stretch == stream.stretch && stream.scheduled >= 0) return;
+    stream.work -= static_cast<double>(now_ - stream.updated) / stream.stretch;
+    stream.updated = now_;
+    stream.stretch = stretch;
+    stream.end = now_ + std::max<std::int64_t>(0, static_cast<std::int64_t>(stream.work * stretch + 0.5));
+    if (stream.scheduled < 0 || stream.end < stream.scheduled) Schedule(stream, r, s);
+  }
+
+  void Schedule(Stream& stream, int r, int s) {
+    stream.scheduled = stream.end;
+    heap_.Push(static_cast<std::uint64_t>(stream.end), static_cast<std::uint32_t>(r) << 2 | static_cast<std::uint32_t>(s));
+  }
+
+  void CheckAllDone() const {
+    for (std::size_t r = 0; r < ranks_.size(); ++r) {
+      const Program& program = programs_[r / static_cast<std::size_t>(columns_)];
+      for (std::size_t s = 0; s < kMaxStreams; ++s) {
+        const std::uint32_t done = ranks_[r].done[s];
+        if (done < program.streams[s].size()) Deadlock(r, s, program.streams[s][done]);
+      }
+    }
+  }
+
+  [[noreturn]] void Deadlock(std::size_t r, std::size_t s, const ProgramStep& step) const {
+    std::string text = "no event is left but rank " + std::to_string(r) + " stream " + std::to_string(s) + " waits at step " +
+                       std::to_string(ranks_[r].done[s]) + " (task " + std::to_string(step.task) + ") for";
+    for (std::size_t i = 0; i < kMaxStreams; ++i) {
+      if (ranks_[r].done[i] < step.wait_done[i]) {
+        text += " stream " + std::to_string(i) + " to complete " + std::to_string(step.wait_done[i]) + " steps (has " +
+                std::to_string(ranks_[r].done[i]) + ")";
+      }
+    }
+    for (std::size_t i = 0; i < 2; ++i) {
+      if (HasMessages(ranks_[r], step, i)) continue;
+      text += " message " + std::to_string(step.wait_messages[i]) + " on channel " + std::to_string(step.wait_channel[i]) +
+              " (has " + std::to_string(ranks_[r].messages[static_cast<std::size_t>(step.wait_channel[i])]) + ")";
+    }
+    if (ranks_[r].state[s] == State::kArrived) text += " its exchange group";
+    ORRERY_CHECK(false, text);
+    std::abort();
+  }
+
+  const std::vector<Program>& programs_;
+  int columns_, group_;
+  Pricer& pricer_;
+  Observer& observer_;
+  std::vector<Rank> ranks_;
+  std::vector<std::uint32_t> groups_;  ///< ranks that have arrived at the group's exchange
+  RadixHeap<std::uint32_t> heap_;
+  std::int64_t now_ = 0;
+  EngineResult result_;
+};
+
+}  // namespace orrery

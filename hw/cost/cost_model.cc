@@ -1,0 +1,181 @@
+#include "hw/cost/cost_model.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <limits>
+#include <utility>
+
+#include "core/error.h"
+#include "core/resources.h"
+#include "hw/cost/cost_model_data.h"
+#include "hw/cost/op_class.h"
+#include "hw/cost/roofline.h"
+
+namespace orrery::hw {
+
+namespace internal {
+namespace {
+
+/// No rows for the kind at all: memory-bound kernels stream, the rest run at the data sheet's rates.
+Efficiency Unmeasured(const CostData& data, OpKind kind) {
+  const bool streams = kind > OpKind::kAttentionDecode && kind != OpKind::kHostCopy;
+  return streams ? data.streaming : Efficiency{};
+}
+
+}  // namespace
+
+RawPrice PriceRaw(const CostData& data, const Op& op, int sms, std::size_t without) {
+  const EfficiencyMap& map = data.map(op);
+  const AnalyticTime analytic = Analytic(op, data.device, sms);
+  const bool known = map.size() > (without == EfficiencyMap::kNone ? 0U : 1U);
+  const Efficiency efficiency =
+      known ? map.At(FeaturesOf(op, static_cast<double>(sms) / data.device.sms), without) : Unmeasured(data, op.kind);
+  RawPrice price;
+  price.seconds = std::max(analytic.Seconds(efficiency.log_ratio), Seconds(Attainable(op, data.device, sms)));
+  price.beside = price.seconds * std::exp(efficiency.log_beside);
+  if (known) price.provenance = efficiency.inside ? Provenance::kMeasured : Provenance::kScaled;
+  return price;
+}
+
+}  // namespace internal
+
+namespace {
+
+std::filesystem::path TableFolder(const std::string& device) {
+  return std::filesystem::path("hw") / "data" / device / "kernels";
+}
+
+std::vector<std::string> TableNames(const std::string& device) {
+  return ResourceNames(TableFolder(device).string(), "yaml");
+}
+
+std::filesystem::path TablePath(const std::string& device, const std::string& name) {
+  return ResourceRoot() / TableFolder(device) / (name + ".yaml");
+}
+
+std::vector<KernelTable> TablesOf(const std::string& device) {
+  std::vector<KernelTable> tables;
+  for (const std::string& name : TableNames(device)) tables.push_back(ReadKernelTable(TablePath(device, name)));
+  return tables;
+}
+
+/// How unlike two devices are: data-sheet rates and their balance, in factors of e.
+double Unlikeness(const Device& a, const Device& b) {
+  return std::abs(std::log(a.bf16.value / b.bf16.value)) +
+         std::abs(std::log(a.memory_rate.value / b.memory_rate.value)) +
+         std::abs(std::log(static_cast<double>(a.sms) / b.sms));
+}
+
+/// Tables of the most similar device that has some.
+std::vector<KernelTable> BorrowedTables(const Device& device) {
+  std::string best;
+  double least = std::numeric_limits<double>::infinity();
+  for (const std::string& name : DevicePresets()) {
+    if (name == device.name || TableNames(name).empty()) continue;
+    const double unlike = Unlikeness(device, DevicePreset(name));
+    if (unlike < least) {
+      least = unlike;
+      best = name;
+    }
+  }
+  return best.empty() ? std::vector<KernelTable>{} : TablesOf(best);
+}
+
+bool HasKind(const std::vector<KernelTable>& tables, OpKind kind) {
+  return std::any_of(tables.begin(), tables.end(), [&](const KernelTable& table) {
+    return std::any_of(table.rows.begin(), table.rows.end(),
+                       [&](const KernelRow& row) { return row.op.kind == kind; });
+  });
+}
+
+/// The device's tables, and from the most similar device the rows of kinds they do not cover.
+std::vector<KernelTable> AutoTables(const Device& device) {
+  std::vector<KernelTable> own = TablesOf(device.name);
+  std::vector<KernelTable> all = own;
+  for (KernelTable& table : BorrowedTables(device)) {
+    std::erase_if(table.rows, [&](const KernelRow& row) { return HasKind(own, row.op.kind); });
+    if (!table.rows.empty()) all.push_back(std::move(table));
+  }
+  return all;
+}
+
+KernelTable NamedTable(const Device& device, const CalibrationChoice& choice) {
+  const std::vector<std::string> known = TableNames(device.name);
+  const bool preset = std::find(known.begin(), known.end(), choice.name) != known.end();
+  if (!preset && !std::filesystem::exists(choice.name)) {
+    std::string all = "auto";
+    for (const std::string& name : known) all += ", " + name;
+    throw InputError("calibration '" + choice.name + "': no such file or table of " + device.name +
+                     "; expected a file or one of: " + all + DidYouMean(choice.name, known));
+  }
+  const std::filesystem::path path = preset ? TablePath(device.name, choice.name) : std::filesystem::path(choice.name);
+  KernelTable table = ReadKernelTable(path);
+  if (table.device != device.name && !choice.forced) {
+    throw InputError(Place{path.string(), 1, 1}, "device: '" + table.device + "': this calibration was measured on another "
+                     "device than '" + device.name + "'; force it to have it scaled");
+  }
+  return table;
+}
+
+}  // namespace
+
+CostModel::CostModel(std::shared_ptr<const internal::CostData> data)
+    : data_(std::move(data)), factor_(ResidualClasses().size(), 1.0) {}
+
+CostModel::CostModel(const Device& device, const std::vector<KernelTable>& tables)
+    : CostModel(internal::BuildCostData(device, tables)) {}
+
+CostModel CostModel::Load(const Device& device, const CalibrationChoice& choice) {
+  if (choice.name == "auto") return CostModel(device, AutoTables(device));
+  return CostModel(device, {NamedTable(device, choice)});
+}
+
+Price CostModel::PriceOp(const Op& op, int sms) const {
+  ORRERY_CHECK(sms >= 1 && sms <= data_->device.sms, "op '" + op.label + "' priced on " + std::to_string(sms) + " SMs");
+  const internal::RawPrice raw = internal::PriceRaw(*data_, op, sms);
+  Price price;
+  price.provenance = raw.provenance;
+  price.residual_class = ResidualClass(op.kind);
+  const double factor = factor_[static_cast<std::size_t>(price.residual_class)];
+  price.time = FromSeconds(raw.seconds * factor);
+  price.beside = FromSeconds(raw.beside * factor);
+  return price;
+}
+
+Time CostModel::launch_gap() const { return data_->launch_gap; }
+
+const Device& CostModel::device() const { return data_->device; }
+
+std::vector<std::string> CostModel::sources() const { return data_->sources; }
+
+std::vector<KernelRow> CostModel::rows() const {
+  std::vector<KernelRow> rows;
+  for (const bool borrowed : {false, true}) {
+    for (const internal::PlacedRow& placed : data_->rows) {
+      if (placed.borrowed == borrowed) rows.push_back(placed.row);
+    }
+  }
+  return rows;
+}
+
+std::vector<CostModel::Residual> CostModel::LeaveOneOut() const {
+  std::vector<Residual> residuals;
+  for (const internal::PlacedRow& placed : data_->rows) {
+    if (placed.borrowed || data_->map(placed.row.op).size() < 2) continue;
+    const internal::RawPrice raw = internal::PriceRaw(*data_, placed.row.op, placed.row.sms, placed.point);
+    const auto& op_class = ResidualClasses()[static_cast<std::size_t>(ResidualClass(placed.row.op.kind))];
+    residuals.push_back({op_class, RowText(placed.row), std::log(raw.seconds / Seconds(placed.row.time))});
+  }
+  return residuals;
+}
+
+CostModel CostModel::Perturbed(const std::vector<double>& log_factor_per_class) const {
+  ORRERY_CHECK(log_factor_per_class.size() == factor_.size(),
+               std::to_string(log_factor_per_class.size()) + " factors for " + std::to_string(factor_.size()) + " classes");
+  CostModel copy = *this;
+  for (std::size_t i = 0; i < factor_.size(); ++i) copy.factor_[i] *= std::exp(log_factor_per_class[i]);
+  return copy;
+}
+
+}  // namespace orrery::hw

@@ -1,0 +1,80 @@
+// What an op costs on a device.
+//
+//   const Device device = DevicePreset("h800-sxm");
+//   const CostModel cost = CostModel::Load(device, {});           // every table of hw/data/h800-sxm/kernels/
+//   const Price price = cost.PriceOp(op, 112);                    // on 112 SMs
+//
+// Price = analytic wave model (hw/cost/roofline.h) x measured efficiency (hw/cost/efficiency.h). Exact at every row of
+// the tables, never faster than the data sheet. docs/calibration.md tells the tables and how they were derived.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/op.h"
+#include "core/units.h"
+#include "hw/cost/kernel_table.h"
+#include "hw/device.h"
+#include "hw/provenance.h"
+
+namespace orrery::hw {
+
+namespace internal {
+struct CostData;
+}
+
+struct Price {
+  Time time{};    ///< alone, on the SMs given
+  Time beside{};  ///< the same while a communication payload kernel runs beside it; at least `time`
+  Provenance provenance = Provenance::kAnalytic;
+  int residual_class = 0;  ///< index into CostModel::ResidualClasses()
+};
+
+/// Which tables price.
+struct CalibrationChoice {
+  std::string name = "auto";  ///< "auto": every table of the device; else a file, or a table of the device by stem
+  bool forced = false;        ///< take a table of another device (everything is then tagged scaled)
+};
+
+class CostModel {
+ public:
+  /// "auto" on a device without tables takes those of the most similar device, scaled by roofline (sources() says so).
+  /// InputError: no such table, a bad one, or one of another device without `forced`.
+  static CostModel Load(const Device& device, const CalibrationChoice& choice);
+  /// From tables in memory. A table of another device than `device` scales.
+  CostModel(const Device& device, const std::vector<KernelTable>& tables);
+
+  /// Thread-safe. InputError if the op needs FP8 and the device has none. `sms` from 1 to the device's.
+  Price PriceOp(const Op& op, int sms) const;
+  /// Between two dependent kernels of one stream.
+  Time launch_gap() const;
+  const Device& device() const;
+
+  /// What the prices come from, one line each, for reports.
+  std::vector<std::string> sources() const;
+  /// Rows in use, those of this device first; rows superseded by a later table are not among them.
+  std::vector<KernelRow> rows() const;
+
+  /// Classes of ops whose prices are wrong together.
+  static const std::vector<std::string>& ResidualClasses();
+  static int ResidualClass(OpKind kind);
+  struct Residual {
+    std::string op_class;
+    std::string row;
+    double log_ratio = 0;  ///< ln(predicted / measured), the row left out
+  };
+  /// Every row of this device priced without itself. Rows that are alone in their kind are left out.
+  std::vector<Residual> LeaveOneOut() const;
+
+  /// The same model with every price of class i times exp(log_factor[i]); for uncertainty intervals.
+  CostModel Perturbed(const std::vector<double>& log_factor_per_class) const;
+
+ private:
+  explicit CostModel(std::shared_ptr<const internal::CostData> data);
+
+  std::shared_ptr<const internal::CostData> data_;
+  std::vector<double> factor_;  // per residual class
+};
+
+}  // namespace orrery::hw

@@ -1,0 +1,42 @@
+// What a CostModel holds, shared between it and its perturbed copies.
+#pragma once
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "hw/cost/cost_model.h"
+#include "hw/cost/efficiency.h"
+
+namespace orrery::hw::internal {
+
+/// A row and the point made of it.
+struct PlacedRow {
+  KernelRow row;
+  std::size_t point = 0;  ///< in the map of its kind
+  bool borrowed = false;  ///< measured on another device
+};
+
+struct CostData {
+  Device device;
+  std::array<LabelledMaps, kOpKindCount> maps;
+  std::vector<PlacedRow> rows;
+  std::vector<std::string> sources;
+  Time launch_gap{};
+  Efficiency streaming;  ///< of memory-bound kinds without any point
+
+  const EfficiencyMap& map(OpKind kind) const { return maps[static_cast<std::size_t>(kind)].general; }
+  const EfficiencyMap& map(const Op& op) const { return maps[static_cast<std::size_t>(op.kind)].For(op.label); }
+};
+
+/// Tables in order of date; those of another device are scaled.
+std::shared_ptr<const CostData> BuildCostData(const Device& device, const std::vector<KernelTable>& tables);
+
+/// Price before perturbation, in seconds, as if point `without` of the kind's map were not there.
+struct RawPrice {
+  double seconds = 0, beside = 0;
+  Provenance provenance = Provenance::kAnalytic;
+};
+RawPrice PriceRaw(const CostData& data, const Op& op, int sms, std::size_t without = EfficiencyMap::kNone);
+
+}  // namespace orrery::hw::internal

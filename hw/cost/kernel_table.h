@@ -1,0 +1,45 @@
+// A file of measured kernels, hw/data/<device>/kernels/*.yaml: which op took how long on how many SMs. The schema is
+// told in docs/calibration.md; the profiler writes the same.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/document.h"
+#include "core/op.h"
+#include "core/units.h"
+
+namespace orrery::hw {
+
+/// One measured kernel at one shape.
+struct KernelRow {
+  Op op;                       ///< kind, shape, bytes (rows kinds); label is what the table calls it, or ""
+  int sms = 0;                 ///< SMs the kernel could use
+  Time time{};                 ///< median alone
+  std::optional<Time> beside;  ///< median while a communication payload kernel ran beside it
+  std::int64_t count = 1;      ///< launches behind the median
+  std::string kernel;          ///< name of the GPU kernel
+  std::string source;
+  Place place;
+};
+
+/// A table file.
+struct KernelTable {
+  std::string device;      ///< preset name the rows were measured on
+  std::string date;        ///< ISO 8601; of two rows for one kernel and shape the later file's counts
+  std::string source;
+  std::string driver, libraries, clocks;  ///< as recorded; "not recorded" where the publisher did not
+  std::optional<Time> launch_gap;  ///< median time between dependent kernels of one stream
+  std::vector<KernelRow> rows;
+};
+
+/// InputError with place on an unknown key, kind or column, a missing shape column, a time that is not positive.
+KernelTable ReadKernelTable(const std::filesystem::path& file);
+KernelTable ParseKernelTable(const Value& root);
+
+/// "gemm_fp8 m=4096 n=1536 k=7168 @112": names a row in messages and reports.
+std::string RowText(const KernelRow& row);
+
+}  // namespace orrery::hw

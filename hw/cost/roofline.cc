@@ -1,0 +1,219 @@
+#include "hw/cost/roofline.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+
+#include "core/error.h"
+
+namespace orrery::hw {
+namespace {
+
+constexpr double kFp8Bytes = 1, kBf16Bytes = 2, kFp32AccumulateBytes = 8;  // read and written
+constexpr std::int64_t kStepK = 128;  // elements of k a tile consumes between barriers: the FP8 scale block
+
+/// What one Hopper SM gets from L2 a second: 64 bytes a cycle at 1.755 GHz, 112 GB/s. The H800 GEMM table shows it: from k = 16384
+/// to 65536 at m 16, n 128 to 512, a step of 128 in k takes 0.11 us, and the least tile loads (64 + 16) x 128 B = 91 GB/s.
+constexpr double kOperandBytesPerSecondPerSm = 64 * 1.755e9;
+/// BF16 peak of a Hopper SM: 4096 flops a cycle at 1.83 GHz (FlashMLA docs/20250929).
+constexpr double kHopperSmFlops = 4096 * 1.83e9;
+
+/// The feed of an SM. SMs with more tensor-core throughput than Hopper's share operands between pairs (Blackwell's
+/// two-SM MMA), so that the feed grows with the throughput.
+double OperandFeed(const Device& device) {
+  return kOperandBytesPerSecondPerSm * std::max(1.0, device.bf16.value / device.sms / kHopperSmFlops);
+}
+
+bool IsFp8(OpKind kind) { return kind <= OpKind::kGroupedGemmFp8Wgrad; }
+
+/// Tensor-core peak of the kind on the whole device.
+double Peak(OpKind kind, const Device& device) {
+  if (!IsFp8(kind)) return device.bf16.value;
+  if (device.fp8.value > 0) return device.fp8.value;
+  throw InputError("device '" + device.name + "' has no FP8, which " + std::string(Name(kind)) +
+                   " needs; choose a BF16 precision");
+}
+
+double D(std::int64_t v) { return static_cast<double>(v); }
+
+struct Work {
+  double flops = 0;
+  double bytes = 0;
+};
+
+// ------------------------------------------------------------------------------------------------- GEMM
+
+/// A GEMM as a launch sees it: `problems` equal problems of `rows` x n, each with `steps` k steps.
+struct GemmGrid {
+  std::int64_t problems, rows, n, steps;
+  bool fixed_tile;  ///< grouped contiguous kernels take 128-row tiles only
+  bool uneven;      ///< `rows` is a mean: problems have more and fewer
+};
+
+/// Tiles of bm rows over all problems. Uneven ones are drawn as the masked tables were, 0.7 to 1.3 of the mean
+/// (InferSim kernel_benchmark), here at the four octiles of that range.
+double RowTiles(const GemmGrid& grid, std::int64_t bm) {
+  if (!grid.uneven) return D(grid.problems * CeilDiv(grid.rows, bm));
+  double tiles = 0;
+  for (const double share : {0.775, 0.925, 1.075, 1.225}) tiles += std::ceil(share * D(grid.rows) / D(bm)) / 4;
+  return D(grid.problems) * tiles;
+}
+
+/// Groups with at least one row: a masked kernel reads no weight for the others.
+std::int64_t ActiveGroups(const GemmShape& s) { return std::min(s.groups, s.m); }
+
+GemmGrid Grid(OpKind kind, const GemmShape& s) {
+  switch (kind) {
+    case OpKind::kGroupedGemmFp8: return {1, s.m, s.n, CeilDiv(s.k, kStepK), true, false};
+    case OpKind::kGroupedGemmFp8Masked:
+      return {ActiveGroups(s), CeilDiv(s.m, ActiveGroups(s)), s.n, CeilDiv(s.k, kStepK), false, s.groups > 1};
+    case OpKind::kGroupedGemmFp8Wgrad: return {s.groups, s.m, s.n, CeilDiv(CeilDiv(s.k, s.groups), kStepK), false, false};
+    default: return {s.groups, s.m, s.n, CeilDiv(s.k, kStepK), false, false};
+  }
+}
+
+Work GemmWork(OpKind kind, const GemmShape& s) {
+  const double mnk = 2 * D(s.m) * D(s.n) * D(s.k), g = D(s.groups);
+  switch (kind) {
+    case OpKind::kGemmFp8Wgrad:
+      return {mnk * g, g * (kFp8Bytes * (D(s.m) + D(s.n)) * D(s.k) + kFp32AccumulateBytes * D(s.m) * D(s.n))};
+    case OpKind::kGroupedGemmFp8:
+      return {mnk, kFp8Bytes * (D(s.m) * D(s.k) + g * D(s.n) * D(s.k)) + kBf16Bytes * D(s.m) * D(s.n)};
+    case OpKind::kGroupedGemmFp8Masked:
+      return {mnk, kFp8Bytes * (D(s.m) * D(s.k) + D(ActiveGroups(s)) * D(s.n) * D(s.k)) + kBf16Bytes * D(s.m) * D(s.n)};
+    case OpKind::kGroupedGemmFp8Wgrad:
+      return {mnk, kFp8Bytes * (D(s.m) + D(s.n)) * D(s.k) + kFp32AccumulateBytes * g * D(s.m) * D(s.n)};
+    default: {
+      const double element = IsFp8(kind) ? kFp8Bytes : kBf16Bytes;
+      return {mnk * g, g * (element * (D(s.m) + D(s.n)) * D(s.k) + kBf16Bytes * D(s.m) * D(s.n))};
+    }
+  }
+}
+
+/// Seconds of the tensor-core part with the best tile. Tiles: 64 or 128 rows by 16 to 128 columns, those DeepGEMM chooses from
+/// (deepseek-ai/DeepGEMM jit_kernels/gemm.py get_best_configs).
+double GemmTileSeconds(OpKind kind, const GemmGrid& grid, const Device& device, int sms) {
+  const double sm_peak = Peak(kind, device) / device.sms;
+  const double element = IsFp8(kind) ? kFp8Bytes : kBf16Bytes;
+  double best = std::numeric_limits<double>::infinity();
+  for (const std::int64_t bm : {64, 128}) {
+    if (grid.fixed_tile && bm != 128) continue;
+    const double row_tiles = RowTiles(grid, bm);
+    for (const std::int64_t bn : {16, 32, 48, 64, 96, 112, 128}) {
+      const double waves = std::ceil(row_tiles * D(CeilDiv(grid.n, bn)) / sms);
+      const double math = 2 * D(bm * bn * kStepK) / sm_peak;
+      const double feed = D((bm + bn) * kStepK) * element / OperandFeed(device);
+      best = std::min(best, waves * D(grid.steps) * std::max(math, feed));
+    }
+  }
+  return best;
+}
+
+// -------------------------------------------------------------------------------------------- attention
+
+/// Scores computed for one head and sequence. Causal: query i of the last q_len positions sees those up to itself, counted
+/// as the field counts it, q_len^2 / 2 of a square.
+double Scores(const AttentionShape& s) {
+  const double q = D(s.q_len), kv = D(s.kv_len);
+  return s.causal && s.q_len > 1 ? q * kv - q * std::min(q, kv) / 2 : q * kv;
+}
+
+Work AttentionWork(OpKind kind, const AttentionShape& s) {
+  const double heads = D(s.batch * s.heads), widths = D(s.d_qk + s.d_v);
+  const double queries = D(s.batch * s.q_len * s.heads) * widths;
+  const bool latent = kind == OpKind::kAttentionDecode && IsLatent(s);
+  const double keys = D(s.batch * s.kv_len * s.kv_heads) * (latent ? D(s.d_qk) : widths);
+  if (kind == OpKind::kAttentionBackward) {
+    return {2 * heads * Scores(s) * D(3 * s.d_qk + 2 * s.d_v), 2 * kBf16Bytes * (queries + keys)};
+  }
+  return {2 * heads * Scores(s) * widths, kBf16Bytes * (queries + keys)};
+}
+
+/// Share of the computed tiles that counts: queries in tiles of 128, causal tiles whole as far as the diagonal.
+double TileWaste(const AttentionShape& s) {
+  constexpr double kTile = 128;  // FlashAttention-3 tile at d_qk 192 (trace: Flash_fwd_kernel_traits<192, 128, 128>)
+  if (s.q_len == 1) return 1;
+  const double q = D(s.q_len), padded = D(RoundUp(s.q_len, 128));
+  if (!s.causal) return padded / q;
+  return (padded * (D(s.kv_len) - q / 2) + padded * kTile / 2) / Scores(s);
+}
+
+/// What the best published kernel reaches of the data sheet: FlashMLA for an absorbed cache, the data sheet itself for others.
+struct DecodeShare {
+  double flops = 1, bytes = 1;
+};
+DecodeShare ShareOf(const AttentionShape& s) {
+  return IsLatent(s) ? DecodeShare{660.0 / 989.0, 3000.0 / 3350.0} : DecodeShare{};
+}
+
+double DecodeSeconds(const AttentionShape& s, const Device& device, int sms) {
+  const Work work = AttentionWork(OpKind::kAttentionDecode, s);
+  const DecodeShare share = ShareOf(s);
+  const double peak = share.flops * device.bf16.value * sms / device.sms;
+  return std::max(work.flops / peak, work.bytes / (share.bytes * device.memory_rate.value));
+}
+
+double AttentionSeconds(OpKind kind, const AttentionShape& s, const Device& device, int sms) {
+  const Work work = AttentionWork(kind, s);
+  const double peak = device.bf16.value * sms / device.sms;
+  if (kind == OpKind::kAttentionDecode) return DecodeSeconds(s, device, sms);
+  const double tiles = D(s.batch * s.heads * CeilDiv(s.q_len, 128));
+  const double occupancy = std::min(1.0, tiles / sms);
+  return std::max(work.flops * TileWaste(s) / (peak * occupancy), work.bytes / device.memory_rate.value);
+}
+
+/// Prologue and drain of a kernel that fills its pipeline first: the least FP8 GEMM of the H800 table (m 32, n 576, k 7168,
+/// 9.5 us) less its 56 steps of 0.115 us is 3 us; 2 us is what the trace's small kernels take with their launch.
+constexpr double kGemmFloorSeconds = 2e-6;
+
+/// The shortest elementwise kernels of DeepSeek's training trace take 1 us whatever they do.
+constexpr double kRowsFloorSeconds = 1e-6;
+/// A split decode kernel launches a second one that merges the parts, and its plan costs both a floor: the least time of the H800
+/// tables (alibaba/InferSim bench_data, FlashInfer MLA, batch 1, 1024 cached tokens) is 20.9 us.
+constexpr double kDecodeFloorSeconds = 20e-6;
+
+double MemoryRate(OpKind kind, const Device& device) {
+  return kind == OpKind::kHostCopy ? device.host.value : device.memory_rate.value;
+}
+
+Work WorkOf(const Op& op) {
+  if (const auto* gemm = std::get_if<GemmShape>(&op.shape)) return GemmWork(op.kind, *gemm);
+  if (const auto* attention = std::get_if<AttentionShape>(&op.shape)) return AttentionWork(op.kind, *attention);
+  return {0, D(op.bytes.count)};
+}
+
+}  // namespace
+
+Time Roofline(const Op& op, const Device& device, int sms) {
+  const Work work = WorkOf(op);
+  const double compute = work.flops > 0 ? work.flops / (Peak(op.kind, device) * sms / device.sms) : 0;
+  return FromSeconds(std::max(compute, work.bytes / MemoryRate(op.kind, device)));
+}
+
+Time Attainable(const Op& op, const Device& device, int sms) {
+  if (op.kind != OpKind::kAttentionDecode) return Roofline(op, device, sms);
+  return FromSeconds(DecodeSeconds(std::get<AttentionShape>(op.shape), device, sms));
+}
+
+double AnalyticTime::Seconds(double log_ratio) const { return fixed + variable * std::exp(log_ratio); }
+
+double AnalyticTime::LogRatio(double seconds) const {
+  constexpr double kLeast = 1e-9;  // a kernel measured at or under the floor
+  return std::log(std::max(seconds - fixed, kLeast) / variable);
+}
+
+AnalyticTime Analytic(const Op& op, const Device& device, int sms) {
+  const Work work = WorkOf(op);
+  if (const auto* gemm = std::get_if<GemmShape>(&op.shape)) {
+    const double tiles = GemmTileSeconds(op.kind, Grid(op.kind, *gemm), device, sms);
+    return {0, kGemmFloorSeconds + std::max(tiles, work.bytes / device.memory_rate.value)};
+  }
+  if (const auto* attention = std::get_if<AttentionShape>(&op.shape)) {
+    const double floor = op.kind == OpKind::kAttentionDecode ? kDecodeFloorSeconds : kGemmFloorSeconds;
+    return {0, floor + AttentionSeconds(op.kind, *attention, device, sms)};
+  }
+  return {kRowsFloorSeconds, std::max(work.bytes, 1.0) / MemoryRate(op.kind, device)};
+}
+
+}  // namespace orrery::hw

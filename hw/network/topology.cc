@@ -1,0 +1,214 @@
+#include "hw/network/topology.h"
+
+#include <algorithm>
+#include <boost/graph/breadth_first_search.hpp>
+
+#include "core/resources.h"
+
+namespace orrery::hw {
+namespace {
+
+const std::vector<std::string> kFabricKinds = {"multi_plane_fat_tree", "multi_rail_fat_tree"};
+const std::vector<std::string> kTransports = {"infiniband", "roce"};
+const std::vector<std::string> kRoutings = {"adaptive", "ecmp", "ecmp_spine"};
+const std::vector<std::string> kClusterKeys = {"preset", "name", "source", "device", "nodes", "devices_per_node",
+                                               "fabric"};
+const std::vector<std::string> kFabricKeys = {"kind", "transport", "routing", "planes", "ports", "oversubscription",
+                                              "hop_latency"};
+
+int DownPorts(const Fabric& f) { return f.ports * f.oversubscription / (f.oversubscription + 1); }
+
+/// The value of `key`, which must be there unless `value` overrides a preset.
+const Value* Field(const Value& value, std::string_view key, bool overrides) {
+  return overrides ? value.Find(key) : &value.At(key);
+}
+
+void ReadFabric(const Value& v, bool overrides, int devices_per_node, Fabric* f) {
+  v.AllowKeys(kFabricKeys);
+  if (const Value* x = Field(v, "kind", overrides)) f->kind = static_cast<FabricKind>(x->AsChoice(kFabricKinds));
+  if (const Value* x = Field(v, "transport", overrides)) {
+    f->transport = static_cast<Transport>(x->AsChoice(kTransports));
+  }
+  if (const Value* x = Field(v, "routing", overrides)) f->routing = static_cast<FabricRouting>(x->AsChoice(kRoutings));
+  if (const Value* x = Field(v, "ports", overrides)) f->ports = static_cast<int>(x->AsInt(2, 1024));
+  if (const Value* x = v.Find("oversubscription")) f->oversubscription = static_cast<int>(x->AsInt(1, 64));
+  if (f->ports % (f->oversubscription + 1) != 0) {
+    throw v.Error("ports: expected a multiple of oversubscription + 1, so that a leaf divides into down and up");
+  }
+  f->planes = f->kind == FabricKind::kMultiPlaneFatTree ? devices_per_node : 1;
+  if (const Value* x = v.Find("planes"); x != nullptr && x->AsInt(1, 64) != f->planes) {
+    throw x->Error("expected " + std::to_string(f->planes) + ": a plane a NIC in a multi-plane fat tree, else 1");
+  }
+  f->hop_latency = HopLatency(f->transport);
+  if (const Value* x = v.Find("hop_latency")) f->hop_latency = x->AsTime();
+}
+
+/// The largest tree of three layers: ports pods of ports/2 leaves.
+void CheckFits(const Value& v, const Cluster& c) {
+  const int down = DownPorts(c.fabric);
+  const std::int64_t rails = c.fabric.kind == FabricKind::kMultiRailFatTree ? c.devices_per_node : 1;
+  const std::int64_t leaves = CeilDiv(c.nodes, down) * rails;
+  const std::int64_t most = static_cast<std::int64_t>(c.fabric.ports) * (c.fabric.ports / 2);
+  if (leaves > most) {
+    throw v.Error("the fabric needs " + std::to_string(leaves) + " leaves; three layers of " +
+                  std::to_string(c.fabric.ports) + "-port switches hold " + std::to_string(most));
+  }
+}
+
+std::filesystem::path ClusterFolder() { return ResourceRoot() / "hw" / "data" / "clusters"; }
+
+}  // namespace
+
+Cluster ReadCluster(const Value& value) {
+  value.AllowKeys(kClusterKeys);
+  const Value* preset = value.Find("preset");
+  const bool overrides = preset != nullptr;
+  Cluster c;
+  if (overrides) {
+    const std::vector<std::string> known = ClusterPresets();
+    preset->AsChoice(known);
+    c = ClusterPreset(preset->AsString());
+  }
+  if (const Value* x = value.Find("name")) c.name = x->AsString();
+  if (const Value* x = value.Find("source")) c.source = x->AsString();
+  if (const Value* x = Field(value, "device", overrides)) {
+    x->AsChoice(DevicePresets());
+    c.device = DevicePreset(x->AsString());
+  }
+  if (const Value* x = Field(value, "nodes", overrides)) c.nodes = static_cast<int>(x->AsInt(1, 1 << 20));
+  if (const Value* x = Field(value, "devices_per_node", overrides)) {
+    c.devices_per_node = static_cast<int>(x->AsInt(1, 64));
+  }
+  const Value* fabric = Field(value, "fabric", overrides);
+  if (fabric != nullptr) ReadFabric(*fabric, overrides, c.devices_per_node, &c.fabric);
+  if (c.fabric.kind == FabricKind::kMultiPlaneFatTree) c.fabric.planes = c.devices_per_node;
+  CheckFits(fabric != nullptr ? *fabric : value, c);
+  return c;
+}
+
+std::vector<std::string> ClusterPresets() { return ResourceNames("hw/data/clusters", "yaml"); }
+
+Cluster ClusterPreset(const std::string& name) {
+  const std::vector<std::string> known = ClusterPresets();
+  if (std::find(known.begin(), known.end(), name) == known.end()) {
+    std::string all;
+    for (const std::string& k : known) all += (all.empty() ? "" : ", ") + k;
+    throw InputError("cluster '" + name + "': unknown; expected one of: " + all + DidYouMean(name, known));
+  }
+  Cluster c = ReadCluster(Document::Load(ClusterFolder() / (name + ".yaml")).root());
+  c.name = name;
+  return c;
+}
+
+int Topology::AddSwitch(Layer layer, int plane, int pod) {
+  ++switches_;
+  const int index = switches_of_layer_[static_cast<std::size_t>(layer)]++;
+  return static_cast<int>(boost::add_vertex(FabricVertex{layer, plane, pod, index}, graph_));
+}
+
+void Topology::Connect(int below, int above, int cables) {
+  if (cables == 0) return;
+  const auto a = static_cast<std::size_t>(below), b = static_cast<std::size_t>(above);
+  boost::add_edge(a, b, FabricEdge{cables, bundles_++, cables_}, graph_);
+  cables_ += cables;
+  boost::add_edge(b, a, FabricEdge{cables, bundles_++, cables_}, graph_);
+  cables_ += cables;
+  if (graph_[a].layer != Layer::kNic) switch_links_ += cables;
+}
+
+namespace {
+
+/// Cables from the `i`-th lower switch to the `j`-th of `uppers` when `cables` are dealt out evenly; the remainder
+/// rotates with i so that the upper switches fill evenly too.
+int Dealt(int cables, int uppers, int i, int j) {
+  const int rest = cables % uppers;
+  const int turn = (j - (i * rest) % uppers + uppers) % uppers;
+  return cables / uppers + (turn < rest ? 1 : 0);
+}
+
+}  // namespace
+
+void Topology::BuildTree(const Fabric& fabric, int plane, const std::vector<std::vector<int>>& nics_by_leaf) {
+  const int leaves = static_cast<int>(nics_by_leaf.size());
+  const int up = fabric.ports - DownPorts(fabric);
+  const int pod_leaves = leaves > fabric.ports ? fabric.ports / 2 : leaves;
+  const int pods = static_cast<int>(CeilDiv(leaves, pod_leaves));
+  std::vector<int> leaf_vertices;
+  for (int l = 0; l < leaves; ++l) {
+    leaf_vertices.push_back(AddSwitch(Layer::kLeaf, plane, l / pod_leaves));
+    for (int nic : nics_by_leaf[static_cast<std::size_t>(l)]) {
+      leaf_of_nic_[static_cast<std::size_t>(nic)] = leaf_vertices.back();
+      Connect(nic, leaf_vertices.back(), 1);
+    }
+  }
+  if (leaves == 1) return;
+  layers_ = std::max(layers_, pods > 1 ? 3 : 2);
+  const int spines = pods > 1 ? up : static_cast<int>(CeilDiv(static_cast<std::int64_t>(leaves) * up, fabric.ports));
+  std::vector<int> spine_vertices;
+  for (int s = 0; s < pods * spines; ++s) spine_vertices.push_back(AddSwitch(Layer::kSpine, plane, s / spines));
+  for (int l = 0; l < leaves; ++l) {
+    for (int s = 0; s < spines; ++s) {
+      const auto spine = static_cast<std::size_t>(l / pod_leaves * spines + s);
+      Connect(leaf_vertices[static_cast<std::size_t>(l)], spine_vertices[spine], Dealt(up, spines, l, s));
+    }
+  }
+  if (pods == 1) return;
+  const int spine_up = fabric.ports / 2;  // spine s of every pod shares a group of cores
+  const int group = static_cast<int>(CeilDiv(static_cast<std::int64_t>(pods) * spine_up, fabric.ports));
+  for (int s = 0; s < spines; ++s) {
+    for (int c = 0; c < group; ++c) {
+      const int core = AddSwitch(Layer::kCore, plane, 0);
+      for (int p = 0; p < pods; ++p) {
+        Connect(spine_vertices[static_cast<std::size_t>(p * spines + s)], core, Dealt(spine_up, group, p, c));
+      }
+    }
+  }
+}
+
+Topology::Topology(const Cluster& cluster) : nodes_(cluster.nodes), nics_(cluster.devices_per_node) {
+  const bool multi_plane = cluster.fabric.kind == FabricKind::kMultiPlaneFatTree;
+  for (int i = 0; i < nodes_ * nics_; ++i) {
+    boost::add_vertex(FabricVertex{Layer::kNic, multi_plane ? i % nics_ : 0, 0, i}, graph_);
+  }
+  leaf_of_nic_.resize(static_cast<std::size_t>(nodes_ * nics_));
+  // NIC `nic` of `down` neighbouring nodes hangs on one leaf; all leaves are one tree, or those of each NIC one.
+  const int down = DownPorts(cluster.fabric);
+  std::vector<std::vector<std::vector<int>>> trees(multi_plane ? static_cast<std::size_t>(nics_) : 1);
+  for (int block = 0; block * down < nodes_; ++block) {
+    for (int nic = 0; nic < nics_; ++nic) {
+      std::vector<int> leaf;
+      for (int n = block * down; n < std::min(nodes_, (block + 1) * down); ++n) leaf.push_back(Nic(n, nic));
+      trees[multi_plane ? static_cast<std::size_t>(nic) : 0].push_back(std::move(leaf));
+    }
+  }
+  for (std::size_t t = 0; t < trees.size(); ++t) BuildTree(cluster.fabric, static_cast<int>(t), trees[t]);
+}
+
+int Topology::Switches(int from_node, int to_node, int nic) const {
+  if (from_node == to_node) return 0;
+  const auto a = static_cast<std::size_t>(Leaf(from_node, nic)), b = static_cast<std::size_t>(Leaf(to_node, nic));
+  if (a == b) return 1;
+  return graph_[a].pod == graph_[b].pod ? 3 : 5;
+}
+
+std::vector<int> Topology::HopsTo(int leaf) const {
+  std::vector<int> hops(boost::num_vertices(graph_), -1);
+  hops[static_cast<std::size_t>(leaf)] = 0;
+  // Cables run both ways, so hops from the leaf are hops to it.
+  const auto visitor = boost::make_bfs_visitor(boost::record_distances(hops.data(), boost::on_tree_edge()));
+  boost::breadth_first_search(graph_, static_cast<std::size_t>(leaf), boost::visitor(visitor));
+  return hops;
+}
+
+Reach ReachOf(const Topology& topology, int from_node, int to_node, int nic) {
+  const int switches = topology.Switches(from_node, to_node, nic);
+  return switches == 0 ? Reach::kNode : switches == 1 ? Reach::kLeaf : Reach::kCrossLeaf;
+}
+
+Time MessageLatency(const Cluster& cluster, const Topology& topology, int from_node, int to_node, int nic) {
+  const TransportLatency l = LatencyOf(cluster.fabric.transport);
+  const int switches = topology.Switches(from_node, to_node, nic);
+  return switches == 0 ? l.node : l.leaf + cluster.fabric.hop_latency * (switches - 1);
+}
+
+}  // namespace orrery::hw

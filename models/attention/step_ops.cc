@@ -1,0 +1,388 @@
+#include "models/attention/step_ops.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+
+#include "core/error.h"
+
+namespace orrery::models {
+namespace {
+
+/// Builds the ops of one step: every helper adds one kernel.
+class StepBuilder {
+ public:
+  explicit StepBuilder(const Layout& layout) : layout_(layout) {}
+
+  std::vector<StepOp> Take() { return std::move(ops_); }
+  void set_part(StepPart part) { part_ = part; }
+  void set_count(std::int64_t count) { count_ = count; }
+
+  /// A linear layer in the weights' precision; FP8 needs its activations cast first.
+  void Linear(const std::string& label, std::int64_t m, std::int64_t n, std::int64_t k) {
+    if (layout_.weights == WeightPrecision::kBf16) return BatchedBf16(label, 1, m, n, k);
+    Cast(label, m, k);
+    // FP8 operands with an FP32 scale per 128 activations, BF16 out.
+    const std::int64_t bytes = m * k + m * CeilDiv(k, 128) * 4 + n * k + 2 * m * n;
+    Add(OpKind::kGemmFp8, GemmShape{m, n, k, 1}, Product(m, n, k), bytes, label);
+  }
+  void BatchedBf16(const std::string& label, std::int64_t groups, std::int64_t m, std::int64_t n,
+                   std::int64_t k) {
+    const std::int64_t bytes = 2 * groups * (m * k + n * k + m * n);
+    Add(OpKind::kGemmBf16, GemmShape{m, n, k, groups}, Product(m, n, k) * static_cast<double>(groups), bytes,
+        label);
+  }
+  /// `rows` over `groups` experts whose weights are all read once.
+  void Experts(const std::string& label, bool decode, std::int64_t groups, std::int64_t rows, std::int64_t n,
+               std::int64_t k) {
+    if (layout_.weights == WeightPrecision::kBf16) {
+      // No grouped BF16 kernel in the vocabulary: a batch of equal groups moves the same bytes.
+      return BatchedBf16(label, groups, CeilDiv(rows, groups), n, k);
+    }
+    Cast(label, rows, k);
+    const std::int64_t bytes = rows * k + rows * CeilDiv(k, 128) * 4 + groups * n * k + 2 * rows * n;
+    Add(decode ? OpKind::kGroupedGemmFp8Masked : OpKind::kGroupedGemmFp8, GemmShape{rows, n, k, groups},
+        Product(rows, n, k), bytes, label);
+  }
+  void Attention(OpKind kind, const AttentionShape& shape, double pairs, std::int64_t cache_bytes,
+                 bool latent = false) {
+    const double flops = 2.0 * pairs * static_cast<double>(shape.heads * (shape.d_qk + shape.d_v));
+    const std::int64_t own = 2 * shape.batch * shape.q_len * shape.heads * (shape.d_qk + shape.d_v);
+    Add(kind, shape, {flops}, cache_bytes + own, "attention");
+    ops_.back().latent = latent;
+  }
+  /// A memory-bound kernel that moves `bytes_per_row` a row.
+  void Rows(OpKind kind, const std::string& label, std::int64_t rows, std::int64_t cols,
+            std::int64_t bytes_per_row) {
+    Add(kind, RowsShape{rows, cols}, {}, rows * bytes_per_row, label);
+  }
+  /// Gain (and LayerNorm's bias) are read once.
+  void Norm(const std::string& label, std::int64_t rows, std::int64_t cols) {
+    const bool rms = layout_.norm == NormKind::kRms;
+    Add(rms ? OpKind::kRmsNorm : OpKind::kLayerNorm, RowsShape{rows, cols}, {},
+        4 * rows * cols + (rms ? 2 : 4) * cols, label);
+  }
+
+ private:
+  static Flops Product(std::int64_t m, std::int64_t n, std::int64_t k) {
+    return {2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k)};
+  }
+  void Cast(const std::string& label, std::int64_t rows, std::int64_t cols) {
+    Rows(OpKind::kCastFp8, label + " cast", rows, cols, 3 * cols + CeilDiv(cols, 128) * 4);
+  }
+  void Add(OpKind kind, OpShape shape, Flops flops, std::int64_t bytes, const std::string& label) {
+    ops_.push_back({Op{kind, shape, flops, Bytes{bytes}, label}, count_, part_, false});
+  }
+
+  const Layout& layout_;
+  std::vector<StepOp> ops_;
+  std::int64_t count_ = 1;
+  StepPart part_ = StepPart::kOther;
+};
+
+/// Tokens of the step and the sizes that several ops share.
+struct Sizes {
+  Sizes(const ModelSpec& spec, const AttentionDesign& design, const Layout& layout, std::int64_t step_tokens)
+      : tokens(step_tokens),
+        hidden(spec.hidden),
+        heads(design.spec.heads / layout.tensor),
+        kv_heads(std::max(1, design.spec.kv_heads / layout.tensor)),
+        head_dim(design.spec.head_dim),
+        rope(design.spec.rope_dim),
+        v_dim(design.spec.v_head_dim),
+        d_c(design.spec.kv_lora_rank),
+        q_rank(design.spec.q_lora_rank) {}
+  std::int64_t tokens, hidden, heads, kv_heads, head_dim, rope, v_dim, d_c, q_rank;
+};
+
+/// Queries, and the new tokens' keys and values or latents.
+void InputProjections(const AttentionDesign& design, const Sizes& s, StepBuilder* b) {
+  b->set_part(StepPart::kOther);
+  b->Norm("attention norm", s.tokens, s.hidden);
+  b->set_part(StepPart::kProjection);
+  if (!design.is_mla()) {
+    b->Linear("qkv", s.tokens, s.heads * s.head_dim + s.kv_heads * (s.head_dim + s.v_dim), s.hidden);
+    b->Rows(OpKind::kRope, "rope", s.tokens, (s.heads + s.kv_heads) * s.head_dim,
+            4 * (s.heads + s.kv_heads) * s.head_dim);
+    return;
+  }
+  // The compressions of query and key/value read the same input and run as one GEMM.
+  const std::int64_t q_width = s.heads * (s.head_dim + s.rope);
+  if (s.q_rank > 0) {
+    b->Linear("q_a kv_a", s.tokens, s.q_rank + s.d_c + s.rope, s.hidden);
+    b->Norm("q norm", s.tokens, s.q_rank);
+    b->Linear("q_b", s.tokens, q_width, s.q_rank);
+  } else {
+    b->Linear("q kv_a", s.tokens, q_width + s.d_c + s.rope, s.hidden);
+  }
+  b->Norm("kv norm", s.tokens, s.d_c);
+  if (s.rope > 0) {
+    b->Rows(OpKind::kRope, "rope", s.tokens, (s.heads + 1) * s.rope, 4 * (s.heads + 1) * s.rope);
+  }
+}
+
+void OutputProjection(const Sizes& s, StepBuilder* b) {
+  b->set_part(StepPart::kProjection);
+  b->Linear("o", s.tokens, s.hidden, s.heads * s.v_dim);
+  b->Rows(OpKind::kResidualAdd, "attention residual", s.tokens, s.hidden, 6 * s.hidden);
+}
+
+/// Keys and values of `rows` latents, written out; rotated or assembled where the design needs it.
+void UpProject(const AttentionDesign& design, const Sizes& s, std::int64_t rows, StepBuilder* b) {
+  b->Linear("kv_b", rows, s.heads * (s.head_dim + s.v_dim), s.d_c);
+  if (design.rope == RopeMode::kDecoupled) {
+    b->Rows(OpKind::kCopy, "shared key to heads", rows, s.heads * s.rope, 2 * s.rope + 2 * s.heads * s.rope);
+  } else if (design.rope == RopeMode::kReapplied) {
+    b->Rows(OpKind::kRope, "rope on keys", rows, s.heads * s.head_dim, 4 * s.heads * s.head_dim);
+  }
+}
+
+void AbsorbedCore(const AttentionDesign& design, const Layout& layout, const DecodeShape& d, const Sizes& s,
+                  StepBuilder* b) {
+  b->set_part(StepPart::kProjection);
+  b->BatchedBf16("q absorbed", s.heads, s.tokens, s.d_c, s.head_dim);
+  if (design.rope == RopeMode::kOnLatent) {
+    b->Rows(OpKind::kRope, "rope on latent queries", s.tokens, s.heads * s.d_c, 4 * s.heads * s.d_c);
+  }
+  b->set_part(StepPart::kCore);
+  const std::int64_t cache = d.batch * d.context * CacheBytesPerLayer(design, layout.cache).count;
+  b->Attention(OpKind::kAttentionDecode,
+               {d.batch, s.heads, 1, d.query_length, d.context, s.d_c + s.rope, s.d_c, true},
+               static_cast<double>(d.batch * d.query_length) * static_cast<double>(d.context), cache, true);
+  b->set_part(StepPart::kProjection);
+  b->BatchedBf16("output absorbed", s.heads, s.tokens, s.v_dim, s.d_c);
+}
+
+void MaterialisedCore(const AttentionDesign& design, const DecodeShape& d, const Sizes& s, StepBuilder* b) {
+  b->set_part(StepPart::kUpProjection);
+  UpProject(design, s, d.batch * d.context, b);
+  b->set_part(StepPart::kCore);
+  const std::int64_t d_qk = s.head_dim + s.rope;
+  b->Attention(OpKind::kAttentionDecode,
+               {d.batch, s.heads, s.heads, d.query_length, d.context, d_qk, s.v_dim, true},
+               static_cast<double>(d.batch * d.query_length) * static_cast<double>(d.context),
+               2 * d.batch * d.context * s.heads * (d_qk + s.v_dim));
+}
+
+void GroupedCore(const AttentionDesign& design, const Layout& layout, const DecodeShape& d, const Sizes& s,
+                 StepBuilder* b) {
+  b->set_part(StepPart::kCore);
+  // A replicated head (fewer heads than GPUs) is read by each of them.
+  const std::int64_t cache = d.batch * d.context * CacheBytesPerLayer(design, layout.cache).count *
+                             s.kv_heads / design.spec.kv_heads;
+  b->Attention(OpKind::kAttentionDecode,
+               {d.batch, s.heads, s.kv_heads, d.query_length, d.context, s.head_dim, s.v_dim, true},
+               static_cast<double>(d.batch * d.query_length) * static_cast<double>(d.context), cache);
+}
+
+void PrefillCore(const AttentionDesign& design, const PrefillShape& p, const Sizes& s, StepBuilder* b) {
+  AttentionShape shape{p.batch, s.heads, s.kv_heads, p.prompt, p.prompt, s.head_dim + s.rope, s.v_dim, true};
+  b->set_part(StepPart::kUpProjection);
+  if (design.rope == RopeMode::kOnLatent) {
+    // A rotation between query and latent does not factor back to the heads: scores are taken over d_c.
+    b->BatchedBf16("q absorbed", s.heads, s.tokens, s.d_c, s.head_dim);
+    b->Rows(OpKind::kRope, "rope on latents", s.tokens, (s.heads + 1) * s.d_c, 4 * (s.heads + 1) * s.d_c);
+    b->Linear("v_b", s.tokens, s.heads * s.v_dim, s.d_c);
+    shape.d_qk = s.d_c;
+  } else if (design.is_mla()) {
+    UpProject(design, s, s.tokens, b);
+    if (design.rope == RopeMode::kReapplied) {
+      b->Rows(OpKind::kRope, "rope", s.tokens, s.heads * s.head_dim, 4 * s.heads * s.head_dim);
+    }
+  }
+  b->set_part(StepPart::kCore);
+  const std::int64_t keys = design.rope == RopeMode::kOnLatent ? 1 : s.kv_heads;
+  const double pairs =
+      static_cast<double>(p.batch) * static_cast<double>(p.prompt) * static_cast<double>(p.prompt) / 2;
+  b->Attention(OpKind::kAttentionForward, shape, pairs,
+               2 * s.tokens * (keys * shape.d_qk + s.kv_heads * s.v_dim));
+}
+
+void SwiGlu(const std::string& name, std::int64_t tokens, std::int64_t hidden, std::int64_t width,
+            StepBuilder* b) {
+  b->Linear(name + " gate up", tokens, 2 * width, hidden);
+  b->Rows(OpKind::kSwiGlu, name + " swiglu", tokens, width, 6 * width);
+  b->Linear(name + " down", tokens, hidden, width);
+}
+
+/// Routed experts of one GPU under uniform routing of its expert group's tokens.
+struct ExpertLoad {
+  std::int64_t experts = 1;  ///< expected number that receive any token
+  std::int64_t rows = 1;
+};
+ExpertLoad UniformLoad(const MoeSpec& m, const Layout& layout, std::int64_t tokens) {
+  const double group_tokens = static_cast<double>(tokens) * layout.expert / layout.tensor;
+  const double untouched = std::pow(1.0 - static_cast<double>(m.top_k) / m.routed_experts, group_tokens);
+  const std::int64_t local = m.routed_experts / layout.expert;
+  ExpertLoad load;
+  load.experts =
+      std::clamp<std::int64_t>(std::llround(static_cast<double>(local) * (1 - untouched)), 1, local);
+  load.rows = std::max<std::int64_t>(load.experts, CeilDiv(tokens * m.top_k, layout.tensor));
+  return load;
+}
+
+void MoeFeedForward(const ModelSpec& spec, const Layout& layout, bool decode, const Sizes& s,
+                    StepBuilder* b) {
+  const MoeSpec& m = *spec.moe;
+  b->BatchedBf16("router", 1, s.tokens, m.routed_experts, s.hidden);
+  b->Rows(OpKind::kTopK, "top-k", s.tokens, m.routed_experts, 4 * m.routed_experts + 8 * m.top_k);
+  if (m.shared_intermediate > 0)
+    SwiGlu("shared", s.tokens, s.hidden, m.shared_intermediate / layout.tensor, b);
+  const ExpertLoad load = UniformLoad(m, layout, s.tokens);
+  b->Experts("experts gate up", decode, load.experts, load.rows, 2 * m.intermediate, s.hidden);
+  b->Rows(OpKind::kSwiGlu, "experts swiglu", load.rows, m.intermediate, 6 * m.intermediate);
+  b->Experts("experts down", decode, load.experts, load.rows, s.hidden, m.intermediate);
+}
+
+/// Everything but attention; `attention` is one layer's.
+std::vector<StepOp> WholeModel(const ModelSpec& spec, const Layout& layout, const Sizes& s, bool decode,
+                               std::int64_t head_rows, std::vector<StepOp> attention) {
+  for (StepOp& op : attention) op.count = spec.layers;
+  StepBuilder b(layout);
+  b.Rows(OpKind::kEmbedding, "embedding", s.tokens, s.hidden, 4 * s.hidden);
+  b.set_count(spec.layers);
+  b.Norm("feed-forward norm", s.tokens, s.hidden);
+  b.set_part(StepPart::kFeedForward);
+  b.Rows(OpKind::kResidualAdd, "feed-forward residual", s.tokens, s.hidden, 6 * s.hidden);
+  if (const int dense = spec.layers - spec.MoeLayers(); dense > 0) {
+    b.set_count(dense);
+    SwiGlu("dense", s.tokens, s.hidden, spec.dense_intermediate / layout.tensor, &b);
+  }
+  if (spec.MoeLayers() > 0) {
+    b.set_count(spec.MoeLayers());
+    MoeFeedForward(spec, layout, decode, s, &b);
+  }
+  b.set_count(1);
+  b.set_part(StepPart::kOther);
+  b.Norm("final norm", head_rows, s.hidden);
+  b.BatchedBf16("head", 1, head_rows, CeilDiv(spec.vocabulary, layout.tensor), s.hidden);
+  std::vector<StepOp> rest = b.Take();
+  attention.insert(attention.end(), rest.begin(), rest.end());
+  return attention;
+}
+
+}  // namespace
+
+void CheckLayout(const ModelSpec& spec, const AttentionDesign& design, const Layout& layout) {
+  const auto refuse = [&](const std::string& what) {
+    throw InputError("model '" + spec.name + "': " + what);
+  };
+  const std::string tensor = std::to_string(layout.tensor);
+  if (layout.tensor < 1 || design.spec.heads % layout.tensor != 0) {
+    refuse("tensor degree " + tensor + " does not divide the " + std::to_string(design.spec.heads) +
+           " heads");
+  }
+  const int kv = design.spec.kv_heads;
+  if (!design.is_mla() && kv % layout.tensor != 0 && layout.tensor % kv != 0) {
+    refuse("tensor degree " + tensor + " and " + std::to_string(kv) +
+           " key/value heads do not divide one another");
+  }
+  if (spec.dense_intermediate % layout.tensor != 0)
+    refuse("tensor degree " + tensor + " does not divide the dense width");
+  if (layout.expert < 1 || (!spec.moe && layout.expert != 1)) {
+    refuse("expert degree " + std::to_string(layout.expert) + ", but the model has no routed experts");
+  }
+  if (spec.moe && spec.moe->routed_experts % layout.expert != 0) {
+    refuse("expert degree " + std::to_string(layout.expert) + " does not divide the " +
+           std::to_string(spec.moe->routed_experts) + " routed experts");
+  }
+  if (spec.moe && spec.moe->shared_intermediate % layout.tensor != 0) {
+    refuse("tensor degree " + tensor + " does not divide the shared experts' width");
+  }
+  if (spec.moe && layout.expert % layout.tensor != 0) {
+    refuse("expert degree " + std::to_string(layout.expert) + " is no multiple of tensor degree " + tensor);
+  }
+}
+
+const char* Name(StepPart part) {
+  switch (part) {
+    case StepPart::kCore:
+      return "attention";
+    case StepPart::kUpProjection:
+      return "up-projection";
+    case StepPart::kProjection:
+      return "projections";
+    case StepPart::kFeedForward:
+      return "feed-forward";
+    case StepPart::kOther:
+      return "other";
+  }
+  return "";
+}
+
+std::vector<StepOp> DecodeAttentionOps(const ModelSpec& spec, const AttentionDesign& design,
+                                       const Layout& layout, const DecodeShape& shape) {
+  const Sizes s(spec, design, layout, shape.batch * shape.query_length);
+  StepBuilder b(layout);
+  InputProjections(design, s, &b);
+  if (!design.is_mla()) {
+    GroupedCore(design, layout, shape, s, &b);
+  } else if (design.decode == MlaDecode::kAbsorbed) {
+    AbsorbedCore(design, layout, shape, s, &b);
+  } else {
+    MaterialisedCore(design, shape, s, &b);
+  }
+  OutputProjection(s, &b);
+  return b.Take();
+}
+
+std::vector<StepOp> PrefillAttentionOps(const ModelSpec& spec, const AttentionDesign& design,
+                                        const Layout& layout, const PrefillShape& shape) {
+  const Sizes s(spec, design, layout, shape.batch * shape.prompt);
+  StepBuilder b(layout);
+  InputProjections(design, s, &b);
+  PrefillCore(design, shape, s, &b);
+  OutputProjection(s, &b);
+  return b.Take();
+}
+
+std::vector<StepOp> DecodeStepOps(const ModelSpec& spec, const AttentionDesign& design, const Layout& layout,
+                                  const DecodeShape& shape) {
+  const Sizes s(spec, design, layout, shape.batch * shape.query_length);
+  return WholeModel(spec, layout, s, true, s.tokens, DecodeAttentionOps(spec, design, layout, shape));
+}
+
+std::vector<StepOp> PrefillOps(const ModelSpec& spec, const AttentionDesign& design, const Layout& layout,
+                               const PrefillShape& shape) {
+  const Sizes s(spec, design, layout, shape.batch * shape.prompt);
+  // Only the last token of each prompt is sampled from.
+  return WholeModel(spec, layout, s, false, shape.batch, PrefillAttentionOps(spec, design, layout, shape));
+}
+
+Work TotalWork(const std::vector<StepOp>& ops) {
+  Work work;
+  for (const StepOp& o : ops) {
+    work.flops += o.op.flops * static_cast<double>(o.count);
+    work.bytes += o.op.bytes * o.count;
+  }
+  return work;
+}
+
+Work TotalWork(const std::vector<StepOp>& ops, StepPart part) {
+  std::vector<StepOp> chosen;
+  std::copy_if(ops.begin(), ops.end(), std::back_inserter(chosen),
+               [&](const StepOp& o) { return o.part == part; });
+  return TotalWork(chosen);
+}
+
+Flops TrainingFlopsPerToken(const ModelSpec& spec, std::int64_t sequence, bool causal) {
+  const ParameterCount p = CountParameters(spec);
+  const AttentionSpec& a = spec.attention;
+  // A tied embedding multiplies as the head.
+  const std::int64_t multiplying = p.activated - (spec.tied_embeddings ? 0 : p.embedding);
+  const double keys = static_cast<double>(sequence) * (causal ? 0.5 : 1.0);
+  const double per_key = 2.0 * a.heads * (a.head_dim + a.rope_dim + a.v_head_dim);
+  return {6.0 * static_cast<double>(multiplying) + 3.0 * spec.layers * per_key * keys};
+}
+
+double MaterialisedQueryLength(const AttentionSpec& a, std::int64_t context) {
+  // Per layer, head and sequence, halves of the operations: absorbed q [L (2 d_c + d_R) + d_c (d_h + d_v)]
+  // against materialised L d_c (d_h + d_v) + q L (d_h + d_R + d_v); equal at q.
+  const double keys = static_cast<double>(context);
+  const double expand = static_cast<double>(a.kv_lora_rank) * (a.head_dim + a.v_head_dim);
+  const double extra = keys * (2.0 * a.kv_lora_rank - a.head_dim - a.v_head_dim) + expand;
+  return extra > 0 ? keys * expand / extra : std::numeric_limits<double>::infinity();
+}
+
+}  // namespace orrery::models

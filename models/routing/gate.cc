@@ -1,0 +1,158 @@
+#include "models/routing/gate.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <numeric>
+
+#include <fmt/format.h>
+
+#include "core/error.h"
+
+namespace orrery::models {
+namespace {
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr int kMostVectorGroups = 32;
+constexpr int kMostVectorExperts = 1024;
+constexpr int kMostRank = 64;
+
+// GCC splits generic vectors to the width of the function's instruction set before target_clones makes its
+// copies, so the kernel is compiled by inclusion under each target. Neither target has fused multiply-add, so
+// results are the same bytes on both.
+namespace baseline {
+#include "models/routing/gate_kernel.inc"
+}  // namespace baseline
+
+#if defined(__x86_64__)
+#pragma GCC push_options
+#pragma GCC target("avx2")
+namespace avx2 {
+#include "models/routing/gate_kernel.inc"
+}  // namespace avx2
+#pragma GCC pop_options
+bool HaveAvx2() {
+  static const bool have = __builtin_cpu_supports("avx2");
+  return have;
+}
+#define ORRERY_DISPATCH(call) (HaveAvx2() ? avx2::call : baseline::call)
+#else
+#define ORRERY_DISPATCH(call) (baseline::call)
+#endif
+
+bool Vectorisable(const GateShape& s) {
+  return s.top_k <= kVectorTopK && s.groups <= kMostVectorGroups && s.experts <= kMostVectorExperts;
+}
+
+/// Groups a token keeps, by the sum of their two best scores.
+std::vector<bool> KeptGroups(const GateShape& shape, const float* score) {
+  const int size = shape.experts / shape.groups;
+  std::vector<float> best(static_cast<std::size_t>(shape.groups));
+  for (int g = 0; g < shape.groups; ++g) {
+    float first = -kInfinity, second = -kInfinity;
+    for (int e = g * size; e < (g + 1) * size; ++e) {
+      second = std::max(second, std::min(first, score[e]));
+      first = std::max(first, score[e]);
+    }
+    best[static_cast<std::size_t>(g)] = size > 1 ? first + second : first;
+  }
+  std::vector<std::size_t> order(best.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return best[a] > best[b]; });
+  std::vector<bool> kept(best.size());
+  for (int i = 0; i < shape.top_groups; ++i) kept[order[static_cast<std::size_t>(i)]] = true;
+  return kept;
+}
+
+/// One lane of a block, plainly: for ties and for k above the vector kernel's.
+void RouteLane(const GateShape& shape, const float* block, const float* bias, int lane, std::uint16_t* selected) {
+  std::vector<float> score(static_cast<std::size_t>(shape.experts));
+  for (int e = 0; e < shape.experts; ++e) score[static_cast<std::size_t>(e)] = block[e * kLanes + lane] + bias[e];
+  RouteTokenPlainly(shape, score.data(), selected);
+}
+
+}  // namespace
+
+void CheckGate(const GateShape& s) {
+  if (s.experts < 1 || s.experts > 4096) {
+    throw InputError(fmt::format("routing: {} experts, expected 1 to 4096", s.experts));
+  }
+  if (s.groups < 1 || s.experts % s.groups != 0) {
+    throw InputError(fmt::format("routing: {} groups do not divide {} experts", s.groups, s.experts));
+  }
+  if (s.top_groups < 1 || s.top_groups > s.groups) {
+    throw InputError(fmt::format("routing: a token may keep {} of {} groups, expected 1 to {}", s.top_groups,
+                                 s.groups, s.groups));
+  }
+  const int reachable = s.experts / s.groups * s.top_groups;
+  if (s.top_k < 1 || s.top_k > reachable) {
+    throw InputError(fmt::format("routing: top-{} of {} experts that the kept groups hold, expected 1 to {}",
+                                 s.top_k, reachable, reachable));
+  }
+}
+
+void RouteTokenPlainly(const GateShape& shape, const float* score, std::uint16_t* selected) {
+  const int size = shape.experts / shape.groups;
+  const std::vector<bool> kept = KeptGroups(shape, score);
+  std::vector<std::uint16_t> order;
+  for (int e = 0; e < shape.experts; ++e) {
+    if (kept[static_cast<std::size_t>(e / size)]) order.push_back(static_cast<std::uint16_t>(e));
+  }
+  std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return score[a] > score[b]; });
+  std::copy_n(order.begin(), shape.top_k, selected);
+  std::sort(selected, selected + shape.top_k);
+}
+
+void RouteBlocks(const GateShape& shape, std::span<const float> affinity, std::span<const float> bias,
+                 std::span<std::uint16_t> selected) {
+  const auto experts = static_cast<std::size_t>(shape.experts), k = static_cast<std::size_t>(shape.top_k);
+  ORRERY_CHECK(affinity.size() % (experts * kLanes) == 0, "affinity is whole blocks");
+  ORRERY_CHECK(selected.size() * experts == affinity.size() * k, "selected matches affinity");
+  const std::vector<float> none(bias.empty() ? experts : 0);
+  const float* b = bias.empty() ? none.data() : bias.data();
+  const unsigned all = (1u << kLanes) - 1;
+  for (std::size_t i = 0; i * experts * kLanes < affinity.size(); ++i) {
+    const float* block = affinity.data() + i * experts * kLanes;
+    std::uint16_t* out = selected.data() + i * kLanes * k;
+    const unsigned plain = Vectorisable(shape) ? ORRERY_DISPATCH(RouteBlock(shape, block, b, out)) : all;
+    for (int t = 0; plain != 0 && t < kLanes; ++t) {
+      if (plain >> t & 1u) RouteLane(shape, block, b, t, out + t * shape.top_k);
+    }
+  }
+}
+
+std::vector<std::uint16_t> RouteRows(const GateShape& shape, std::span<const float> affinity,
+                                     std::span<const float> bias) {
+  CheckGate(shape);
+  const auto experts = static_cast<std::size_t>(shape.experts), k = static_cast<std::size_t>(shape.top_k);
+  if (affinity.size() % experts != 0) {
+    throw InputError(fmt::format("affinities: {} values are not rows of {} experts", affinity.size(), experts));
+  }
+  const std::size_t tokens = affinity.size() / experts;
+  std::vector<float> block(experts * kLanes);
+  std::vector<std::uint16_t> selected((tokens + kLanes) / kLanes * kLanes * k);
+  for (std::size_t first = 0; first < tokens; first += kLanes) {
+    for (std::size_t i = 0; i < kLanes * experts; ++i) {
+      const std::size_t lane = i / experts, e = i % experts, t = std::min(first + lane, tokens - 1);
+      const float x = affinity[t * experts + e];
+      if (!std::isfinite(x)) {
+        throw InputError(fmt::format("affinities: token {}, expert {}: '{}' is not a finite number", t, e, x));
+      }
+      block[e * kLanes + lane] = x;
+    }
+    RouteBlocks(shape, block, bias, std::span(selected).subspan(first * k, kLanes * k));
+  }
+  selected.resize(tokens * k);
+  return selected;
+}
+
+void AffinityBlock(Affinity kind, int experts, int rank, const float* base, const float* weight,
+                   const float* factor, float* out) {
+  ORRERY_CHECK(rank >= 0 && rank <= kMostRank, fmt::format("rank {}", rank));
+  ORRERY_DISPATCH(BlockAffinity(kind, experts, rank, base, weight, factor, out));
+}
+
+void AddScaled(float* y, const float* x, float a, std::size_t n) { ORRERY_DISPATCH(Axpy(y, x, a, n)); }
+
+}  // namespace orrery::models

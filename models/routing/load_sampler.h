@@ -1,0 +1,41 @@
+// Draws a micro-batch's exchange from a layer's LoadTable without routing tokens: expected counts of the
+// documents present, Gaussian deviations with the variances of correlated text, rounded so that every sum holds.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "models/routing/load_table.h"
+#include "models/routing/text_mix.h"
+
+namespace orrery::models {
+
+class LoadSampler {
+ public:
+  /// `shape` with whole nodes; kept by reference to no one.
+  explicit LoadSampler(const LoadShape& shape);
+
+  /// Below this many tokens a rank Gaussian counts are poor: route tokens instead.
+  static constexpr int kFewestTokens = 64;
+
+  void Sample(const LoadTable& table, const std::vector<TextDocument>& documents, RandomStream random,
+              ExchangeLoad* load);
+
+ private:
+  void AddUp(const LoadTable& table, const std::vector<TextDocument>& documents);
+  void DrawSlots(const LoadTable& table, FastNormal& normal, ExchangeLoad* load);
+  void DrawUnique(const LoadTable& table, FastNormal& normal, ExchangeLoad* load);
+  void DrawScaleOut(const LoadTable& table, const std::vector<TextDocument>& documents, FastNormal& normal,
+                    ExchangeLoad* load);
+  void DrawScaleUp(const LoadTable& table, FastNormal& normal, ExchangeLoad* load);
+
+  LoadShape shape_;
+  int node_size_, nodes_;
+  std::vector<float> tokens_;         ///< [domains] tokens present
+  std::vector<float> square_;         ///< [domains] sum of squares of documents' tokens
+  std::vector<float> lane_tokens_;    ///< [node_size][domains] tokens on GPUs of one index in the node
+  std::vector<float> mean_, variance_, reach_, lane_reach_;
+  std::vector<std::int32_t> cells_;
+};
+
+}  // namespace orrery::models

@@ -1,0 +1,76 @@
+// What a layer's router does to the text of each domain, as probabilities: all the fast sampler needs.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "models/routing/affinity_model.h"
+#include "models/routing/exchange.h"
+#include "models/routing/gate.h"
+#include "models/routing/load_source.h"
+
+namespace orrery::models {
+
+struct LoadTable {
+  int domains = 0, slots = 0, ranks = 0, nodes = 0;
+  std::vector<float> slot;           ///< [domains][slots] probability that a token selects the slot
+  std::vector<float> slot_noise;     ///< [domains][slots] variance a token adds to the count (text is correlated)
+  std::vector<float> slot_document;  ///< [domains][slots] variance of the probability between documents
+  std::vector<float> rank;           ///< [domains][ranks] probability that a token reaches the rank
+  std::vector<float> node;           ///< [domains][nodes] probability that a token reaches the node
+  std::vector<float> node_noise;     ///< [domains][nodes] as slot_noise
+  std::vector<float> node_document;  ///< [domains][nodes] as slot_document
+  std::vector<float> nodes_mean;     ///< [domains] nodes a token reaches
+  std::vector<float> nodes_noise;    ///< [domains] and its variance a token
+  int nodes_most = 0;                ///< nodes a token can reach at all
+  float rank_noise = 1;              ///< variance of a reach count over binomial
+};
+
+/// Documents of text routed through one layer: affinities stored once, routed as often as the bias changes.
+class RoutedText {
+ public:
+  static constexpr int kDocumentTokens = 64;
+
+  /// `documents` of kDocumentTokens tokens in each domain.
+  RoutedText(const RouterLayer& layer, const GateShape& gate, int domains, int documents, std::uint64_t seed);
+
+  /// Routes the first `documents` documents of each domain: [domains][documents * kDocumentTokens][top_k].
+  std::vector<std::uint16_t> Route(std::span<const float> bias, int documents) const;
+
+  /// All documents of one domain: [documents * kDocumentTokens][top_k].
+  std::vector<std::uint16_t> RouteDomain(int domain, std::span<const float> bias) const;
+
+  const GateShape& gate() const { return gate_; }
+  int domains() const { return domains_; }
+  int documents() const { return documents_; }
+
+ private:
+  GateShape gate_;
+  int domains_, documents_;
+  std::vector<float> affinity_;  ///< [domains][documents][blocks][experts][kLanes]
+};
+
+/// Relative load of each expert (1 is balanced) when domains come in `share`.
+std::vector<double> RelativeLoads(const GateShape& gate, std::span<const std::uint16_t> selected,
+                                  std::span<const double> share);
+
+/// Where a logical expert's tokens go: its physical slots, used in turn by consecutive tokens.
+struct SlotMap {
+  std::vector<std::vector<std::uint16_t>> slots_of;  ///< [experts]
+  static SlotMap Contiguous(int experts);
+  std::uint16_t Slot(int expert, std::uint32_t token) const {
+    const auto& slots = slots_of[static_cast<std::size_t>(expert)];
+    return slots[token % slots.size()];
+  }
+};
+
+/// Measures the table from routed text. `token_sd` and `document_sd` are the router's (in logits): they shape how
+/// the variance between documents falls on experts; its size is measured.
+LoadTable MeasureLoads(const LoadShape& shape, const SlotMap& map, const RoutedText& text,
+                       std::span<const std::uint16_t> selected, double token_sd, double document_sd);
+
+/// The table of a uniform router: every slot, rank and node alike, whatever the text.
+LoadTable UniformTable(const LoadShape& shape, const GateShape& gate, const SlotMap& map, std::uint64_t seed);
+
+}  // namespace orrery::models

@@ -1,0 +1,33 @@
+// Which GPU holds which expert: contiguous, or planned by EPLB with redundant replicas.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace orrery::models {
+
+/// Physical slots in rank order; rank r holds slots [r * slots / ranks, (r + 1) * slots / ranks).
+struct ExpertPlacement {
+  std::vector<int> expert_of;  ///< [slots] logical expert
+  std::vector<int> replicas;   ///< [experts] slots that hold it, at least 1
+};
+
+/// Expert e in slot e.
+ExpertPlacement ContiguousPlacement(int experts);
+
+struct EplbShape {
+  int slots = 0;   ///< num_replicas: physical slots, at least the experts, divisible by gpus
+  int groups = 1;  ///< num_groups of the gate
+  int nodes = 1;
+  int gpus = 1;
+};
+
+/// DeepSeek's expert-parallel load balancer (deepseek-ai/EPLB eplb.py, rebalance_experts): hierarchical when groups
+/// divide by nodes, else global. Equal weights keep their order. InputError when counts do not divide.
+ExpertPlacement Eplb(std::span<const double> weight, const EplbShape& shape);
+
+/// Load of each rank when replicas share their expert's load evenly.
+std::vector<double> RankLoads(std::span<const double> expert_load, const ExpertPlacement& placement, int ranks);
+
+}  // namespace orrery::models

@@ -1,0 +1,56 @@
+// Real loads: expert counts or token traces from a file.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "models/routing/load_source.h"
+#include "models/routing/synthetic_loads.h"
+
+namespace orrery::models {
+
+/// Expert loads by layer and domain, as recorded. Each [layer][domain] holds one load an expert, in any unit.
+struct ExpertLoads {
+  std::string origin;                ///< file, or a model's name
+  std::vector<std::string> domains;  ///< at least one
+  std::vector<double> share;         ///< [domains] of the mix; even unless known
+  int experts = 0;
+  std::vector<std::vector<std::vector<double>>> load;  ///< [layers][domains][experts]
+
+  int layers() const { return static_cast<int>(load.size()); }
+  /// Relative loads of the mix in one layer.
+  std::vector<double> Mix(int layer) const;
+};
+
+/// Reads by extension:
+///   .csv   `layer`, any text columns (together the domain), optional `tokens`, then experts e0.. or e1..;
+///          or long form `layer,expert,count`; or a token trace `layer,token,top1..topK` of expert numbers.
+///          Lines starting with # are comments.
+///   .json  {"logical_count": ...} (SGLang's expert distribution recorder; [layers][experts] or
+///          [steps][layers][experts]), {"expert_load": ...} or {"expert_load_pass": ...} (vLLM), with
+///          "physical_to_logical_map" where counts are of physical slots; {"weight": ...} (EPLB) or the bare array.
+/// InputError with file and place when a value is no finite non-negative number, rows differ in length, counts do
+/// not add up (tokens given: each row must be tokens x k for one whole k), an expert is chosen twice by a token, or a
+/// row has no load at all.
+ExpertLoads ReadExpertLoads(const std::filesystem::path& file);
+ExpertLoads ParseLoadsCsv(std::string_view text, const std::string& name);
+ExpertLoads ParseLoadsJson(std::string_view text, const std::string& name);
+
+/// Samples recorded loads: routers are made whose experts are selected as often as recorded, domain by domain;
+/// everything else (what nodes a token touches, noise) follows from routing through the gate. Layers beyond the
+/// recorded ones start over.
+class RecordedLoads : public TableLoads {
+ public:
+  RecordedLoads(const LoadShape& shape, const ExpertLoads& loads, TextMix mix, int moe_layers, std::uint64_t seed);
+  const LoadTable& Table(int layer) const override;
+  std::string Describe() const override;
+
+ private:
+  std::string origin_;
+  std::vector<LoadTable> tables_;
+};
+
+}  // namespace orrery::models

@@ -1,0 +1,112 @@
+// Reads a scenario's `routing` section.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "models/routing/recorded_loads.h"
+#include "models/routing/synthetic_loads.h"
+
+namespace orrery::models {
+namespace {
+
+/// Sets `*out` from `map`'s `key` when it is there.
+void ReadNumber(const Value& map, std::string_view key, double min, double max, double* out) {
+  if (const Value* v = map.Find(key)) *out = v->AsDouble(min, max);
+}
+
+void ReadWhole(const Value& map, std::string_view key, int min, int max, int* out) {
+  if (const Value* v = map.Find(key)) *out = static_cast<int>(v->AsInt(min, max));
+}
+
+void ReadAffinity(const Value& map, AffinityParameters* p) {
+  map.AllowKeys({"offset", "expert", "domain", "spread", "document", "token", "rank", "correlation", "student", "domains"});
+  ReadNumber(map, "offset", -20, 20, &p->offset);
+  ReadNumber(map, "expert", 0, 10, &p->expert);
+  ReadNumber(map, "domain", 0, 10, &p->domain);
+  ReadNumber(map, "spread", 0, 10, &p->spread);
+  ReadNumber(map, "document", 0, 10, &p->document);
+  ReadNumber(map, "token", 0, 10, &p->token);
+  ReadWhole(map, "rank", 1, 64, &p->rank);
+  ReadNumber(map, "correlation", 0, 0.999, &p->correlation);
+  ReadWhole(map, "student", 0, 100, &p->student);
+  ReadWhole(map, "domains", 1, 256, &p->domains);
+}
+
+/// "4" or "[1, 4]".
+void ReadDocuments(const Value& value, SyntheticOptions* o) {
+  if (value.is_list()) {
+    if (value.items().size() != 2) throw value.Error("expected a number or [fewest, most]");
+    o->fewest_documents = static_cast<int>(value.items()[0].AsInt(1, 4096));
+    o->most_documents = static_cast<int>(value.items()[1].AsInt(o->fewest_documents, 4096));
+  } else {
+    o->fewest_documents = o->most_documents = static_cast<int>(value.AsInt(1, 4096));
+  }
+}
+
+/// `update` and `rate`, which only biases have.
+void ReadUpdate(const Value& section, RoutingSection* out) {
+  for (const char* key : {"update", "rate"}) {
+    const Value* v = section.Find(key);
+    if (v != nullptr && out->strategy != Strategy::kLossFree) {
+      throw v->Error(fmt::format("strategy {} has no biases to update", StrategyName(out->strategy)));
+    }
+  }
+  if (const Value* v = section.Find("update")) {
+    out->update = static_cast<UpdateRule>(v->AsChoice({"sign", "proportional", "multiplicative"}));
+  }
+  ReadNumber(section, "rate", 0, 1, &out->rate);
+}
+
+}  // namespace
+
+SyntheticOptions DefaultOptions(Strategy strategy, double alpha) {
+  SyntheticOptions o;
+  o.balance = {strategy, kFeedbackPerAlpha * alpha};
+  if (strategy == Strategy::kSequenceLoss) o.affinity.domain = 0.25;  // reference section 6: 0.22-0.27
+  return o;
+}
+
+RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe) {
+  RoutingSection out;
+  out.options = DefaultOptions(out.strategy, 0);
+  if (section.is_null()) return out;
+  section.AllowKeys({"strategy", "update", "rate", "alpha", "affinity", "documents_per_sequence", "sequence_length", "loads"});
+  if (const Value* v = section.Find("strategy")) out.strategy = ReadStrategy(*v);
+  if (const Value* v = section.Find("loads")) {
+    if (section.Find("strategy")) throw v->Error("recorded loads and a strategy exclude each other");
+    if (section.Find("affinity")) throw v->Error("recorded loads and a synthetic router exclude each other");
+    out.loads = v->AsString();
+  }
+  ReadUpdate(section, &out);
+  double alpha = 1e-3;
+  if (const Value* v = section.Find("alpha")) {
+    alpha = v->AsDouble(0, 1);
+    if (out.strategy != Strategy::kSequenceLoss && out.strategy != Strategy::kBatchLoss) {
+      throw v->Error(fmt::format("strategy {} has no auxiliary loss", StrategyName(out.strategy)));
+    }
+  }
+  out.options = DefaultOptions(out.strategy, alpha);
+  out.options.affinity.kind = moe.sigmoid ? Affinity::kSigmoid : Affinity::kSoftmax;
+  if (const Value* v = section.Find("affinity")) ReadAffinity(*v, &out.options.affinity);
+  if (const Value* v = section.Find("documents_per_sequence")) ReadDocuments(*v, &out.options);
+  if (const Value* v = section.Find("sequence_length")) {
+    out.options.sequence_length = static_cast<int>(v->AsCount("token", 1, 1 << 30));
+  }
+  return out;
+}
+
+std::unique_ptr<LoadSource> MakeLoadSource(const Value& routing_section, const MoeSpec& moe, const LoadShape& shape,
+                                           int moe_layers, std::uint64_t seed) {
+  const RoutingSection section = ReadRoutingSection(routing_section, moe);
+  CheckShape(shape);
+  if (!section.loads.empty()) {
+    const ExpertLoads loads = ReadExpertLoads(section.loads);
+    const SyntheticOptions& o = section.options;
+    return std::make_unique<RecordedLoads>(shape, loads, TextMix{loads.share, o.sequence_length, o.fewest_documents, o.most_documents},
+                                           moe_layers, seed);
+  }
+  if (section.strategy == Strategy::kBalanced) return std::make_unique<UniformLoads>(shape, seed);
+  return std::make_unique<SyntheticLoads>(shape, section.options, moe_layers, seed);
+}
+
+}  // namespace orrery::models

@@ -1,0 +1,27 @@
+// What text the ranks of an expert-parallel group hold in one micro-batch: documents of some domain, packed into
+// sequences. The same for every layer of the micro-batch, as it is in training.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "models/routing/load_source.h"
+
+namespace orrery::models {
+
+struct TextMix {
+  std::vector<double> share;        ///< [domains], sums to 1
+  int sequence_length = 4096;       ///< tokens; a rank holds tokens_per_rank / sequence_length of them
+  int fewest_documents = 1;         ///< documents packed into a sequence, drawn evenly in [fewest, most];
+  int most_documents = 4;           ///< a sequence's documents are of equal length
+};
+
+struct TextDocument {
+  int rank = 0, domain = 0, tokens = 0;
+};
+
+/// The documents of one micro-batch, rank by rank; each rank's add up to tokens_per_rank.
+void DrawDocuments(const TextMix& mix, const LoadShape& shape, std::uint64_t seed, int micro_batch, int group,
+                   std::vector<TextDocument>* documents);
+
+}  // namespace orrery::models

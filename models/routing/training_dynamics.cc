@@ -1,0 +1,310 @@
+#include "models/routing/training_dynamics.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <numeric>
+
+#include <fmt/format.h>
+
+#include "core/error.h"
+#include "core/random.h"
+#include "models/routing/balance_stats.h"
+#include "models/routing/mean_field.h"
+
+namespace orrery::models {
+namespace {
+
+constexpr double kLossMemory = 100;  // batches; a loss acts through the router's weights, not at once
+constexpr double kUnsharpened = 0.05;
+constexpr int kBlocksOfDocument = 8;  // the exact engine's documents: 64 tokens
+
+std::vector<double> Shares(const TrainingOptions& o, int step) {
+  std::vector<double> share = ZipfShares(o.affinity.domains);
+  if (step >= o.shift_step) std::reverse(share.begin(), share.end());
+  return share;
+}
+
+/// Shares of a sample of `documents`: jittered mix, then multinomial (as a Gaussian where many).
+std::vector<double> SampleShares(const TrainingOptions& o, std::vector<double> share, double documents, FastNormal& normal) {
+  double sum = 0;
+  for (double& s : share) {
+    s *= std::exp(o.mix_jitter * normal());
+    sum += s;
+  }
+  double total = 0;
+  for (double& s : share) {
+    s /= sum;
+    total += s = std::max(0.0, s + std::sqrt(s * (1 - s) / documents) * normal());
+  }
+  for (double& s : share) s /= total;
+  return share;
+}
+
+/// A layer's router in training: its factors and what has been learned to balance them.
+class Trainee {
+ public:
+  Trainee(const TrainingOptions& o, std::uint64_t seed, int layer)
+      : o_(o), normal_(RandomStream(seed, "training", {static_cast<std::uint64_t>(layer)})),
+        layer_(DrawRouterLayer(o.affinity, o.gate.experts, seed, layer)),
+        field_(o.affinity.kind, o.gate.experts, o.gate.top_k, o.affinity.domains) {
+    const std::size_t n = static_cast<std::size_t>(o.gate.experts);
+    preference_.resize(n);
+    for (std::size_t i = 0; i < n * static_cast<std::size_t>(o.affinity.domains); ++i) {
+      domain_.push_back(layer_.base[i] - static_cast<float>(o.affinity.offset));
+    }
+    SplitBase();
+    bias_.assign(n, o.rule == UpdateRule::kMultiplicative ? 1.0f : 0.0f);
+    chance_.resize(domain_.size());
+    document_sd_.resize(domain_.size());
+    mean_.resize(n);
+  }
+
+  void Step(int step) {
+    SetScale(step);
+    Drift(step);
+    std::vector<double> share = SampleShares(o_, Shares(o_, step), Documents(o_.batch_sequences), normal_);
+    o_.token_by_token ? RouteBatch(share) : SolveAll();
+    const std::vector<double> load = o_.token_by_token ? counted_ : Loads(share, Documents(o_.batch_sequences));
+    last_max_vio_ = Balance(load).max_vio;
+    Update(step, load);
+  }
+
+  /// MaxVio over the validation set, its mix drawn once.
+  double ValidationMaxVio(int step) {
+    SolveAll();
+    if (validation_.empty()) validation_ = SampleShares(o_, Shares(o_, step), Documents(o_.validation_sequences), normal_);
+    return Balance(Loads(validation_, Documents(o_.validation_sequences))).max_vio;
+  }
+
+  double last_max_vio() const { return last_max_vio_; }
+  const std::vector<float>& bias() const { return bias_; }
+  const std::vector<float>& chance() const { return chance_; }
+  const std::vector<float>& document_sd() const { return document_sd_; }
+
+ private:
+  double Documents(int sequences) const { return double{1} * sequences * o_.documents_per_sequence; }
+
+  /// The drawn layer's logits, taken apart: preferences are its mean over domains, the rest is the domains'.
+  void SplitBase() {
+    const std::size_t n = preference_.size(), domains = domain_.size() / n;
+    for (std::size_t e = 0; e < n; ++e) {
+      double mean = 0;
+      for (std::size_t d = 0; d < domains; ++d) mean += domain_[d * n + e] / static_cast<double>(domains);
+      preference_[e] = static_cast<float>(mean);
+      for (std::size_t d = 0; d < domains; ++d) domain_[d * n + e] -= static_cast<float>(mean);
+    }
+  }
+
+  void SetScale(int step) {
+    scale_ = o_.warm_up > 0 ? std::min(1.0, kUnsharpened + (1 - kUnsharpened) * step / o_.warm_up) : 1.0;
+  }
+
+  double LearningRate(int step) const {
+    if (step < o_.warm_up) return static_cast<double>(step) / o_.warm_up;
+    const double done = static_cast<double>(step - o_.warm_up) / std::max(1, o_.steps - o_.warm_up);
+    return o_.final_learning_rate + (1 - o_.final_learning_rate) * 0.5 * (1 + std::cos(std::numbers::pi * done));
+  }
+
+  /// Ornstein-Uhlenbeck steps that keep each factor's variance. A domain at a time: the others follow in turn, with
+  /// the deviation of the steps they skipped.
+  void Drift(int step) {
+    const double change = o_.drift * LearningRate(step);
+    if (change <= 0) return;
+    const std::size_t n = preference_.size(), domains = domain_.size() / n;
+    const std::size_t turn = static_cast<std::size_t>(step) % (domains + 1);
+    const double skipped = std::min(0.5, change * std::sqrt(static_cast<double>(domains + 1)));
+    const auto keep = static_cast<float>(std::sqrt(1 - skipped * skipped));
+    float* factor = turn == domains ? preference_.data() : domain_.data() + turn * n;
+    const double sd = turn == domains ? o_.affinity.expert : o_.affinity.domain;
+    for (std::size_t e = 0; e < n; ++e) factor[e] = keep * factor[e] + static_cast<float>(skipped * sd) * normal_();
+  }
+
+  void Mean(std::size_t d) {
+    const std::size_t n = preference_.size();
+    const auto scale = static_cast<float>(scale_), offset = static_cast<float>(o_.affinity.offset);
+    for (std::size_t e = 0; e < n; ++e) mean_[e] = offset + scale * (preference_[e] + domain_[d * n + e]);
+  }
+
+  void SolveAll() {
+    const std::size_t n = preference_.size(), domains = domain_.size() / n;
+    const double document = scale_ * o_.affinity.document;
+    const double sd = std::hypot(scale_ * o_.affinity.token, document);
+    const auto how = o_.rule == UpdateRule::kMultiplicative ? MeanField::Bias::kMultiplied : MeanField::Bias::kAdded;
+    const auto response = static_cast<float>(document / sd);
+    const std::vector<float>& felt = FeltBias();
+    for (std::size_t d = 0; d < domains; ++d) {
+      Mean(d);
+      field_.Solve(static_cast<int>(d), mean_, sd, how, felt);
+      std::copy(field_.chance().begin(), field_.chance().end(), chance_.begin() + static_cast<std::ptrdiff_t>(d * n));
+      for (std::size_t e = 0; e < n; ++e) document_sd_[d * n + e] = response * field_.density()[e];
+    }
+  }
+
+  std::vector<double> Loads(const std::vector<double>& share, double documents) {
+    return SampleLoads(chance_, document_sd_, share, documents, normal_);
+  }
+
+  /// The exact engine: counts of batch_tokens tokens, documents of 64.
+  void RouteBatch(const std::vector<double>& share) {
+    const auto n = static_cast<std::size_t>(o_.gate.experts), k = static_cast<std::size_t>(o_.gate.top_k);
+    counted_.assign(n, 0);
+    RouterLayer now = layer_;
+    now.document *= scale_;
+    for (float& w : now.weight) w *= static_cast<float>(scale_);
+    std::vector<float> base(n), factor(static_cast<std::size_t>(now.rank) * kLanes), block(n * kLanes);
+    std::vector<std::uint16_t> selected(k * kLanes);
+    for (std::size_t d = 0; d < share.size(); ++d) {
+      Mean(d);
+      std::copy(mean_.begin(), mean_.end(), now.base.begin() + static_cast<std::ptrdiff_t>(d * n));
+      for (int doc = 0; doc < std::lround(share[d] * o_.batch_tokens / (kBlocksOfDocument * kLanes)); ++doc) {
+        now.DocumentBase(static_cast<int>(d), normal_, base);
+        TokenFactors factors(now.rank, now.correlation);
+        for (int b = 0; b < kBlocksOfDocument; ++b) {
+          factors.Next(normal_, factor);
+          now.Block(base, factor, block);
+          RouteScaled(block, selected);
+          for (std::uint16_t e : selected) counted_[e] += 1;
+        }
+      }
+    }
+    counted_ = Relative(counted_);
+  }
+
+  void RouteScaled(std::vector<float>& block, std::span<std::uint16_t> selected) const {
+    if (o_.rule != UpdateRule::kMultiplicative) return RouteBlocks(o_.gate, block, bias_, selected);
+    for (std::size_t i = 0; i < block.size(); ++i) block[i] *= bias_[i / kLanes];
+    RouteBlocks(o_.gate, block, {}, selected);
+  }
+
+  void Update(int step, const std::vector<double>& load) {
+    const double u = step < o_.rate_until ? o_.rate : 0;
+    for (std::size_t e = 0; e < load.size(); ++e) {
+      const double short_of = 1 - load[e];
+      double change = 0;
+      switch (o_.rule) {
+        case UpdateRule::kSign:
+        case UpdateRule::kMultiplicative: change = short_of > 0 ? u : short_of < 0 ? -u : 0; break;
+        case UpdateRule::kProportional: change = u * short_of; break;
+        case UpdateRule::kAuxiliaryLoss: change = (o_.feedback * short_of - double{bias_[e]}) / kLossMemory; break;
+        case UpdateRule::kNone: break;
+      }
+      bias_[e] += static_cast<float>(change);
+    }
+    if (u > 0 && o_.rule != UpdateRule::kMultiplicative) Centre();
+  }
+
+  /// The sum of signs is not zero, so biases wander together; neither top-k nor group scores feel it, floats do.
+  void Centre() {
+    const double mean = std::accumulate(bias_.begin(), bias_.end(), 0.0) / static_cast<double>(bias_.size());
+    for (float& b : bias_) b -= static_cast<float>(mean);
+  }
+
+  /// Biases as the selection feels them: multiplied ones only up to a common factor.
+  const std::vector<float>& FeltBias() {
+    if (o_.rule != UpdateRule::kMultiplicative) return bias_;
+    const double mean = std::accumulate(bias_.begin(), bias_.end(), 0.0) / static_cast<double>(bias_.size());
+    felt_.resize(bias_.size());
+    for (std::size_t e = 0; e < bias_.size(); ++e) felt_[e] = static_cast<float>(bias_[e] / std::max(mean, 1e-6));
+    return felt_;
+  }
+
+ public:
+  /// Relative loads of documents in `share`: mean over domains plus what documents add.
+  static std::vector<double> SampleLoads(const std::vector<float>& chance, const std::vector<float>& document_sd,
+                                         const std::vector<double>& share, double documents, FastNormal& normal) {
+    const std::size_t n = chance.size() / share.size();
+    std::vector<float> load(n);
+    std::vector<double> variance(n), out(n);
+    for (std::size_t d = 0; d < share.size(); ++d) {
+      AddScaled(load.data(), chance.data() + d * n, static_cast<float>(share[d]), n);
+      for (std::size_t e = 0; e < n; ++e) variance[e] += share[d] * document_sd[d * n + e] * document_sd[d * n + e];
+    }
+    for (std::size_t e = 0; e < n; ++e) out[e] = std::max(0.0, load[e] + std::sqrt(variance[e] / documents) * normal());
+    return Relative(out);
+  }
+
+ private:
+  TrainingOptions o_;
+  FastNormal normal_;
+  RouterLayer layer_;
+  MeanField field_;
+  std::vector<float> preference_, domain_, bias_, chance_, document_sd_, mean_, felt_;
+  std::vector<double> counted_, validation_;
+  double scale_ = 1, last_max_vio_ = 0;
+};
+
+void CheckTraining(const TrainingOptions& o) {
+  CheckGate(o.gate);
+  CheckAffinity(o.affinity);
+  const auto require = [](bool ok, std::string_view what) {
+    if (!ok) throw InputError(fmt::format("routing: {}", what));
+  };
+  require(o.gate.top_k < o.gate.experts, "top_k must be below the experts");
+  require(o.steps >= TrainingTrace::kWindow && o.steps <= 10'000'000, "steps, expected 100 to 10 million");
+  require(std::isfinite(o.rate) && o.rate >= 0 && o.rate <= 1, "update rate, expected 0 to 1");
+  require(o.feedback >= 0 && o.feedback <= 100, "feedback, expected 0 to 100");
+  require(o.batch_sequences >= 1 && o.documents_per_sequence >= 1, "a batch needs sequences and documents");
+}
+
+/// First step of the first window from which on the trace is within 1.25 of its last quarter's median.
+int Settled(const std::vector<double>& window) {
+  std::vector<double> tail(window.end() - static_cast<std::ptrdiff_t>((window.size() + 3) / 4), window.end());
+  std::nth_element(tail.begin(), tail.begin() + static_cast<std::ptrdiff_t>(tail.size() / 2), tail.end());
+  const double level = 1.25 * tail[tail.size() / 2];
+  std::size_t first = window.size();
+  while (first > 0 && window[first - 1] <= level) --first;
+  return first == window.size() ? -1 : static_cast<int>(first) * TrainingTrace::kWindow;
+}
+
+void EndWindow(const Trainee& trainee, double max_vio, TrainingTrace* trace) {
+  const auto& b = trainee.bias();
+  const double mean = std::accumulate(b.begin(), b.end(), 0.0) / static_cast<double>(b.size());
+  double spread = 0;
+  for (float x : b) spread = std::max(spread, std::abs(x - mean));
+  for (std::size_t i = 0; i < 4; ++i) trace->bias_path.push_back(b[i * b.size() / 4] - mean);
+  trace->bias_spread.push_back(spread);
+  trace->max_vio.push_back(max_vio / TrainingTrace::kWindow);
+}
+
+}  // namespace
+
+TrainingTrace Train(const TrainingOptions& o, std::uint64_t seed, int layer) {
+  CheckTraining(o);
+  Trainee trainee(o, seed, layer);
+  TrainingTrace trace;
+  const int windows = o.steps / TrainingTrace::kWindow, judged = std::max(1, windows / 20);
+  double sum = 0;
+  for (int step = 0; step < windows * TrainingTrace::kWindow; ++step) {
+    trainee.Step(step);
+    sum += trainee.last_max_vio();
+    if ((step + 1) % TrainingTrace::kWindow != 0) continue;
+    EndWindow(trainee, sum, &trace);
+    sum = 0;
+    if (step / TrainingTrace::kWindow >= windows - judged) trace.max_vio_global += trainee.ValidationMaxVio(step) / judged;
+  }
+  trace.settled = Settled(trace.max_vio);
+  trace.bias = trainee.bias(), trace.chance = trainee.chance(), trace.document_sd = trainee.document_sd();
+  trace.share = Shares(o, o.steps - 1);
+  return trace;
+}
+
+double ComputationBatchMaxVio(const TrainingOptions& o, const TrainingTrace& trace, int sequences, int batches,
+                              std::uint64_t seed) {
+  FastNormal normal(RandomStream(seed, "computation batch", {static_cast<std::uint64_t>(sequences)}));
+  std::vector<double> cumulative = trace.share;
+  std::partial_sum(cumulative.begin(), cumulative.end(), cumulative.begin());
+  double mean = 0;
+  for (int i = 0; i < batches; ++i) {
+    std::vector<double> share(trace.share.size());
+    const int documents = sequences * o.documents_per_sequence;
+    for (int d = 0; d < documents; ++d) {
+      const auto it = std::upper_bound(cumulative.begin(), cumulative.end() - 1, normal.random().Uniform());
+      share[static_cast<std::size_t>(it - cumulative.begin())] += 1.0 / documents;
+    }
+    mean += Balance(Trainee::SampleLoads(trace.chance, trace.document_sd, share, documents, normal)).max_vio / batches;
+  }
+  return mean;
+}
+
+}  // namespace orrery::models

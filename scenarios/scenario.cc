@@ -1,0 +1,165 @@
+#include "scenarios/scenario.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "core/resources.h"
+
+namespace orrery::scenarios {
+namespace {
+
+constexpr std::int64_t kMaxSequence = std::int64_t{1} << 24;
+constexpr std::int64_t kMaxBatch = std::int64_t{1} << 24;
+constexpr int kMaxDegree = 1 << 20;
+constexpr int kMaxGpus = 1 << 17;       // a simulation holds about 1 KiB a rank
+constexpr int kMaxMicroBatches = 4096;  // per pipeline and step
+
+const std::vector<std::string>& RootKeys() {
+  static const std::vector<std::string> keys = {"name", "model", "cluster", "workload", "parallelism", "precision",
+                                                "routing", "calibration", "communication", "seed"};
+  return keys;
+}
+
+TrainingWorkload ReadWorkload(const Value& value) {
+  value.AllowKeys({"kind", "sequence_length", "global_batch", "micro_batch", "run_tokens", "batch_ramp"});
+  TrainingWorkload w;
+  w.sequence_length = value.At("sequence_length").AsInt(1, kMaxSequence);
+  w.global_batch = value.At("global_batch").AsCount("sequences", 1, kMaxBatch);
+  if (const Value* m = value.Find("micro_batch")) w.micro_batch = m->AsCount("sequences", 1, kMaxBatch);
+  if (const Value* t = value.Find("run_tokens")) {
+    w.run_tokens = static_cast<double>(t->AsCount("tokens", 1, std::int64_t{1} << 53));
+  }
+  if (const Value* r = value.Find("batch_ramp")) {
+    r->AllowKeys({"from", "over"});
+    w.ramp = BatchRamp{r->At("from").AsCount("sequences", 1, w.global_batch),
+                       static_cast<double>(r->At("over").AsCount("tokens", 1, std::int64_t{1} << 53))};
+  }
+  return w;
+}
+
+Parallelism ReadParallelism(const Value& value, const Scenario& s) {
+  value.AllowKeys({"pipeline", "expert", "tensor", "data", "schedule", "virtual_stages", "zero", "layers_per_stage"});
+  Parallelism p;
+  p.pipeline = static_cast<int>(value.At("pipeline").AsInt(1, kMaxDegree));
+  if (const Value* e = value.Find("expert")) p.expert = static_cast<int>(e->AsInt(1, kMaxDegree));
+  if (const Value* t = value.Find("tensor")) p.tensor = static_cast<int>(t->AsInt(1, kMaxDegree));
+  if (p.tensor != 1) throw value.At("tensor").Error("expected 1: training programs have no tensor parallelism");
+  const int gpus = s.Gpus();
+  if (gpus % p.pipeline != 0) {
+    throw value.At("pipeline").Error(fmt::format("expected a divisor of the cluster's {} GPUs", gpus));
+  }
+  if (const Value* d = value.Find("data")) {
+    p.data = static_cast<int>(d->AsInt(1, kMaxDegree));
+    if (std::int64_t{p.pipeline} * p.tensor * p.data != gpus) {
+      throw d->Error(fmt::format("pipeline {} x tensor {} x data {} is {} GPUs, but the cluster has {}", p.pipeline, p.tensor,
+                                 p.data, std::int64_t{p.pipeline} * p.tensor * p.data, gpus));
+    }
+  } else {
+    p.data = gpus / p.pipeline / p.tensor;
+  }
+  if (p.expert > 1 && !s.model.moe) throw value.At("expert").Error("expected 1: the model has no experts");
+  if (p.data % p.expert != 0) throw value.At("expert").Error(fmt::format("expected a divisor of data ({})", p.data));
+  if (s.model.moe && s.model.moe->routed_experts % p.expert != 0) {
+    throw value.At("expert").Error(fmt::format("expected a divisor of the model's {} experts", s.model.moe->routed_experts));
+  }
+  if (const Value* z = value.Find("zero")) p.zero = static_cast<int>(z->AsInt(0, 1));
+  if (const Value* k = value.Find("schedule")) {
+    const auto kind = models::ParseScheduleKind(k->AsString());
+    if (!kind) throw k->Error("expected one of: dualpipe, dualpipev, 1f1b, interleaved-1f1b, zb1p");
+    p.schedule = *kind;
+  }
+  if (const Value* v = value.Find("virtual_stages")) p.virtual_stages = static_cast<int>(v->AsInt(1, 64));
+  if (const Value* l = value.Find("layers_per_stage")) {
+    for (const Value& item : l->items()) p.layers_per_stage.push_back(static_cast<int>(item.AsInt(0, 10000)));
+  }
+  return p;
+}
+
+void CheckBatch(const Scenario& s, const Value& workload) {
+  const std::int64_t unit = std::int64_t{s.parallelism.data} * s.workload.micro_batch;
+  if (s.workload.global_batch % unit != 0) {
+    throw workload.At("global_batch")
+        .Error(fmt::format("expected a multiple of data x micro_batch = {} x {} = {} sequences", s.parallelism.data,
+                           s.workload.micro_batch, unit));
+  }
+  if (s.workload.global_batch / unit > kMaxMicroBatches) {
+    throw workload.At("global_batch")
+        .Error(fmt::format("gives {} micro-batches a pipeline, expected at most {}", s.workload.global_batch / unit,
+                           kMaxMicroBatches));
+  }
+}
+
+Communication ReadCommunication(const Value* value, const hw::Device& device) {
+  Communication c;
+  c.kernels = "2025-02";  // the release that DeepSeek's training trace shows, nearest to the reported run
+  if (value == nullptr) return c;
+  value->AllowKeys({"sms", "kernels"});
+  if (const Value* sms = value->Find("sms")) c.sms = static_cast<int>(sms->AsInt(0, device.sms - 1));
+  if (const Value* k = value->Find("kernels")) c.kernels = k->AsString();
+  return c;
+}
+
+hw::Cluster ReadClusterSection(const Value& value) {
+  if (value.is_map()) return hw::ReadCluster(value);
+  try {
+    return hw::ClusterPreset(value.AsString());
+  } catch (const InputError& e) {
+    throw value.Error(e.what());
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> ScenarioNames() { return ResourceNames("scenarios", "yaml"); }
+
+Document LoadScenarioDocument(const std::string& file_or_name, const std::vector<std::string>& overrides) {
+  std::filesystem::path file = file_or_name;
+  std::error_code error;
+  if (!std::filesystem::exists(file, error)) {
+    const std::vector<std::string> known = ScenarioNames();
+    if (std::find(known.begin(), known.end(), file_or_name) != known.end()) {
+      file = ResourceRoot() / "scenarios" / (file_or_name + ".yaml");
+    } else {
+      throw InputError(Place{file_or_name}, "no such file, nor a scenario of that name" + DidYouMean(file_or_name, known));
+    }
+  }
+  Document document = Document::Load(file);
+  for (const std::string& text : overrides) {
+    const std::size_t equals = text.find('=');
+    if (equals == std::string::npos) throw InputError("--set " + text + ": expected KEY=VALUE");
+    document.Set(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return document;
+}
+
+std::string WorkloadKind(const Document& document) {
+  return document.root().At("workload").At("kind").AsString();
+}
+
+Scenario ReadTrainingScenario(Document document, const std::string& file) {
+  Scenario s;
+  s.file = file;
+  s.hash = HashHex(document.Canonical());
+  s.document = std::move(document);
+  const Value& root = s.document.root();
+  root.AllowKeys(RootKeys());
+  s.name = root.At("name").AsString();
+  s.model = models::ReadModel(root.At("model"));
+  s.cluster = ReadClusterSection(root.At("cluster"));
+  if (s.Gpus() > kMaxGpus) throw root.At("cluster").Error(fmt::format("{} GPUs, expected at most {}", s.Gpus(), kMaxGpus));
+  const Value& workload = root.At("workload");
+  workload.At("kind").AsChoice({"pretraining"});
+  s.workload = ReadWorkload(workload);
+  s.parallelism = ReadParallelism(root.At("parallelism"), s);
+  CheckBatch(s, workload);
+  s.communication = ReadCommunication(root.Find("communication"), s.cluster.device);
+  if (const Value* p = root.Find("precision")) s.fp8 = p->AsChoice({"bf16", "fp8-mixed"}) == 1;
+  s.calibration = root.Find("calibration") != nullptr ? root.At("calibration").AsString() : "auto";
+  if (const Value* seed = root.Find("seed")) {
+    s.seed = static_cast<std::uint64_t>(seed->AsInt(0, std::numeric_limits<std::int64_t>::max()));
+  }
+  return s;
+}
+
+}  // namespace orrery::scenarios

@@ -1,0 +1,76 @@
+// A scenario: one question, in one YAML file. Reads and checks it; knows nothing of how it is answered.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/document.h"
+#include "hw/network/topology.h"
+#include "models/model_spec.h"
+#include "models/schedule/schedule.h"
+
+namespace orrery::scenarios {
+
+/// How the batch grows at the start of a run: linearly in tokens from `from` sequences.
+struct BatchRamp {
+  std::int64_t from_sequences = 0;
+  double over_tokens = 0;
+};
+
+struct TrainingWorkload {
+  std::int64_t sequence_length = 0;
+  std::int64_t global_batch = 0;   ///< sequences a step
+  std::int64_t micro_batch = 1;    ///< sequences
+  double run_tokens = 0;           ///< of the whole run; 0: no run is asked for
+  std::optional<BatchRamp> ramp;
+};
+
+struct Parallelism {
+  int pipeline = 1, expert = 1, tensor = 1, data = 1;
+  int zero = 1;
+  models::ScheduleKind schedule = models::ScheduleKind::kDualPipe;
+  int virtual_stages = 1;
+  std::vector<int> layers_per_stage;  ///< empty: by cost
+};
+
+struct Communication {
+  int sms = 20;                    ///< SMs lent to exchange kernels while a step runs
+  std::string kernels;             ///< calibration of the exchange kernels, DeepEP release, e.g. "2025-02"
+};
+
+struct Scenario {
+  std::string name;
+  std::string file;
+  std::string hash;                ///< of the canonical text after overrides
+  models::ModelSpec model;
+  hw::Cluster cluster;
+  TrainingWorkload workload;
+  Parallelism parallelism;
+  Communication communication;
+  bool fp8 = true;                 ///< precision: fp8-mixed, else bf16
+  std::string calibration;         ///< "auto" or a file
+  std::uint64_t seed = 1;
+  Document document;               ///< for sections read elsewhere (routing)
+
+  int Gpus() const { return cluster.nodes * cluster.devices_per_node; }
+  /// Micro-batches each pipeline runs in a step.
+  int MicroBatches() const {
+    return static_cast<int>(workload.global_batch / parallelism.data / workload.micro_batch);
+  }
+  std::int64_t TokensPerStep() const { return workload.global_batch * workload.sequence_length; }
+};
+
+/// The document of a scenario: a path, or the name of a file in scenarios/; `overrides` are "key.path=value".
+Document LoadScenarioDocument(const std::string& file_or_name, const std::vector<std::string>& overrides);
+
+/// What the document asks for: "pretraining", "attention", ...
+std::string WorkloadKind(const Document& document);
+
+/// Reads and checks a training scenario; InputError with the place of what is wrong.
+Scenario ReadTrainingScenario(Document document, const std::string& file);
+
+std::vector<std::string> ScenarioNames();
+
+}  // namespace orrery::scenarios

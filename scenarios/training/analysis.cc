@@ -1,0 +1,187 @@
+#include "scenarios/training/analysis.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <map>
+
+#include <tbb/parallel_for.h>
+
+#include "core/random.h"
+
+namespace orrery::scenarios {
+namespace {
+
+struct Question {
+  Free free;
+  const char* name;
+};
+constexpr std::array<Question, 9> kQuestions = {{
+    {Free::kExchanges, "dispatch and combine take no time"},
+    {Free::kImbalance, "every rank gets the mean expert load"},
+    {Free::kVariation, "kernels always take their mean time"},
+    {Free::kMessages, "pipeline messages take no time"},
+    {Free::kCasts, "casts, transposes and requantisation are free"},
+    {Free::kLaunchGaps, "no gaps between kernels"},
+    {Free::kCommunicationSms, "communication needs no SMs and disturbs no kernel"},
+    {Free::kRecompute, "nothing is recomputed"},
+    {Free::kEnds, "embedding, heads and MTP module are free"},
+}};
+
+Variant OneGroup(Free free) {
+  Variant variant;
+  variant.free = free;
+  variant.groups = 1;
+  return variant;
+}
+
+double MeanTaskSeconds(const Outcome& outcome) {
+  double total = 0;
+  for (int rank = 0; rank < outcome.gpus; ++rank) {
+    for (std::int64_t t : outcome.observer->Tasks(rank).by_kind) total += static_cast<double>(t) * 1e-12;
+  }
+  return total / outcome.gpus;
+}
+
+/// Step recorded last over all ranks.
+StepRef LastStep(const Recorder& recorder) {
+  StepRef last;
+  std::int64_t end = -1;
+  for (int rank = 0; rank < recorder.ranks(); ++rank) {
+    for (int stream = 0; stream < kMaxStreams; ++stream) {
+      const auto& steps = recorder.Steps(rank, stream);
+      if (steps.empty() || steps.back().end <= end) continue;
+      end = steps.back().end;
+      last = {rank, stream, static_cast<std::uint32_t>(steps.size() - 1)};
+    }
+  }
+  return last;
+}
+
+std::string PathClass(std::uint32_t price) {
+  if (price >= models::kSendPrice) return "pipeline messages";
+  const auto unit = static_cast<models::UnitKind>(price / models::kParts);
+  const auto part = static_cast<models::Part>(price % models::kParts);
+  if (models::IsExchange(part)) return "exchanges: " + std::string(Name(part));
+  if (unit == models::UnitKind::kHead) return "heads and loss";
+  if (unit == models::UnitKind::kEmbedding) return "embedding";
+  const char* layer = unit == models::UnitKind::kDenseLayer ? "dense layers: " : unit == models::UnitKind::kMtpLayer ? "MTP layer: " : "MoE layers: ";
+  return layer + std::string(Name(part));
+}
+
+/// Residuals of each class, centred: what the class as a whole may be off by.
+std::vector<std::vector<double>> ResidualsByClass(const hw::CostModel& cost) {
+  const auto& classes = hw::CostModel::ResidualClasses();
+  std::vector<std::vector<double>> residuals(classes.size());
+  for (const hw::CostModel::Residual& r : cost.LeaveOneOut()) {
+    const auto found = std::find(classes.begin(), classes.end(), r.op_class);
+    if (found != classes.end()) residuals[static_cast<std::size_t>(found - classes.begin())].push_back(r.log_ratio);
+  }
+  return residuals;
+}
+
+/// One draw of every class's factor: the mean of a bootstrap sample as large as the class, which is how far off a
+/// price averaged over the class's rows may be.
+std::vector<double> DrawFactors(const std::vector<std::vector<double>>& residuals, RandomStream* random) {
+  std::vector<double> factors;
+  for (const std::vector<double>& r : residuals) {
+    double sum = 0;
+    for (std::size_t i = 0; i < r.size(); ++i) sum += r[random->Below(r.size())];
+    factors.push_back(r.empty() ? 0 : -sum / static_cast<double>(r.size()));
+  }
+  return factors;
+}
+
+double Deviation(const std::vector<double>& values) {
+  if (values.size() < 2) return 0;
+  double mean = 0, squares = 0;
+  for (double v : values) mean += v / static_cast<double>(values.size());
+  for (double v : values) squares += (v - mean) * (v - mean);
+  return std::sqrt(squares / static_cast<double>(values.size() - 1));
+}
+
+double ExchangeSpread(const hw::ExchangeModel& exchange) {
+  double worst = 0;
+  for (int k = 0; k < hw::kExchangeKindCount; ++k) worst = std::max(worst, exchange.Uncertainty(static_cast<hw::ExchangeKind>(k)));
+  return worst;
+}
+
+}  // namespace
+
+std::vector<WhatIf> WhatWouldHelp(const TrainingModel& model) {
+  std::array<double, kQuestions.size() + 1> step{};
+  double busy = 0;
+  tbb::parallel_for(std::size_t{0}, step.size(), [&](std::size_t i) {
+    const Outcome outcome = model.Simulate(OneGroup(i == 0 ? Free::kNothing : kQuestions[i - 1].free));
+    step[i] = outcome.step_s;
+    if (i == 0) busy = MeanTaskSeconds(outcome);
+  });
+  std::vector<WhatIf> answers;
+  const double base = step[0];
+  for (std::size_t i = 0; i < kQuestions.size(); ++i) {
+    answers.push_back({kQuestions[i].name, step[i + 1], (base - step[i + 1]) / base});
+  }
+  const double optimizer = model.PriceOptimizer(model.cost()).Sum();
+  answers.push_back({"no bubble: every rank busy to the mean of all", busy + optimizer, (base - busy - optimizer) / base});
+  answers.push_back({"the optimizer step is free", base - optimizer, optimizer / base});
+  std::stable_sort(answers.begin(), answers.end(), [](const WhatIf& a, const WhatIf& b) { return a.gain > b.gain; });
+  return answers;
+}
+
+std::vector<CriticalPathShare> CriticalPath(const TrainingModel& model) {
+  Recorder recorder(0);
+  model.Record(OneGroup(Free::kNothing), &recorder);
+  std::map<std::string, double> seconds;
+  StepRef at = LastStep(recorder);
+  double total = 0;
+  std::int64_t until = at.rank < 0 ? 0 : recorder.At(at).end;
+  while (at.rank >= 0) {
+    const RecordedStep& step = recorder.At(at);
+    const double length = static_cast<double>(until - step.start) * 1e-12;
+    seconds[PathClass(step.price)] += length;
+    total += length;
+    until = step.start;
+    at = step.cause;
+  }
+  std::vector<CriticalPathShare> shares;
+  for (const auto& [name, s] : seconds) shares.push_back({name, s, total > 0 ? s / total : 0});
+  std::stable_sort(shares.begin(), shares.end(), [](const auto& a, const auto& b) { return a.seconds > b.seconds; });
+  return shares;
+}
+
+Interval UncertaintyOf(const TrainingModel& model, double step_s, int resamples, int seeds) {
+  const auto residuals = ResidualsByClass(model.cost());
+  const double exchange_spread = ExchangeSpread(model.exchange());
+  Variant folded;
+  folded.fold = true;
+  const double base = model.Simulate(folded).step_s;
+  std::vector<double> ratios(static_cast<std::size_t>(resamples)), steps(static_cast<std::size_t>(seeds));
+  tbb::parallel_for(std::size_t{0}, ratios.size() + steps.size(), [&](std::size_t i) {
+    if (i < ratios.size()) {
+      RandomStream random(model.scenario().seed, "resample", {i});
+      const hw::CostModel drawn = model.cost().Perturbed(DrawFactors(residuals, &random));
+      Variant variant = folded;
+      variant.cost = &drawn;
+      variant.exchange_factor = std::exp(exchange_spread * random.Normal());
+      ratios[i] = model.Simulate(variant).step_s / base;
+    } else {
+      Variant variant = OneGroup(Free::kNothing);
+      variant.seed = model.scenario().seed + 1 + (i - ratios.size());
+      steps[i - ratios.size()] = model.Simulate(variant).step_s;
+    }
+  });
+  Interval interval;
+  interval.resamples = resamples;
+  interval.seeds = seeds;
+  interval.calibration_sd = Deviation(ratios);
+  interval.seed_sd = Deviation(steps) / step_s;
+  double mean_ratio = 0;
+  for (double r : ratios) mean_ratio += r / static_cast<double>(ratios.size());
+  constexpr double kNormal90 = 1.6449;  // central 90 % of a normal
+  const double sd = std::hypot(interval.calibration_sd, interval.seed_sd);
+  interval.low_s = step_s * (mean_ratio - kNormal90 * sd);
+  interval.high_s = step_s * (mean_ratio + kNormal90 * sd);
+  return interval;
+}
+
+}  // namespace orrery::scenarios

@@ -1,0 +1,17 @@
+// The end of a step: ZeRO-1's reduce-scatter of gradients, AdamW on the shards, all-gather of parameters.
+#pragma once
+
+#include "hw/cost/cost_model.h"
+#include "hw/network/exchange.h"
+#include "models/program/stages.h"
+#include "models/schedule/schedule.h"
+#include "scenarios/scenario.h"
+#include "scenarios/training/result.h"
+
+namespace orrery::scenarios {
+
+/// On the pipeline rank that takes longest: all of them start together and wait for each other.
+OptimizerReport OptimizerOf(const Scenario& scenario, const models::Schedule& schedule, const models::StageLayout& layout,
+                            const hw::CostModel& cost, const hw::ExchangeModel& exchange);
+
+}  // namespace orrery::scenarios

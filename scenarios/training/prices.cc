@@ -1,0 +1,260 @@
+#include "scenarios/training/prices.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/error.h"
+#include "core/random.h"
+#include "models/program/end_ops.h"
+
+namespace orrery::scenarios {
+namespace {
+
+using models::Part;
+using models::UnitKind;
+
+constexpr int kRowGridPoints = 96;
+
+// How much the same kernel's time varies from run to run on one GPU: relative standard deviation of durations in
+// DeepSeek's training trace (deepseek-ai/profile-data train.json, 4 layers), pooled over groups of equal operation,
+// shape and state of the communication beside it (all of the kernel or none of it), kernels of 20 us or more.
+constexpr double kGemmVariation = 0.024;       // 30 groups, 55 degrees of freedom
+constexpr double kAttentionVariation = 0.041;  // 2 groups, 3 degrees of freedom
+constexpr double kMemoryVariation = 0.047;     // casts, copies, RoPE, SwiGLU, saves: 50 groups, 130 degrees of freedom
+
+double VariationOf(OpKind kind) {
+  if (kind <= OpKind::kGemmBf16) return kGemmVariation;
+  return kind <= OpKind::kAttentionDecode ? kAttentionVariation : kMemoryVariation;
+}
+
+bool IsCast(OpKind kind) {
+  switch (kind) {
+    case OpKind::kCastFp8:
+    case OpKind::kCastTransposeFp8:
+    case OpKind::kRequantizeGather:
+    case OpKind::kTransposeFp8:
+    case OpKind::kScaleTranspose:
+    case OpKind::kDequantize:
+    case OpKind::kSaveE5M6:
+    case OpKind::kRestoreE5M6: return true;
+    default: return false;
+  }
+}
+
+bool IsEnd(UnitKind kind) { return kind == UnitKind::kEmbedding || kind == UnitKind::kHead || kind == UnitKind::kMtpLayer; }
+
+hw::ExchangeKind KindOf(Part part) {
+  switch (part) {
+    case Part::kDispatch: return hw::ExchangeKind::kDispatch;
+    case Part::kCombine: return hw::ExchangeKind::kCombine;
+    case Part::kCombineBackward: return hw::ExchangeKind::kDispatchCached;
+    case Part::kDispatchBackward: return hw::ExchangeKind::kCombineBackward;
+    default: break;
+  }
+  ORRERY_CHECK(false, "no exchange");
+  return {};
+}
+
+models::Pass PassOf(Part part) {
+  switch (part) {
+    case Part::kMlpBackward:
+    case Part::kAttentionBackward: return models::Pass::kInputBackward;
+    case Part::kMlpWeight:
+    case Part::kAttentionWeight: return models::Pass::kWeight;
+    default: return models::Pass::kForward;
+  }
+}
+
+models::Exchange ExchangeOf(Part part) {
+  switch (part) {
+    case Part::kDispatch: return models::Exchange::kDispatchForward;
+    case Part::kCombine: return models::Exchange::kCombineForward;
+    case Part::kCombineBackward: return models::Exchange::kCombineBackward;
+    default: return models::Exchange::kDispatchBackward;
+  }
+}
+
+}  // namespace
+
+std::string OpClass(OpKind kind) {
+  switch (kind) {
+    case OpKind::kGemmFp8:
+    case OpKind::kGemmFp8Wgrad: return "FP8 GEMM, dense";
+    case OpKind::kGroupedGemmFp8:
+    case OpKind::kGroupedGemmFp8Masked:
+    case OpKind::kGroupedGemmFp8Wgrad: return "FP8 GEMM, experts";
+    case OpKind::kGemmBf16: return "BF16 GEMM (router, head)";
+    case OpKind::kAttentionForward:
+    case OpKind::kAttentionBackward:
+    case OpKind::kAttentionDecode: return "attention core";
+    case OpKind::kAttentionPreprocess:
+    case OpKind::kAttentionPostprocess: return "attention before and after";
+    case OpKind::kSwiGlu:
+    case OpKind::kSwiGluCast:
+    case OpKind::kSwiGluCastTranspose:
+    case OpKind::kSwiGluBackward:
+    case OpKind::kSwiGluForwardBackward:
+    case OpKind::kRouterWeightGrad: return "SwiGLU";
+    case OpKind::kRmsNorm:
+    case OpKind::kRmsNormBackward:
+    case OpKind::kLayerNorm: return "norm";
+    case OpKind::kRope:
+    case OpKind::kCopy:
+    case OpKind::kResidualAdd:
+    case OpKind::kScale:
+    case OpKind::kMemset: return "RoPE, copies, residual";
+    case OpKind::kPermute:
+    case OpKind::kUnpermute: return "permute and unpermute";
+    case OpKind::kTopK:
+    case OpKind::kRouterMisc: return "routing (top-k, bookkeeping)";
+    case OpKind::kEmbedding:
+    case OpKind::kEmbeddingBackward:
+    case OpKind::kCrossEntropy: return "embedding and loss";
+    case OpKind::kAdamW:
+    case OpKind::kGradientNorm:
+    case OpKind::kHostCopy: return "optimizer";
+    default: return "quantise, cast, transpose";
+  }
+}
+
+TrainingPrices::TrainingPrices(const PriceInputs& inputs, const StepLoads& loads, int group)
+    : in_(inputs), loads_(loads), group_(group) {
+  const Scenario& s = *in_.scenario;
+  launch_gap_ = in_.free == Free::kLaunchGaps ? 0 : static_cast<double>(in_.cost->launch_gap().count());
+  shape_.tokens = s.workload.micro_batch * s.workload.sequence_length;
+  shape_.sequence = s.workload.sequence_length;
+  shape_.local_experts = s.model.moe ? s.model.moe->routed_experts / s.parallelism.expert : 0;
+  shape_.fp8 = s.fp8;
+  if (in_.free == Free::kRecompute) shape_.recompute_norms = shape_.recompute_up_projections = shape_.recompute_swiglu = false;
+  rows_step_ = std::max<std::int64_t>(1, CeilDiv(loads.max_rows(), kRowGridPoints - 1));
+  if (s.model.moe) {
+    dispatch_bytes_ = hw::NormalPairBytes(hw::ExchangeKind::kDispatch, s.model.hidden, s.model.moe->top_k);
+    combine_bytes_ = hw::NormalPairBytes(hw::ExchangeKind::kCombine, s.model.hidden, s.model.moe->top_k);
+  }
+  RandomStream random(in_.seed, "normals");
+  for (float& z : normals_) z = static_cast<float>(random.Normal());
+  for (int k = 0; k < models::kUnitKinds; ++k) {
+    for (int p = 0; p < models::kParts; ++p) {
+      const auto kind = static_cast<UnitKind>(k);
+      const auto part = static_cast<Part>(p);
+      if (!models::HasPart(kind, part)) continue;
+      if (!s.model.moe && (kind == UnitKind::kMoeLayer)) continue;
+      if (models::IsExchange(part)) {
+        PriceExchange(kind, part);
+      } else {
+        PriceCompute(kind, part);
+      }
+    }
+  }
+  parts_[models::kSendPrice].constant = {in_.free == Free::kMessages ? 0 : in_.message_work, 0, 1.0F};
+}
+
+models::RoutedRows TrainingPrices::RowsAt(std::int64_t rows) const {
+  models::RoutedRows routed;
+  const RankLoad mean = loads_.mean();
+  for (int e = 0; e < shape_.local_experts; ++e) {
+    routed.expert_rows.push_back(static_cast<std::int32_t>(rows / shape_.local_experts));
+  }
+  const double unique_per_row = mean.rows > 0 ? static_cast<double>(mean.unique) / mean.rows : 1;
+  routed.unique_rows = static_cast<std::int32_t>(std::lround(static_cast<double>(rows) * unique_per_row));
+  return routed;
+}
+
+std::vector<Op> TrainingPrices::OpsOf(UnitKind kind, Part part, const models::RoutedRows& rows) const {
+  const models::ModelSpec& model = in_.scenario->model;
+  const auto block = static_cast<models::Block>(part);  // the compute parts come first, in the same order
+  switch (kind) {
+    case UnitKind::kEmbedding: return models::EmbeddingOps(model, PassOf(part), shape_);
+    case UnitKind::kHead: return models::HeadOps(model, PassOf(part), shape_, {});
+    case UnitKind::kDenseLayer: return models::BlockOps(model, models::LayerKind::kDense, block, shape_, {});
+    case UnitKind::kMoeLayer: return models::BlockOps(model, models::LayerKind::kMoe, block, shape_, rows);
+    case UnitKind::kMtpLayer: break;
+  }
+  // The projection comes before the layer forwards, after it backwards; its weights with those of the attention.
+  std::vector<Op> ops = models::BlockOps(model, models::LayerKind::kMoe, block, shape_, rows);
+  if (part == Part::kAttentionForward || part == Part::kAttentionBackward || part == Part::kAttentionWeight) {
+    std::vector<Op> projection = models::MtpProjectionOps(model, PassOf(part), shape_);
+    ops.insert(part == Part::kAttentionForward ? ops.begin() : ops.end(), projection.begin(), projection.end());
+  }
+  return ops;
+}
+
+StepPrice TrainingPrices::PriceOps(const std::vector<Op>& ops, std::vector<KernelShare>* kernels, float* variation) const {
+  const hw::Device& device = in_.scenario->cluster.device;
+  const bool all_sms = in_.free == Free::kCommunicationSms;
+  const int sms = device.sms - (all_sms ? 0 : in_.scenario->communication.sms);
+  double alone = 0, beside = 0, variance = 0;
+  for (const Op& op : ops) {
+    if (in_.free == Free::kCasts && IsCast(op.kind)) continue;
+    const hw::Price price = in_.cost->PriceOp(op, sms);
+    const auto time = static_cast<double>(price.time.count());
+    alone += time + launch_gap_;
+    beside += (all_sms ? time : static_cast<double>(price.beside.count())) + launch_gap_;
+    variance += std::pow(VariationOf(op.kind) * time, 2);
+    if (kernels != nullptr) kernels->push_back({OpClass(op.kind), price.provenance, time});
+  }
+  if (kernels != nullptr && !ops.empty()) {
+    kernels->push_back({"launch gaps", hw::Provenance::kMeasured, launch_gap_ * static_cast<double>(ops.size())});
+  }
+  StepPrice step;
+  if (variation != nullptr) *variation = alone > 0 ? static_cast<float>(std::sqrt(variance) / alone) : 0;
+  step.work = std::llround(alone);
+  step.beside = alone > 0 ? static_cast<float>(std::max(0.0, beside / alone - 1)) : 0;
+  return step;
+}
+
+void TrainingPrices::PriceCompute(UnitKind kind, Part part) {
+  PartPrice& price = parts_[models::PriceKey(kind, part)];
+  if (in_.free == Free::kEnds && IsEnd(kind)) return;
+  price.constant = PriceOps(OpsOf(kind, part, RowsAt(loads_.mean().rows)), &price.kernels, &price.variation);
+  if (!in_.vary || in_.free == Free::kVariation) price.variation = 0;
+  const bool routed = in_.scenario->model.moe && (kind == UnitKind::kMoeLayer || kind == UnitKind::kMtpLayer) &&
+                      (part == Part::kMlpForward || part == Part::kMlpBackward || part == Part::kMlpWeight);
+  if (!routed) return;
+  for (int i = 0; i < kRowGridPoints; ++i) {
+    const StepPrice at = PriceOps(OpsOf(kind, part, RowsAt(i * rows_step_)), nullptr, nullptr);
+    price.work_by_rows.push_back(static_cast<double>(at.work));
+    price.beside_by_rows.push_back(at.beside);
+  }
+}
+
+StepPrice TrainingPrices::ByRows(const PartPrice& part, std::int32_t rows) const {
+  const double at = static_cast<double>(rows) / static_cast<double>(rows_step_);
+  const std::size_t i = std::min(static_cast<std::size_t>(at), part.work_by_rows.size() - 2);
+  const double between = at - static_cast<double>(i);
+  const double work = part.work_by_rows[i] + between * (part.work_by_rows[i + 1] - part.work_by_rows[i]);
+  return {static_cast<std::int64_t>(work + 0.5), part.beside_by_rows[i], 0};
+}
+
+void TrainingPrices::PriceExchange(UnitKind kind, Part part) {
+  const std::uint32_t key = models::PriceKey(kind, part);
+  is_exchange_[key] = true;
+  PartPrice& price = parts_[key];
+  if (in_.free == Free::kExchanges || (in_.free == Free::kEnds && IsEnd(kind))) return;
+  // What runs on the exchange's stream before its payload.
+  const StepPrice before = PriceOps(models::ExchangeOps(in_.scenario->model, ExchangeOf(part), shape_), nullptr, nullptr);
+  price.constant.work = before.work;
+  const StepPrice mean = Exchange(key, loads_.mean());
+  price.kernels = {{"exchange " + std::string(Name(part)), in_.exchange->beside_provenance(), static_cast<double>(mean.work)}};
+}
+
+StepPrice TrainingPrices::Exchange(std::uint32_t key, const RankLoad& load) const {
+  const auto unit = static_cast<UnitKind>(key / models::kParts);
+  if (in_.free == Free::kExchanges || (in_.free == Free::kEnds && IsEnd(unit))) return {};
+  const auto part = static_cast<Part>(key % models::kParts);
+  const hw::ExchangeKind kind = KindOf(part);
+  const hw::PairBytes& bytes = hw::IsDispatch(kind) ? dispatch_bytes_ : combine_bytes_;
+  const Bytes out = bytes.wire * load.scale_out;
+  const Bytes up = bytes.wire * load.scale_up;
+  const hw::ExchangePrice price = in_.exchange->Price(kind, {out, out, up, up});
+  const double factor = in_.exchange_stretch * in_.exchange_factor;
+  const double alone = static_cast<double>(price.alone.count()) * factor;
+  const double beside = static_cast<double>(price.beside_compute.count()) * factor;
+  StepPrice step;
+  step.work = std::llround(alone) + parts_[key].constant.work;
+  step.beside = step.work > 0 ? static_cast<float>((beside - alone) / static_cast<double>(step.work)) : 0;
+  step.port = static_cast<float>(price.scale_out_share);
+  return step;
+}
+
+}  // namespace orrery::scenarios

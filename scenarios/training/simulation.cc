@@ -1,0 +1,173 @@
+#include "scenarios/training/simulation.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "core/stream_engine.h"
+#include "hw/network/collectives.h"
+#include "hw/network/point_to_point.h"
+#include "models/program/memory.h"
+#include "models/routing/synthetic_loads.h"
+#include "scenarios/training/optimizer.h"
+
+namespace orrery::scenarios {
+namespace {
+
+constexpr std::int64_t kRowAlignment = 128;  // GEMM tile rows of an expert (trace: rows padded to 128 per expert)
+
+/// Units of a stage in forward order. MTP modules take the places after the main model's MoE layers.
+std::vector<models::Unit> UnitsOf(const models::ModelSpec& model, const models::Stage& stage) {
+  using models::UnitKind;
+  std::vector<models::Unit> units;
+  if (stage.has_embedding) units.push_back({UnitKind::kEmbedding, -1});
+  for (int layer : stage.layers) {
+    if (model.IsMoeLayer(layer)) {
+      units.push_back({UnitKind::kMoeLayer, layer - model.moe->first_dense_layers});
+    } else {
+      units.push_back({UnitKind::kDenseLayer, -1});
+    }
+  }
+  if (stage.has_head) units.push_back({UnitKind::kHead, -1});
+  for (int m = 0; stage.has_mtp && m < model.mtp_modules; ++m) {
+    units.push_back(model.moe ? models::Unit{UnitKind::kMtpLayer, model.MoeLayers() + m} : models::Unit{UnitKind::kDenseLayer, -1});
+    units.push_back({UnitKind::kHead, -1});
+  }
+  return units;
+}
+
+models::Schedule ScheduleOf(const Scenario& s) {
+  try {
+    return models::MakeSchedule({s.parallelism.schedule, s.parallelism.pipeline, s.MicroBatches(), s.parallelism.virtual_stages});
+  } catch (const InputError& e) {
+    const Value& p = s.document.root().At("parallelism");
+    throw (p.Find("schedule") != nullptr ? p.At("schedule") : p).Error(e.what());
+  }
+}
+
+models::LoadShape ShapeOf(const Scenario& s) {
+  const models::MoeSpec& moe = *s.model.moe;
+  models::LoadShape shape;
+  shape.experts = moe.routed_experts;
+  shape.ranks = s.parallelism.expert;
+  shape.ranks_per_node = std::min(s.cluster.devices_per_node, s.parallelism.expert);
+  shape.tokens_per_rank = static_cast<int>(s.workload.micro_batch * s.workload.sequence_length);
+  shape.top_k = moe.top_k;
+  shape.groups = moe.groups;
+  shape.top_groups = moe.top_groups;
+  return shape;
+}
+
+}  // namespace
+
+TrainingModel::TrainingModel(Scenario scenario) : scenario_(std::move(scenario)) {
+  const Value& root = scenario_.document.root();
+  schedule_ = ScheduleOf(scenario_);
+  layout_ = models::ReadStageLayout(root.At("parallelism"), scenario_.model, schedule_.stages, scenario_.workload.sequence_length);
+  std::vector<std::vector<models::Unit>> units;
+  for (const models::Stage& stage : layout_.stages) units.push_back(UnitsOf(scenario_.model, stage));
+  programs_ = models::BuildTrainingPrograms(schedule_, units);
+  cost_ = std::make_unique<hw::CostModel>(hw::CostModel::Load(scenario_.cluster.device, {scenario_.calibration, false}));
+  exchange_ = std::make_unique<hw::ExchangeModel>(hw::ExchangeModel::Load(scenario_.cluster.device, scenario_.communication.kernels));
+  loads_ = MakeLoads(scenario_.seed);
+}
+
+int TrainingModel::MoeLayers() const {
+  return scenario_.model.moe ? scenario_.model.MoeLayers() + scenario_.model.mtp_modules : 0;
+}
+
+std::unique_ptr<models::LoadSource> TrainingModel::MakeLoads(std::uint64_t seed) const {
+  if (!scenario_.model.moe) return nullptr;
+  static const Value kNothing;
+  const Value* routing = scenario_.document.root().Find("routing");
+  return models::MakeLoadSource(routing != nullptr ? *routing : kNothing, *scenario_.model.moe, ShapeOf(scenario_), MoeLayers(),
+                                seed);
+}
+
+std::int64_t TrainingModel::MessageWork() const {
+  const std::int64_t tokens = scenario_.workload.micro_batch * scenario_.workload.sequence_length;
+  const Bytes bytes{tokens * scenario_.model.hidden * 2};  // activations and their gradients cross in BF16
+  const hw::PointToPoint link(scenario_.cluster.device, *exchange_, scenario_.cluster.fabric.transport);
+  return link.Send(bytes, hw::Reach::kCrossLeaf).count();
+}
+
+Outcome TrainingModel::Prepare(const Variant& variant) const {
+  const Parallelism& p = scenario_.parallelism;
+  const int all_groups = p.data / p.expert;
+  const int groups = variant.fold ? 1 : (variant.groups > 0 ? std::min(variant.groups, all_groups) : all_groups);
+  Outcome outcome;
+  outcome.columns = variant.fold ? 1 : groups * p.expert;
+  outcome.gpus = outcome.columns * p.pipeline;
+  if (loads_) {
+    const auto reseeded = variant.seed ? MakeLoads(*variant.seed) : nullptr;
+    const models::LoadSource& source = reseeded ? *reseeded : *loads_;
+    outcome.loads = std::make_unique<StepLoads>(source, MoeLayers(), scenario_.MicroBatches(), groups, kRowAlignment,
+                                                variant.free == Free::kImbalance, variant.fold);
+  } else {
+    outcome.loads = std::make_unique<StepLoads>();
+  }
+  PriceInputs inputs;
+  inputs.scenario = &scenario_;
+  inputs.cost = variant.cost != nullptr ? variant.cost : cost_.get();
+  inputs.exchange = exchange_.get();
+  inputs.exchange_stretch = exchange_stretch_;
+  inputs.exchange_factor = variant.exchange_factor;
+  inputs.message_work = MessageWork();
+  inputs.free = variant.free;
+  inputs.seed = variant.seed.value_or(scenario_.seed);
+  inputs.vary = !variant.fold;
+  outcome.prices = std::make_unique<TrainingPrices>(inputs, *outcome.loads, variant.fold ? 1 : p.expert);
+  outcome.hottest_excess = outcome.loads->hottest_excess();
+  outcome.row_deviation = outcome.loads->row_deviation();
+  outcome.optimizer = PriceOptimizer(*inputs.cost);
+  return outcome;
+}
+
+template <class Observer>
+void TrainingModel::Run(const Variant& variant, const TrainingPrices& prices, Observer& observer, Outcome* outcome) const {
+  const int group = variant.fold ? 1 : scenario_.parallelism.expert;
+  StreamEngine<const TrainingPrices, Observer> engine(programs_.programs, outcome->columns, group, prices, observer);
+  const EngineResult result = engine.Run();
+  outcome->pipeline = result.end;
+  outcome->events = result.events;
+  outcome->steps = result.steps;
+  outcome->step_s = static_cast<double>(result.end) * 1e-12 + outcome->optimizer.Sum();
+}
+
+Outcome TrainingModel::Simulate(const Variant& variant) const {
+  Outcome outcome = Prepare(variant);
+  outcome.observer = std::make_unique<TrainingObserver>(programs_, outcome.columns);
+  Run(variant, *outcome.prices, *outcome.observer, &outcome);
+  outcome.observer->Finish();
+  return outcome;
+}
+
+Outcome TrainingModel::Record(const Variant& variant, Recorder* recorder) const {
+  Outcome outcome = Prepare(variant);
+  *recorder = Recorder(outcome.gpus);
+  Run(variant, *outcome.prices, *recorder, &outcome);
+  return outcome;
+}
+
+OptimizerReport TrainingModel::PriceOptimizer(const hw::CostModel& cost) const {
+  return OptimizerOf(scenario_, schedule_, layout_, cost, *exchange_);
+}
+
+std::string TrainingModel::Holds(int rank) const {
+  std::string text;
+  for (const auto& [index, direction] : schedule_.StagesOf(rank)) {
+    const models::Stage& stage = layout_.stages[static_cast<std::size_t>(index)];
+    int dense = 0, moe = 0;
+    for (int layer : stage.layers) ++(scenario_.model.IsMoeLayer(layer) ? moe : dense);
+    std::string part = stage.has_embedding ? "embedding" : "";
+    const auto add = [&part](const std::string& what) { part += (part.empty() ? "" : " + ") + what; };
+    if (dense > 0) add(fmt::format("{} dense", dense));
+    if (moe > 0) add(fmt::format("{} MoE", moe));
+    if (stage.has_head) add("head");
+    if (stage.has_mtp) add("MTP");
+    text += (text.empty() ? "" : " | ") + part;
+  }
+  return text;
+}
+
+}  // namespace orrery::scenarios

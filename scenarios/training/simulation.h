@@ -1,0 +1,90 @@
+// One optimizer step of a training scenario as discrete events.
+//
+//   scenario -> schedule, stages -> programs -> prices, loads -> engine -> outcome
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hw/cost/cost_model.h"
+#include "hw/network/exchange.h"
+#include "models/program/stages.h"
+#include "models/program/training_program.h"
+#include "models/routing/load_source.h"
+#include "scenarios/scenario.h"
+#include "scenarios/training/loads.h"
+#include "scenarios/training/observer.h"
+#include "scenarios/training/prices.h"
+#include "scenarios/training/recorder.h"
+#include "scenarios/training/result.h"
+
+namespace orrery::scenarios {
+
+/// A step simulated under changed conditions.
+struct Variant {
+  Free free = Free::kNothing;
+  bool fold = false;                       ///< one GPU a pipeline rank, mean loads
+  int groups = 0;                          ///< exchange groups a pipeline rank; 0: all of them
+  std::optional<std::uint64_t> seed;       ///< of the loads; else the scenario's
+  const hw::CostModel* cost = nullptr;     ///< else the scenario's
+  double exchange_factor = 1;              ///< on every exchange's time
+};
+
+/// What one simulation gives. Times are picoseconds.
+struct Outcome {
+  std::int64_t pipeline = 0;               ///< until the last rank has finished its last task
+  OptimizerReport optimizer;
+  double step_s = 0;
+  std::uint64_t events = 0, steps = 0;
+  int gpus = 0, columns = 0;
+  double hottest_excess = 0, row_deviation = 0;
+  std::unique_ptr<TrainingPrices> prices;  ///< refers to `loads`
+  std::unique_ptr<StepLoads> loads;
+  std::unique_ptr<TrainingObserver> observer;
+};
+
+/// A scenario made ready to simulate: everything that does not depend on the variant. Immutable, so that
+/// variants may run on several threads.
+class TrainingModel {
+ public:
+  explicit TrainingModel(Scenario scenario);
+
+  Outcome Simulate(const Variant& variant) const;
+  /// The same, noting every step of the engine.
+  Outcome Record(const Variant& variant, Recorder* recorder) const;
+
+  const Scenario& scenario() const { return scenario_; }
+  const hw::CostModel& cost() const { return *cost_; }
+  const hw::ExchangeModel& exchange() const { return *exchange_; }
+  const models::Schedule& schedule() const { return schedule_; }
+  const models::TrainingPrograms& programs() const { return programs_; }
+  const models::StageLayout& stages() const { return layout_; }
+  std::string LoadDescription() const { return loads_ ? loads_->Describe() : "no routed experts"; }
+  /// Seconds of the optimizer step on the slowest pipeline rank.
+  OptimizerReport PriceOptimizer(const hw::CostModel& cost) const;
+  /// Stages of a pipeline rank, in words.
+  std::string Holds(int rank) const;
+
+ private:
+  template <class Observer>
+  void Run(const Variant& variant, const TrainingPrices& prices, Observer& observer, Outcome* outcome) const;
+  Outcome Prepare(const Variant& variant) const;
+  std::int64_t MessageWork() const;
+  std::unique_ptr<models::LoadSource> MakeLoads(std::uint64_t seed) const;
+  int MoeLayers() const;
+
+  Scenario scenario_;
+  std::unique_ptr<hw::CostModel> cost_;
+  std::unique_ptr<hw::ExchangeModel> exchange_;
+  std::unique_ptr<models::LoadSource> loads_;
+  models::StageLayout layout_;
+  models::Schedule schedule_;
+  models::TrainingPrograms programs_;
+  double exchange_stretch_ = 1;
+};
+
+}  // namespace orrery::scenarios

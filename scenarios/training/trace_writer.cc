@@ -1,0 +1,64 @@
+#include "scenarios/training/trace_writer.h"
+
+#include <array>
+
+#include <fmt/format.h>
+
+#include "core/error.h"
+
+namespace orrery::scenarios {
+namespace {
+
+constexpr std::array<const char*, kMaxStreams> kStreamNames = {"compute", "exchange", "send to next rank", "send to previous rank"};
+
+std::string StepName(const RecordedStep& step) {
+  if (step.price == models::kLocalSendPrice) return "hand over";
+  if (step.price == models::kSendPrice) return fmt::format("send, micro-batch {}", step.instance);
+  const auto unit = static_cast<models::UnitKind>(step.price / models::kParts);
+  constexpr std::array<const char*, models::kUnitKinds> kUnits = {"embedding", "dense layer", "MoE layer", "MTP layer", "head"};
+  return fmt::format("{} {}", kUnits[static_cast<std::size_t>(unit)], Name(static_cast<models::Part>(step.price % models::kParts)));
+}
+
+std::string Slice(int rank, int stream, const std::string& name, std::int64_t start, std::int64_t end, std::uint32_t task) {
+  return fmt::format(R"({{"name":"{}","ph":"X","pid":{},"tid":{},"ts":{:.3f},"dur":{:.3f},"args":{{"task":{}}}}},)"
+                     "\n", name, rank, stream, static_cast<double>(start) * 1e-6, static_cast<double>(end - start) * 1e-6, task);
+}
+
+std::string Metadata(int rank, const std::string& holds) {
+  std::string text = fmt::format(R"({{"name":"process_name","ph":"M","pid":{},"args":{{"name":"pipeline rank {} ({})"}}}},)"
+                                 "\n", rank, rank, holds);
+  for (int s = 0; s < kMaxStreams; ++s) {
+    text += fmt::format(R"({{"name":"thread_name","ph":"M","pid":{},"tid":{},"args":{{"name":"{}"}}}},)"
+                        "\n", rank, s, kStreamNames[static_cast<std::size_t>(s)]);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string TrainingTrace(const TrainingModel& model, const std::vector<int>& pipeline_ranks) {
+  const int count = model.scenario().parallelism.pipeline;
+  for (int rank : pipeline_ranks) {
+    if (rank < 0 || rank >= count) {
+      throw InputError(fmt::format("--trace-ranks {}: expected pipeline ranks from 0 to {}", rank, count - 1));
+    }
+  }
+  Recorder recorder(0);
+  Variant variant;
+  variant.groups = 1;
+  const Outcome outcome = model.Record(variant, &recorder);
+  std::string text = "{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n";
+  for (int rank : pipeline_ranks) {
+    text += Metadata(rank, model.Holds(rank));
+    for (int s = 0; s < kMaxStreams; ++s) {
+      for (const RecordedStep& step : recorder.Steps(rank * outcome.columns, s)) {
+        if (step.start > step.ready) text += Slice(rank, s, "wait for the group", step.ready, step.start, step.task);
+        text += Slice(rank, s, StepName(step), step.start, step.end, step.task);
+      }
+    }
+  }
+  return text + R"({"name":"end","ph":"I","s":"g","pid":0,"tid":0,"ts":)" +
+         fmt::format("{:.3f}", static_cast<double>(outcome.pipeline) * 1e-6) + "}\n]}\n";
+}
+
+}  // namespace orrery::scenarios

@@ -1,0 +1,269 @@
+#include "scenarios/training/training_run.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "models/program/flops.h"
+#include "models/program/optimizer_ops.h"
+#include "scenarios/training/memory_plan.h"
+#include "scenarios/training/simulation.h"
+
+namespace orrery::scenarios {
+namespace {
+
+using models::StepKind;
+
+constexpr double kPico = 1e-12;
+
+/// Seconds in tasks of each kind, mean over the GPUs of a pipeline rank.
+std::array<double, 5> MeanTasks(const Outcome& o, int rank) {
+  std::array<double, 5> mean{};
+  for (int c = 0; c < o.columns; ++c) {
+    const TaskTimes& tasks = o.observer->Tasks(rank * o.columns + c);
+    for (std::size_t k = 0; k < mean.size(); ++k) mean[k] += static_cast<double>(tasks.by_kind[k]) * kPico / o.columns;
+  }
+  return mean;
+}
+
+double At(const std::array<double, 5>& tasks, StepKind kind) { return tasks[static_cast<std::size_t>(kind)]; }
+
+double Sum(const std::array<double, 5>& values) {
+  double sum = 0;
+  for (double v : values) sum += v;
+  return sum;
+}
+
+Phases PhasesOf(const Outcome& o) {
+  const std::array<double, 5> tasks = MeanTasks(o, 0);
+  Phases p;
+  p.forward = At(tasks, StepKind::kForward);
+  // A backward that does its weights at once is booked whole under the input backward, as in the published table.
+  p.backward_input = At(tasks, StepKind::kBackward) + At(tasks, StepKind::kBackwardInput);
+  p.backward_weight = At(tasks, StepKind::kBackwardWeight);
+  p.forward_backward = At(tasks, StepKind::kForwardBackward);
+  p.optimizer = o.optimizer.Sum();
+  p.bubble = static_cast<double>(o.pipeline) * kPico - Sum(tasks);
+  return p;
+}
+
+std::vector<PipelineRankReport> RanksOf(const TrainingModel& model, const Outcome& o) {
+  const Scenario& s = model.scenario();
+  const auto memory = MemoryOfRanks(s, model.schedule(), model.stages(), o.loads->mean());
+  std::vector<PipelineRankReport> ranks;
+  for (int rank = 0; rank < s.parallelism.pipeline; ++rank) {
+    PipelineRankReport report;
+    report.rank = rank;
+    report.holds = model.Holds(rank);
+    report.busy_s = Sum(MeanTasks(o, rank));
+    report.bubble_s = static_cast<double>(o.pipeline) * kPico - report.busy_s;
+    for (int c = 0; c < o.columns; ++c) {
+      const Idle& idle = o.observer->IdleOf(rank * o.columns + c);
+      report.compute_idle_s += static_cast<double>(idle.straggler + idle.exchange) * kPico / o.columns;
+    }
+    std::vector<int> held;
+    for (const auto& stage : model.schedule().StagesOf(rank)) held.push_back(stage.first);
+    report.parameters = models::UniqueParametersPerRank(s.model, model.stages(), held, s.parallelism.expert).Total();
+    report.memory = memory[static_cast<std::size_t>(rank)];
+    report.fits = report.memory.Fits(s.cluster.device.memory);
+    ranks.push_back(std::move(report));
+  }
+  return ranks;
+}
+
+/// Times of kernels by class and by provenance. A part's time is split over its kernels as at the mean load.
+void Kernels(const Outcome& o, TrainingResult* result) {
+  std::map<std::string, double> classes;
+  double total = 0, provenance[3] = {};
+  for (std::uint32_t key = 0; key < models::kPriceKeys; ++key) {
+    const auto& kernels = o.prices->parts()[key].kernels;
+    double weight = 0;
+    for (const KernelShare& k : kernels) weight += k.picoseconds;
+    if (weight <= 0) continue;
+    const double seconds = static_cast<double>(o.observer->WorkOf(key)) * kPico / o.gpus;
+    for (const KernelShare& k : kernels) {
+      const double share = seconds * k.picoseconds / weight;
+      classes[k.op_class] += share;
+      provenance[static_cast<std::size_t>(k.provenance)] += share;
+      total += share;
+    }
+  }
+  for (const auto& [name, seconds] : classes) result->op_classes.push_back({name, seconds, total > 0 ? seconds / total : 0});
+  std::stable_sort(result->op_classes.begin(), result->op_classes.end(),
+                   [](const auto& a, const auto& b) { return a.seconds > b.seconds; });
+  if (total <= 0) return;
+  result->measured = provenance[0] / total;
+  result->scaled = provenance[1] / total;
+  result->analytic = provenance[2] / total;
+}
+
+CommunicationReport CommunicationOf(const Outcome& o) {
+  CommunicationReport c;
+  for (int rank = 0; rank < o.gpus; ++rank) {
+    const Idle& idle = o.observer->IdleOf(rank);
+    c.exposed_s += static_cast<double>(idle.exchange) * kPico / o.gpus;
+    c.straggler_s += static_cast<double>(idle.straggler) * kPico / o.gpus;
+    c.pipeline_wait_s += static_cast<double>(idle.message) * kPico / o.gpus;
+    c.exchange_s += static_cast<double>(o.observer->ExchangeTime(rank)) * kPico / o.gpus;
+  }
+  c.notify_s = static_cast<double>(o.observer->notify()) * kPico / o.gpus;
+  c.messages_s = static_cast<double>(o.observer->WorkOf(models::kSendPrice)) * kPico / o.gpus;
+  return c;
+}
+
+/// Steps and time of the run: the batch grows linearly with the tokens seen until `over`. A smaller batch means
+/// fewer micro-batches in the same schedule; its step is that of the full batch less the pairs it does not run.
+RunReport RunOf(const TrainingResult& r, const Scenario& s, double pair_s) {
+  RunReport run;
+  const double tokens_per_step = r.tokens_per_step;
+  run.tokens = s.workload.run_tokens > 0 ? s.workload.run_tokens : 1e12;
+  double seconds = 0, tokens = 0;
+  while (tokens < run.tokens) {
+    double batch = static_cast<double>(s.workload.global_batch);
+    if (s.workload.ramp && tokens < s.workload.ramp->over_tokens) {
+      const double from = static_cast<double>(s.workload.ramp->from_sequences);
+      const double unit = static_cast<double>(s.parallelism.data * s.workload.micro_batch);
+      batch = from + (batch - from) * tokens / s.workload.ramp->over_tokens;
+      batch = std::max(unit, std::floor(batch / unit) * unit);
+    }
+    const double missing = (static_cast<double>(s.workload.global_batch) - batch) /
+                           static_cast<double>(s.parallelism.data * s.workload.micro_batch);
+    const double step_s = r.step_s - missing * pair_s;
+    const double step_tokens = batch * static_cast<double>(s.workload.sequence_length);
+    if (missing == 0) {  // the rest of the run is all alike
+      const double steps = std::ceil((run.tokens - tokens) / tokens_per_step);
+      run.steps += static_cast<std::int64_t>(steps);
+      seconds += (run.tokens - tokens) / tokens_per_step * step_s;
+      break;
+    }
+    ++run.steps;
+    seconds += step_s;
+    tokens += step_tokens;
+  }
+  run.days = seconds / 86400;
+  run.gpu_hours = seconds / 3600 * r.gpus;
+  run.dollars = run.gpu_hours * s.cluster.device.dollars_per_hour;
+  run.gpu_hours_per_trillion = 1e12 / tokens_per_step * r.step_s / 3600 * r.gpus;
+  run.dollars_per_trillion = run.gpu_hours_per_trillion * s.cluster.device.dollars_per_hour;
+  return run;
+}
+
+void Rates(const Scenario& s, TrainingResult* r) {
+  r->tokens_per_step = static_cast<double>(s.TokensPerStep());
+  r->tokens_per_day = r->tokens_per_step * 86400 / r->step_s;
+  r->tokens_per_second_per_gpu = r->tokens_per_step / r->step_s / r->gpus;
+  r->flops_per_token_causal = models::TrainingFlopsPerToken(s.model, s.workload.sequence_length, true).total().count;
+  r->flops_per_token_noncausal = models::TrainingFlopsPerToken(s.model, s.workload.sequence_length, false).total().count;
+  r->tflops_causal = r->flops_per_token_causal * r->tokens_per_second_per_gpu * 1e-12;
+  r->tflops_noncausal = r->flops_per_token_noncausal * r->tokens_per_second_per_gpu * 1e-12;
+  r->mfu_causal = r->tflops_causal * 1e12 / s.cluster.device.bf16.value;
+  r->mfu_noncausal = r->tflops_noncausal * 1e12 / s.cluster.device.bf16.value;
+  const models::ParameterCount p = models::CountParameters(s.model);
+  r->parameters_total = p.total;
+  r->parameters_active = p.activated;
+  r->parameters_mtp = p.mtp;
+}
+
+int PairsOf(const TrainingModel& model, int rank) {
+  int pairs = 0;
+  for (StepKind kind : model.programs().task_kinds[static_cast<std::size_t>(rank)]) pairs += kind == StepKind::kForwardBackward;
+  return pairs;
+}
+
+/// Mean overlapped pair of the pipeline rank in the middle; 0 for schedules without pairs.
+double PairMs(const TrainingModel& model, const Outcome& o) {
+  const int middle = model.scenario().parallelism.pipeline / 2;
+  const int pairs = PairsOf(model, middle);
+  return pairs > 0 ? At(MeanTasks(o, middle), StepKind::kForwardBackward) / pairs * 1e3 : 0;
+}
+
+std::vector<std::string> NotesOf(const TrainingModel& model, const TrainingResult& r) {
+  const Scenario& s = model.scenario();
+  std::vector<std::string> notes;
+  const models::LocalParameters largest = models::UniqueParametersPerRank(s.model, model.stages(), {0}, s.parallelism.expert);
+  const double ema_s = 2.0 * static_cast<double>(largest.Total()) / s.cluster.device.host.value;
+  notes.push_back(fmt::format("EMA of the parameters copied to the host beside the step: {:.2f} s of PCIe, hidden{}", ema_s,
+                              ema_s < r.step_s ? "" : " only in part"));
+  notes.push_back("days and dollars are throughput times tokens: no failures, restarts, evaluation or checkpoints");
+  notes.push_back(fmt::format("price: {} dollars per GPU hour ({})", s.cluster.device.dollars_per_hour, s.cluster.device.price_source));
+  for (const PipelineRankReport& rank : r.ranks) {
+    if (!rank.fits) notes.push_back(fmt::format("pipeline rank {} does not fit in device memory", rank.rank));
+  }
+  return notes;
+}
+
+std::int64_t PeakRss() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_maxrss * 1024;
+}
+
+double Now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+}  // namespace
+
+TrainingResult RunTraining(const Scenario& scenario, const RunOptions& options, const Progress& progress) {
+  const auto tell = [&progress](double done, const char* what) {
+    if (progress) progress(done, what);
+  };
+  tell(0, "pricing kernels");
+  const double start = Now();
+  const TrainingModel model(scenario);
+  tell(0.05, "simulating every GPU");
+  Variant variant;
+  variant.fold = options.fold;
+  const Outcome outcome = model.Simulate(variant);
+
+  TrainingResult r;
+  r.scenario = scenario.name;
+  r.file = scenario.file;
+  r.hash = scenario.hash;
+  r.calibration = model.cost().sources();
+  r.calibration.push_back("exchanges: " + model.exchange().source());
+  r.gpus = scenario.Gpus();
+  r.folded = options.fold;
+  r.step_s = outcome.step_s;
+  r.simulator = {outcome.events, outcome.steps, Now() - start, 0, outcome.gpus};
+  r.phases = PhasesOf(outcome);
+  r.chunk_pair_ms = PairMs(model, outcome);
+  Rates(scenario, &r);
+  r.ranks = RanksOf(model, outcome);
+  r.device_memory = scenario.cluster.device.memory.count;
+  Kernels(outcome, &r);
+  r.communication = CommunicationOf(outcome);
+  r.optimizer = outcome.optimizer;
+  r.imbalance.source = model.LoadDescription();
+  r.imbalance.hottest_excess = outcome.hottest_excess;
+  r.imbalance.row_deviation = outcome.row_deviation;
+  const double per_micro_batch = r.phases.forward_backward > 0 ? r.chunk_pair_ms * 1e-3
+                                                               : static_cast<double>(outcome.pipeline) * kPico / scenario.MicroBatches();
+  r.run = RunOf(r, scenario, per_micro_batch);
+  if (options.analyse) {
+    tell(0.2, "making each resource free in turn");
+    r.what_ifs = WhatWouldHelp(model);
+    for (const WhatIf& w : r.what_ifs) {
+      if (w.name.find("mean expert load") != std::string::npos) r.imbalance.step_share = w.gain;
+    }
+    tell(0.6, "walking the critical path");
+    r.critical_path = CriticalPath(model);
+    tell(0.7, "resampling calibration and seeds");
+    r.interval = UncertaintyOf(model, r.step_s, options.resamples, options.seeds);
+  }
+  r.simulator.peak_rss_bytes = PeakRss();
+  r.notes = NotesOf(model, r);
+  tell(1, "");
+  return r;
+}
+
+TrainingResult StepOnly(const Scenario& scenario) {
+  RunOptions options;
+  options.analyse = false;
+  return RunTraining(scenario, options);
+}
+
+}  // namespace orrery::scenarios

@@ -1,0 +1,211 @@
+// The command as its user meets it: words in, text, files and exit codes out.
+#include "cli/profile_command.h"
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include <CLI/CLI.hpp>
+
+#include "core/error.h"
+#include "tests/profiler/synthetic_run.h"
+
+namespace orrery::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using profiler::SyntheticRun;
+using testing::HasSubstr;
+
+struct Outcome {
+  int code = -1;
+  std::string out, error;
+};
+
+/// Parses and runs as main does, without its catch of what is no InputError.
+Outcome RunCommand(std::vector<std::string> words) {
+  CLI::App app;
+  Action action;
+  AddProfileCommand(app, &action);
+  std::reverse(words.begin(), words.end());
+  Outcome outcome;
+  testing::internal::CaptureStdout();
+  try {
+    app.parse(words);
+    outcome.code = action();
+  } catch (const CLI::ParseError& e) {
+    outcome = {kBadInput, "", e.what()};
+  } catch (const InputError& e) {
+    outcome = {kBadInput, "", e.what()};
+  } catch (const UnavailableError& e) {
+    outcome = {kUnavailable, "", e.what()};
+  }
+  outcome.out = testing::internal::GetCapturedStdout();
+  return outcome;
+}
+
+class ProfileCommand : public testing::Test {
+ protected:
+  void SetUp() override {
+    fs::remove_all(folder_);
+    fs::create_directories(folder_);
+    ::setenv("ORRERY_DEVICE_DIR", (folder_ / "device").c_str(), 1);
+  }
+  void TearDown() override {
+    ::unsetenv("ORRERY_DEVICE_DIR");
+    fs::remove_all(folder_);
+  }
+  std::string File(const std::string& name) const { return (folder_ / name).string(); }
+  std::string Write(const std::string& name, const std::string& text) const {
+    std::ofstream(File(name)) << text;
+    return File(name);
+  }
+  std::string Write(const std::string& name, const profiler::MeasurementRun& run) const { return Write(name, profiler::MeasurementJson(run)); }
+  std::string Read(const std::string& name) const {
+    std::ifstream stream(File(name));
+    std::ostringstream text;
+    text << stream.rdbuf();
+    return text.str();
+  }
+  void InstallDevice(const std::string& script) const {
+    fs::create_directories(folder_ / "device");
+    Write("device/orrery-device", "#!/bin/sh\n" + script);
+    fs::permissions(File("device/orrery-device"), fs::perms::owner_all);
+    Write("device/liborrery_injection.so", std::string("x"));
+  }
+
+  fs::path folder_ = fs::temp_directory_path() / "orrery_profile_command_test";
+};
+
+constexpr profiler::Noise kQuiet{0.002, 0.003, 0, 0};
+
+constexpr const char* kTrace =
+    R"({"traceEvents":[{"ph":"X","cat":"kernel","name":"nvjet_tst_a","ts":1,"dur":5,"tid":7,"args":{"stream":7}}]})";
+
+TEST_F(ProfileCommand, RunAndAttachWithoutTheDeviceHalfAreUnavailable) {
+  for (const auto& words : std::vector<std::vector<std::string>>{{"profile", "run"}, {"profile", "attach", "--", "true"}}) {
+    const Outcome o = RunCommand(words);
+    EXPECT_EQ(o.code, 77);
+    EXPECT_THAT(o.error, HasSubstr("no GPU can be measured from here"));
+    EXPECT_EQ(o.error.find('\n'), std::string::npos) << "one line";
+  }
+}
+
+TEST_F(ProfileCommand, RunWithoutAGpuIsUnavailableWithTheReason) {
+  InstallDevice("echo 'orrery-device: no NVIDIA driver' >&2; exit 77\n");
+  const Outcome o = RunCommand({"profile", "run"});
+  EXPECT_EQ(o.code, 77);
+  EXPECT_EQ(o.error, "no NVIDIA driver");
+}
+
+TEST_F(ProfileCommand, RunWritesTheMeasurementAndTheTable) {
+  profiler::MeasurementRun run = SyntheticRun(1, 2, 1, 5, {});
+  run.device.name = "NVIDIA H100 80GB HBM3";
+  Write("canned.json", run);
+  InstallDevice("[ $1 = probe ] && { echo GPU; exit 0; }\nwhile [ $# -gt 0 ]; do [ \"$1\" = --out ] && out=$2; shift; done\ncp " + File("canned.json") +
+                " \"$out\"\n");
+  const Outcome o = RunCommand({"profile", "run", "--processes", "2", "--out", File("m.json"), "--calibration", File("table.yaml")});
+  EXPECT_EQ(o.code, 0) << o.error;
+  EXPECT_EQ(profiler::ReadMeasurement(File("m.json")).samples.size(), 4u);
+  EXPECT_THAT(Read("table.yaml"), HasSubstr("device: h100-sxm"));
+}
+
+TEST_F(ProfileCommand, AttachRecordsAProgramAndItsChildren) {
+  InstallDevice("echo GPU\n");
+  const std::string head = R"({"schema":"orrery-kernel-log","schema_version":1,"pid":1,"rank":-1,"world_size":0,"program":"p","device":"d","compute_capability":"9.0","sms":1})";
+  const std::string log = head + "\n[\"name\",1,\"nvjet_tst\"]\n[\"kernel\",1,5,9000,0,7,1,[1,1,1],[1,1,1],0,0]\n{\"end\":true}\n";
+  Write("log", log);
+  const std::string program = "test -n \"$CUDA_INJECTION64_PATH\" && cp " + File("log") + " $ORRERY_PROFILE_DIR/pid1.jsonl && cp " + File("log") +
+                              " $ORRERY_PROFILE_DIR/pid2.jsonl";
+  const Outcome o = RunCommand({"profile", "attach", "--out", File("logs"), "--", "/bin/sh", "-c", program});
+  EXPECT_EQ(o.code, 0) << o.error;
+  EXPECT_THAT(o.out, HasSubstr("2 processes"));
+  EXPECT_THAT(o.out, HasSubstr("GEMM"));
+  const Outcome again = RunCommand({"profile", "attach", "--out", File("logs"), "--", "true"});
+  EXPECT_EQ(again.code, 2);
+  EXPECT_THAT(again.error, HasSubstr("not an empty folder"));
+  EXPECT_EQ(RunCommand({"profile", "import", File("logs")}).code, 0);
+}
+
+TEST_F(ProfileCommand, AttachSaysWhenNothingWasRecordedOrTheProgramFailed) {
+  InstallDevice("echo GPU\n");
+  const Outcome nothing = RunCommand({"profile", "attach", "--out", File("logs"), "--", "/bin/true"});
+  EXPECT_EQ(nothing.code, 2);
+  EXPECT_THAT(nothing.error, HasSubstr("nothing was recorded"));
+  const Outcome missing = RunCommand({"profile", "attach", "--out", File("logs"), "--", "/nonexistent/x"});
+  EXPECT_EQ(missing.code, 2);
+  EXPECT_THAT(missing.error, HasSubstr("cannot run '/nonexistent/x'"));
+}
+
+TEST_F(ProfileCommand, ImportPrintsTextOrJson) {
+  const std::string trace = Write("t.json", std::string(kTrace));
+  const Outcome text = RunCommand({"profile", "import", trace, "--json", File("s.json")});
+  EXPECT_EQ(text.code, 0);
+  EXPECT_THAT(text.out, HasSubstr("1 kernels"));
+  EXPECT_THAT(Read("s.json"), HasSubstr("\"schema\": \"orrery-trace-summary\""));
+  EXPECT_THAT(RunCommand({"profile", "import", trace, "--json", "-"}).out, testing::StartsWith("{"));
+}
+
+TEST_F(ProfileCommand, ImportOfBadFilesIsBadInput) {
+  const auto error = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"profile", "import"});
+    const Outcome o = RunCommand(more);
+    EXPECT_EQ(o.code, 2);
+    return o.error;
+  };
+  EXPECT_THAT(error({File("none.json")}), HasSubstr("no such file"));
+  EXPECT_THAT(error({folder_.string()}), HasSubstr("holds no kernel log"));
+  EXPECT_THAT(error({Write("cut.json", std::string(kTrace).substr(0, 60))}), HasSubstr("cut off at byte"));
+  EXPECT_THAT(error({Write("t.json", std::string(kTrace)), "--out", File("m.json")}), HasSubstr("no operation with a shape was recognised"));
+}
+
+TEST_F(ProfileCommand, CompareOfARunWithItselfIsDone) {
+  const std::string run = Write("a.json", SyntheticRun(1, 5, 3, 30, {}));
+  const Outcome o = RunCommand({"profile", "compare", run, run, "--strict"});
+  EXPECT_EQ(o.code, 0);
+  EXPECT_THAT(o.out, HasSubstr("5 cases on NVIDIA Test: 5 same, 0 slower"));
+}
+
+TEST_F(ProfileCommand, CompareFailsOnARegressionAndWritesEveryReport) {
+  const std::string base = Write("a.json", SyntheticRun(1, 5, 3, 30, kQuiet)), next = Write("b.json", SyntheticRun(2, 5, 3, 30, kQuiet, 1.2));
+  const Outcome o = RunCommand({"profile", "compare", base, next, "--junit", File("j.xml"), "--markdown", File("m.md"), "--json", File("c.json"), "--github"});
+  EXPECT_EQ(o.code, 1);
+  EXPECT_THAT(o.out, HasSubstr("::error title=slower"));
+  EXPECT_THAT(Read("j.xml"), HasSubstr("<failure"));
+  EXPECT_THAT(Read("m.md"), HasSubstr("| slower |"));
+  EXPECT_THAT(Read("c.json"), HasSubstr("orrery-comparison"));
+}
+
+TEST_F(ProfileCommand, ARegressionMustRepeatInTheRetry) {
+  const std::string base = Write("a.json", SyntheticRun(1, 5, 3, 30, kQuiet)), slow = Write("b.json", SyntheticRun(2, 5, 3, 30, kQuiet, 1.2));
+  EXPECT_EQ(RunCommand({"profile", "compare", base, slow, "--retry", base}).code, 0);
+  EXPECT_EQ(RunCommand({"profile", "compare", base, slow, "--retry", base, "--strict"}).code, 1);
+  EXPECT_EQ(RunCommand({"profile", "compare", base, slow, "--retry", slow}).code, 1);
+}
+
+TEST_F(ProfileCommand, CompareAcrossDriversIsRefusedUnlessForced) {
+  profiler::MeasurementRun other = SyntheticRun(1, 5, 3, 30, kQuiet);
+  const std::string base = Write("a.json", other);
+  other.driver = "590.1";
+  const std::string next = Write("b.json", other);
+  const Outcome refused = RunCommand({"profile", "compare", base, next});
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_THAT(refused.error, HasSubstr("driver: '580.00' against '590.1'"));
+  const Outcome forced = RunCommand({"profile", "compare", base, next, "--force"});
+  EXPECT_EQ(forced.code, 0);
+  EXPECT_THAT(forced.out, HasSubstr("warning: forced comparison"));
+}
+
+TEST_F(ProfileCommand, WrongWordsAreBadInput) {
+  EXPECT_EQ(RunCommand({"profile"}).code, 2);
+  EXPECT_EQ(RunCommand({"profile", "compare", "a"}).code, 2);
+  EXPECT_EQ(RunCommand({"profile", "run", "--samples", "1"}).code, 2);
+  EXPECT_EQ(RunCommand({"profile", "compare", File("x"), File("y")}).code, 2);
+}
+
+}  // namespace
+}  // namespace orrery::cli

@@ -1,0 +1,135 @@
+#include "core/stream_engine.h"
+
+#include <map>
+
+#include <gtest/gtest.h>
+
+namespace orrery {
+namespace {
+
+/// A price per ProgramStep::price, the same for every rank unless `per_column` says otherwise.
+struct TablePricer {
+  std::map<std::uint32_t, StepPrice> prices;
+  std::map<std::pair<std::uint32_t, int>, StepPrice> per_column;
+  StepPrice operator()(int, int column, const ProgramStep& step) const {
+    const auto special = per_column.find({step.price, column});
+    return special != per_column.end() ? special->second : prices.at(step.price);
+  }
+};
+
+/// End times per (rank, stream).
+struct EndTimes {
+  static constexpr bool kWantsWork = false;
+  std::map<std::pair<int, int>, std::vector<std::int64_t>> ends;
+  void OnStart(int, int, const ProgramStep&, std::int64_t, std::int64_t) {}
+  void OnEnd(int rank, int stream, const ProgramStep&, std::int64_t, std::int64_t end) { ends[{rank, stream}].push_back(end); }
+  void OnCause(int, int, int, int) {}
+};
+
+ProgramStep Work(std::uint32_t price, StepType type = StepType::kWork) {
+  ProgramStep step;
+  step.type = type;
+  step.price = price;
+  return step;
+}
+
+TEST(StreamEngine, StepsOfOneStreamRunOneAfterTheOther) {
+  Program program;
+  program.streams[0] = {Work(0), Work(1)};
+  TablePricer pricer{{{0, {100}}, {1, {50}}}, {}};
+  EndTimes observer;
+  const std::vector<Program> programs = {program};
+  StreamEngine engine(programs, 1, 1, pricer, observer);
+  EXPECT_EQ(engine.Run().end, 150);
+}
+
+TEST(StreamEngine, ComputeSlowsDownExactlyWhileAnExchangeRuns) {
+  Program program;
+  program.streams[0] = {Work(0)};
+  program.streams[1] = {Work(1, StepType::kExchange)};
+  TablePricer pricer{{{0, {1000, 0.5f}}, {1, {300}}}, {}};
+  EndTimes observer;
+  const std::vector<Program> programs = {program};
+  StreamEngine engine(programs, 1, 1, pricer, observer);
+  engine.Run();
+  // 300 beside the exchange do 200 of the work; 800 are left.
+  EXPECT_EQ(observer.ends.at({0, 0}).front(), 1100);
+}
+
+TEST(StreamEngine, AnExchangeSharesThePortWithAMessage) {
+  Program program;
+  program.streams[1] = {Work(1, StepType::kExchange)};
+  ProgramStep send = Work(2, StepType::kSend);
+  send.peer = 1;
+  program.streams[2] = {send};
+  Program receiver;
+  TablePricer pricer{{{1, {1000, 0, 1}}, {2, {300, 0, 1}}}, {}};
+  EndTimes observer;
+  const std::vector<Program> programs = {program, receiver};
+  StreamEngine engine(programs, 1, 1, pricer, observer);
+  engine.Run();
+  EXPECT_EQ(observer.ends.at({0, 2}).front(), 600);   // half the port
+  EXPECT_EQ(observer.ends.at({0, 1}).front(), 1300);  // work is conserved
+}
+
+TEST(StreamEngine, AnExchangeStartsWhenTheLastRankArrives) {
+  Program program;
+  ProgramStep exchange = Work(1, StepType::kExchange);
+  exchange.wait_done[0] = 1;
+  program.streams[0] = {Work(0)};
+  program.streams[1] = {exchange};
+  TablePricer pricer{{{0, {100}}, {1, {10}}}, {{{0, 2}, {700}}}};
+  EndTimes observer;
+  const std::vector<Program> programs = {program};
+  StreamEngine engine(programs, 4, 4, pricer, observer);
+  engine.Run();
+  for (int rank = 0; rank < 4; ++rank) EXPECT_EQ(observer.ends.at({rank, 1}).front(), 710) << rank;
+}
+
+TEST(StreamEngine, GroupsDoNotWaitForEachOther) {
+  Program program;
+  ProgramStep exchange = Work(1, StepType::kExchange);
+  exchange.wait_done[0] = 1;
+  program.streams[0] = {Work(0)};
+  program.streams[1] = {exchange};
+  TablePricer pricer{{{0, {100}}, {1, {10}}}, {{{0, 2}, {700}}}};
+  EndTimes observer;
+  const std::vector<Program> programs = {program};
+  StreamEngine engine(programs, 4, 2, pricer, observer);
+  engine.Run();
+  EXPECT_EQ(observer.ends.at({0, 1}).front(), 110);
+  EXPECT_EQ(observer.ends.at({3, 1}).front(), 710);
+}
+
+TEST(StreamEngine, AStepWaitsForItsMessage) {
+  Program sender, receiver;
+  ProgramStep send = Work(2, StepType::kSend);
+  send.peer = 1;
+  send.peer_channel = 3;
+  sender.streams[2] = {send, send};
+  ProgramStep work = Work(0);
+  work.wait_channel[0] = 3;
+  work.wait_messages[0] = 2;
+  receiver.streams[0] = {work};
+  TablePricer pricer{{{0, {5}}, {2, {40}}}, {}};
+  EndTimes observer;
+  const std::vector<Program> programs = {sender, receiver};
+  StreamEngine engine(programs, 2, 1, pricer, observer);
+  EXPECT_EQ(engine.Run().end, 85);
+  EXPECT_EQ(observer.ends.at({3, 0}).front(), 85);  // the receiver of column 1
+}
+
+TEST(StreamEngineDeathTest, SaysWhoWaitsForWhat) {
+  Program program;
+  ProgramStep work = Work(0);
+  work.wait_channel[0] = 1;
+  work.wait_messages[0] = 1;
+  program.streams[0] = {work};
+  TablePricer pricer{{{0, {5}}}, {}};
+  EndTimes observer;
+  const std::vector<Program> programs = {program};
+  EXPECT_DEATH(StreamEngine(programs, 1, 1, pricer, observer).Run(), "waits at step 0 .* message 1 on channel 1");
+}
+
+}  // namespace
+}  // namespace orrery

@@ -1,0 +1,110 @@
+#include "hw/cost/kernel_table.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace orrery::hw {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr const char* kHeader =
+    "schema_version: 1\ndevice: h800-sxm\ndate: 2026-01-01\nsource: a test\ndriver: '580'\nlibraries: none\n"
+    "clocks: 1755 MHz\n";
+
+KernelTable Parse(const std::string& rest) {
+  return ParseKernelTable(Document::Parse(kHeader + rest, "table.yaml").root());
+}
+
+std::string MessageOf(const std::string& rest) {
+  try {
+    Parse(rest);
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+std::string GemmTable(const std::string& row, const std::string& columns = "[m, n, k, time_us]") {
+  return "tables:\n  - op: gemm_fp8\n    kernel: a kernel\n    sms: 132\n    columns: " + columns +
+         "\n    rows:\n      - " + row + "\n";
+}
+
+TEST(KernelTable, ReadsAGemmRow) {
+  const KernelTable table = Parse(GemmTable("[64, 7168, 2048, 6.5]"));
+  ASSERT_EQ(table.rows.size(), 1U);
+  const KernelRow& row = table.rows[0];
+  EXPECT_EQ(std::get<GemmShape>(row.op.shape), (GemmShape{64, 7168, 2048, 1}));
+  EXPECT_EQ(row.time, FromMicroseconds(6.5));
+  EXPECT_EQ(row.sms, 132);
+  EXPECT_EQ(row.source, "a test");
+  EXPECT_FALSE(row.beside);
+  EXPECT_EQ(RowText(row), "gemm_fp8 m=64 n=7168 k=2048 @132");
+}
+
+TEST(KernelTable, SharesAShapeBetweenRows) {
+  const KernelTable table = Parse(
+      "launch_gap: 3 us\ntables:\n  - op: attention_decode\n    kernel: FlashMLA\n    source: another test\n    sms: 132\n"
+      "    shape: {heads: 128, kv_heads: 1, q_len: 1, d_qk: 576, d_v: 512, causal: true}\n"
+      "    columns: [batch, kv_len, time_us, beside_us, count]\n    rows:\n      - [128, 4096, 292, 300.5, 30]\n");
+  const KernelRow& row = table.rows.at(0);
+  EXPECT_EQ(std::get<AttentionShape>(row.op.shape), (AttentionShape{128, 128, 1, 1, 4096, 576, 512, true}));
+  EXPECT_EQ(row.beside, FromMicroseconds(300.5));
+  EXPECT_EQ(row.count, 30);
+  EXPECT_EQ(row.source, "another test");
+  EXPECT_EQ(table.launch_gap, FromMicroseconds(3));
+}
+
+TEST(KernelTable, ReadsLabelsAndBytesOfMemoryBoundRows) {
+  const KernelTable table = Parse(
+      "tables:\n  - op: top_k\n    kernel: a kernel\n    columns: [rows, cols, bytes, label, sms, time_us]\n"
+      "    rows:\n      - [4096, 256, 4194304, group top-k, 132, 7]\n");
+  EXPECT_EQ(table.rows.at(0).op.label, "group top-k");
+  EXPECT_EQ(table.rows.at(0).op.bytes.count, 4194304);
+}
+
+struct BadTable {
+  const char* what;
+  std::string text;
+  const char* message;
+};
+
+class BadTables : public ::testing::TestWithParam<BadTable> {};
+
+TEST_P(BadTables, AreRefusedWithPlaceAndReason) {
+  const std::string message = MessageOf(GetParam().text);
+  EXPECT_THAT(message, HasSubstr("table.yaml:"));
+  EXPECT_THAT(message, HasSubstr(GetParam().message));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    KernelTable, BadTables,
+    ::testing::Values(
+        BadTable{"negative time", GemmTable("[64, 7168, 2048, -1]"), "-1"},
+        BadTable{"zero time", GemmTable("[64, 7168, 2048, 0]"), "expected a time above 0 us"},
+        BadTable{"zero dimension", GemmTable("[0, 7168, 2048, 1]"), "'0'"},
+        BadTable{"short row", GemmTable("[64, 7168, 2048]"), "expected 4 cells"},
+        BadTable{"missing shape", GemmTable("[64, 7168, 1]", "[m, n, time_us]"), "column 'k' is missing"},
+        BadTable{"missing time", GemmTable("[64, 7168, 2048]", "[m, n, k]"), "column 'time_us' is missing"},
+        BadTable{"unknown column", GemmTable("[1, 1, 1, 1]", "[m, n, q, time_us]"), "unknown column for gemm_fp8"},
+        BadTable{"column twice", GemmTable("[1, 1, 1, 1]", "[m, n, n, time_us]"), "column given twice"},
+        BadTable{"unknown kind", "tables:\n  - {op: gemm_fp9, kernel: x, columns: [], rows: []}\n",
+                 "unknown op kind (did you mean 'gemm_fp8'?)"},
+        BadTable{"unknown key", "tables: []\nspeed: 3\n", "speed"},
+        BadTable{"wrong shape key",
+                 "tables:\n  - {op: gemm_fp8, kernel: x, sms: 132, shape: {heads: 3}, columns: [], rows: []}\n", "heads"},
+        BadTable{"text for a number", GemmTable("[64, many, 2048, 1]"), "many"}),
+    [](const auto& test) {
+      std::string name = test.param.what;
+      for (char& c : name) c = c == ' ' ? '_' : c;
+      return name;
+    });
+
+TEST(KernelTable, RefusesAMissingFile) {
+  EXPECT_THROW(ReadKernelTable("/nowhere/table.yaml"), InputError);
+}
+
+}  // namespace
+}  // namespace orrery::hw

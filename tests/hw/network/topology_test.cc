@@ -1,0 +1,201 @@
+#include "hw/network/topology.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "hw/network/fabric_routes.h"
+#include "hw/network/topology_formulas.h"
+
+namespace orrery::hw {
+namespace {
+
+using ::testing::HasSubstr;
+
+Cluster SmallCluster(const std::string& kind, int nodes, int devices, int ports,
+                     const std::string& routing = "adaptive", int oversubscription = 1) {
+  return ReadCluster(Document::Parse("source: test\ndevice: h800-sxm\nnodes: " + std::to_string(nodes) +
+                                         "\ndevices_per_node: " + std::to_string(devices) + "\nfabric: {kind: " + kind +
+                                         ", ports: " + std::to_string(ports) + ", transport: infiniband, routing: " +
+                                         routing + ", oversubscription: " + std::to_string(oversubscription) + "}\n",
+                                     "test.yaml")
+                         .root());
+}
+
+std::string ErrorOf(const std::string& yaml) {
+  try {
+    ReadCluster(Document::Parse(yaml, "cluster.yaml").root());
+  } catch (const InputError& e) {
+    return e.what();
+  }
+  return "accepted";
+}
+
+TEST(TopologyFormulas, ReproduceTableThreeOfInsights) {
+  const auto expect = [](TopologySize s, std::int64_t n, std::int64_t switches, std::int64_t links, double million) {
+    EXPECT_EQ(s.endpoints, n);
+    EXPECT_EQ(s.switches, switches);
+    EXPECT_EQ(s.links, links);
+    EXPECT_NEAR(CostThousandDollars(s) / 1000, million, 0.007 * million);
+  };
+  expect(FatTree2(64), 2048, 96, 2048, 9);
+  expect(MultiPlaneFatTree(64, 8), 16384, 768, 16384, 72);
+  expect(FatTree3(64), 65536, 5120, 131072, 491);
+  expect(SlimFly(28), 32928, 1568, 32928, 146);
+  expect(Dragonfly(16, 511), 261632, 16352, 384272, 1522);
+}
+
+TEST(Topology, H800ClusterHasNinetySixSwitchesInEightPlanes) {
+  const Cluster cluster = ClusterPreset("h800-2048");
+  EXPECT_EQ(cluster.devices(), 2048);
+  const Topology t(cluster);
+  EXPECT_EQ(t.switches(), 96);
+  EXPECT_EQ(t.switch_links(), 2048);
+  EXPECT_EQ(t.layers(), 2);
+}
+
+TEST(Topology, FullTreesHaveTheSizesOfTheFormulas) {
+  for (int ports : {4, 8, 16}) {
+    const Topology two(SmallCluster("multi_rail_fat_tree", ports * ports / 2, 1, ports));
+    EXPECT_EQ(two.switches(), FatTree2(ports).switches) << ports;
+    EXPECT_EQ(two.switch_links(), FatTree2(ports).links) << ports;
+    const Topology three(SmallCluster("multi_rail_fat_tree", ports * ports * ports / 4, 1, ports));
+    EXPECT_EQ(three.layers(), 3);
+    EXPECT_EQ(three.switches(), FatTree3(ports).switches) << ports;
+    EXPECT_EQ(three.switch_links(), FatTree3(ports).links) << ports;
+  }
+}
+
+TEST(Topology, NoSwitchHasMoreCablesThanPorts) {
+  for (int nodes : {3, 17, 40, 64, 100, 130, 256}) {
+    for (const char* kind : {"multi_plane_fat_tree", "multi_rail_fat_tree"}) {
+      const Topology t(SmallCluster(kind, nodes, 2, 16));
+      std::vector<int> cables(boost::num_vertices(t.graph()), 0);
+      for (const auto e : boost::make_iterator_range(boost::edges(t.graph()))) {
+        cables[boost::source(e, t.graph())] += t.graph()[e].cables;
+      }
+      for (std::size_t v = 0; v < cables.size(); ++v) {
+        EXPECT_LE(cables[v], t.graph()[v].layer == Layer::kNic ? 1 : 16) << kind << " " << nodes << " vertex " << v;
+      }
+    }
+  }
+}
+
+TEST(Topology, SwitchesOnTheWayAgreeWithBreadthFirstSearch) {
+  const Topology t(SmallCluster("multi_rail_fat_tree", 60, 2, 8));  // three layers
+  for (int to : {0, 5, 50, 59}) {
+    const std::vector<int> hops = t.HopsTo(t.Leaf(to, 1));
+    for (int from = 0; from < 60; ++from) {
+      if (from == to) continue;
+      EXPECT_EQ(t.Switches(from, to, 1), hops[static_cast<std::size_t>(t.Leaf(from, 1))] + 1) << from << " " << to;
+    }
+  }
+}
+
+TEST(Topology, PlanesOfAMultiPlaneTreeAreNotConnected) {
+  const Topology t(SmallCluster("multi_plane_fat_tree", 20, 2, 8));
+  const std::vector<int> hops = t.HopsTo(t.Leaf(0, 0));
+  EXPECT_EQ(hops[static_cast<std::size_t>(t.Leaf(19, 1))], -1);
+  EXPECT_EQ(hops[static_cast<std::size_t>(t.Leaf(19, 0))], 2);
+}
+
+TEST(Topology, MessageLatencyIsThatOfTableFive) {
+  const Cluster ib = ClusterPreset("h800-2048"), roce = ClusterPreset("h800-2048-roce");
+  const Topology t(ib), r(roce);
+  EXPECT_NEAR(Microseconds(MessageLatency(ib, t, 0, 31)), 2.8, 1e-6);
+  EXPECT_NEAR(Microseconds(MessageLatency(ib, t, 0, 32)), 3.7, 1e-6);
+  EXPECT_NEAR(Microseconds(MessageLatency(roce, r, 0, 255)), 5.6, 1e-6);
+  EXPECT_NEAR(Microseconds(MessageLatency(ib, t, 7, 7)), 3.33, 1e-6);
+  EXPECT_EQ(ReachOf(t, 0, 31), Reach::kLeaf);
+  EXPECT_EQ(ReachOf(t, 0, 32), Reach::kCrossLeaf);
+}
+
+class RoutesOf : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(RoutesOf, StartAndEndAtTheNicsAndNeverRepeatALink) {
+  for (int nodes : {3, 15, 60}) {  // one, two and three layers of 8-port switches
+    const Cluster c = SmallCluster("multi_rail_fat_tree", nodes, 2, 8, GetParam());
+    const Topology t(c);
+    const FabricRoutes routes(c, t);
+    for (int a = 0; a < nodes; a += 3) {
+      for (int b = 0; b < nodes; b += 5) {
+        if (a == b) continue;
+        std::vector<std::int32_t> way;
+        routes.Append(a, b, 1, 0, &way);
+        EXPECT_EQ(way.size(), static_cast<std::size_t>(t.Switches(a, b, 1) + 1));
+        EXPECT_EQ(way.front(), 2 * t.Nic(a, 1));
+        EXPECT_EQ(way.back(), 2 * t.Nic(b, 1) + 1);
+        std::sort(way.begin(), way.end());
+        EXPECT_EQ(std::adjacent_find(way.begin(), way.end()), way.end());
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(AllRoutings, RoutesOf, ::testing::Values("adaptive", "ecmp", "ecmp_spine"),
+                         [](const auto& test) { return std::string(test.param); });
+
+TEST(FabricRoutes, LinksOfEveryRoutingAddUpToTheSameCapacity) {
+  double adaptive = 0;
+  for (const char* routing : {"adaptive", "ecmp", "ecmp_spine"}) {
+    const Cluster c = SmallCluster("multi_rail_fat_tree", 60, 2, 8, routing);
+    const Topology t(c);
+    const FabricRoutes routes(c, t);
+    double sum = 0;
+    for (double rate : routes.capacity()) sum += rate;
+    EXPECT_NEAR(sum, t.cables() * c.device.scale_out.value, 1);
+    if (adaptive == 0) adaptive = sum;
+    EXPECT_DOUBLE_EQ(sum, adaptive);
+  }
+}
+
+TEST(FabricRoutes, OversubscribedLeafHasHalfTheTrunk) {
+  const Cluster c = SmallCluster("multi_plane_fat_tree", 64, 1, 48, "adaptive", 2);  // 32 down, 16 up
+  const Topology t(c);
+  const FabricRoutes routes(c, t);
+  std::vector<std::int32_t> way;
+  routes.Append(0, 63, 0, 0, &way);
+  ASSERT_EQ(way.size(), 4u);
+  EXPECT_DOUBLE_EQ(routes.capacity()[static_cast<std::size_t>(way[1])], 16 * 50e9);
+}
+
+TEST(ReadCluster, EveryPresetReadsAndBuilds) {
+  EXPECT_GE(ClusterPresets().size(), 4u);
+  for (const std::string& name : ClusterPresets()) {
+    const Cluster c = ClusterPreset(name);
+    EXPECT_EQ(c.name, name);
+    EXPECT_FALSE(c.source.empty()) << name;
+    EXPECT_GE(Topology(c).switches(), 1) << name;
+  }
+}
+
+TEST(ReadCluster, OverridesAPreset) {
+  const Cluster c = ReadCluster(
+      Document::Parse("preset: h800-2048\nnodes: 64\nfabric: {routing: ecmp}\n", "x.yaml").root());
+  EXPECT_EQ(c.nodes, 64);
+  EXPECT_EQ(c.fabric.routing, FabricRouting::kEcmp);
+  EXPECT_EQ(c.fabric.kind, FabricKind::kMultiPlaneFatTree);
+  EXPECT_EQ(c.device.name, "h800-sxm");
+}
+
+TEST(ReadCluster, MistakesAreRefusedWithTheirPlace) {
+  EXPECT_THAT(ErrorOf("preset: h800-2084\n"), HasSubstr("h800-2048"));
+  EXPECT_THAT(ErrorOf("preset: h800-2048\nnode: 3\n"), HasSubstr("cluster.yaml:2"));
+  EXPECT_THAT(ErrorOf("preset: h800-2048\nnodes: 0\n"), HasSubstr("nodes"));
+  EXPECT_THAT(ErrorOf("preset: h800-2048\nfabric: {planes: 4}\n"), HasSubstr("expected 8"));
+  EXPECT_THAT(ErrorOf("preset: h800-2048\nfabric: {routing: adaptative}\n"), HasSubstr("adaptive"));
+  EXPECT_THAT(ErrorOf("preset: h800-2048\nfabric: {oversubscription: 2}\n"), HasSubstr("multiple"));
+  EXPECT_THAT(ErrorOf("preset: h800-2048-mrft\nnodes: 200000\n"), HasSubstr("leaves"));
+  EXPECT_THAT(ErrorOf("device: h800-sxm\nnodes: 4\ndevices_per_node: 8\n"), HasSubstr("fabric"));
+}
+
+TEST(ClusterPreset, UnknownNameListsTheKnown) {
+  try {
+    ClusterPreset("h800-204");
+    FAIL() << "accepted";
+  } catch (const InputError& e) {
+    EXPECT_THAT(e.what(), HasSubstr("did you mean"));
+  }
+}
+
+}  // namespace
+}  // namespace orrery::hw

@@ -1,0 +1,104 @@
+#include "models/routing/placement.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/error.h"
+#include "core/random.h"
+#include "models/routing/balance_stats.h"
+
+namespace orrery::models {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+// deepseek-ai/EPLB README: two layers, 16 slots, 4 groups, 2 nodes, 8 GPUs.
+TEST(Eplb, PlansTheReadmeExample) {
+  const std::vector<double> first{90, 132, 40, 61, 104, 165, 39, 4, 73, 56, 183, 86};
+  const std::vector<double> second{20, 107, 104, 64, 19, 197, 187, 157, 172, 86, 16, 27};
+  const EplbShape shape{16, 4, 2, 8};
+  EXPECT_THAT(Eplb(first, shape).expert_of, ElementsAre(5, 6, 5, 7, 8, 4, 3, 4, 10, 9, 10, 2, 0, 1, 11, 1));
+  EXPECT_THAT(Eplb(second, shape).expert_of, ElementsAre(7, 10, 6, 8, 6, 11, 8, 9, 2, 4, 5, 1, 5, 0, 3, 1));
+}
+
+// vLLM pull request 37656: EPLB leaves 232 on the fullest device where the mean is 181.25.
+TEST(Eplb, LeavesThePublishedMaximumOnTheFlashLbExample) {
+  const std::vector<double> weight{600, 560, 120, 120, 20, 10, 10, 10};
+  const std::vector<double> load = RankLoads(weight, Eplb(weight, {16, 1, 1, 8}), 8);
+  EXPECT_NEAR(*std::max_element(load.begin(), load.end()), 232, 0.5);
+  EXPECT_NEAR(std::accumulate(load.begin(), load.end(), 0.0) / 8, 181.25, 1e-9);
+}
+
+TEST(Eplb, FillsEverySlotAndHoldsEveryExpertWhateverTheWeights) {
+  RandomStream random(1, "eplb test");
+  for (int i = 0; i < 30; ++i) {
+    std::vector<double> w(64);
+    for (double& x : w) x = i % 3 == 0 ? 1.0 : random.Uniform() < 0.2 ? 0.0 : -std::log(random.Uniform());
+    const EplbShape shape{i % 2 == 0 ? 96 : 64, 8, i % 4 < 2 ? 4 : 3 + 1, 32};
+    const ExpertPlacement p = Eplb(w, shape);
+    ASSERT_EQ(p.expert_of.size(), static_cast<std::size_t>(shape.slots));
+    EXPECT_GE(*std::min_element(p.replicas.begin(), p.replicas.end()), 1);
+    EXPECT_EQ(std::accumulate(p.replicas.begin(), p.replicas.end(), 0), shape.slots);
+    const std::vector<double> load = RankLoads(w, p, 32);
+    EXPECT_NEAR(std::accumulate(load.begin(), load.end(), 0.0), std::accumulate(w.begin(), w.end(), 0.0), 1e-9);
+  }
+}
+
+TEST(Eplb, KeepsAGroupsReplicasInsideItsNode) {
+  std::vector<double> w(64, 1.0);
+  w[5] = 30;
+  const ExpertPlacement p = Eplb(w, {96, 8, 4, 32});
+  std::vector<std::size_t> nodes;
+  for (std::size_t s = 0; s < 96; ++s) if (p.expert_of[s] == 5) nodes.push_back(s / 24);
+  EXPECT_GT(nodes.size(), 1u);
+  EXPECT_EQ(nodes.front(), nodes.back());
+}
+
+TEST(Eplb, RefusesWhatDoesNotDivide) {
+  const auto message = [](std::vector<double> w, EplbShape s) -> std::string {
+    try {
+      Eplb(w, s);
+    } catch (const InputError& e) {
+      return e.what();
+    }
+    return "accepted";
+  };
+  const std::vector<double> w(8, 1.0);
+  EXPECT_THAT(message(w, {4, 1, 1, 4}), HasSubstr("4 slots cannot hold 8 experts"));
+  EXPECT_THAT(message(w, {9, 1, 1, 4}), HasSubstr("9 slots do not divide among 4 GPUs"));
+  EXPECT_THAT(message(w, {8, 3, 1, 4}), HasSubstr("3 groups do not divide 8"));
+  EXPECT_THAT(message({1, -2}, {2, 1, 1, 2}), HasSubstr("expert 1 is '-2'"));
+}
+
+TEST(BalanceStats, OfEvenLoadsAreZero) {
+  const std::vector<double> load(10, 7.0);
+  const BalanceStats s = Balance(load);
+  EXPECT_NEAR(s.max_vio, 0, 1e-12);
+  EXPECT_NEAR(s.cv, 0, 1e-12);
+  EXPECT_NEAR(s.gini, 0, 1e-12);
+  EXPECT_EQ(s.dead, 0);
+}
+
+TEST(BalanceStats, OfOneLoadedExpertAreExtreme) {
+  const BalanceStats s = Balance(std::vector<double>{0, 0, 0, 8});
+  EXPECT_DOUBLE_EQ(s.max_vio, 3);
+  EXPECT_DOUBLE_EQ(s.gini, 0.75);
+  EXPECT_DOUBLE_EQ(s.cv, std::sqrt(3.0));
+  EXPECT_DOUBLE_EQ(s.dead, 0.75);
+  EXPECT_DOUBLE_EQ(s.hot, 0.25);
+}
+
+TEST(BalanceStats, DoNotDependOnScaleOrOrder) {
+  const std::vector<double> a{1, 2, 3, 10}, b{100, 20, 10, 30};
+  EXPECT_DOUBLE_EQ(Balance(a).gini, Balance(b).gini);
+  EXPECT_DOUBLE_EQ(Balance(a).max_vio, Balance(b).max_vio);
+  EXPECT_NEAR(Correlation(a, a), 1, 1e-12);
+}
+
+}  // namespace
+}  // namespace orrery::models

@@ -1,0 +1,111 @@
+#include "profiler/calibration_file.h"
+
+#include <gmock/gmock.h>
+
+#include "core/document.h"
+#include "core/error.h"
+#include "tests/profiler/synthetic_run.h"
+
+namespace orrery::profiler {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+
+KernelSample Sample(OpKind kind, OpShape shape, std::vector<double> us) {
+  KernelSample s;
+  s.kernel = "nvjet_qq";
+  s.library = "cublasLt";
+  s.op_label = "some op";
+  s.kind = kind;
+  s.shape = shape;
+  s.sms = 132;
+  s.bytes = {1000};
+  s.reference_error = 2e-3;
+  s.durations_us = std::move(us);
+  return s;
+}
+
+MeasurementRun RunOf(std::vector<KernelSample> samples) {
+  MeasurementRun run = SyntheticRun(1, 1, 1, 5, {});
+  run.device.name = "NVIDIA H100 80GB HBM3";
+  run.clocks = {1755, 2619, 1980, 2619, "none", 600};
+  run.samples = std::move(samples);
+  return run;
+}
+
+constexpr GemmShape kGemm{4096, 1536, 7168, 1};
+
+TEST(CalibrationFile, IsStrictYamlWithProvenance) {
+  const CalibrationText table = CalibrationYaml(RunOf({Sample(OpKind::kGemmFp8, kGemm, {100, 102, 101})}), "h100-sxm");
+  const Document document = Document::Parse(table.yaml, "table.yaml");
+  const Value& root = document.root();
+  EXPECT_EQ(root.At("schema_version").AsInt(1, 1), 1);
+  EXPECT_EQ(root.At("device").AsString(), "h100-sxm");
+  EXPECT_EQ(root.At("date").AsString(), "2026-01-31");
+  EXPECT_EQ(root.At("driver").AsString(), "580.00");
+  EXPECT_EQ(root.At("libraries").AsString(), "CUDA 13.0, cublasLt 13.1.0.3");
+  EXPECT_EQ(root.At("clocks").AsString(), "SM 1755 of 1980 MHz, memory 2619 of 2619 MHz, throttling: none");
+  const Value& section = root.At("tables").items().at(0);
+  EXPECT_EQ(section.At("op").AsString(), "gemm_fp8");
+  EXPECT_EQ(section.At("kernel").AsString(), "nvjet_qq");
+  EXPECT_THAT(table.yaml, HasSubstr("- [4096, 1536, 7168, 1, 101.000, 3, 100.000, 102.000]"));
+  EXPECT_THAT(table.yaml, HasSubstr("largest relative error against the reference: 0.002"));
+  EXPECT_EQ(table.rows, 1);
+}
+
+TEST(CalibrationFile, TakesTheMedianOfProcessMedians) {
+  KernelSample first = Sample(OpKind::kGemmFp8, kGemm, {100, 100, 100, 100, 100}), second = first, third = first;
+  second.process = 1;
+  second.durations_us = {110, 110};
+  third.process = 2;
+  third.durations_us = {105};
+  EXPECT_THAT(CalibrationYaml(RunOf({first, second, third}), "h100-sxm").yaml, HasSubstr("1, 105.000, 8, 100.000, 110.000]"));
+}
+
+TEST(CalibrationFile, JoinsTimesBesideACopyWithTimesAlone) {
+  KernelSample alone = Sample(OpKind::kRmsNorm, RowsShape{4096, 7168}, {50}), beside = alone;
+  beside.beside_copy = true;
+  beside.durations_us = {60};
+  const std::string yaml = CalibrationYaml(RunOf({alone, beside}), "h100-sxm").yaml;
+  EXPECT_THAT(yaml, HasSubstr("columns: [rows, cols, bytes, time_us, beside_us, count, min_us, max_us]"));
+  EXPECT_THAT(yaml, HasSubstr("- [4096, 7168, 1000, 50.000, 60.000, 1, 50.000, 50.000]"));
+}
+
+TEST(CalibrationFile, PoolsTwoLabelsOfOneShapeAndKeepsSmCountsApart) {
+  KernelSample forward = Sample(OpKind::kGemmFp8, kGemm, {100}), recompute = forward, fewer = forward;
+  recompute.op_label = "recompute";
+  fewer.sms = 112;
+  const CalibrationText table = CalibrationYaml(RunOf({forward, recompute, fewer}), "h100-sxm");
+  EXPECT_EQ(table.rows, 2);
+  EXPECT_THAT(table.yaml, HasSubstr("sms: 112"));
+}
+
+TEST(CalibrationFile, ExperimentsAndIncompleteCasesStayOutAndAreNamed) {
+  KernelSample skewed = Sample(OpKind::kGroupedGemmFp8, kGemm, {1});
+  skewed.variant = "skew-4x";
+  KernelSample empty = Sample(OpKind::kMemset, RowsShape{0, 0}, {1});
+  const CalibrationText table = CalibrationYaml(RunOf({skewed, empty, Sample(OpKind::kGemmFp8, kGemm, {1})}), "h100-sxm");
+  EXPECT_THAT(table.left_out, ElementsAre("1 samples, variant 'skew-4x'", "1 samples, which shape or bytes are incomplete"));
+  EXPECT_THROW(CalibrationYaml(RunOf({skewed}), "h100-sxm"), InputError) << "a table without rows is no table";
+}
+
+TEST(CalibrationFile, TheLaunchGapComesFromItsSample) {
+  KernelSample gap = Sample(OpKind::kMemset, RowsShape{1, 1}, {1.1, 1.2, 1.3});
+  gap.op_label = std::string(kLaunchGapLabel);
+  const std::string yaml = CalibrationYaml(RunOf({gap, Sample(OpKind::kGemmFp8, kGemm, {1})}), "h100-sxm").yaml;
+  EXPECT_THAT(yaml, HasSubstr("launch_gap: 1.200 us\n"));
+  EXPECT_THAT(yaml, Not(HasSubstr("memset")));
+}
+
+TEST(CalibrationFile, KnowsDevicesByTheirDriversNames) {
+  EXPECT_EQ(DevicePresetName("NVIDIA H100 80GB HBM3"), "h100-sxm");
+  EXPECT_EQ(DevicePresetName("NVIDIA H800"), "h800-sxm");
+  EXPECT_EQ(DevicePresetName("NVIDIA H200"), "h200-sxm");
+  EXPECT_EQ(DevicePresetName("NVIDIA H20"), "h20");
+  EXPECT_THROW(DevicePresetName("NVIDIA H100 PCIe"), InputError);
+}
+
+}  // namespace
+}  // namespace orrery::profiler

@@ -1,0 +1,200 @@
+#include "profiler/trace/kineto.h"
+
+#include <gmock/gmock.h>
+
+#include <sstream>
+
+#include "core/error.h"
+#include "profiler/trace/intervals.h"
+#include "profiler/trace/kineto_event.h"
+
+namespace orrery::profiler {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr const char* kKernel =
+    R"({"ph":"X","cat":"kernel","name":"gemm","pid":0,"tid":7,"ts":110,"dur":30.5,"args":{"correlation":5,"stream":7,"device":1,)"
+    R"("grid":[112,2,3],"block":[384,1,1],"registers per thread":168,"shared memory":1024,"External id":9}})";
+constexpr const char* kLaunch =
+    R"({"ph":"X","cat":"cuda_runtime","name":"cudaLaunchKernel","pid":3,"tid":3,"ts":100,"dur":2,"args":{"correlation":5}})";
+constexpr const char* kUnusedLaunch =
+    R"({"ph":"X","cat":"cuda_runtime","name":"cudaEventRecord","pid":3,"tid":3,"ts":100,"dur":2,"args":{"correlation":6}})";
+constexpr const char* kOuter = R"({"ph":"X","cat":"user_annotation","name":"step","pid":3,"tid":3,"ts":90,"dur":100})";
+constexpr const char* kInner = R"({"ph":"X","cat":"user_annotation","name":"attn","pid":3,"tid":3,"ts":95,"dur":20})";
+constexpr const char* kOp =
+    R"({"ph":"X","cat":"cpu_op","name":"aten::mm","pid":3,"tid":3,"ts":99,"dur":5,"args":{"Input Dims":[[4096,7168],[7168,1536],[]]}})";
+
+std::string Document(const std::vector<std::string>& events) {
+  std::string text = R"({"schemaVersion":1,"deviceProperties":[{"id":0,"name":"GPU A","numSms":132,"totalGlobalMem":80,)"
+                     R"("computeMajor":9,"computeMinor":0},{"id":1,"name":"GPU B","numSms":1}],)"
+                     R"("distributedInfo":{"rank":3,"world_size":64},"traceEvents":[)";
+  for (std::size_t i = 0; i < events.size(); ++i) text += (i == 0 ? "" : ",\n") + events[i];
+  return text + R"(],"traceName":"demo"})";
+}
+
+Trace Read(const std::string& text) {
+  std::istringstream stream(text);
+  return ReadKinetoTrace(stream, "t.json");
+}
+
+std::string ErrorOf(const std::string& text) {
+  try {
+    Read(text);
+  } catch (const InputError& e) {
+    return e.what();
+  }
+  return "";
+}
+
+TEST(KinetoTrace, ReadsKernelsLaunchesAnnotationsAndTheDevice) {
+  const Trace t = Read(Document({kKernel, kLaunch, kUnusedLaunch, kOuter, kInner, kOp}));
+  EXPECT_EQ(t.info.device_name, "GPU A");
+  EXPECT_EQ(t.info.sms, 132);
+  EXPECT_EQ(t.info.compute_capability, "9.0");
+  EXPECT_EQ(t.info.rank, 3);
+  EXPECT_EQ(t.info.world_size, 64);
+  EXPECT_EQ(t.info.trace_name, "demo");
+  EXPECT_EQ(t.info.events_read, 6u);
+  ASSERT_EQ(t.events.size(), 1u);
+  const GpuEvent& e = t.events[0];
+  EXPECT_EQ(t.name(e), "gemm");
+  EXPECT_EQ(e.start_ns, 110'000);
+  EXPECT_EQ(e.duration_ns, 30'500);
+  EXPECT_EQ(e.grid, (std::array{112, 2, 3}));
+  EXPECT_EQ(e.blocks(), 672);
+  EXPECT_EQ(e.registers, 168);
+  EXPECT_EQ(e.stream, 7);
+  EXPECT_EQ(e.device, 1);
+  EXPECT_EQ(t.launches.size(), 1u) << "calls that launched nothing are dropped";
+  ASSERT_EQ(t.operators.size(), 1u);
+  EXPECT_EQ(t.name(t.operators[0].shapes), "[[4096, 7168], [7168, 1536], []]");
+}
+
+TEST(KinetoTrace, AttributesAKernelToTheInnermostAnnotationAndOperator) {
+  const Trace t = Read(Document({kKernel, kLaunch, kOuter, kInner, kOp}));
+  const Attribution a = Attribute(t);
+  ASSERT_EQ(a.annotation[0], 1);
+  EXPECT_EQ(t.name(t.annotations[1].name), "attn");
+  EXPECT_EQ(t.name(t.operators[static_cast<std::size_t>(a.operation[0])].name), "aten::mm");
+}
+
+TEST(KinetoTrace, ALaunchFromAutogradsThreadTakesTheAnnotationOfAnother) {
+  std::string launch = kLaunch;
+  launch.replace(launch.find("\"tid\":3"), 7, "\"tid\":9");
+  const Trace t = Read(Document({kKernel, launch, kOuter, kInner, kOp}));
+  const Attribution a = Attribute(t);
+  EXPECT_EQ(a.annotation[0], 1);
+  EXPECT_EQ(a.operation[0], -1) << "operators of another thread say nothing of it";
+}
+
+TEST(KinetoTrace, AKernelWithoutALaunchIsKeptUnattributed) {
+  const Trace t = Read(Document({kKernel, kOuter}));
+  EXPECT_EQ(Attribute(t).annotation[0], -1);
+}
+
+TEST(KinetoTrace, AcceptsABareArrayOfEvents) {
+  EXPECT_EQ(Read(std::string("[") + kKernel + "]").events.size(), 1u);
+}
+
+TEST(KinetoTrace, SkipsWhatItDoesNotKnow) {
+  const std::string odd = R"({"ph":"M","name":"process_name","args":{"name":"x","nested":[{"grid":[1]},[[]]]},"pid":"Spans","ts":"x"})";
+  const std::string python = R"({"ph":"X","cat":"python_function","name":"f","ts":1,"dur":-5})";
+  EXPECT_EQ(Read(Document({odd, python, kKernel})).events.size(), 1u);
+}
+
+TEST(KinetoTrace, KeepsNanosecondsOfLargeTimes) {
+  EXPECT_EQ(ParseMicroseconds("1740461679479712"), 1740461679479712000);
+  EXPECT_EQ(ParseMicroseconds("1740461679479712.125"), 1740461679479712125);
+  EXPECT_EQ(ParseMicroseconds("0.0005"), 1);
+  EXPECT_EQ(ParseMicroseconds("-3.5"), -3500);
+  EXPECT_EQ(ParseMicroseconds("1.5e3"), 1'500'000);
+  EXPECT_FALSE(ParseMicroseconds("abc"));
+  EXPECT_FALSE(ParseMicroseconds("1e300"));
+  EXPECT_FALSE(ParseMicroseconds(""));
+}
+
+TEST(KinetoTrace, ACutOffFileSaysWhere) {
+  const std::string whole = Document({kOuter, kKernel, kLaunch});
+  for (const std::size_t size : {whole.size() - 1, whole.size() / 2, std::size_t{40}, std::size_t{1}}) {
+    const std::string error = ErrorOf(whole.substr(0, size));
+    EXPECT_THAT(error, HasSubstr("t.json: the trace is cut off at byte")) << size;
+  }
+  EXPECT_THAT(ErrorOf(whole.substr(0, whole.find("\"cat\":\"cuda_runtime\""))), HasSubstr("after event 2"));
+}
+
+TEST(KinetoTrace, ErrorsInEventsNameTheEvent) {
+  const auto with = [](const std::string& what, const std::string& instead) {
+    std::string event = kKernel;
+    event.replace(event.find(what), what.size(), instead);
+    return ErrorOf(Document({kOuter, event}));
+  };
+  EXPECT_THAT(with("\"dur\":30.5", "\"dur\":-3"), HasSubstr("event 1 (ends at byte"));
+  EXPECT_THAT(with("\"dur\":30.5", "\"dur\":-3"), HasSubstr("'gemm' of category 'kernel': duration -3 us is negative"));
+  EXPECT_THAT(with("\"dur\":30.5,", ""), HasSubstr("has no duration"));
+  EXPECT_THAT(with("\"ts\":110,", ""), HasSubstr("has no start time"));
+  EXPECT_THAT(with("\"ts\":110", "\"ts\":\"soon\""), HasSubstr("time 'soon' is no number"));
+  EXPECT_THAT(with("\"ts\":110", "\"ts\":1e17"), HasSubstr("no number of microseconds"));
+}
+
+TEST(KinetoTrace, FilesOfOtherToolsAreRefusedWithAdvice) {
+  EXPECT_THAT(ErrorOf(""), HasSubstr("the file is empty"));
+  EXPECT_THAT(ErrorOf("\x1f\x8b\x08 gzip"), HasSubstr("gunzip"));
+  EXPECT_THAT(ErrorOf("SQLite format 3"), HasSubstr("export_chrome_trace"));
+  EXPECT_THAT(ErrorOf("{\"nodes\": [1, 2]}"), HasSubstr("without 'traceEvents'"));
+  EXPECT_THAT(ErrorOf("hello"), HasSubstr("not valid JSON at byte 1"));
+  EXPECT_THAT(ErrorOf("{\"traceEvents\": []} {}"), HasSubstr("not valid JSON"));
+  const std::string cpu_only = ErrorOf(Document({kOuter, kOp}));
+  EXPECT_THAT(cpu_only, HasSubstr("no GPU events"));
+  EXPECT_THAT(cpu_only, HasSubstr("cpu_op (1), user_annotation (1)"));
+  EXPECT_THROW(ReadKinetoTrace(std::filesystem::path("/nonexistent/x.json")), InputError);
+  EXPECT_THROW(ReadKinetoTrace(std::filesystem::path("/tmp")), InputError);
+}
+
+TEST(KinetoTrace, DeepNestingNeitherCrashesNorCounts) {
+  std::string deep = R"({"ph":"X","cat":"cpu_op","name":"x","ts":1,"dur":1,"args":{"Input Dims":)";
+  deep += std::string(200000, '[') + std::string(200000, ']') + "}}";
+  EXPECT_EQ(Read(Document({deep, kKernel})).events.size(), 1u);
+}
+
+/// Gigabytes would do; this is the same stream, shorter: events nobody needs between a few that somebody does.
+class EndlessEvents final : public std::streambuf {
+ public:
+  explicit EndlessEvents(std::size_t events) : left_(events) {}
+
+ protected:
+  int_type underflow() override {
+    if (left_ == 0) return traits_type::eof();
+    text_ = left_-- % 1000 == 0 ? std::string(kKernel) : R"({"ph":"X","cat":"python_function","name":"f)" + std::to_string(left_) + R"(","ts":1,"dur":1})";
+    text_ = (first_ ? "[" : ",") + text_ + (left_ == 0 ? "]" : "");
+    first_ = false;
+    setg(text_.data(), text_.data(), text_.data() + text_.size());
+    return traits_type::to_int_type(text_[0]);
+  }
+
+ private:
+  std::size_t left_;
+  bool first_ = true;
+  std::string text_;
+};
+
+TEST(KinetoTrace, MemoryFollowsWhatIsKeptNotTheFile) {
+  EndlessEvents buffer(200'000);
+  std::istream stream(&buffer);
+  const Trace t = ReadKinetoTrace(stream, "long.json");
+  EXPECT_EQ(t.info.events_read, 200'000u);
+  EXPECT_EQ(t.events.size(), 200u);
+  EXPECT_EQ(t.names.size(), 2u) << "names of events that are dropped are not kept";
+}
+
+TEST(Intervals, UnionAndOverlap) {
+  const auto u = Union({{5, 7}, {0, 2}, {1, 3}, {7, 9}, {4, 4}});
+  EXPECT_EQ(u, (std::vector<Interval>{{0, 3}, {5, 9}}));
+  EXPECT_EQ(Length(u), 7);
+  EXPECT_EQ(OverlapLength(u, {{2, 6}, {8, 20}}), 1 + 1 + 1);
+  EXPECT_EQ(OverlapLength(u, {}), 0);
+  EXPECT_EQ(OverlapLength(u, u), Length(u));
+}
+
+}  // namespace
+}  // namespace orrery::profiler

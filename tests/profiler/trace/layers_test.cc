@@ -1,0 +1,97 @@
+#include "profiler/trace/layers.h"
+
+#include <gmock/gmock.h>
+
+#include "core/error.h"
+#include "profiler/trace/trace_report.h"
+#include "tests/profiler/trace/synthetic_trace.h"
+
+namespace orrery::profiler {
+namespace {
+
+using testing::HasSubstr;
+
+const RecognisedOp& Op(const LayerOps& layers, const std::string& label) {
+  for (const RecognisedOp& op : layers.ops) {
+    if (op.label == label) return op;
+  }
+  ADD_FAILURE() << label;
+  return layers.ops.front();
+}
+
+TEST(Layers, GemmsGetTheirOperationsByOrder) {
+  const AnalysedTrace a = Analyse(SyntheticTrace().Build(2));
+  ASSERT_EQ(a.layers.not_recognised, "");
+  EXPECT_EQ(a.summary.layers, 2);
+  EXPECT_EQ(a.layers.tokens, 4096);
+  EXPECT_EQ(Op(a.layers, "q_b fprop").shape, OpShape(GemmShape{4096, 24576, 1536, 1}));
+  EXPECT_EQ(Op(a.layers, "o wgrad").shape, OpShape(GemmShape{7168, 16384, 4096, 1}));
+  EXPECT_EQ(Op(a.layers, "router wgrad").shape, OpShape(GemmShape{256, 7168, 4096, 1}));
+  EXPECT_EQ(Op(a.layers, "q_b fprop").durations_us, (std::vector<double>{100, 100}));
+  EXPECT_DOUBLE_EQ(Op(a.layers, "attention forward").flops.count, 4096.0 * 4096 * 128 * (192 + 128));
+}
+
+TEST(Layers, RowsPerExpertComeFromTheGridsOfEachLayer) {
+  const AnalysedTrace a = Analyse(SyntheticTrace().Build(2));
+  EXPECT_EQ(a.layers.rows[0].backward_m, 2048 * 16);
+  EXPECT_EQ(a.layers.rows[1].backward_m, 2056 * 16);
+  EXPECT_EQ(a.layers.rows[1].forward_u, 29000);
+  EXPECT_EQ(Op(a.layers, "expert down dgrad").shape, OpShape(GemmShape{32768, 2048, 7168, 4}));
+  EXPECT_TRUE(Op(a.layers, "expert down wgrad").approximate);
+  EXPECT_FALSE(Op(a.layers, "shared down wgrad").approximate);
+}
+
+TEST(Layers, AnotherModelIsNotRecognised) {
+  SyntheticTrace other;
+  other.o_transpose_grid = 5000;
+  const AnalysedTrace a = Analyse(other.Build(2));
+  EXPECT_TRUE(a.layers.ops.empty());
+  EXPECT_THAT(a.layers.not_recognised, HasSubstr("no transpose of a o weight of 117440512 elements"));
+  EXPECT_THAT(TraceText(a), HasSubstr("no operations recognised"));
+  EXPECT_THROW(TraceMeasurement(a), InputError);
+}
+
+TEST(Layers, AnotherNumberOfGemmsIsNotRecognised) {
+  for (const int gemms : {4, 6}) {
+    SyntheticTrace other;
+    other.gemms_in_attention = gemms;
+    const AnalysedTrace a = Analyse(other.Build(2));
+    EXPECT_TRUE(a.layers.ops.empty());
+    EXPECT_THAT(a.layers.not_recognised, HasSubstr("'attn(F)' of layer 0 has"));
+  }
+}
+
+TEST(Layers, ATraceWithoutPhasesStillHasTotals) {
+  TraceBuilder builder;
+  builder.trace().events.push_back({});
+  builder.trace().events[0].name = builder.Intern("nvjet_tst");
+  builder.trace().events[0].duration_ns = 1000;
+  const AnalysedTrace a = Analyse(builder.Finish());
+  EXPECT_FALSE(a.summary.layers);
+  EXPECT_EQ(a.layers.not_recognised, "no phases that repeat once per layer");
+  EXPECT_EQ(a.summary.kernels, 1);
+  EXPECT_THAT(TraceText(a), HasSubstr("cuBLAS"));
+}
+
+TEST(Analysis, CommunicationBesideComputeIsOverlapped) {
+  const AnalysedTrace a = Analyse(SyntheticTrace().Build(2));
+  EXPECT_EQ(a.summary.payload.busy_ns, 200'000);
+  EXPECT_EQ(a.summary.payload.exposed_ns(), 0) << "the dispatch runs beside the next phase";
+  ASSERT_EQ(a.summary.streams.size(), 2u);
+  EXPECT_FALSE(a.summary.streams[0].communication);
+  EXPECT_TRUE(a.summary.streams[1].communication);
+  EXPECT_EQ(a.summary.streams[0].gap_median_ns, 2000);
+}
+
+TEST(Analysis, PhasesHaveOneBlockPerLayer) {
+  const AnalysedTrace a = Analyse(SyntheticTrace().Build(3));
+  ASSERT_FALSE(a.summary.phases.empty());
+  const Phase& attention = a.summary.phases.front();
+  EXPECT_EQ(attention.name, "attn(F)");
+  EXPECT_EQ(attention.block_ns, (std::vector<std::int64_t>(3, 8 * 102'000 - 2'000)));
+  EXPECT_EQ(a.summary.layer_period_ns.size(), 3u);
+  EXPECT_EQ(a.summary.layer_period_ns[0], a.summary.layer_period_ns[1]);
+}
+
+}  // namespace
+}  // namespace orrery::profiler
