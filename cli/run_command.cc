@@ -15,6 +15,7 @@
 #include "core/error.h"
 #include "scenarios/attention_report.h"
 #include "scenarios/attention_scenario.h"
+#include "scenarios/attention_writers.h"
 #include "scenarios/scenario.h"
 #include "scenarios/training/trace_writer.h"
 #include "scenarios/training/training_report.h"

@@ -16,24 +16,18 @@ bool ValidationCase::Passes() const {
 }
 
 // One line an area: declared here, defined in scenarios/x_cases.cc.
-std::vector<ValidationCase> ScheduleCases();
-std::vector<ValidationCase> NetworkCases();
 std::vector<ValidationCase> ModelCases();
-std::vector<ValidationCase> AttentionCases();
+std::vector<ValidationCase> ScheduleCases();
 std::vector<ValidationCase> CalibrationCases();
-
-const std::vector<ValidationGroup>& ValidationGroups() {
-  static const std::vector<ValidationGroup> groups = {
-      {"model", ModelCases},
-      {"schedules", ScheduleCases},
-      {"network", NetworkCases},
-      {"attention", AttentionCases},
-      {"calibration", CalibrationCases},
-// One line an area: `std::vector<ValidationCase> XCases();` declared here, defined in scenarios/x_cases.cc.
+std::vector<ValidationCase> NetworkCases();
+std::vector<ValidationCase> TrainingCases();
+std::vector<ValidationCase> AttentionCases();
 std::vector<ValidationCase> RoutingCases();
 
 const std::vector<ValidationGroup>& ValidationGroups() {
   static const std::vector<ValidationGroup> groups = {
+      {"model", ModelCases},         {"schedules", ScheduleCases}, {"calibration", CalibrationCases},
+      {"network", NetworkCases},     {"training", TrainingCases},  {"attention", AttentionCases},
       {"routing", RoutingCases},
   };
   return groups;

@@ -91,8 +91,8 @@ Work GemmWork(OpKind kind, const GemmShape& s) {
   }
 }
 
-/// Seconds of the tensor-core part with the best tile. Tiles: 64 or 128 rows by 16 to 128 columns, those DeepGEMM chooses from
-/// (deepseek-ai/DeepGEMM jit_kernels/gemm.py get_best_configs).
+/// Seconds of the tensor-core part with the best tile: 64 or 128 rows by up to 128 columns, unaligned widths such as 112 among them
+/// (deepseek-ai/DeepGEMM README, "Unaligned block sizes").
 double GemmTileSeconds(OpKind kind, const GemmGrid& grid, const Device& device, int sms) {
   const double sm_peak = Peak(kind, device) / device.sms;
   const double element = IsFp8(kind) ? kFp8Bytes : kBf16Bytes;

@@ -5,25 +5,13 @@
 #include <fmt/format.h>
 
 #include "hw/network/collectives.h"
+#include "hw/network/placement.h"
 #include "hw/network/point_to_point.h"
 #include "models/program/memory.h"
 #include "models/program/optimizer_ops.h"
 
 namespace orrery::scenarios {
 namespace {
-
-/// Who holds copies of a pipeline rank's parameters: the data-parallel ranks of every pipeline rank with the stage.
-struct Replicas {
-  int copies = 1;       ///< pipeline ranks that hold a stage: 2 under DualPipe
-  int expert_copies = 1;///< GPUs that hold one routed expert
-};
-
-Replicas ReplicasOf(const Scenario& s, const models::Schedule& schedule) {
-  Replicas r;
-  r.copies = schedule.directions();
-  r.expert_copies = r.copies * s.parallelism.data / s.parallelism.expert;
-  return r;
-}
 
 /// Kernels of the update; the copy of the EMA to the host runs beside the next step and is left out.
 double UpdateSeconds(const models::OptimizerShape& shape, const hw::CostModel& cost) {
@@ -42,28 +30,46 @@ std::vector<int> StagesHeld(const models::Schedule& schedule, int rank) {
 
 int Members(const hw::CollectiveGroup& group) { return group.ranks_per_node * group.nodes; }
 
-hw::CollectiveGroup DenseGroup(const Scenario& s, const Replicas& r) {
-  const int ranks = s.parallelism.data * r.copies;
-  const int per_node = std::min(s.cluster.devices_per_node, s.parallelism.data);
-  return {per_node, std::max(1, ranks / per_node), 2, 1.0};
+/// Nodes of each replica group: those of the pipeline ranks that hold a stage (both mirrored ones under DualPipe),
+/// cut into `parts` that each hold one copy in every `stride`-th node.
+hw::NodeGroups ReplicaNodes(const Scenario& s, const models::Schedule& schedule, int stride) {
+  const int per_rank = std::max(1, s.cluster.nodes / s.parallelism.pipeline);
+  const int mirrors = schedule.directions();
+  hw::NodeGroups groups;
+  for (int rank = 0; rank < s.parallelism.pipeline / mirrors; ++rank) {
+    for (int first = 0; first < stride; ++first) {
+      std::vector<int> nodes;
+      for (int mirror = 0; mirror < mirrors; ++mirror) {
+        const int holder = mirror == 0 ? rank : s.parallelism.pipeline - 1 - rank;
+        for (int n = first; n < per_rank; n += stride) nodes.push_back(holder * per_rank + n);
+      }
+      groups.push_back(std::move(nodes));
+    }
+  }
+  return groups;
 }
 
-hw::CollectiveGroup ExpertGroup(const Scenario& s, const Replicas& r) {
-  // One expert-parallel group fills whole nodes, so copies of an expert lie on different nodes; where a group is
-  // smaller than a node, several copies share one.
-  const int per_node = std::max(1, s.cluster.devices_per_node / std::max(1, s.parallelism.expert));
-  const int in_node = std::min(per_node, r.expert_copies);
-  return {in_node, std::max(1, r.expert_copies / in_node), 2, 1.0};
+hw::CollectiveGroup DenseGroup(const Scenario& s, const models::Schedule& schedule, const hw::Topology& topology) {
+  const int per_node = std::min(s.cluster.devices_per_node, s.parallelism.data);
+  return hw::PlacedGroup(s.cluster, topology, ReplicaNodes(s, schedule, 1), per_node);
+}
+
+/// An expert-parallel group fills whole nodes, so copies of an expert lie as many nodes apart; where a group is
+/// smaller than a node, several copies share one.
+hw::CollectiveGroup ExpertGroup(const Scenario& s, const models::Schedule& schedule, const hw::Topology& topology) {
+  const int copies_in_node = std::max(1, s.cluster.devices_per_node / std::max(1, s.parallelism.expert));
+  const int stride = std::max(1, s.parallelism.expert / s.cluster.devices_per_node);
+  return hw::PlacedGroup(s.cluster, topology, ReplicaNodes(s, schedule, stride), copies_in_node);
 }
 
 }  // namespace
 
 OptimizerReport OptimizerOf(const Scenario& scenario, const models::Schedule& schedule, const models::StageLayout& layout,
-                            const hw::CostModel& cost, const hw::ExchangeModel& exchange) {
+                            const hw::CostModel& cost, const hw::ExchangeModel& exchange, const hw::Topology& topology) {
   const hw::PointToPoint link(scenario.cluster.device, exchange, scenario.cluster.fabric.transport);
   const hw::CollectiveModel collectives(scenario.cluster.device, link, scenario.cluster.fabric.transport);
-  const Replicas replicas = ReplicasOf(scenario, schedule);
-  const hw::CollectiveGroup dense_group = DenseGroup(scenario, replicas), expert_group = ExpertGroup(scenario, replicas);
+  const hw::CollectiveGroup dense_group = DenseGroup(scenario, schedule, topology);
+  const hw::CollectiveGroup expert_group = ExpertGroup(scenario, schedule, topology);
   OptimizerReport worst;
   for (int rank = 0; rank < scenario.parallelism.pipeline; ++rank) {
     const models::LocalParameters own = models::UniqueParametersPerRank(scenario.model, layout, StagesHeld(schedule, rank),

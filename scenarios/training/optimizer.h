@@ -3,6 +3,7 @@
 
 #include "hw/cost/cost_model.h"
 #include "hw/network/exchange.h"
+#include "hw/network/topology.h"
 #include "models/program/stages.h"
 #include "models/schedule/schedule.h"
 #include "scenarios/scenario.h"
@@ -12,6 +13,6 @@ namespace orrery::scenarios {
 
 /// On the pipeline rank that takes longest: all of them start together and wait for each other.
 OptimizerReport OptimizerOf(const Scenario& scenario, const models::Schedule& schedule, const models::StageLayout& layout,
-                            const hw::CostModel& cost, const hw::ExchangeModel& exchange);
+                            const hw::CostModel& cost, const hw::ExchangeModel& exchange, const hw::Topology& topology);
 
 }  // namespace orrery::scenarios

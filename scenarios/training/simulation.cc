@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include "core/stream_engine.h"
-#include "hw/network/collectives.h"
+#include "hw/network/placement.h"
 #include "hw/network/point_to_point.h"
 #include "models/program/memory.h"
 #include "models/routing/synthetic_loads.h"
@@ -70,6 +70,22 @@ TrainingModel::TrainingModel(Scenario scenario) : scenario_(std::move(scenario))
   cost_ = std::make_unique<hw::CostModel>(hw::CostModel::Load(scenario_.cluster.device, {scenario_.calibration, false}));
   exchange_ = std::make_unique<hw::ExchangeModel>(hw::ExchangeModel::Load(scenario_.cluster.device, scenario_.communication.kernels));
   loads_ = MakeLoads(scenario_.seed);
+  StretchTraffic();
+}
+
+/// What the fabric adds where groups of neighbouring nodes leave their leaf or flows collide.
+void TrainingModel::StretchTraffic() {
+  const hw::Cluster& cluster = scenario_.cluster;
+  const hw::Topology topology(cluster);
+  const int nodes_per_exchange = scenario_.parallelism.expert / cluster.devices_per_node;
+  if (nodes_per_exchange > 1) {
+    exchange_stretch_ = hw::ExchangeStretch(cluster, topology, hw::ContiguousGroups(cluster.nodes, nodes_per_exchange)).last;
+  }
+  const int nodes_per_rank = cluster.nodes / scenario_.parallelism.pipeline;
+  if (nodes_per_rank > 0 && scenario_.parallelism.pipeline > 1) {
+    message_stretch_ = hw::HandOverStretch(cluster, topology, nodes_per_rank).last;
+    message_latency_ = hw::MessageLatency(cluster, topology, 0, nodes_per_rank);
+  }
 }
 
 int TrainingModel::MoeLayers() const {
@@ -88,7 +104,8 @@ std::int64_t TrainingModel::MessageWork() const {
   const std::int64_t tokens = scenario_.workload.micro_batch * scenario_.workload.sequence_length;
   const Bytes bytes{tokens * scenario_.model.hidden * 2};  // activations and their gradients cross in BF16
   const hw::PointToPoint link(scenario_.cluster.device, *exchange_, scenario_.cluster.fabric.transport);
-  return link.Send(bytes, hw::Reach::kCrossLeaf).count();
+  const Time wire = bytes / link.rate(hw::Reach::kCrossLeaf);
+  return static_cast<std::int64_t>(static_cast<double>(wire.count()) * message_stretch_) + message_latency_.count();
 }
 
 Outcome TrainingModel::Prepare(const Variant& variant) const {
@@ -150,7 +167,7 @@ Outcome TrainingModel::Record(const Variant& variant, Recorder* recorder) const 
 }
 
 OptimizerReport TrainingModel::PriceOptimizer(const hw::CostModel& cost) const {
-  return OptimizerOf(scenario_, schedule_, layout_, cost, *exchange_);
+  return OptimizerOf(scenario_, schedule_, layout_, cost, *exchange_, hw::Topology(scenario_.cluster));
 }
 
 std::string TrainingModel::Holds(int rank) const {

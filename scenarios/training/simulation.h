@@ -73,6 +73,7 @@ class TrainingModel {
   template <class Observer>
   void Run(const Variant& variant, const TrainingPrices& prices, Observer& observer, Outcome* outcome) const;
   Outcome Prepare(const Variant& variant) const;
+  void StretchTraffic();
   std::int64_t MessageWork() const;
   std::unique_ptr<models::LoadSource> MakeLoads(std::uint64_t seed) const;
   int MoeLayers() const;
@@ -84,7 +85,8 @@ class TrainingModel {
   models::StageLayout layout_;
   models::Schedule schedule_;
   models::TrainingPrograms programs_;
-  double exchange_stretch_ = 1;
+  double exchange_stretch_ = 1, message_stretch_ = 1;
+  Time message_latency_{};
 };
 
 }  // namespace orrery::scenarios

@@ -25,7 +25,7 @@ std::string Slice(int rank, int stream, const std::string& name, std::int64_t st
 }
 
 std::string Metadata(int rank, const std::string& holds) {
-  std::string text = fmt::format(R"({{"name":"process_name","ph":"M","pid":{},"args":{{"name":"pipeline rank {} ({})"}}}},)"
+  std::string text = fmt::format(R"j({{"name":"process_name","ph":"M","pid":{},"args":{{"name":"pipeline rank {} ({})"}}}},)j"
                                  "\n", rank, rank, holds);
   for (int s = 0; s < kMaxStreams; ++s) {
     text += fmt::format(R"({{"name":"thread_name","ph":"M","pid":{},"tid":{},"args":{{"name":"{}"}}}},)"
