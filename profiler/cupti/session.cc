@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <new>
 
-#include <fmt/format.h>
-
 #include "core/error.h"
 
 namespace orrery::profiler::cupti {
@@ -58,9 +56,8 @@ void Session::EnableKinds() {
   for (const ActivityKind kind : options_.required) {
     result = api_.Enable(kind);
     if (result != kSuccess) {
-      throw UnavailableError(fmt::format("CUPTI cannot record activity kind {}: {}{}", static_cast<unsigned>(kind),
-                                         api_.ResultText(result),
-                                         result == kErrorUnknown ? " (no NVIDIA driver or GPU here)" : ""));
+      throw UnavailableError("CUPTI cannot record activity kind " + std::to_string(static_cast<unsigned>(kind)) + ": " +
+                             api_.ResultText(result) + (result == kErrorUnknown ? " (no NVIDIA driver or GPU here)" : ""));
     }
     enabled_.push_back(kind);
   }

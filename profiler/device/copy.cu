@@ -1,0 +1,74 @@
+// A copy confined to a number of multiprocessors: the stand-in for DeepEP's 20 communication SMs, alone or as the
+// neighbour of a measured kernel.
+#include <algorithm>
+
+#include "profiler/device/cuda_support.h"
+#include "profiler/device/kernels.h"
+
+namespace orrery::profiler {
+namespace {
+
+constexpr int kThreads = 1024;
+constexpr int kUnroll = 4;
+/// Shared memory that no second CTA fits beside (228 KiB per multiprocessor): one CTA per multiprocessor.
+constexpr int kExclusiveBytes = 200 * 1024;
+
+__device__ __forceinline__ void CopyOnce(const uint4* in, uint4* out, long vectors) {
+  const long step = static_cast<long>(gridDim.x) * kThreads;
+  long i = static_cast<long>(blockIdx.x) * kThreads + threadIdx.x;
+  for (; i + (kUnroll - 1) * step < vectors; i += kUnroll * step) {
+    uint4 v[kUnroll];
+#pragma unroll
+    for (int u = 0; u < kUnroll; ++u) v[u] = in[i + u * step];
+#pragma unroll
+    for (int u = 0; u < kUnroll; ++u) out[i + u * step] = v[u];
+  }
+  for (; i < vectors; i += step) out[i] = in[i];
+}
+
+__global__ void __launch_bounds__(kThreads, 1) SmCopyKernel(const uint4* in, uint4* out, long vectors) { CopyOnce(in, out, vectors); }
+
+__device__ __forceinline__ std::uint64_t Nanoseconds() {
+  std::uint64_t now;
+  asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(now));
+  return now;
+}
+
+__global__ void __launch_bounds__(kThreads, 1) NeighbourCopyKernel(const uint4* in, uint4* out, long vectors, const volatile int* stop,
+                                                                   std::uint64_t limit_ns) {
+  __shared__ int done;
+  const std::uint64_t start = Nanoseconds();
+  while (true) {
+    CopyOnce(in, out, vectors);
+    __syncthreads();
+    if (threadIdx.x == 0) done = *stop != 0 || Nanoseconds() - start > limit_ns;
+    __syncthreads();
+    if (done != 0) return;
+  }
+}
+
+__global__ void EmptyKernel() {}
+
+}  // namespace
+
+void LaunchSmCopy(const void* in, void* out, std::size_t bytes, int sms, cudaStream_t stream) {
+  ORRERY_CUDA_CHECK(cudaFuncSetAttribute(SmCopyKernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kExclusiveBytes));
+  SmCopyKernel<<<static_cast<unsigned>(sms), kThreads, kExclusiveBytes, stream>>>(static_cast<const uint4*>(in), static_cast<uint4*>(out),
+                                                                                 static_cast<long>(bytes / sizeof(uint4)));
+  ORRERY_CUDA_CHECK(cudaGetLastError());
+}
+
+void LaunchNeighbourCopy(const void* in, void* out, std::size_t bytes, int sms, const volatile int* stop,
+                         std::uint64_t limit_ns, cudaStream_t stream) {
+  ORRERY_CUDA_CHECK(cudaFuncSetAttribute(NeighbourCopyKernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kExclusiveBytes));
+  NeighbourCopyKernel<<<static_cast<unsigned>(sms), kThreads, kExclusiveBytes, stream>>>(
+      static_cast<const uint4*>(in), static_cast<uint4*>(out), static_cast<long>(bytes / sizeof(uint4)), stop, limit_ns);
+  ORRERY_CUDA_CHECK(cudaGetLastError());
+}
+
+void LaunchEmpty(cudaStream_t stream) {
+  EmptyKernel<<<1, 32, 0, stream>>>();
+  ORRERY_CUDA_CHECK(cudaGetLastError());
+}
+
+}  // namespace orrery::profiler

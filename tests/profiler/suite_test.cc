@@ -1,0 +1,178 @@
+// The suite: what it contains, and its operations and bytes against an independently computed table.
+#include "profiler/suite/suite.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <numeric>
+#include <regex>
+#include <set>
+#include <sstream>
+
+#include "profiler/measurement.h"
+#include "profiler/suite/cost.h"
+
+namespace orrery::profiler {
+namespace {
+
+std::string KeyOf(const SuiteCase& c) {
+  KernelSample sample;
+  sample.op_label = c.label;
+  sample.kind = c.kind;
+  sample.shape = c.shape;
+  sample.variant = c.variant;
+  sample.sms = c.sms;
+  sample.beside_copy = c.beside_copy;
+  return CaseKey(sample);
+}
+
+TEST(DeepSeekV3Suite, NamesEveryCaseOnce) {
+  std::set<std::string> keys;
+  for (const SuiteCase& c : DeepSeekV3Suite()) EXPECT_TRUE(keys.insert(KeyOf(c)).second) << KeyOf(c);
+}
+
+TEST(DeepSeekV3Suite, MeasuresBothPartitionsAloneAndBesideACopy) {
+  const auto suite = DeepSeekV3Suite();
+  for (const int sms : {kAllSms, kComputeSms}) {
+    for (const bool beside : {false, true}) {
+      const auto found = std::count_if(suite.begin(), suite.end(), [&](const SuiteCase& c) {
+        return c.kind == OpKind::kGroupedGemmFp8 && c.sms == sms && c.beside_copy == beside;
+      });
+      EXPECT_GE(found, 2) << sms << " SMs, beside a copy: " << beside;
+    }
+  }
+}
+
+TEST(DeepSeekV3Suite, ComparesAttentionKindsAtEqualBatchAndContext) {
+  std::set<std::int64_t> kv_heads;
+  for (const SuiteCase& c : DeepSeekV3Suite()) {
+    const auto* a = std::get_if<AttentionShape>(&c.shape);
+    if (a == nullptr || c.kind != OpKind::kAttentionDecode || c.priority > 1) continue;
+    if (a->batch == 128 && a->kv_len == 4096 && a->q_len == 1 && a->d_qk == 128) kv_heads.insert(a->kv_heads);
+  }
+  EXPECT_EQ(kv_heads, (std::set<std::int64_t>{1, 8, 128}));
+}
+
+TEST(SkewedRows, KeepsTheTotalAndTheTilesAndRaisesOneExpert) {
+  for (const double ratio : {1.0, 2.0, 4.0, 6.0}) {
+    const auto rows = SkewedRows(8 * 4096, 8, ratio);
+    EXPECT_EQ(std::accumulate(rows.begin(), rows.end(), 0), 8 * 4096);
+    EXPECT_NEAR(rows[0], ratio * 4096, 128);
+    for (const auto r : rows) EXPECT_EQ(r % 128, 0);
+  }
+  EXPECT_THROW(SkewedRows(1000, 8, 2.0), std::invalid_argument);
+}
+
+TEST(SkewOf, ReadsTheVariant) {
+  EXPECT_EQ(SkewOf("skew-4x"), 4.0);
+  EXPECT_EQ(SkewOf("own"), 1.0);
+}
+
+// A row of the table this test compares with: shape text as in "M=4096 N=1536 K=7168".
+struct TableRow {
+  std::string group, op, dtype, shape;
+  double gflop = 0, mbytes = 0;
+};
+
+std::vector<std::string> SplitCsv(const std::string& line) {
+  std::vector<std::string> fields(1);
+  bool quoted = false;
+  for (const char c : line) {
+    if (c == '"') quoted = !quoted;
+    else if (c == ',' && !quoted) fields.emplace_back();
+    else fields.back() += c;
+  }
+  return fields;
+}
+
+std::vector<TableRow> ReadTable() {
+  std::vector<TableRow> rows;
+  std::ifstream file(std::filesystem::path(ORRERY_SOURCE_DIR) / "../shared/reference/kernels/dsv3_kernel_matrix.csv");
+  std::string line;
+  std::getline(file, line);
+  while (std::getline(file, line)) {
+    const auto f = SplitCsv(line);
+    if (f.size() >= 7 && f[0] == "1") rows.push_back({f[1], f[2], f[3], f[4], std::stod(f[5]), std::stod(f[6])});
+  }
+  return rows;
+}
+
+std::int64_t Find(const std::string& text, const std::string& pattern) {
+  std::smatch match;
+  return std::regex_search(text, match, std::regex(pattern)) ? std::stoll(match[1]) : 0;
+}
+
+// Kind and shape a row of the table means; absent for what is compared elsewhere or left out.
+std::optional<std::pair<OpKind, OpShape>> Meaning(const TableRow& row) {
+  const std::int64_t m = Find(row.shape, "\\bM=(\\d+)"), n = Find(row.shape, "\\bN=(\\d+)"), k = Find(row.shape, "\\bK=(\\d+)");
+  const std::int64_t g = Find(row.shape, "G=(\\d+)"), each = Find(row.shape, "/expert=(\\d+)");
+  const std::int64_t b = Find(row.shape, "\\bB=(\\d+)"), s = Find(row.shape, "\\bS=(\\d+)"), kv = Find(row.shape, "KV=(\\d+)");
+  if (row.group == "routed experts grouped") {
+    if (row.op.find("wgrad") != std::string::npos) return std::pair{OpKind::kGroupedGemmFp8Wgrad, OpShape{GemmShape{m, n, g * each, g}}};
+    const bool masked = row.shape.find("masked") != std::string::npos;
+    return std::pair{masked ? OpKind::kGroupedGemmFp8Masked : OpKind::kGroupedGemmFp8, OpShape{GemmShape{g * each, n, k, g}}};
+  }
+  if (row.group == "mla absorbed") return std::pair{OpKind::kGemmBf16, OpShape{GemmShape{m, n, k, 128}}};
+  if (row.group == "core attn prefill") {
+    const bool forward = row.op.substr(0, 3) == "fwd";
+    return std::pair{forward ? OpKind::kAttentionForward : OpKind::kAttentionBackward, OpShape{AttentionShape{b, 128, 128, s, s, 192, 128, true}}};
+  }
+  if (row.group.substr(0, 16) == "core attn decode") {
+    const std::int64_t q = Find(row.shape, "sq=(\\d+)");
+    return std::pair{OpKind::kAttentionDecode, OpShape{AttentionShape{b, 128, 1, q, kv, 576, 512, q > 1}}};
+  }
+  if (row.dtype == "fp8->f32acc") return std::pair{OpKind::kGemmFp8Wgrad, OpShape{GemmShape{m, n, k}}};
+  if (row.dtype == "fp8->bf16") return std::pair{OpKind::kGemmFp8, OpShape{GemmShape{m, n, k}}};
+  if (row.op.substr(0, 7) == "lm_head") return std::pair{OpKind::kGemmBf16, OpShape{GemmShape{m, n, k}}};
+  return std::nullopt;
+}
+
+TEST(DeepSeekV3Suite, HasEveryTensorCoreRowOfTheKernelTableWithItsOperationsAndBytes) {
+  const auto table = ReadTable();
+  if (table.empty()) GTEST_SKIP() << "the kernel table is not on this machine";
+  const auto suite = DeepSeekV3Suite();
+  int compared = 0;
+  for (const TableRow& row : table) {
+    const auto meaning = Meaning(row);
+    if (!meaning) continue;
+    const auto found = std::find_if(suite.begin(), suite.end(), [&](const SuiteCase& c) {
+      return c.kind == meaning->first && c.shape == meaning->second && c.priority == 1 && c.variant.empty();
+    });
+    ASSERT_NE(found, suite.end()) << row.group << " " << row.op << " " << row.shape;
+    EXPECT_NEAR(found->flops * 1e-9, row.gflop, 1e-3 * row.gflop + 1e-3) << row.op << " " << row.shape;
+    // The table leaves out the scales of the second 1x128 operand of weight gradients, the weight scales of experts.
+    EXPECT_NEAR(static_cast<double>(found->bytes) * 1e-6, row.mbytes, 0.015 * row.mbytes) << row.op << " " << row.shape;
+    ++compared;
+  }
+  EXPECT_EQ(compared, 121 - 4 + 2);  // all but the four of the router, and two of the head
+}
+
+struct RowsExpectation {
+  const char* label;
+  std::int64_t rows, cols;
+  double mbytes;
+};
+
+// Bytes per element of the memory-bound rows, as the kernel table gives them (in MB).
+TEST(DeepSeekV3Suite, CountsTheBytesOfMemoryBoundKernelsAsTheKernelTableDoes) {
+  const RowsExpectation expectations[] = {{"RMSNorm", 4096, 7168, 117.4405},      {"RMSNorm backward", 4096, 7168, 176.1608},
+                                          {"cast 1x128", 4096, 16384, 203.4237},  {"weight transpose", 7168, 16384, 234.881},
+                                          {"residual add", 4096, 7168, 176.1608}, {"permute rows", 32768, 7168, 467.6771},
+                                          {"unpermute rows", 32768, 7168, 907.01}, {"cross-entropy forward and backward", 4096, 129280, 3177.1853},
+                                          {"AdamW", 1, 268435456, 5905.58},       {"RoPE of q", 4096, 8192, 134.2177},
+                                          {"device copy", 32768, 4096, 536.8709}};
+  const auto suite = DeepSeekV3Suite();
+  for (const RowsExpectation& e : expectations) {
+    const auto found = std::find_if(suite.begin(), suite.end(), [&](const SuiteCase& c) { return c.label == e.label && c.shape == OpShape{RowsShape{e.rows, e.cols}}; });
+    ASSERT_NE(found, suite.end()) << e.label;
+    EXPECT_NEAR(static_cast<double>(found->bytes) * 1e-6, e.mbytes, 1e-3 * e.mbytes) << e.label;
+  }
+}
+
+TEST(CostOf, RefusesAKindTheSuiteHasNot) { EXPECT_THROW(CostOf(OpKind::kHostCopy, RowsShape{1, 1}), std::invalid_argument); }
+
+}  // namespace
+}  // namespace orrery::profiler
