@@ -13,6 +13,7 @@
 #include "cli/validate_command.h"
 #include "core/error.h"
 #include "core/resources.h"
+#include "scenarios/routing_step_time.h"
 
 namespace {
 
@@ -22,7 +23,7 @@ using orrery::cli::Action;
 void AddCommands(CLI::App& app, Action* action) {
   orrery::cli::AddRunCommand(app, action);
   orrery::cli::AddAttentionCommand(app, action);
-  orrery::cli::AddRoutingCommand(app, action);
+  orrery::cli::AddRoutingCommand(app, action, orrery::scenarios::StepTimeOf);
   orrery::cli::AddValidateCommand(app, action);
   orrery::cli::AddProfileCommand(app, action);
   orrery::cli::AddListCommand(app, action);

@@ -64,7 +64,7 @@ scenarios::RoutingRequest MakeRequest(const Options& o, const Document& doc, con
   if (!o.ranks.empty()) r.ranks = o.ranks;
   if (const Value* v = root.Find("seed")) r.seed = static_cast<std::uint64_t>(v->AsInt(0, INT64_MAX));
   if (o.seed) r.seed = *o.seed;
-  if (step_time && !o.scenario.empty()) r.step_time = step_time(root, &r);
+  if (step_time && !o.scenario.empty()) r.step_time = step_time(doc, &r);
   return r;
 }
 

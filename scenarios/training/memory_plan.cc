@@ -1,30 +1,41 @@
 #include "scenarios/training/memory_plan.h"
 
-#include <algorithm>
+#include <compare>
+#include <set>
 
 namespace orrery::scenarios {
 namespace {
 
 using models::StepKind;
 
-/// Most micro-batches in flight at once of each stage the rank holds (order of Schedule::StagesOf).
-std::vector<int> InFlight(const models::Schedule& schedule, int rank) {
+/// What a rank holds at one moment: micro-batches in flight of each stage (order of Schedule::StagesOf), and chunks
+/// whose weight pass is put off.
+struct Moment {
+  std::vector<int> in_flight;
+  int deferred = 0;
+  auto operator<=>(const Moment&) const = default;
+};
+
+/// Every moment of the schedule, each once. A backward holds its activations until it ends, and a deferred one its
+/// operands from its start: both count while it runs.
+std::set<Moment> Moments(const models::Schedule& schedule, int rank) {
   const auto stages = schedule.StagesOf(rank);
-  std::vector<int> now(stages.size()), peak(stages.size());
+  Moment now{std::vector<int>(stages.size()), 0};
+  std::set<Moment> seen;
   const auto change = [&](const models::ChunkRef& chunk, int by) {
     for (std::size_t i = 0; i < stages.size(); ++i) {
-      if (stages[i].first != chunk.stage || stages[i].second != chunk.direction) continue;
-      now[i] += by;
-      peak[i] = std::max(peak[i], now[i]);
+      if (stages[i].first == chunk.stage && stages[i].second == chunk.direction) now.in_flight[i] += by;
     }
   };
   for (const models::Step& step : schedule.steps[static_cast<std::size_t>(rank)]) {
-    const bool forward = step.kind == StepKind::kForward || step.kind == StepKind::kForwardBackward;
-    const bool backward = step.kind != StepKind::kForward && step.kind != StepKind::kBackwardWeight;
-    if (forward) change(step.forward, +1);
-    if (backward) change(step.backward, -1);
+    if (step.kind == StepKind::kForward || step.kind == StepKind::kForwardBackward) change(step.forward, +1);
+    seen.insert(now);
+    if (step.kind == StepKind::kBackwardWeight) --now.deferred;
+    if (step.kind == StepKind::kBackwardInput) ++now.deferred;
+    if (step.kind != StepKind::kForward && step.kind != StepKind::kBackwardWeight) change(step.backward, -1);
+    seen.insert(now);
   }
-  return peak;
+  return seen;
 }
 
 models::RoutedRows Spread(const RankLoad& load, int local_experts) {
@@ -53,13 +64,19 @@ std::vector<models::RankMemory> MemoryOfRanks(const Scenario& scenario, const mo
   if (scenario.model.moe) {
     plan.communication = models::ExpertExchangeBuffers(scenario.model, scenario.parallelism.expert, scenario.communication.sms);
   }
+  const models::RoutedRows rows = Spread(load, shape.local_experts);
   std::vector<models::RankMemory> memory;
   for (int rank = 0; rank < scenario.parallelism.pipeline; ++rank) {
     plan.held.clear();
     for (const auto& stage : schedule.StagesOf(rank)) plan.held.push_back(stage.first);
-    plan.chunks_in_flight = InFlight(schedule, rank);
-    plan.deferred_weight_chunks = models::PeakPendingWeights(schedule, rank);
-    memory.push_back(models::MemoryOfRank(scenario.model, layout, shape, Spread(load, shape.local_experts), plan));
+    models::RankMemory peak;
+    for (const Moment& moment : Moments(schedule, rank)) {
+      plan.chunks_in_flight = moment.in_flight;
+      plan.deferred_weight_chunks = moment.deferred;
+      const models::RankMemory then = models::MemoryOfRank(scenario.model, layout, shape, rows, plan);
+      if (then.Total() > peak.Total()) peak = then;
+    }
+    memory.push_back(peak);
   }
   return memory;
 }

@@ -88,6 +88,8 @@ void TrainingModel::StretchTraffic() {
   }
 }
 
+models::LoadShape TrainingModel::load_shape() const { return ShapeOf(scenario_); }
+
 int TrainingModel::MoeLayers() const {
   return scenario_.model.moe ? scenario_.model.MoeLayers() + scenario_.model.mtp_modules : 0;
 }
@@ -117,7 +119,7 @@ Outcome TrainingModel::Prepare(const Variant& variant) const {
   outcome.gpus = outcome.columns * p.pipeline;
   if (loads_) {
     const auto reseeded = variant.seed ? MakeLoads(*variant.seed) : nullptr;
-    const models::LoadSource& source = reseeded ? *reseeded : *loads_;
+    const models::LoadSource& source = variant.loads != nullptr ? *variant.loads : reseeded ? *reseeded : *loads_;
     outcome.loads = std::make_unique<StepLoads>(source, MoeLayers(), scenario_.MicroBatches(), groups, kRowAlignment,
                                                 variant.free == Free::kImbalance, variant.fold);
   } else {

@@ -31,6 +31,7 @@ struct Variant {
   int groups = 0;                          ///< exchange groups a pipeline rank; 0: all of them
   std::optional<std::uint64_t> seed;       ///< of the loads; else the scenario's
   const hw::CostModel* cost = nullptr;     ///< else the scenario's
+  const models::LoadSource* loads = nullptr;  ///< else the scenario's; of the scenario's LoadShape
   double exchange_factor = 1;              ///< on every exchange's time
 };
 
@@ -64,6 +65,8 @@ class TrainingModel {
   const models::TrainingPrograms& programs() const { return programs_; }
   const models::StageLayout& stages() const { return layout_; }
   std::string LoadDescription() const { return loads_ ? loads_->Describe() : "no routed experts"; }
+  models::LoadShape load_shape() const;    ///< what a load source for this scenario must have
+  int MoeLayers() const;                   ///< MTP modules included
   /// Seconds of the optimizer step on the slowest pipeline rank.
   OptimizerReport PriceOptimizer(const hw::CostModel& cost) const;
   /// Stages of a pipeline rank, in words.
@@ -76,7 +79,6 @@ class TrainingModel {
   void StretchTraffic();
   std::int64_t MessageWork() const;
   std::unique_ptr<models::LoadSource> MakeLoads(std::uint64_t seed) const;
-  int MoeLayers() const;
 
   Scenario scenario_;
   std::unique_ptr<hw::CostModel> cost_;

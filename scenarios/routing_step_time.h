@@ -1,0 +1,13 @@
+// Joins routing reports to the training simulation: a step's time under given expert loads.
+#pragma once
+
+#include "core/document.h"
+#include "scenarios/routing_report.h"
+
+namespace orrery::scenarios {
+
+/// The step time of the scenario's cluster under any load source; sets the request's training geometry to the
+/// scenario's, so that its load sources fit. One exchange group a pipeline rank is simulated.
+StepTime StepTimeOf(const Document& scenario, RoutingRequest* request);
+
+}  // namespace orrery::scenarios
