@@ -4,6 +4,7 @@
 
 #include "core/document.h"
 #include "core/error.h"
+#include "hw/cost/kernel_table.h"
 #include "tests/profiler/synthetic_run.h"
 
 namespace orrery::profiler {
@@ -53,6 +54,21 @@ TEST(CalibrationFile, IsStrictYamlWithProvenance) {
   EXPECT_THAT(table.yaml, HasSubstr("- [4096, 1536, 7168, 1, 101.000, 3, 100.000, 102.000]"));
   EXPECT_THAT(table.yaml, HasSubstr("largest relative error against the reference: 0.002"));
   EXPECT_EQ(table.rows, 1);
+}
+
+TEST(CalibrationFile, IsReadByTheCostModel) {
+  KernelSample norm = Sample(OpKind::kRmsNorm, RowsShape{4096, 7168}, {50}), beside = norm;
+  beside.beside_copy = true;
+  beside.durations_us = {60};
+  const KernelSample decode = Sample(OpKind::kAttentionDecode, AttentionShape{128, 128, 1, 1, 4096, 576, 512, false}, {220});
+  const CalibrationText text = CalibrationYaml(RunOf({Sample(OpKind::kGemmFp8, kGemm, {100}), norm, beside, decode}), "h100-sxm");
+  const hw::KernelTable table = hw::ParseKernelTable(Document::Parse(text.yaml, "table.yaml").root());
+  EXPECT_EQ(table.device, "h100-sxm");
+  ASSERT_EQ(table.rows.size(), 3u);
+  EXPECT_EQ(table.rows[0].op.shape, OpShape(kGemm));
+  EXPECT_EQ(table.rows[0].time, FromMicroseconds(100));
+  EXPECT_EQ(table.rows[1].op.shape, decode.shape);
+  EXPECT_EQ(table.rows[2].beside, FromMicroseconds(60));
 }
 
 TEST(CalibrationFile, TakesTheMedianOfProcessMedians) {
