@@ -84,8 +84,11 @@ std::vector<ValidationCase> TrainingCases() {
   const TrainingResult rails = StepOnly(V3({"cluster=h800-2048-mrft"}));
   ValidationCase against = Case("DS-E02b", "multi-rail against multi-plane step time", 0.1, 100 * (rails.step_s / planes.step_s - 1), "%", 0, kTable4);
   against.kind = ToleranceKind::kRange;
-  against.low = 0;
+  against.low = 0.001;  // the sign, and below 1 %
   against.high = 1;
+  against.residual =
+      "2048 NICs hang under two layers of 64-port switches in both fabrics, and both are routed adaptively: the model sees "
+      "no difference at all. The published one is 20 ms, less than the 26 ms by which that table's phases miss its own step";
   cases.push_back(against);
   return cases;
 }

@@ -1,6 +1,8 @@
 // The command as its user meets it: words in, text, files and exit codes out.
 #include "cli/profile_command.h"
 
+#include <unistd.h>
+
 #include <gmock/gmock.h>
 
 #include <algorithm>
@@ -78,7 +80,7 @@ class ProfileCommand : public testing::Test {
     Write("device/liborrery_injection.so", std::string("x"));
   }
 
-  fs::path folder_ = fs::temp_directory_path() / "orrery_profile_command_test";
+  fs::path folder_ = fs::temp_directory_path() / ("orrery_profile_command_test_" + std::to_string(getpid()));
 };
 
 constexpr profiler::Noise kQuiet{0.002, 0.003, 0, 0};

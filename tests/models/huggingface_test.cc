@@ -1,5 +1,7 @@
 #include "models/huggingface.h"
 
+#include <unistd.h>
+
 #include <filesystem>
 #include <fstream>
 
@@ -184,7 +186,7 @@ TEST(HuggingFace, AbsurdSizesAreRefused) {
 class HuggingFaceFile : public testing::Test {
  protected:
   void SetUp() override {
-    folder_ = std::filesystem::path(testing::TempDir()) / "orrery-huggingface" / "Some-Model";
+    folder_ = std::filesystem::path(testing::TempDir()) / ("orrery-huggingface-" + std::to_string(getpid())) / "Some-Model";
     std::filesystem::create_directories(folder_);
   }
   void TearDown() override { std::filesystem::remove_all(folder_.parent_path()); }

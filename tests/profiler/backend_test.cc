@@ -1,5 +1,7 @@
 #include "profiler/backend.h"
 
+#include <unistd.h>
+
 #include <gmock/gmock.h>
 
 #include <cstdlib>
@@ -33,7 +35,7 @@ class Backend : public testing::Test {
     std::filesystem::permissions(file, std::filesystem::perms::owner_all);
   }
 
-  std::filesystem::path folder_ = std::filesystem::temp_directory_path() / "orrery_backend_test";
+  std::filesystem::path folder_ = std::filesystem::temp_directory_path() / ("orrery_backend_test_" + std::to_string(getpid()));
 };
 
 TEST_F(Backend, IsAbsentWhereItIsNotBuilt) { EXPECT_EQ(FindDeviceBackend(), nullptr); }

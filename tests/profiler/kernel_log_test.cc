@@ -1,5 +1,7 @@
 #include "profiler/kernel_log.h"
 
+#include <unistd.h>
+
 #include <gmock/gmock.h>
 
 #include <filesystem>
@@ -23,7 +25,7 @@ class KernelLog : public testing::Test {
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
   KernelLogHeader header_{4711, 3, 8, "python3", "NVIDIA Test", "9.0", 132, "580.00", 130001};
-  std::filesystem::path folder_ = std::filesystem::temp_directory_path() / "orrery_kernel_log_test";
+  std::filesystem::path folder_ = std::filesystem::temp_directory_path() / ("orrery_kernel_log_test_" + std::to_string(getpid()));
   std::filesystem::path file_ = folder_ / KernelLogFileName(header_);
 
   std::string Text() const {

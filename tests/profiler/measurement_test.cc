@@ -1,5 +1,7 @@
 #include "profiler/measurement.h"
 
+#include <unistd.h>
+
 #include <gmock/gmock.h>
 
 #include <filesystem>
@@ -93,7 +95,7 @@ TEST(Measurement, AnEmptyListOfSamplesOrDurationsIsRefused) {
 }
 
 TEST(Measurement, IsWrittenWholeOrNotAtAll) {
-  const auto folder = std::filesystem::temp_directory_path() / "orrery_measurement_test";
+  const auto folder = std::filesystem::temp_directory_path() / ("orrery_measurement_test_" + std::to_string(getpid()));
   std::filesystem::remove_all(folder);
   EXPECT_THROW(WriteMeasurement(FullRun(), folder / "none" / "m.json"), InputError);
   std::filesystem::create_directories(folder);
