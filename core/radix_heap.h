@@ -50,7 +50,7 @@ class RadixHeap {
   }
 
  private:
-  static constexpr std::size_t kSmall = 32;     ///< a bucket of at most so many becomes the run
+  static constexpr std::size_t kSmall = 64;     ///< a bucket of at most so many becomes the run
   static constexpr std::size_t kLongRun = 1024; ///< a run of more than so many is spread again
 
   void Place(const Event& event) {

@@ -7,7 +7,8 @@
 //   - an exchange beside messages through the same port: the port is shared equally between those that use it;
 //   - a message beside an exchange or another message of the sender.
 // A step's remaining work is brought up to date whenever its rate changes. A rate that falls leaves the
-// pending event in place: it fires early, sees work left, and is scheduled again.
+// pending event in place: it fires early, sees work left, and is scheduled again. Compute beside an exchange
+// foresees the exchange's end, so that the end itself changes nothing.
 //
 // Pricer:   StepPrice operator()(int row, int column, const ProgramStep&)
 // Observer: see NullObserver. Both are template parameters because they are called ten million times.
@@ -60,12 +61,13 @@ class StreamEngine {
       ++result_.events;
       Fire(static_cast<int>(event.payload >> 2), static_cast<int>(event.payload & 3U));
     }
-    result_.end = now_;
     CheckAllDone();
     return result_;
   }
 
  private:
+  static constexpr double kDone = 0.5;  ///< picoseconds of work that count as none
+
   enum class State : std::uint8_t { kBlocked, kArrived, kRunning };
 
   struct alignas(64) Stream {     // one cache line
@@ -73,8 +75,7 @@ class StreamEngine {
     double stretch = 1;           ///< current slow-down: elapsed = work * stretch
     double work = 0;              ///< picoseconds left at stretch 1, as of `updated`
     std::int64_t updated = 0;
-    std::int64_t end = 0;         ///< when it ends if nothing changes
-    std::int64_t scheduled = 0;   ///< time of its pending event
+    std::int64_t scheduled = 0;   ///< time of its pending event: when it ends as far as can be foreseen
     std::int64_t start = 0;
   };
 
@@ -158,8 +159,9 @@ class StreamEngine {
     Rank& rank = ranks_[static_cast<std::size_t>(r)];
     Stream& stream = rank.streams[s];
     if (!Running(rank, s) || stream.scheduled != now_) return;  // superseded
-    if (stream.end > now_) {
-      Schedule(stream, r, s);
+    Spend(stream);
+    if (stream.work > kDone) {
+      Schedule(stream, Foreseen(rank, s), r, s);
       return;
     }
     Complete(r, s);
@@ -172,6 +174,7 @@ class StreamEngine {
     StateOf(rank, s) = State::kBlocked;
     ++rank.done[static_cast<std::size_t>(s)];
     ++result_.steps;
+    result_.end = now_;
     observer_.OnEnd(r, s, step, stream.start, now_);
     if (step.type == StepType::kSend) {
       SendBegins(r, step, -1);
@@ -227,16 +230,33 @@ class StreamEngine {
     Stream& stream = rank.streams[s];
     const double stretch = StretchOf(rank, s);
     if (stretch == stream.stretch && stream.scheduled >= 0) return;
-    stream.work -= static_cast<double>(now_ - stream.updated) / stream.stretch;
-    stream.updated = now_;
+    Spend(stream);
     stream.stretch = stretch;
-    stream.end = now_ + std::max<std::int64_t>(0, static_cast<std::int64_t>(stream.work * stretch + 0.5));
-    if (stream.scheduled < 0 || stream.end < stream.scheduled) Schedule(stream, r, s);
+    const std::int64_t end = Foreseen(rank, s);
+    // A picosecond of rounding is no reason for another event.
+    if (stream.scheduled < 0 || end + 1 < stream.scheduled) Schedule(stream, end, r, s);
   }
 
-  void Schedule(Stream& stream, int r, int s) {
-    stream.scheduled = stream.end;
-    heap_.Push(static_cast<std::uint64_t>(stream.end), static_cast<std::uint32_t>(r) << 2 | static_cast<std::uint32_t>(s));
+  /// Takes off what has been done since the last time.
+  void Spend(Stream& stream) const {
+    stream.work -= static_cast<double>(now_ - stream.updated) / stream.stretch;
+    stream.updated = now_;
+  }
+
+  /// When the step ends if nothing new starts.
+  std::int64_t Foreseen(const Rank& rank, int s) const {
+    const Stream& stream = rank.streams[s];
+    double elapsed = stream.work * stream.stretch;
+    if (s == 0 && Running(rank, 1)) {
+      const auto beside = static_cast<double>(rank.streams[1].scheduled - now_);
+      if (beside > 0 && elapsed > beside) elapsed = beside + (stream.work - beside / stream.stretch);
+    }
+    return now_ + std::max<std::int64_t>(0, static_cast<std::int64_t>(elapsed + 0.5));
+  }
+
+  void Schedule(Stream& stream, std::int64_t end, int r, int s) {
+    stream.scheduled = end;
+    heap_.Push(static_cast<std::uint64_t>(end), static_cast<std::uint32_t>(r) << 2 | static_cast<std::uint32_t>(s));
   }
 
   void CheckAllDone() const {

@@ -18,7 +18,7 @@ struct Question {
 };
 constexpr std::array<Question, 9> kQuestions = {{
     {Free::kExchanges, "dispatch and combine take no time"},
-    {Free::kImbalance, "every rank gets the mean expert load"},
+    {Free::kImbalance, "every rank gets the same expert load"},
     {Free::kVariation, "kernels always take their mean time"},
     {Free::kMessages, "pipeline messages take no time"},
     {Free::kCasts, "casts, transposes and requantisation are free"},

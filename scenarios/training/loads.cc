@@ -45,26 +45,13 @@ RankLoad LoadOf(const models::ExchangeLoad& exchange, const Busiest& busiest, co
   return load;
 }
 
-RankLoad MeanOf(const RankLoad* loads, int count) {
-  std::int64_t rows = 0, unique = 0, out = 0, up = 0;
-  for (int r = 0; r < count; ++r) {
-    rows += loads[r].rows;
-    unique += loads[r].unique;
-    out += loads[r].scale_out;
-    up += loads[r].scale_up;
-  }
-  const auto mean = [count](std::int64_t sum) { return static_cast<std::int32_t>((sum + count / 2) / count); };
-  return {mean(rows), mean(unique), mean(out), mean(up)};
-}
-
 }  // namespace
 
 StepLoads::StepLoads(const models::LoadSource& source, int layers, int micro_batches, int groups,
-                     std::int64_t row_alignment, bool balanced, bool fold)
-    : groups_(groups) {
+                     std::int64_t row_alignment)
+    : groups_(groups), ranks_(source.shape().ranks) {
   const models::LoadShape& shape = source.shape();
   std::vector<RankLoad> ranks(static_cast<std::size_t>(shape.ranks));
-  ranks_ = fold ? 1 : shape.ranks;
   loads_.reserve(static_cast<std::size_t>(layers) * static_cast<std::size_t>(micro_batches) *
                  static_cast<std::size_t>(groups) * static_cast<std::size_t>(ranks_));
   models::ExchangeLoad exchange;
@@ -76,8 +63,7 @@ StepLoads::StepLoads(const models::LoadSource& source, int layers, int micro_bat
         for (int r = 0; r < shape.ranks; ++r) {
           ranks[static_cast<std::size_t>(r)] = LoadOf(exchange, busiest, shape, r, row_alignment);
         }
-        if (balanced || fold) std::fill(ranks.begin(), ranks.end(), MeanOf(ranks.data(), shape.ranks));
-        loads_.insert(loads_.end(), ranks.begin(), ranks.begin() + ranks_);
+        loads_.insert(loads_.end(), ranks.begin(), ranks.end());
       }
     }
   }

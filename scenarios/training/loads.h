@@ -18,10 +18,8 @@ struct RankLoad {
 
 class StepLoads {
  public:
-  /// Samples `layers` x `micro_batches` x `groups` exchanges. `balanced`: every rank gets the mean of its exchange.
-  /// `fold`: one rank a group (the mean), for folded simulations.
-  StepLoads(const models::LoadSource& source, int layers, int micro_batches, int groups, std::int64_t row_alignment,
-            bool balanced, bool fold);
+  /// Samples `layers` x `micro_batches` x `groups` exchanges.
+  StepLoads(const models::LoadSource& source, int layers, int micro_batches, int groups, std::int64_t row_alignment);
 
   /// Loads already known: [instances][groups][ranks].
   StepLoads(int groups, int ranks, std::vector<RankLoad> loads);

@@ -60,7 +60,7 @@ models::LoadShape ShapeOf(const Scenario& s) {
 
 }  // namespace
 
-TrainingModel::TrainingModel(Scenario scenario) : scenario_(std::move(scenario)) {
+TrainingModel::TrainingModel(Scenario scenario, bool folded_only) : scenario_(std::move(scenario)) {
   const Value& root = scenario_.document.root();
   schedule_ = ScheduleOf(scenario_);
   layout_ = models::ReadStageLayout(root.At("parallelism"), scenario_.model, schedule_.stages, scenario_.workload.sequence_length);
@@ -69,7 +69,8 @@ TrainingModel::TrainingModel(Scenario scenario) : scenario_(std::move(scenario))
   programs_ = models::BuildTrainingPrograms(schedule_, units);
   cost_ = std::make_unique<hw::CostModel>(hw::CostModel::Load(scenario_.cluster.device, {scenario_.calibration, false}));
   exchange_ = std::make_unique<hw::ExchangeModel>(hw::ExchangeModel::Load(scenario_.cluster.device, scenario_.communication.kernels));
-  loads_ = MakeLoads(scenario_.seed);
+  if (scenario_.model.moe) even_load_ = EvenLoad();
+  if (!folded_only) loads_ = MakeLoads(scenario_.seed);
   StretchTraffic();
 }
 
@@ -110,6 +111,25 @@ std::int64_t TrainingModel::MessageWork() const {
   return static_cast<std::int64_t>(static_cast<double>(wire.count()) * message_stretch_) + message_latency_.count();
 }
 
+RankLoad TrainingModel::EvenLoad() const {
+  const models::UniformLoads uniform(ShapeOf(scenario_), scenario_.seed);
+  return StepLoads(uniform, 1, 8, 1, kRowAlignment).mean();
+}
+
+std::unique_ptr<StepLoads> TrainingModel::LoadsOf(const Variant& variant, int groups) const {
+  if (!scenario_.model.moe) return std::make_unique<StepLoads>();
+  if (variant.fold || variant.free == Free::kImbalance) {
+    const int ranks = variant.fold ? 1 : scenario_.parallelism.expert;
+    const auto instances = static_cast<std::size_t>(MoeLayers()) * static_cast<std::size_t>(scenario_.MicroBatches());
+    const std::size_t count = instances * static_cast<std::size_t>(groups) * static_cast<std::size_t>(ranks);
+    return std::make_unique<StepLoads>(groups, ranks, std::vector<RankLoad>(count, even_load_));
+  }
+  const auto reseeded = variant.seed ? MakeLoads(*variant.seed) : nullptr;
+  const models::LoadSource* source = variant.loads != nullptr ? variant.loads : reseeded ? reseeded.get() : loads_.get();
+  ORRERY_CHECK(source != nullptr, "a model made for folded variants was asked for another");
+  return std::make_unique<StepLoads>(*source, MoeLayers(), scenario_.MicroBatches(), groups, kRowAlignment);
+}
+
 Outcome TrainingModel::Prepare(const Variant& variant) const {
   const Parallelism& p = scenario_.parallelism;
   const int all_groups = p.data / p.expert;
@@ -117,14 +137,7 @@ Outcome TrainingModel::Prepare(const Variant& variant) const {
   Outcome outcome;
   outcome.columns = variant.fold ? 1 : groups * p.expert;
   outcome.gpus = outcome.columns * p.pipeline;
-  if (loads_) {
-    const auto reseeded = variant.seed ? MakeLoads(*variant.seed) : nullptr;
-    const models::LoadSource& source = variant.loads != nullptr ? *variant.loads : reseeded ? *reseeded : *loads_;
-    outcome.loads = std::make_unique<StepLoads>(source, MoeLayers(), scenario_.MicroBatches(), groups, kRowAlignment,
-                                                variant.free == Free::kImbalance, variant.fold);
-  } else {
-    outcome.loads = std::make_unique<StepLoads>();
-  }
+  outcome.loads = LoadsOf(variant, groups);
   PriceInputs inputs;
   inputs.scenario = &scenario_;
   inputs.cost = variant.cost != nullptr ? variant.cost : cost_.get();

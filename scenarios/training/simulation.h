@@ -52,7 +52,8 @@ struct Outcome {
 /// variants may run on several threads.
 class TrainingModel {
  public:
-  explicit TrainingModel(Scenario scenario);
+  /// `folded_only`: for folded variants alone, which need no router; much faster to make.
+  explicit TrainingModel(Scenario scenario, bool folded_only = false);
 
   Outcome Simulate(const Variant& variant) const;
   /// The same, noting every step of the engine.
@@ -64,7 +65,7 @@ class TrainingModel {
   const models::Schedule& schedule() const { return schedule_; }
   const models::TrainingPrograms& programs() const { return programs_; }
   const models::StageLayout& stages() const { return layout_; }
-  std::string LoadDescription() const { return loads_ ? loads_->Describe() : "no routed experts"; }
+  std::string LoadDescription() const { return loads_ ? loads_->Describe() : scenario_.model.moe ? "even: every rank alike" : "no routed experts"; }
   models::LoadShape load_shape() const;    ///< what a load source for this scenario must have
   int MoeLayers() const;                   ///< MTP modules included
   /// Seconds of the optimizer step on the slowest pipeline rank.
@@ -76,6 +77,8 @@ class TrainingModel {
   template <class Observer>
   void Run(const Variant& variant, const TrainingPrices& prices, Observer& observer, Outcome* outcome) const;
   Outcome Prepare(const Variant& variant) const;
+  std::unique_ptr<StepLoads> LoadsOf(const Variant& variant, int groups) const;
+  RankLoad EvenLoad() const;
   void StretchTraffic();
   std::int64_t MessageWork() const;
   std::unique_ptr<models::LoadSource> MakeLoads(std::uint64_t seed) const;
@@ -83,7 +86,8 @@ class TrainingModel {
   Scenario scenario_;
   std::unique_ptr<hw::CostModel> cost_;
   std::unique_ptr<hw::ExchangeModel> exchange_;
-  std::unique_ptr<models::LoadSource> loads_;
+  std::unique_ptr<models::LoadSource> loads_;  ///< absent in dense models and where only folded variants are asked
+  RankLoad even_load_;                         ///< what a rank gets when all are alike
   models::StageLayout layout_;
   models::Schedule schedule_;
   models::TrainingPrograms programs_;

@@ -31,7 +31,7 @@ Json AnalysisJson(const TrainingResult& r) {
   for (const WhatIf& w : r.what_ifs) analysis["what_would_help"].push_back({{"name", w.name}, {"step_s", w.step_s}, {"gain", w.gain}});
   analysis["critical_path"] = Json::array();
   for (const CriticalPathShare& s : r.critical_path) {
-    analysis["critical_path"].push_back({{"name", s.name}, {"seconds_s", s.seconds}, {"share", s.share}});
+    analysis["critical_path"].push_back({{"name", s.name}, {"time_s", s.seconds}, {"share", s.share}});
   }
   return analysis;
 }
@@ -77,7 +77,7 @@ std::string TrainingJson(const TrainingResult& r) {
                      {"resamples", r.interval.resamples}, {"seeds", r.interval.seeds}};
   }
   j["op_classes"] = Json::array();
-  for (const OpClassReport& c : r.op_classes) j["op_classes"].push_back({{"name", c.name}, {"seconds_s", c.seconds}, {"share", c.share}});
+  for (const OpClassReport& c : r.op_classes) j["op_classes"].push_back({{"name", c.name}, {"time_s", c.seconds}, {"share", c.share}});
   const CommunicationReport& c = r.communication;
   j["communication_s"] = {{"exchange", c.exchange_s}, {"exchange_exposed", c.exposed_s}, {"straggler", c.straggler_s},
                           {"notify", c.notify_s}, {"pipeline_wait", c.pipeline_wait_s}, {"messages", c.messages_s}};

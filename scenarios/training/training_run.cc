@@ -213,7 +213,7 @@ TrainingResult RunTraining(const Scenario& scenario, const RunOptions& options, 
   };
   tell(0, "pricing kernels");
   const double start = Now();
-  const TrainingModel model(scenario);
+  const TrainingModel model(scenario, options.fold && !options.analyse);
   tell(0.05, "simulating every GPU");
   Variant variant;
   variant.fold = options.fold;
@@ -247,7 +247,7 @@ TrainingResult RunTraining(const Scenario& scenario, const RunOptions& options, 
     tell(0.2, "making each resource free in turn");
     r.what_ifs = WhatWouldHelp(model);
     for (const WhatIf& w : r.what_ifs) {
-      if (w.name.find("mean expert load") != std::string::npos) r.imbalance.step_share = w.gain;
+      if (w.name.find("same expert load") != std::string::npos) r.imbalance.step_share = w.gain;
     }
     tell(0.6, "walking the critical path");
     r.critical_path = CriticalPath(model);
