@@ -1,12 +1,13 @@
 #include "cli/validate_command.h"
 
+#include <algorithm>
 #include <cstdio>
-#include <fstream>
 #include <memory>
 #include <string>
 
 #include <CLI/CLI.hpp>
 
+#include "cli/output_file.h"
 #include "core/error.h"
 #include "scenarios/validation.h"
 #include "scenarios/validation_report.h"
@@ -35,11 +36,7 @@ int Run(const Options& options) {
     for (auto& c : group.run()) cases.push_back(std::move(c));
   }
   std::fputs(scenarios::ValidationText(cases).c_str(), stdout);
-  if (!options.markdown.empty()) {
-    std::ofstream file(options.markdown, std::ios::binary);
-    file << scenarios::ValidationMarkdown(cases);
-    if (!file.flush()) throw InputError("cannot write '" + options.markdown + "'");
-  }
+  if (!options.markdown.empty()) WriteOutput(options.markdown, scenarios::ValidationMarkdown(cases));
   const scenarios::ValidationSummary summary = scenarios::Summarise(cases);
   const bool bad = summary.failed > 0 || (options.strict && summary.declared > 0);
   return bad ? kCheckFailed : kDone;
