@@ -17,6 +17,8 @@ namespace {
 
 constexpr std::size_t kMaxFileBytes = 16u << 20;
 constexpr int kMaxDepth = 64;
+constexpr std::size_t kMaxValues = std::size_t{1} << 20;  // after aliases are followed
+constexpr std::size_t kMaxText = std::size_t{64} << 20;   // of all values and their paths
 
 std::string_view Trim(std::string_view s) {
   while (!s.empty() && std::isspace(static_cast<unsigned char>(s.front()))) s.remove_prefix(1);
@@ -67,6 +69,7 @@ constexpr std::array<Unit, 8> kTimeUnits = {{{"ps", 1e-12}, {"ns", 1e-9}, {"us",
                                              {"min", 60}, {"h", 3600}, {"days", 86400}}};
 
 constexpr double kMaxBytes = 9e18;
+constexpr double kMaxRate = 1e24;  // bytes or operations a second; also refuses what overflowed to infinity
 
 }  // namespace
 
@@ -170,13 +173,15 @@ Bytes Value::AsBytes() const {
 
 BytesPerSecond Value::AsRate() const {
   const auto value = Convert(Scalar("a rate with its unit, e.g. '50 GB/s'"), kRateUnits);
-  if (!value || *value <= 0) throw Error("expected a positive rate with its unit, e.g. '50 GB/s' or '400 Gb/s'");
+  if (!value || *value <= 0 || *value > kMaxRate) {
+    throw Error("expected a positive rate with its unit, e.g. '50 GB/s' or '400 Gb/s'");
+  }
   return {*value};
 }
 
 FlopsPerSecond Value::AsFlopsRate() const {
   const auto value = Convert(Scalar("a rate with its unit, e.g. '989 TFLOPS'"), kFlopsUnits);
-  if (!value || *value <= 0) throw Error("expected a positive rate with its unit, e.g. '989 TFLOPS'");
+  if (!value || *value <= 0 || *value > kMaxRate) throw Error("expected a positive rate with its unit, e.g. '989 TFLOPS'");
   return {*value};
 }
 
@@ -217,16 +222,30 @@ Place PlaceOf(const YAML::Mark& mark, const std::string& file) {
   return {file, mark.line < 0 ? 0 : mark.line + 1, mark.column < 0 ? 0 : mark.column + 1};
 }
 
-Tree Convert(const YAML::Node& node, const std::string& file, int depth) {
+/// What a document has grown to. Aliases repeat what they name, so that a short text may stand for a huge document.
+struct Size {
+  std::size_t values = 0, text = 0;
+
+  void Add(const Place& place, std::size_t characters) {
+    text += characters;
+    if (++values <= kMaxValues && text <= kMaxText) return;
+    throw InputError(place, fmt::format("the document grows beyond {} values or {} MiB of text once its aliases are followed",
+                                        kMaxValues, kMaxText >> 20));
+  }
+};
+
+/// `path`: characters of the path to the node.
+Tree Convert(const YAML::Node& node, const std::string& file, int depth, std::size_t path, Size* size) {
   Tree tree;
   tree.place = PlaceOf(node.Mark(), file);
   if (depth > kMaxDepth) throw InputError(tree.place, "nested more than 64 deep");
+  size->Add(tree.place, path + (node.IsScalar() ? node.Scalar().size() : 0));
   if (node.IsScalar()) {
     tree.type = Value::Type::kScalar;
     tree.scalar = node.Scalar();
   } else if (node.IsSequence()) {
     tree.type = Value::Type::kList;
-    for (const YAML::Node& item : node) tree.items.push_back(Convert(item, file, depth + 1));
+    for (const YAML::Node& item : node) tree.items.push_back(Convert(item, file, depth + 1, path + 4, size));
   } else if (node.IsMap()) {
     tree.type = Value::Type::kMap;
     std::set<std::string> seen;
@@ -235,7 +254,7 @@ Tree Convert(const YAML::Node& node, const std::string& file, int depth) {
       if (!entry.first.IsScalar()) throw InputError(place, "expected a plain word as key");
       const std::string& key = entry.first.Scalar();
       if (!seen.insert(key).second) throw InputError(place, "key '" + key + "' appears twice");
-      tree.entries.emplace_back(key, Convert(entry.second, file, depth + 1));
+      tree.entries.emplace_back(key, Convert(entry.second, file, depth + 1, path + key.size() + 1, size));
     }
   }
   return tree;
@@ -244,7 +263,10 @@ Tree Convert(const YAML::Node& node, const std::string& file, int depth) {
 Tree ParseYaml(std::string_view text, const std::string& name) {
   try {
     std::istringstream stream{std::string(text)};
-    return Convert(YAML::Load(stream), name, 0);
+    const std::vector<YAML::Node> documents = YAML::LoadAll(stream);
+    if (documents.size() > 1) throw InputError(PlaceOf(documents[1].Mark(), name), "expected one YAML document, found several");
+    Size size;
+    return documents.empty() ? Tree{} : Convert(documents[0], name, 0, 0, &size);
   } catch (const YAML::Exception& e) {
     throw InputError(PlaceOf(e.mark, name), "not valid YAML: " + e.msg);
   }
@@ -254,10 +276,20 @@ Tree ParseYaml(std::string_view text, const std::string& name) {
 
 namespace {
 
+/// In quotes, so that no two values read alike.
+std::string Quoted(const std::string& text) {
+  std::string out = "\"";
+  for (char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + "\"";
+}
+
 void WriteCanonical(const Value& value, std::string* out) {
   switch (value.type()) {
     case Value::Type::kNull: *out += "~"; break;
-    case Value::Type::kScalar: *out += fmt::format("\"{}\"", value.AsString()); break;
+    case Value::Type::kScalar: *out += Quoted(value.AsString()); break;
     case Value::Type::kList:
       *out += "[";
       for (const Value& item : value.items()) {
@@ -332,7 +364,7 @@ void Document::Set(std::string_view path, std::string_view yaml) {
     const std::size_t dot = rest.find('.');
     const std::string key(rest.substr(0, dot));
     rest = dot == std::string_view::npos ? std::string_view{} : rest.substr(dot + 1);
-    if (key.empty()) throw InputError(Place{name}, "empty key in path");
+    if (key.empty() || (rest.empty() && dot != std::string_view::npos)) throw InputError(Place{name}, "empty key in path");
     if (node->is_null()) node->type_ = Value::Type::kMap;
     if (!node->is_map()) {
       throw InputError(Place{name}, fmt::format("'{}' is no map, so it has no key '{}'", sofar, key));
@@ -349,7 +381,8 @@ void Document::Set(std::string_view path, std::string_view yaml) {
   }
   // Parsed as the only entry of a map, so that the paths inside come out right.
   Document parsed = Parse("value: " + std::string(yaml), name);
-  Value value = parsed.root_.entries_.empty() ? Value{} : std::move(parsed.root_.entries_[0].second);
+  if (parsed.root_.entries_.size() != 1) throw InputError(Place{name}, "expected one value");
+  Value value = std::move(parsed.root_.entries_[0].second);
   struct Repath {
     static void Apply(Value* v, const std::string& p, const Place& place) {
       v->path_ = p;

@@ -37,7 +37,7 @@ AttentionSpec ReadAttention(const Value& value) {
     a.kv_lora_rank = ReadInt(value, "kv_lora_rank", 1);
   } else {
     const int fallback = a.kind == AttentionKind::kMha ? a.heads : 1;
-    a.kv_heads = a.kind == AttentionKind::kGqa ? ReadInt(value, "kv_heads", 1) : ReadIntOr(value, "kv_heads", fallback);
+    a.kv_heads = a.kind == AttentionKind::kGqa ? ReadInt(value, "kv_heads", 1) : ReadIntOr(value, "kv_heads", fallback, 1);
     if (a.heads % a.kv_heads != 0) throw value.At("kv_heads").Error("expected a divisor of heads");
   }
   a.qkv_bias = ReadBoolOr(value, "qkv_bias", false);
