@@ -13,7 +13,8 @@ namespace orrery::models {
 void CheckShape(const LoadShape& s) {
   CheckGate({s.experts, s.top_k, s.groups, s.top_groups});
   if (s.ranks < 1 || s.experts % s.ranks != 0) {
-    throw InputError(fmt::format("routing: {} expert-parallel ranks do not divide {} expert slots", s.ranks, s.experts));
+    throw InputError(
+        fmt::format("routing: {} expert-parallel ranks do not divide {} expert slots", s.ranks, s.experts));
   }
   if (s.ranks_per_node < 1 || (s.ranks > s.ranks_per_node && s.ranks % s.ranks_per_node != 0)) {
     throw InputError(fmt::format("routing: {} ranks are not whole nodes of {}", s.ranks, s.ranks_per_node));
@@ -36,7 +37,10 @@ void ClearLoad(const LoadShape& shape, ExchangeLoad* load) {
 }
 
 ExchangeCounter::ExchangeCounter(const LoadShape& shape, ExchangeLoad* load)
-    : shape_(shape), load_(load), node_size_(NodeSize(shape)), rank_seen_(static_cast<std::size_t>(shape.ranks)),
+    : shape_(shape),
+      load_(load),
+      node_size_(NodeSize(shape)),
+      rank_seen_(static_cast<std::size_t>(shape.ranks)),
       node_seen_(static_cast<std::size_t>(NodeCount(shape))) {
   ClearLoad(shape, load);
 }
@@ -44,7 +48,8 @@ ExchangeCounter::ExchangeCounter(const LoadShape& shape, ExchangeLoad* load)
 void ExchangeCounter::Add(int source, std::span<const std::uint16_t> slots) {
   ++token_;
   last_nodes_ = 0;
-  const int per_rank = shape_.experts / shape_.ranks, own_node = source / node_size_, lane = source % node_size_;
+  const int per_rank = shape_.experts / shape_.ranks, own_node = source / node_size_,
+            lane = source % node_size_;
   for (std::uint16_t slot : slots) {
     ++load_->expert_rows[slot];
     const int rank = slot / per_rank, node = rank / node_size_, gateway = node * node_size_ + lane;

@@ -9,7 +9,8 @@
 
 namespace orrery::models {
 
-/// InputError unless ranks divide experts, whole nodes make up the ranks (or one node holds them all), and k fits.
+/// InputError unless ranks divide experts, whole nodes make up the ranks (or one node holds them all), and k
+/// fits.
 void CheckShape(const LoadShape& shape);
 
 /// GPUs that share a node with a rank, itself included, and the number of nodes.

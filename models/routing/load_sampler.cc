@@ -23,8 +23,8 @@ void Deviate(std::span<float> x, std::span<const float> variance, float total, F
   for (std::size_t i = 0; i < x.size(); ++i) x[i] += share * variance[i];
 }
 
-/// Whole numbers in [0, most] that add up to `total` (at most most * size), as near to x scaled to the total as
-/// carrying the rounding error along allows.
+/// Whole numbers in [0, most] that add up to `total` (at most most * size), as near to x scaled to the total
+/// as carrying the rounding error along allows.
 void RoundTo(std::span<const float> x, std::int64_t total, std::int64_t most, std::span<std::int32_t> out) {
   double sum = 0;
   for (float v : x) sum += std::clamp(v, 0.0f, static_cast<float>(most));
@@ -73,7 +73,8 @@ void LoadSampler::DrawSlots(const LoadTable& table, FastNormal& normal, Exchange
     AddScaled(variance_.data(), table.slot_document.data() + d * slots, square_[d], slots);
   }
   reach_ = mean_;  // expected rows, for the share of duplicates
-  const std::int64_t tokens = std::int64_t{shape_.ranks} * shape_.tokens_per_rank, rows = tokens * shape_.top_k;
+  const std::int64_t tokens = std::int64_t{shape_.ranks} * shape_.tokens_per_rank,
+                     rows = tokens * shape_.top_k;
   Deviate(mean_, variance_, static_cast<float>(rows), normal);
   RoundTo(mean_, rows, tokens, load->expert_rows);
 }
@@ -95,7 +96,8 @@ void LoadSampler::DrawUnique(const LoadTable& table, FastNormal& normal, Exchang
       expected_rows += reach_[Index(s)];
       rows += load->expert_rows[Index(s)];
     }
-    for (int lane = 0; lane < node_size_; ++lane) expected_reach += lane_reach_[Index(lane) * ranks + Index(r)];
+    for (int lane = 0; lane < node_size_; ++lane)
+      expected_reach += lane_reach_[Index(lane) * ranks + Index(r)];
     const float ratio = expected_rows > 0 ? std::min(1.0f, expected_reach / expected_rows) : 1.0f;
     const float again = static_cast<float>(rows) * (1 - ratio);  // rows of tokens the rank already has
     const float unique = static_cast<float>(rows) - again - std::sqrt(again) * normal();
@@ -105,8 +107,8 @@ void LoadSampler::DrawUnique(const LoadTable& table, FastNormal& normal, Exchang
   }
 }
 
-void LoadSampler::DrawScaleOut(const LoadTable& table, const std::vector<TextDocument>& documents, FastNormal& normal,
-                               ExchangeLoad* load) {
+void LoadSampler::DrawScaleOut(const LoadTable& table, const std::vector<TextDocument>& documents,
+                               FastNormal& normal, ExchangeLoad* load) {
   const std::size_t nodes = Index(nodes_);
   const std::int64_t most = shape_.tokens_per_rank;
   cells_.assign(Index(shape_.ranks) * nodes, 0);
@@ -128,8 +130,7 @@ void LoadSampler::DrawScaleOut(const LoadTable& table, const std::vector<TextDoc
     total = std::clamp(total + std::sqrt(total_variance) * normal(), static_cast<float>(most),
                        static_cast<float>(most * table.nodes_most));
     Deviate(mean_, variance_, total, normal);
-    RoundTo(mean_, std::llround(total), most,
-            std::span(cells_).subspan(Index(rank) * nodes, nodes));
+    RoundTo(mean_, std::llround(total), most, std::span(cells_).subspan(Index(rank) * nodes, nodes));
   }
   for (int r = 0; r < shape_.ranks; ++r) {
     for (int m = 0; m < nodes_; ++m) {
@@ -166,8 +167,8 @@ void LoadSampler::DrawScaleUp(const LoadTable& table, FastNormal& normal, Exchan
   }
 }
 
-void LoadSampler::Sample(const LoadTable& table, const std::vector<TextDocument>& documents, RandomStream random,
-                         ExchangeLoad* load) {
+void LoadSampler::Sample(const LoadTable& table, const std::vector<TextDocument>& documents,
+                         RandomStream random, ExchangeLoad* load) {
   ClearLoad(shape_, load);
   FastNormal normal(random);
   AddUp(table, documents);

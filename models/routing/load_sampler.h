@@ -1,5 +1,6 @@
 // Draws a micro-batch's exchange from a layer's LoadTable without routing tokens: expected counts of the
-// documents present, Gaussian deviations with the variances of correlated text, rounded so that every sum holds.
+// documents present, Gaussian deviations with the variances of correlated text, rounded so that every sum
+// holds.
 #pragma once
 
 #include <cstdint>
@@ -31,9 +32,9 @@ class LoadSampler {
 
   LoadShape shape_;
   int node_size_, nodes_;
-  std::vector<float> tokens_;         ///< [domains] tokens present
-  std::vector<float> square_;         ///< [domains] sum of squares of documents' tokens
-  std::vector<float> lane_tokens_;    ///< [node_size][domains] tokens on GPUs of one index in the node
+  std::vector<float> tokens_;       ///< [domains] tokens present
+  std::vector<float> square_;       ///< [domains] sum of squares of documents' tokens
+  std::vector<float> lane_tokens_;  ///< [node_size][domains] tokens on GPUs of one index in the node
   std::vector<float> mean_, variance_, reach_, lane_reach_;
   std::vector<std::int32_t> cells_;
 };

@@ -18,7 +18,9 @@ constexpr int kHalf = RoutedText::kDocumentTokens / 2;
 class HalfCounts {
  public:
   HalfCounts(int domains, int documents, int things)
-      : domains_(domains), documents_(documents), things_(things),
+      : domains_(domains),
+        documents_(documents),
+        things_(things),
         count_(static_cast<std::size_t>(domains * documents * 2 * things)) {}
 
   std::uint16_t* At(int domain, int document, int half) {
@@ -42,7 +44,7 @@ class HalfCounts {
   }
 
   struct Spread {
-    double between = 0;    ///< sum over domains and things of the variance of the probability between documents
+    double between = 0;  ///< sum over domains and things of the variance of the probability between documents
     double inflation = 1;  ///< variance of a count of tokens of one document, over the binomial one
   };
   Spread Measure(std::span<const float> mean) const {
@@ -70,7 +72,8 @@ class HalfCounts {
   std::vector<std::uint16_t> count_;
 };
 
-/// Normal density over tail at the point whose upper tail is p: d ln p / d (threshold in standard deviations).
+/// Normal density over tail at the point whose upper tail is p: d ln p / d (threshold in standard
+/// deviations).
 double Hazard(double p) {
   if (p <= 0 || p >= 1) return 0;
   double z = 0;
@@ -82,8 +85,8 @@ double Hazard(double p) {
   return std::exp(-0.5 * z * z) / std::sqrt(2 * std::numbers::pi) / p;
 }
 
-/// Spreads the measured variance between documents over domain and slot as the square of each slot's response to
-/// a small shift of its logit, p * hazard(p) / token_sd.
+/// Spreads the measured variance between documents over domain and slot as the square of each slot's response
+/// to a small shift of its logit, p * hazard(p) / token_sd.
 std::vector<float> DocumentVariance(const std::vector<float>& mean, double between, double token_sd) {
   std::vector<float> response(mean.size());
   double sum = 0;
@@ -137,8 +140,10 @@ void CountToken(const LoadShape& shape, std::span<const std::uint16_t> slots, st
 
 Counts CountText(const LoadShape& shape, const SlotMap& map, int domains, int documents, int k,
                  std::span<const std::uint16_t> selected) {
-  Counts c{{domains, documents, shape.experts}, {domains, documents, shape.ranks},
-           {domains, documents, NodeCount(shape)}, std::vector<double>(static_cast<std::size_t>(domains)),
+  Counts c{{domains, documents, shape.experts},
+           {domains, documents, shape.ranks},
+           {domains, documents, NodeCount(shape)},
+           std::vector<double>(static_cast<std::size_t>(domains)),
            std::vector<double>(static_cast<std::size_t>(domains))};
   std::vector<std::uint16_t> slots(static_cast<std::size_t>(k));
   const std::uint16_t* next = selected.data();
@@ -147,7 +152,8 @@ Counts CountText(const LoadShape& shape, const SlotMap& map, int domains, int do
       for (auto& s : slots) s = map.Slot(*next++, static_cast<std::uint32_t>(t));
       const int doc = t / RoutedText::kDocumentTokens, half = t % RoutedText::kDocumentTokens / kHalf;
       int nodes = 0;
-      CountToken(shape, slots, c.slot.At(d, doc, half), c.rank.At(d, doc, half), c.node.At(d, doc, half), &nodes);
+      CountToken(shape, slots, c.slot.At(d, doc, half), c.rank.At(d, doc, half), c.node.At(d, doc, half),
+                 &nodes);
       c.nodes[static_cast<std::size_t>(d)] += nodes;
       c.nodes_square[static_cast<std::size_t>(d)] += nodes * nodes;
     }
@@ -195,7 +201,8 @@ std::vector<std::uint16_t> RoutedText::RouteDomain(int domain, std::span<const f
   const std::size_t tokens = static_cast<std::size_t>(documents_) * kDocumentTokens;
   const std::size_t stride = tokens * static_cast<std::size_t>(gate_.experts);
   std::vector<std::uint16_t> selected(tokens * static_cast<std::size_t>(gate_.top_k));
-  RouteBlocks(gate_, std::span(affinity_).subspan(static_cast<std::size_t>(domain) * stride, stride), bias, selected);
+  RouteBlocks(gate_, std::span(affinity_).subspan(static_cast<std::size_t>(domain) * stride, stride), bias,
+              selected);
   return selected;
 }
 
@@ -231,7 +238,9 @@ LoadTable MeasureLoads(const LoadShape& shape, const SlotMap& map, const RoutedT
   t.node_noise = TokenVariance(t.node, node.inflation);
   t.rank_noise = static_cast<float>(rank.inflation);
   t.slot_document = DocumentVariance(t.slot, document_sd > 0 ? slot.between : 0, token_sd);
-  t.node_document.assign(t.node.size(), document_sd > 0 ? static_cast<float>(node.between / static_cast<double>(t.node.size())) : 0.0f);
+  t.node_document.assign(
+      t.node.size(),
+      document_sd > 0 ? static_cast<float>(node.between / static_cast<double>(t.node.size())) : 0.0f);
   t.nodes_most = MostNodes(shape, text.gate(), map);
   const double tokens = documents * RoutedText::kDocumentTokens;
   for (std::size_t d = 0; d < c.nodes.size(); ++d) {
@@ -242,12 +251,15 @@ LoadTable MeasureLoads(const LoadShape& shape, const SlotMap& map, const RoutedT
   return t;
 }
 
-LoadTable UniformTable(const LoadShape& shape, const GateShape& gate, const SlotMap& map, std::uint64_t seed) {
-  RouterLayer layer;  // no preference, no domain, no document: independent unit factors, one an expert in turn
+LoadTable UniformTable(const LoadShape& shape, const GateShape& gate, const SlotMap& map,
+                       std::uint64_t seed) {
+  RouterLayer
+      layer;  // no preference, no domain, no document: independent unit factors, one an expert in turn
   layer.experts = gate.experts, layer.rank = 64;
   layer.base.assign(static_cast<std::size_t>(gate.experts), 0.0f);
   RandomStream random(seed, "uniform router");
-  for (int i = 0; i < gate.experts * layer.rank; ++i) layer.weight.push_back(static_cast<float>(random.Normal() / 8));
+  for (int i = 0; i < gate.experts * layer.rank; ++i)
+    layer.weight.push_back(static_cast<float>(random.Normal() / 8));
   const RoutedText text(layer, gate, 1, 64, seed);
   const auto selected = text.Route({}, 64);
   LoadTable t = MeasureLoads(shape, map, text, selected, 1, 0);

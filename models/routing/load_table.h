@@ -14,8 +14,9 @@ namespace orrery::models {
 
 struct LoadTable {
   int domains = 0, slots = 0, ranks = 0, nodes = 0;
-  std::vector<float> slot;           ///< [domains][slots] probability that a token selects the slot
-  std::vector<float> slot_noise;     ///< [domains][slots] variance a token adds to the count (text is correlated)
+  std::vector<float> slot;  ///< [domains][slots] probability that a token selects the slot
+  std::vector<float>
+      slot_noise;  ///< [domains][slots] variance a token adds to the count (text is correlated)
   std::vector<float> slot_document;  ///< [domains][slots] variance of the probability between documents
   std::vector<float> rank;           ///< [domains][ranks] probability that a token reaches the rank
   std::vector<float> node;           ///< [domains][nodes] probability that a token reaches the node
@@ -65,8 +66,8 @@ struct SlotMap {
   }
 };
 
-/// Measures the table from routed text. `token_sd` and `document_sd` are the router's (in logits): they shape how
-/// the variance between documents falls on experts; its size is measured.
+/// Measures the table from routed text. `token_sd` and `document_sd` are the router's (in logits): they shape
+/// how the variance between documents falls on experts; its size is measured.
 LoadTable MeasureLoads(const LoadShape& shape, const SlotMap& map, const RoutedText& text,
                        std::span<const std::uint16_t> selected, double token_sd, double document_sd);
 

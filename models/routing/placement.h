@@ -23,11 +23,12 @@ struct EplbShape {
   int gpus = 1;
 };
 
-/// DeepSeek's expert-parallel load balancer (deepseek-ai/EPLB eplb.py, rebalance_experts): hierarchical when groups
-/// divide by nodes, else global. Equal weights keep their order. InputError when counts do not divide.
+/// DeepSeek's expert-parallel load balancer (deepseek-ai/EPLB eplb.py, rebalance_experts): hierarchical when
+/// groups divide by nodes, else global. Equal weights keep their order. InputError when counts do not divide.
 ExpertPlacement Eplb(std::span<const double> weight, const EplbShape& shape);
 
 /// Load of each rank when replicas share their expert's load evenly.
-std::vector<double> RankLoads(std::span<const double> expert_load, const ExpertPlacement& placement, int ranks);
+std::vector<double> RankLoads(std::span<const double> expert_load, const ExpertPlacement& placement,
+                              int ranks);
 
 }  // namespace orrery::models

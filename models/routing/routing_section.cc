@@ -19,7 +19,8 @@ void ReadWhole(const Value& map, std::string_view key, int min, int max, int* ou
 }
 
 void ReadAffinity(const Value& map, AffinityParameters* p) {
-  map.AllowKeys({"offset", "expert", "domain", "spread", "document", "token", "rank", "correlation", "student", "domains"});
+  map.AllowKeys({"offset", "expert", "domain", "spread", "document", "token", "rank", "correlation",
+                 "student", "domains"});
   ReadNumber(map, "offset", -20, 20, &p->offset);
   ReadNumber(map, "expert", 0, 10, &p->expert);
   ReadNumber(map, "domain", 0, 10, &p->domain);
@@ -70,7 +71,8 @@ RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe) {
   RoutingSection out;
   out.options = DefaultOptions(out.strategy, 0);
   if (section.is_null()) return out;
-  section.AllowKeys({"strategy", "update", "rate", "alpha", "affinity", "documents_per_sequence", "sequence_length", "loads"});
+  section.AllowKeys({"strategy", "update", "rate", "alpha", "affinity", "documents_per_sequence",
+                     "sequence_length", "loads"});
   if (const Value* v = section.Find("strategy")) out.strategy = ReadStrategy(*v);
   if (const Value* v = section.Find("loads")) {
     if (section.Find("strategy")) throw v->Error("recorded loads and a strategy exclude each other");
@@ -95,15 +97,16 @@ RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe) {
   return out;
 }
 
-std::unique_ptr<LoadSource> MakeLoadSource(const Value& routing_section, const MoeSpec& moe, const LoadShape& shape,
-                                           int moe_layers, std::uint64_t seed) {
+std::unique_ptr<LoadSource> MakeLoadSource(const Value& routing_section, const MoeSpec& moe,
+                                           const LoadShape& shape, int moe_layers, std::uint64_t seed) {
   const RoutingSection section = ReadRoutingSection(routing_section, moe);
   CheckShape(shape);
   if (!section.loads.empty()) {
     const ExpertLoads loads = ReadExpertLoads(section.loads);
     const SyntheticOptions& o = section.options;
-    return std::make_unique<RecordedLoads>(shape, loads, TextMix{loads.share, o.sequence_length, o.fewest_documents, o.most_documents},
-                                           moe_layers, seed);
+    return std::make_unique<RecordedLoads>(
+        shape, loads, TextMix{loads.share, o.sequence_length, o.fewest_documents, o.most_documents},
+        moe_layers, seed);
   }
   if (section.strategy == Strategy::kBalanced) return std::make_unique<UniformLoads>(shape, seed);
   return std::make_unique<SyntheticLoads>(shape, section.options, moe_layers, seed);

@@ -6,8 +6,9 @@
 namespace orrery::models {
 namespace {
 
-// Newton steps on ln(load): an affinity step of 0.1 changes a load about e-fold, because the k-th of many experts
-// sits where the normal tail falls e-fold in about 0.5 sd of logits and the sigmoid's slope is 0.15 to 0.25.
+// Newton steps on ln(load): an affinity step of 0.1 changes a load about e-fold, because the k-th of many
+// experts sits where the normal tail falls e-fold in about 0.5 sd of logits and the sigmoid's slope is 0.15
+// to 0.25.
 constexpr double kAffinityPerLogLoad = 0.07;
 constexpr int kCoarseSteps = 10;  // on a quarter of the text
 constexpr int kFineSteps = 6;     // on all of it
@@ -30,7 +31,8 @@ std::string StrategyName(Strategy s) { return StrategyNames()[static_cast<std::s
 
 Strategy ReadStrategy(const Value& value) { return static_cast<Strategy>(value.AsChoice(StrategyNames())); }
 
-std::vector<float> ConvergedBias(const RoutedText& text, std::span<const double> share, const BalanceRule& rule) {
+std::vector<float> ConvergedBias(const RoutedText& text, std::span<const double> share,
+                                 const BalanceRule& rule) {
   std::vector<float> bias(static_cast<std::size_t>(text.gate().experts));
   if (rule.strategy == Strategy::kNone || rule.strategy == Strategy::kBalanced) return bias;
   for (int i = 0; i < kCoarseSteps + kFineSteps; ++i) {

@@ -53,8 +53,9 @@ TextMix MixOf(const SyntheticOptions& o) {
 void TableLoads::Sample(int layer, int micro_batch, int group, ExchangeLoad* load) const {
   std::vector<TextDocument> documents;
   DrawDocuments(mix_, shape_, seed_, micro_batch, group, &documents);
-  const RandomStream random(seed_, "routing", {static_cast<std::uint64_t>(layer), static_cast<std::uint64_t>(micro_batch),
-                                               static_cast<std::uint64_t>(group)});
+  const RandomStream random(seed_, "routing",
+                            {static_cast<std::uint64_t>(layer), static_cast<std::uint64_t>(micro_batch),
+                             static_cast<std::uint64_t>(group)});
   LoadSampler(shape_).Sample(Table(layer), documents, random, load);
 }
 
@@ -108,14 +109,17 @@ std::vector<std::uint16_t> SyntheticLoads::Renumbering(int layer) const {
   return to;
 }
 
-const LoadTable& SyntheticLoads::Table(int layer) const { return tables_.at(static_cast<std::size_t>(layer)); }
+const LoadTable& SyntheticLoads::Table(int layer) const {
+  return tables_.at(static_cast<std::size_t>(layer));
+}
 
 const std::vector<double>& SyntheticLoads::GlobalLoads(int layer) const {
   return drawn_.at(static_cast<std::size_t>(layer % kDrawnLayers)).global;
 }
 
 void SyntheticLoads::Sample(int layer, int micro_batch, int group, ExchangeLoad* load) const {
-  if (shape().tokens_per_rank < LoadSampler::kFewestTokens) return SampleExactly(layer, micro_batch, group, load);
+  if (shape().tokens_per_rank < LoadSampler::kFewestTokens)
+    return SampleExactly(layer, micro_batch, group, load);
   TableLoads::Sample(layer, micro_batch, group, load);
 }
 
@@ -124,11 +128,13 @@ void SyntheticLoads::SampleExactly(int layer, int micro_batch, int group, Exchan
   const auto& to = renumber_.at(static_cast<std::size_t>(layer));
   std::vector<TextDocument> documents;
   DrawDocuments(mix(), shape(), seed(), micro_batch, group, &documents);
-  RandomStream random(seed(), "routing exactly", {static_cast<std::uint64_t>(layer), static_cast<std::uint64_t>(micro_batch),
-                                                  static_cast<std::uint64_t>(group)});
+  RandomStream random(seed(), "routing exactly",
+                      {static_cast<std::uint64_t>(layer), static_cast<std::uint64_t>(micro_batch),
+                       static_cast<std::uint64_t>(group)});
   FastNormal normal(random);
   const auto experts = static_cast<std::size_t>(gate_.experts), k = static_cast<std::size_t>(gate_.top_k);
-  std::vector<float> base(experts), block(experts * kLanes), factor(static_cast<std::size_t>(drawn.router.rank) * kLanes);
+  std::vector<float> base(experts), block(experts * kLanes),
+      factor(static_cast<std::size_t>(drawn.router.rank) * kLanes);
   std::vector<std::uint16_t> selected(k * kLanes);
   ExchangeCounter counter(shape(), load);
   for (const TextDocument& doc : documents) {
@@ -148,9 +154,10 @@ void SyntheticLoads::SampleExactly(int layer, int micro_batch, int group, Exchan
 }
 
 std::string SyntheticLoads::Describe() const {
-  return fmt::format("{}: synthetic router, {} domains of sd {:g}, {} to {} documents a sequence of {} tokens",
-                     StrategyName(options_.balance.strategy), options_.affinity.domains, options_.affinity.domain,
-                     options_.fewest_documents, options_.most_documents, options_.sequence_length);
+  return fmt::format(
+      "{}: synthetic router, {} domains of sd {:g}, {} to {} documents a sequence of {} tokens",
+      StrategyName(options_.balance.strategy), options_.affinity.domains, options_.affinity.domain,
+      options_.fewest_documents, options_.most_documents, options_.sequence_length);
 }
 
 }  // namespace orrery::models
