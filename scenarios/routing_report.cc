@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/units.h"
 #include "models/routing/placement.h"
+#include "models/routing/planned_loads.h"
 
 namespace orrery::scenarios {
 namespace {
@@ -113,19 +114,18 @@ void AddTraining(const RoutingRequest& request, RoutingReport* report) {
   }
 }
 
+/// The request's loads on the slots its section plans; those of the logical experts where it plans none.
 std::unique_ptr<models::TableLoads> MakeSource(const RoutingRequest& request, int layers) {
   const models::RoutingSection& s = request.section;
-  if (!s.loads.empty()) {
-    const ExpertLoads loads = models::ReadExpertLoads(s.loads);
-    const models::TextMix mix{loads.share, s.options.sequence_length, s.options.fewest_documents,
-                              s.options.most_documents};
-    return std::make_unique<models::RecordedLoads>(request.training, loads, mix,
-                                                   std::min(layers, loads.layers()), request.seed);
-  }
-  if (s.strategy == models::Strategy::kBalanced)
-    return std::make_unique<models::UniformLoads>(request.training, request.seed);
-  return std::make_unique<models::SyntheticLoads>(
-      request.training, s.options, request.step_time ? request.moe_layers : layers, request.seed);
+  const int made = request.step_time ? request.moe_layers : layers;
+  auto logical = models::MakeLogicalLoads(s, request.training, made, request.seed);
+  if (!s.placement.eplb) return logical;
+  return std::make_unique<models::PlannedLoads>(std::move(logical), s.placement, made);
+}
+
+const models::TableLoads& LogicalOf(const models::TableLoads& source) {
+  const auto* planned = dynamic_cast<const models::PlannedLoads*>(&source);
+  return planned != nullptr ? planned->logical() : source;
 }
 
 /// One placement question over every layer and domain: the mean of `hottest(layer, domain)`.
@@ -209,7 +209,7 @@ RoutingReport MakeRoutingReport(const RoutingRequest& request) {
   report.top_groups = shape.top_groups;
   report.training_ranks = shape.ranks;
   report.loads = recorded ? models::ReadExpertLoads(request.section.loads)
-                          : LoadsOf(*source, layers, shape.experts, shape.top_k);
+                          : LoadsOf(LogicalOf(*source), layers, shape.experts, shape.top_k);
   AddBalance(report.loads, &report);
   report.ranks = RankBalances(report.loads, shape.groups, shape.ranks_per_node, request.ranks);
   report.micro_batch =

@@ -10,8 +10,10 @@
 
 namespace orrery::models {
 
-void CheckShape(const LoadShape& s) {
-  CheckGate({s.experts, s.top_k, s.groups, s.top_groups});
+void CheckShape(const LoadShape& s) { CheckSlots(s, s.experts); }
+
+void CheckSlots(const LoadShape& s, int experts) {
+  CheckGate({experts, s.top_k, s.groups, s.top_groups});
   if (s.ranks < 1 || s.experts % s.ranks != 0) {
     throw InputError(
         fmt::format("routing: {} expert-parallel ranks do not divide {} expert slots", s.ranks, s.experts));

@@ -13,6 +13,9 @@ namespace orrery::models {
 /// fits.
 void CheckShape(const LoadShape& shape);
 
+/// The same for physical slots that hold `experts` routed experts: ranks divide the slots.
+void CheckSlots(const LoadShape& shape, int experts);
+
 /// GPUs that share a node with a rank, itself included, and the number of nodes.
 int NodeSize(const LoadShape& shape);
 int NodeCount(const LoadShape& shape);

@@ -105,16 +105,19 @@ std::vector<float> TokenVariance(const std::vector<float>& mean, double inflatio
   return out;
 }
 
-/// Nodes one token can reach: the kept groups' worth where slots stand in expert order, else top_k.
+/// Most nodes one token can reach: what the slots of the groups it keeps are spread over.
 int MostNodes(const LoadShape& shape, const GateShape& gate, const SlotMap& map) {
   const int nodes = NodeCount(shape), per_node = shape.experts / nodes, group = gate.experts / gate.groups;
-  int most = std::min(nodes, gate.top_k);
-  for (int e = 0; e < gate.experts; ++e) {
-    const auto& slots = map.slots_of[static_cast<std::size_t>(e)];
-    if (slots.size() != 1 || slots[0] != e) return most;
+  int spread = 0;
+  for (int g = 0; g < gate.groups; ++g) {
+    std::vector<bool> reached(static_cast<std::size_t>(nodes));
+    for (int e = g * group; e < (g + 1) * group; ++e) {
+      for (int slot : map.slots_of[static_cast<std::size_t>(e)])
+        reached[static_cast<std::size_t>(slot / per_node)] = true;
+    }
+    spread = std::max(spread, static_cast<int>(std::count(reached.begin(), reached.end(), true)));
   }
-  const int nodes_of_group = group % per_node == 0 ? group / per_node : per_node % group == 0 ? 1 : nodes;
-  return std::min(most, gate.top_groups * nodes_of_group);
+  return std::min({nodes, gate.top_k, gate.top_groups * spread});
 }
 
 /// Everything counted of one token after another.
@@ -219,15 +222,24 @@ std::vector<double> RelativeLoads(const GateShape& gate, std::span<const std::ui
   return load;
 }
 
+SlotMap SlotMap::Of(const ExpertPlacement& placement) {
+  SlotMap map;
+  map.slots_of.resize(placement.replicas.size());
+  for (std::size_t s = 0; s < placement.expert_of.size(); ++s) {
+    map.slots_of[static_cast<std::size_t>(placement.expert_of[s])].push_back(static_cast<std::uint16_t>(s));
+  }
+  return map;
+}
+
 SlotMap SlotMap::Contiguous(int experts) {
   SlotMap map;
   for (int e = 0; e < experts; ++e) map.slots_of.push_back({static_cast<std::uint16_t>(e)});
   return map;
 }
 
-LoadTable MeasureLoads(const LoadShape& shape, const SlotMap& map, const RoutedText& text,
+LoadTable MeasureLoads(const LoadShape& shape, const SlotMap& map, const GateShape& gate, int domains,
                        std::span<const std::uint16_t> selected, double token_sd, double document_sd) {
-  const int k = text.gate().top_k, domains = text.domains();
+  const int k = gate.top_k;
   const int documents = static_cast<int>(selected.size()) / (domains * k * RoutedText::kDocumentTokens);
   const Counts c = CountText(shape, map, domains, documents, k, selected);
   LoadTable t;
@@ -241,7 +253,7 @@ LoadTable MeasureLoads(const LoadShape& shape, const SlotMap& map, const RoutedT
   t.node_document.assign(
       t.node.size(),
       document_sd > 0 ? static_cast<float>(node.between / static_cast<double>(t.node.size())) : 0.0f);
-  t.nodes_most = MostNodes(shape, text.gate(), map);
+  t.nodes_most = MostNodes(shape, gate, map);
   const double tokens = documents * RoutedText::kDocumentTokens;
   for (std::size_t d = 0; d < c.nodes.size(); ++d) {
     const double mean = c.nodes[d] / tokens;
@@ -262,11 +274,20 @@ LoadTable UniformTable(const LoadShape& shape, const GateShape& gate, const Slot
     layer.weight.push_back(static_cast<float>(random.Normal() / 8));
   const RoutedText text(layer, gate, 1, 64, seed);
   const auto selected = text.Route({}, 64);
-  LoadTable t = MeasureLoads(shape, map, text, selected, 1, 0);
+  LoadTable t = MeasureLoads(shape, map, gate, 1, selected, 1, 0);
   const auto flatten = [](std::vector<float>& v) {
     std::fill(v.begin(), v.end(), std::accumulate(v.begin(), v.end(), 0.0f) / static_cast<float>(v.size()));
   };
-  for (auto* v : {&t.slot, &t.rank, &t.node}) flatten(*v);
+  if (shape.experts == gate.experts) {
+    for (auto* v : {&t.slot, &t.rank, &t.node}) flatten(*v);
+  } else {  // replicas share their expert's even load; what ranks and nodes then see is as measured
+    for (const auto& slots : map.slots_of) {
+      for (std::uint16_t s : slots) {
+        t.slot[s] = static_cast<float>(gate.top_k) / static_cast<float>(gate.experts) /
+                    static_cast<float>(slots.size());
+      }
+    }
+  }
   t.slot_noise = TokenVariance(t.slot, 1), t.node_noise = TokenVariance(t.node, 1), t.rank_noise = 1;
   return t;
 }

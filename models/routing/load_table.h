@@ -9,6 +9,7 @@
 #include "models/routing/exchange.h"
 #include "models/routing/gate.h"
 #include "models/routing/load_source.h"
+#include "models/routing/placement.h"
 
 namespace orrery::models {
 
@@ -60,6 +61,7 @@ std::vector<double> RelativeLoads(const GateShape& gate, std::span<const std::ui
 struct SlotMap {
   std::vector<std::vector<std::uint16_t>> slots_of;  ///< [experts]
   static SlotMap Contiguous(int experts);
+  static SlotMap Of(const ExpertPlacement& placement);
   std::uint16_t Slot(int expert, std::uint32_t token) const {
     const auto& slots = slots_of[static_cast<std::size_t>(expert)];
     return slots[token % slots.size()];
@@ -68,7 +70,7 @@ struct SlotMap {
 
 /// Measures the table from routed text. `token_sd` and `document_sd` are the router's (in logits): they shape
 /// how the variance between documents falls on experts; its size is measured.
-LoadTable MeasureLoads(const LoadShape& shape, const SlotMap& map, const RoutedText& text,
+LoadTable MeasureLoads(const LoadShape& shape, const SlotMap& map, const GateShape& gate, int domains,
                        std::span<const std::uint16_t> selected, double token_sd, double document_sd);
 
 /// The table of a uniform router: every slot, rank and node alike, whatever the text.

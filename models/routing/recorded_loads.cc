@@ -146,16 +146,22 @@ std::vector<std::uint16_t> RouteToTargets(const RoutedText& text,
   return all;
 }
 
-LoadTable RecordedTable(const LoadShape& shape, const ExpertLoads& loads, int layer, std::uint64_t seed) {
+/// The router recorded loads are imitated with.
+AffinityParameters PlainRouter(int domains) {
   AffinityParameters p;
-  p.offset = 0, p.expert = 0, p.domain = 0, p.domains = static_cast<int>(loads.domains.size());
+  p.offset = 0, p.expert = 0, p.domain = 0, p.domains = domains;
+  return p;
+}
+
+std::vector<std::uint16_t> RouteRecorded(const LoadShape& shape, const ExpertLoads& loads, int layer,
+                                         std::uint64_t seed) {
+  const AffinityParameters p = PlainRouter(static_cast<int>(loads.domains.size()));
   const GateShape gate{loads.experts, shape.top_k, shape.groups, shape.top_groups};
   const RouterLayer router = DrawRouterLayer(p, loads.experts, seed, layer);
   const RoutedText text(router, gate, p.domains, kTargetDocuments, seed + static_cast<std::uint64_t>(layer));
   std::vector<std::vector<double>> target;
   for (const auto& load : loads.load[static_cast<std::size_t>(layer)]) target.push_back(Relative(load));
-  return MeasureLoads(shape, SlotMap::Contiguous(loads.experts), text, RouteToTargets(text, target), p.token,
-                      p.document);
+  return RouteToTargets(text, target);
 }
 
 }  // namespace
@@ -204,8 +210,17 @@ RecordedLoads::RecordedLoads(const LoadShape& shape, const ExpertLoads& loads, T
     throw InputError(
         fmt::format("{}: loads of {} experts, the model has {}", origin_, loads.experts, shape.experts));
   }
-  for (int l = 0; l < std::min(moe_layers, loads.layers()); ++l)
-    tables_.push_back(RecordedTable(shape, loads, l, seed));
+  for (int l = 0; l < std::min(moe_layers, loads.layers()); ++l) {
+    selected_.push_back(RouteRecorded(shape, loads, l, seed));
+    tables_.push_back(TableOn(l, shape, SlotMap::Contiguous(loads.experts)));
+  }
+}
+
+LoadTable RecordedLoads::TableOn(int layer, const LoadShape& physical, const SlotMap& map) const {
+  const AffinityParameters p = PlainRouter(static_cast<int>(mix().share.size()));
+  return MeasureLoads(physical, map, {shape().experts, shape().top_k, shape().groups, shape().top_groups},
+                      p.domains, selected_[static_cast<std::size_t>(layer) % selected_.size()], p.token,
+                      p.document);
 }
 
 const LoadTable& RecordedLoads::Table(int layer) const {

@@ -48,10 +48,12 @@ class RecordedLoads : public TableLoads {
   RecordedLoads(const LoadShape& shape, const ExpertLoads& loads, TextMix mix, int moe_layers,
                 std::uint64_t seed);
   const LoadTable& Table(int layer) const override;
+  LoadTable TableOn(int layer, const LoadShape& physical, const SlotMap& map) const override;
   std::string Describe() const override;
 
  private:
   std::string origin_;
+  std::vector<std::vector<std::uint16_t>> selected_;  ///< [layers] experts of the measured text
   std::vector<LoadTable> tables_;
 };
 

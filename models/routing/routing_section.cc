@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "models/routing/planned_loads.h"
 #include "models/routing/recorded_loads.h"
 #include "models/routing/synthetic_loads.h"
 
@@ -44,6 +45,28 @@ void ReadDocuments(const Value& value, SyntheticOptions* o) {
   }
 }
 
+/// `placement` and what belongs to it.
+void ReadPlacement(const Value& section, PlacementOptions* p) {
+  if (const Value* v = section.Find("placement")) p->eplb = v->AsChoice({"contiguous", "eplb"}) == 1;
+  for (const char* key : {"redundant_experts", "planned_from", "replanned_every"}) {
+    const Value* v = section.Find(key);
+    if (v != nullptr && !p->eplb) throw v->Error("only placement eplb is planned");
+  }
+  ReadWhole(section, "redundant_experts", 0, 4096, &p->redundant_experts);
+  ReadWhole(section, "planned_from", 1, 4096, &p->planned_from);
+  ReadWhole(section, "replanned_every", 0, 1 << 20, &p->replanned_every);
+}
+
+/// InputError with its place where redundant experts do not fill whole ranks.
+void CheckPlacement(const Value& section, const PlacementOptions& p, const LoadShape& shape) {
+  const int slots = shape.experts + p.redundant_experts;
+  if (shape.ranks > 0 && slots % shape.ranks == 0) return;
+  const Value* v = section.Find("redundant_experts");
+  const std::string why = fmt::format("{} experts and {} redundant ones do not divide among {} ranks",
+                                      shape.experts, p.redundant_experts, shape.ranks);
+  throw(v != nullptr ? *v : section.At("placement")).Error(why);
+}
+
 /// `update` and `rate`, which only biases have.
 void ReadUpdate(const Value& section, RoutingSection* out) {
   for (const char* key : {"update", "rate"}) {
@@ -72,13 +95,15 @@ RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe) {
   out.options = DefaultOptions(out.strategy, 0);
   if (section.is_null()) return out;
   section.AllowKeys({"strategy", "update", "rate", "alpha", "affinity", "documents_per_sequence",
-                     "sequence_length", "loads"});
+                     "sequence_length", "loads", "placement", "redundant_experts", "planned_from",
+                     "replanned_every"});
   if (const Value* v = section.Find("strategy")) out.strategy = ReadStrategy(*v);
   if (const Value* v = section.Find("loads")) {
     if (section.Find("strategy")) throw v->Error("recorded loads and a strategy exclude each other");
     if (section.Find("affinity")) throw v->Error("recorded loads and a synthetic router exclude each other");
     out.loads = v->AsString();
   }
+  ReadPlacement(section, &out.placement);
   ReadUpdate(section, &out);
   double alpha = 1e-3;
   if (const Value* v = section.Find("alpha")) {
@@ -97,10 +122,8 @@ RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe) {
   return out;
 }
 
-std::unique_ptr<LoadSource> MakeLoadSource(const Value& routing_section, const MoeSpec& moe,
-                                           const LoadShape& shape, int moe_layers, std::uint64_t seed) {
-  const RoutingSection section = ReadRoutingSection(routing_section, moe);
-  CheckShape(shape);
+std::unique_ptr<TableLoads> MakeLogicalLoads(const RoutingSection& section, const LoadShape& shape,
+                                             int moe_layers, std::uint64_t seed) {
   if (!section.loads.empty()) {
     const ExpertLoads loads = ReadExpertLoads(section.loads);
     const SyntheticOptions& o = section.options;
@@ -110,6 +133,16 @@ std::unique_ptr<LoadSource> MakeLoadSource(const Value& routing_section, const M
   }
   if (section.strategy == Strategy::kBalanced) return std::make_unique<UniformLoads>(shape, seed);
   return std::make_unique<SyntheticLoads>(shape, section.options, moe_layers, seed);
+}
+
+std::unique_ptr<LoadSource> MakeLoadSource(const Value& routing_section, const MoeSpec& moe,
+                                           const LoadShape& shape, int moe_layers, std::uint64_t seed) {
+  const RoutingSection section = ReadRoutingSection(routing_section, moe);
+  CheckShape(shape);
+  if (section.placement.eplb) CheckPlacement(routing_section, section.placement, shape);
+  auto logical = MakeLogicalLoads(section, shape, moe_layers, seed);
+  if (!section.placement.eplb) return logical;
+  return std::make_unique<PlannedLoads>(std::move(logical), section.placement, moe_layers);
 }
 
 }  // namespace orrery::models

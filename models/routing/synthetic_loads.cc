@@ -51,12 +51,21 @@ TextMix MixOf(const SyntheticOptions& o) {
 }  // namespace
 
 void TableLoads::Sample(int layer, int micro_batch, int group, ExchangeLoad* load) const {
+  TableLoads::SampleOn(Table(layer), shape_, {}, layer, micro_batch, group, load);
+}
+
+void TableLoads::SampleOn(const LoadTable& table, const LoadShape& physical, const SlotMap&, int layer,
+                          int micro_batch, int group, ExchangeLoad* load) const {
   std::vector<TextDocument> documents;
   DrawDocuments(mix_, shape_, seed_, micro_batch, group, &documents);
   const RandomStream random(seed_, "routing",
                             {static_cast<std::uint64_t>(layer), static_cast<std::uint64_t>(micro_batch),
                              static_cast<std::uint64_t>(group)});
-  LoadSampler(shape_).Sample(Table(layer), documents, random, load);
+  LoadSampler(physical).Sample(table, documents, random, load);
+}
+
+LoadTable UniformLoads::TableOn(int, const LoadShape& physical, const SlotMap& map) const {
+  return UniformTable(physical, GateOf(shape()), map, seed());
 }
 
 UniformLoads::UniformLoads(const LoadShape& shape, std::uint64_t seed)
@@ -81,13 +90,14 @@ SyntheticLoads::SyntheticLoads(const LoadShape& shape, const SyntheticOptions& o
 
 SyntheticLoads::Drawn SyntheticLoads::Draw(int layer) const {
   const AffinityParameters& a = options_.affinity;
-  Drawn out{DrawRouterLayer(a, gate_.experts, seed(), layer), {}, {}, {}};
+  Drawn out{DrawRouterLayer(a, gate_.experts, seed(), layer), {}, {}, {}, {}};
   RandomStream random(seed(), "measured text", {static_cast<std::uint64_t>(layer)});
   const RoutedText text(out.router, gate_, a.domains, options_.measured_documents, random());
   out.bias = ConvergedBias(text, mix().share, options_.balance);
-  const std::vector<std::uint16_t> selected = text.Route(out.bias, options_.measured_documents);
-  out.global = RelativeLoads(gate_, selected, mix().share);
-  out.table = MeasureLoads(shape(), SlotMap::Contiguous(gate_.experts), text, selected, a.token, a.document);
+  out.selected = text.Route(out.bias, options_.measured_documents);
+  out.global = RelativeLoads(gate_, out.selected, mix().share);
+  out.table = MeasureLoads(shape(), SlotMap::Contiguous(gate_.experts), gate_, a.domains, out.selected,
+                           a.token, a.document);
   return out;
 }
 
@@ -113,6 +123,16 @@ const LoadTable& SyntheticLoads::Table(int layer) const {
   return tables_.at(static_cast<std::size_t>(layer));
 }
 
+LoadTable SyntheticLoads::TableOn(int layer, const LoadShape& physical, const SlotMap& map) const {
+  const auto& to = renumber_.at(static_cast<std::size_t>(layer));
+  SlotMap drawn;  // of the drawn layer's numbers
+  for (std::uint16_t expert : to) drawn.slots_of.push_back(map.slots_of[expert]);
+  const AffinityParameters& a = options_.affinity;
+  return MeasureLoads(physical, drawn, gate_, a.domains,
+                      drawn_.at(static_cast<std::size_t>(layer % kDrawnLayers)).selected, a.token,
+                      a.document);
+}
+
 const std::vector<double>& SyntheticLoads::GlobalLoads(int layer) const {
   return drawn_.at(static_cast<std::size_t>(layer % kDrawnLayers)).global;
 }
@@ -123,7 +143,19 @@ void SyntheticLoads::Sample(int layer, int micro_batch, int group, ExchangeLoad*
   TableLoads::Sample(layer, micro_batch, group, load);
 }
 
+void SyntheticLoads::SampleOn(const LoadTable& table, const LoadShape& physical, const SlotMap& map,
+                              int layer, int micro_batch, int group, ExchangeLoad* load) const {
+  if (shape().tokens_per_rank < LoadSampler::kFewestTokens)
+    return SampleExactlyOn(physical, map, layer, micro_batch, group, load);
+  TableLoads::SampleOn(table, physical, map, layer, micro_batch, group, load);
+}
+
 void SyntheticLoads::SampleExactly(int layer, int micro_batch, int group, ExchangeLoad* load) const {
+  SampleExactlyOn(shape(), SlotMap::Contiguous(gate_.experts), layer, micro_batch, group, load);
+}
+
+void SyntheticLoads::SampleExactlyOn(const LoadShape& physical, const SlotMap& map, int layer,
+                                     int micro_batch, int group, ExchangeLoad* load) const {
   const Drawn& drawn = drawn_.at(static_cast<std::size_t>(layer % kDrawnLayers));
   const auto& to = renumber_.at(static_cast<std::size_t>(layer));
   std::vector<TextDocument> documents;
@@ -136,7 +168,7 @@ void SyntheticLoads::SampleExactly(int layer, int micro_batch, int group, Exchan
   std::vector<float> base(experts), block(experts * kLanes),
       factor(static_cast<std::size_t>(drawn.router.rank) * kLanes);
   std::vector<std::uint16_t> selected(k * kLanes);
-  ExchangeCounter counter(shape(), load);
+  ExchangeCounter counter(physical, load);
   for (const TextDocument& doc : documents) {
     drawn.router.DocumentBase(doc.domain, normal, base);
     TokenFactors factors(drawn.router.rank, drawn.router.correlation);
@@ -146,7 +178,9 @@ void SyntheticLoads::SampleExactly(int layer, int micro_batch, int group, Exchan
         factors.Next(normal, factor);
         drawn.router.Block(base, factor, block);
         RouteBlocks(gate_, block, drawn.bias, selected);
-        for (auto& s : selected) s = to[s];
+        for (std::size_t i = 0; i < selected.size(); ++i)
+          selected[i] =
+              map.Slot(to[selected[i]], static_cast<std::uint32_t>(t) + static_cast<std::uint32_t>(i / k));
       }
       counter.Add(doc.rank, std::span(selected).subspan(lane * k, k));
     }

@@ -11,6 +11,7 @@
 #include "models/model_spec.h"
 #include "models/routing/load_source.h"
 #include "models/routing/load_table.h"
+#include "models/routing/placement.h"
 #include "models/routing/strategy.h"
 #include "models/routing/text_mix.h"
 #include "models/routing/training_dynamics.h"
@@ -24,12 +25,16 @@ class TableLoads : public LoadSource {
       : shape_(shape), mix_(std::move(mix)), seed_(seed) {}
   const LoadShape& shape() const override { return shape_; }
   const TextMix& mix() const { return mix_; }
+  std::uint64_t seed() const { return seed_; }
   void Sample(int layer, int micro_batch, int group, ExchangeLoad* load) const override;
   /// The table of a MoE layer.
   virtual const LoadTable& Table(int layer) const = 0;
-
- protected:
-  std::uint64_t seed() const { return seed_; }
+  /// The layer's table when its experts stand on `map`'s slots of `physical`: the same text, the same
+  /// choices.
+  virtual LoadTable TableOn(int layer, const LoadShape& physical, const SlotMap& map) const = 0;
+  /// Sample with experts on `map`'s slots, `table` being TableOn of them.
+  virtual void SampleOn(const LoadTable& table, const LoadShape& physical, const SlotMap& map, int layer,
+                        int micro_batch, int group, ExchangeLoad* load) const;
 
  private:
   LoadShape shape_;
@@ -42,6 +47,7 @@ class UniformLoads : public TableLoads {
  public:
   UniformLoads(const LoadShape& shape, std::uint64_t seed);
   const LoadTable& Table(int) const override { return table_; }
+  LoadTable TableOn(int layer, const LoadShape& physical, const SlotMap& map) const override;
   std::string Describe() const override;
 
  private:
@@ -66,12 +72,17 @@ class SyntheticLoads : public TableLoads {
 
   SyntheticLoads(const LoadShape& shape, const SyntheticOptions& options, int moe_layers, std::uint64_t seed);
   const LoadTable& Table(int layer) const override;
+  LoadTable TableOn(int layer, const LoadShape& physical, const SlotMap& map) const override;
   /// Fewer than LoadSampler::kFewestTokens tokens a rank are routed one by one.
   void Sample(int layer, int micro_batch, int group, ExchangeLoad* load) const override;
+  void SampleOn(const LoadTable& table, const LoadShape& physical, const SlotMap& map, int layer,
+                int micro_batch, int group, ExchangeLoad* load) const override;
   std::string Describe() const override;
 
   /// The same micro-batch routed token by token: what Sample imitates. Slow (a million tokens a second).
   void SampleExactly(int layer, int micro_batch, int group, ExchangeLoad* load) const;
+  void SampleExactlyOn(const LoadShape& physical, const SlotMap& map, int layer, int micro_batch, int group,
+                       ExchangeLoad* load) const;
   /// Loads of a layer's experts over the whole mix of domains, 1 where balanced.
   const std::vector<double>& GlobalLoads(int layer) const;
 
@@ -81,6 +92,7 @@ class SyntheticLoads : public TableLoads {
     std::vector<float> bias;
     std::vector<double> global;
     LoadTable table;
+    std::vector<std::uint16_t> selected;  ///< experts of the measured text
   };
   Drawn Draw(int layer) const;
   std::vector<std::uint16_t> Renumbering(int layer) const;
@@ -117,9 +129,14 @@ struct RoutingSection {
   SyntheticOptions options;
   UpdateRule update = UpdateRule::kSign;  ///< of auxiliary-loss-free, for how it settles
   double rate = 1e-3;                     ///< its gamma
-  std::string loads;                      ///< file of recorded loads instead of a strategy; empty: none
+  PlacementOptions placement;
+  std::string loads;  ///< file of recorded loads instead of a strategy; empty: none
 };
 RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe);
+
+/// The source in expert order that a section describes, whatever its placement.
+std::unique_ptr<TableLoads> MakeLogicalLoads(const RoutingSection& section, const LoadShape& shape,
+                                             int moe_layers, std::uint64_t seed);
 
 /// The load source of a scenario's `routing` section (null or absent: auxiliary-loss-free). `moe_layers`
 /// includes MTP modules. Keys and defaults: docs/routing.md. InputError on unknown keys and values out of
