@@ -60,7 +60,9 @@ MicroBatchBalance SampleMicroBatches(const models::TableLoads& source, int layer
   const double tokens = double{1} * shape.tokens_per_rank * shape.ranks,
                n = double{1} * layers * kMicroBatches;
   MicroBatchBalance out;
-  for (double factor : {1.0, 1.25, 1.5, 2.0}) out.dropped.emplace_back(factor, 0.0);
+  if (shape.capacity_factor > 0) out.lost = 0;
+  for (double factor : {1.0, 1.25, 1.5, 2.0})
+    if (!out.lost) out.dropped.emplace_back(factor, 0.0);
   models::ExchangeLoad load;
   for (int i = 0; i < layers * kMicroBatches; ++i) {
     source.Sample(i % layers, i / layers, 0, &load);
@@ -69,6 +71,7 @@ MicroBatchBalance SampleMicroBatches(const models::TableLoads& source, int layer
         models::Relative(std::vector<double>(load.expert_rows.begin(), load.expert_rows.end()));
     out.max_vio += models::Balance(relative).max_vio / n;
     out.gpus_per_token += std::accumulate(load.unique_rows.begin(), load.unique_rows.end(), 0.0) / tokens / n;
+    if (out.lost) *out.lost += static_cast<double>(load.dropped_rows) / (tokens * shape.top_k) / n;
     for (auto& [factor, dropped] : out.dropped) {
       for (double x : relative)
         dropped += std::max(0.0, x - factor) / static_cast<double>(relative.size()) / n;
@@ -112,15 +115,6 @@ void AddTraining(const RoutingRequest& request, RoutingReport* report) {
     report->computation.emplace_back(
         sequences, models::ComputationBatchMaxVio(o, *report->training, sequences, 100, request.seed));
   }
-}
-
-/// The request's loads on the slots its section plans; those of the logical experts where it plans none.
-std::unique_ptr<models::TableLoads> MakeSource(const RoutingRequest& request, int layers) {
-  const models::RoutingSection& s = request.section;
-  const int made = request.step_time ? request.moe_layers : layers;
-  auto logical = models::MakeLogicalLoads(s, request.training, made, request.seed);
-  if (!s.placement.eplb) return logical;
-  return std::make_unique<models::PlannedLoads>(std::move(logical), s.placement, made);
 }
 
 const models::TableLoads& LogicalOf(const models::TableLoads& source) {
@@ -198,7 +192,8 @@ RoutingReport MakeRoutingReport(const RoutingRequest& request) {
   if (request.layers < 1)
     throw InputError(fmt::format("routing: {} layers, expected at least 1", request.layers));
   const int layers = std::min(request.layers, request.moe_layers);
-  const std::unique_ptr<models::TableLoads> source = MakeSource(request, layers);
+  const std::unique_ptr<models::TableLoads> source = models::MakeTableLoads(
+      request.section, request.training, request.step_time ? request.moe_layers : layers, request.seed);
   const models::LoadShape& shape = request.training;
   RoutingReport report;
   const bool recorded = !request.section.loads.empty();

@@ -52,6 +52,7 @@ struct MicroBatchBalance {
   double max_vio = 0;       ///< of experts
   double nodes_per_token = 0;
   double gpus_per_token = 0;
+  std::optional<double> lost;  ///< share of selections dropped, where the section sets a capacity factor
   std::vector<std::pair<double, double>>
       dropped;  ///< (capacity factor, share of selections a Switch-style cap drops)
 };

@@ -42,8 +42,10 @@ std::string MicroBatchText(const RoutingReport& r) {
   const MicroBatchBalance& m = *r.micro_batch;
   std::string out = fmt::format(
       "Training micro-batch at EP{}\n  hottest rank {:+.1f} % of the mean, hottest expert {:+.1f} %\n"
-      "  {:.2f} nodes and {:.2f} GPUs a token\n  a capacity factor would drop",
+      "  {:.2f} nodes and {:.2f} GPUs a token\n",
       r.training_ranks, 100 * m.hottest_rank, 100 * m.max_vio, m.nodes_per_token, m.gpus_per_token);
+  if (m.lost) return out + fmt::format("  {} of all selections dropped over capacity\n", Percent(*m.lost));
+  out += "  a capacity factor would drop";
   for (std::size_t i = 0; i < m.dropped.size(); ++i) {
     out += fmt::format("{} {} at {:g}", i == 0 ? "" : ",", Percent(m.dropped[i].second), m.dropped[i].first);
   }
@@ -104,6 +106,7 @@ Json MicroBatchJson(const MicroBatchBalance& m) {
           {"max_vio", m.max_vio},
           {"nodes_per_token", m.nodes_per_token},
           {"gpus_per_token", m.gpus_per_token},
+          {"dropped_share", m.lost ? Json(*m.lost) : Json()},
           {"dropped", dropped}};
 }
 
@@ -158,7 +161,8 @@ std::vector<std::string> ComparisonCells(const RoutingReport& r, bool step_time)
   cells.push_back(r.micro_batch ? fmt::format("{:.3f}", r.micro_batch->max_vio) : "-");
   cells.push_back(r.micro_batch ? fmt::format("{:.3f}", r.micro_batch->hottest_rank) : "-");
   cells.push_back(r.micro_batch ? fmt::format("{:.2f}", r.micro_batch->nodes_per_token) : "-");
-  cells.push_back(r.micro_batch ? fmt::format("{:.4f}", r.micro_batch->dropped[1].second) : "-");
+  const bool would_drop = r.micro_batch && r.micro_batch->dropped.size() > 1;
+  cells.push_back(would_drop ? fmt::format("{:.4f}", r.micro_batch->dropped[1].second) : "-");
   cells.push_back(r.training ? (r.training->settled < 0 ? "never" : fmt::format("{}", r.training->settled))
                              : "-");
   if (step_time) cells.push_back(r.step_time_s ? fmt::format("{:.4f}", *r.step_time_s) : "-");

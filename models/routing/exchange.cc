@@ -1,6 +1,7 @@
 #include "models/routing/exchange.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include <fmt/format.h>
@@ -30,7 +31,14 @@ void CheckSlots(const LoadShape& s, int experts) {
 int NodeSize(const LoadShape& s) { return std::min(s.ranks, s.ranks_per_node); }
 int NodeCount(const LoadShape& s) { return s.ranks / NodeSize(s); }
 
+std::int64_t SlotCapacity(const LoadShape& s) {
+  if (s.capacity_factor <= 0) return INT32_MAX;
+  const double even = static_cast<double>(s.tokens_per_rank) * s.ranks * s.top_k / s.experts;
+  return static_cast<std::int64_t>(std::min(std::ceil(even * s.capacity_factor), double{INT32_MAX}));
+}
+
 void ClearLoad(const LoadShape& shape, ExchangeLoad* load) {
+  load->dropped_rows = 0;
   load->expert_rows.assign(static_cast<std::size_t>(shape.experts), 0);
   for (auto* v : {&load->unique_rows, &load->scale_out_sent, &load->scale_out_received, &load->scale_up_sent,
                   &load->scale_up_received}) {
@@ -42,6 +50,7 @@ ExchangeCounter::ExchangeCounter(const LoadShape& shape, ExchangeLoad* load)
     : shape_(shape),
       load_(load),
       node_size_(NodeSize(shape)),
+      capacity_(SlotCapacity(shape)),
       rank_seen_(static_cast<std::size_t>(shape.ranks)),
       node_seen_(static_cast<std::size_t>(NodeCount(shape))) {
   ClearLoad(shape, load);
@@ -53,6 +62,10 @@ void ExchangeCounter::Add(int source, std::span<const std::uint16_t> slots) {
   const int per_rank = shape_.experts / shape_.ranks, own_node = source / node_size_,
             lane = source % node_size_;
   for (std::uint16_t slot : slots) {
+    if (load_->expert_rows[slot] >= capacity_) {
+      ++load_->dropped_rows;
+      continue;
+    }
     ++load_->expert_rows[slot];
     const int rank = slot / per_rank, node = rank / node_size_, gateway = node * node_size_ + lane;
     if (std::exchange(node_seen_[static_cast<std::size_t>(node)], token_) != token_) {

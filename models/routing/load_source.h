@@ -22,6 +22,7 @@ struct ExchangeLoad {
   std::vector<std::int32_t>
       scale_up_sent;  ///< [R] (token, other GPU of the node) pairs r forwards over NVLink
   std::vector<std::int32_t> scale_up_received;  ///< [R] such pairs that arrive at r
+  std::int64_t dropped_rows = 0;                ///< rows over an expert's capacity: neither sent nor computed
 };
 
 /// Expert-parallel geometry of a load.
@@ -33,6 +34,7 @@ struct LoadShape {
   int top_k = 0;
   int groups = 1;  ///< group-limited routing; in training the groups are the nodes
   int top_groups = 1;
+  double capacity_factor = 0;  ///< rows a slot accepts over its even share (Switch); 0: all of them
 };
 
 class LoadSource {

@@ -10,9 +10,10 @@
 namespace orrery::models {
 namespace {
 
-LoadShape WithSlots(LoadShape shape, int redundant) {
+LoadShape WithSlots(LoadShape shape, int redundant, double capacity_factor) {
   const int experts = shape.experts;
   shape.experts += redundant;
+  shape.capacity_factor = capacity_factor;
   CheckSlots(shape, experts);
   return shape;
 }
@@ -20,8 +21,9 @@ LoadShape WithSlots(LoadShape shape, int redundant) {
 }  // namespace
 
 PlannedLoads::PlannedLoads(std::unique_ptr<TableLoads> logical, const PlacementOptions& options,
-                           int moe_layers)
-    : TableLoads(WithSlots(logical->shape(), options.redundant_experts), logical->mix(), logical->seed()),
+                           int moe_layers, double capacity_factor)
+    : TableLoads(WithSlots(logical->shape(), options.redundant_experts, capacity_factor), logical->mix(),
+                 logical->seed()),
       logical_(std::move(logical)),
       options_(options) {
   for (int l = 0; l < moe_layers; ++l) first_.push_back(Place(l, 0));

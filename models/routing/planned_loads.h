@@ -19,7 +19,9 @@ namespace orrery::models {
 class PlannedLoads : public TableLoads {
  public:
   /// InputError when the ranks do not divide the slots, or `logical` has no layers.
-  PlannedLoads(std::unique_ptr<TableLoads> logical, const PlacementOptions& options, int moe_layers);
+  /// `capacity_factor` limits slots; plans are made from what was asked for, before dropping.
+  PlannedLoads(std::unique_ptr<TableLoads> logical, const PlacementOptions& options, int moe_layers,
+               double capacity_factor = 0);
 
   const LoadTable& Table(int layer) const override;  ///< of the plan made before the run
   LoadTable TableOn(int layer, const LoadShape& physical, const SlotMap& map) const override;

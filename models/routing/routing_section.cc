@@ -67,6 +67,20 @@ void CheckPlacement(const Value& section, const PlacementOptions& p, const LoadS
   throw(v != nullptr ? *v : section.At("placement")).Error(why);
 }
 
+/// The section's loads with expert e in slot e.
+std::unique_ptr<TableLoads> InExpertOrder(const RoutingSection& section, const LoadShape& shape,
+                                          int moe_layers, std::uint64_t seed) {
+  if (!section.loads.empty()) {
+    const ExpertLoads loads = ReadExpertLoads(section.loads);
+    const SyntheticOptions& o = section.options;
+    return std::make_unique<RecordedLoads>(
+        shape, loads, TextMix{loads.share, o.sequence_length, o.fewest_documents, o.most_documents},
+        moe_layers, seed);
+  }
+  if (section.strategy == Strategy::kBalanced) return std::make_unique<UniformLoads>(shape, seed);
+  return std::make_unique<SyntheticLoads>(shape, section.options, moe_layers, seed);
+}
+
 /// `update` and `rate`, which only biases have.
 void ReadUpdate(const Value& section, RoutingSection* out) {
   for (const char* key : {"update", "rate"}) {
@@ -95,8 +109,8 @@ RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe) {
   out.options = DefaultOptions(out.strategy, 0);
   if (section.is_null()) return out;
   section.AllowKeys({"strategy", "update", "rate", "alpha", "affinity", "documents_per_sequence",
-                     "sequence_length", "loads", "placement", "redundant_experts", "planned_from",
-                     "replanned_every"});
+                     "sequence_length", "loads", "capacity_factor", "placement", "redundant_experts",
+                     "planned_from", "replanned_every"});
   if (const Value* v = section.Find("strategy")) out.strategy = ReadStrategy(*v);
   if (const Value* v = section.Find("loads")) {
     if (section.Find("strategy")) throw v->Error("recorded loads and a strategy exclude each other");
@@ -104,6 +118,7 @@ RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe) {
     out.loads = v->AsString();
   }
   ReadPlacement(section, &out.placement);
+  ReadNumber(section, "capacity_factor", 1, 1000, &out.capacity_factor);
   ReadUpdate(section, &out);
   double alpha = 1e-3;
   if (const Value* v = section.Find("alpha")) {
@@ -122,17 +137,13 @@ RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe) {
   return out;
 }
 
-std::unique_ptr<TableLoads> MakeLogicalLoads(const RoutingSection& section, const LoadShape& shape,
-                                             int moe_layers, std::uint64_t seed) {
-  if (!section.loads.empty()) {
-    const ExpertLoads loads = ReadExpertLoads(section.loads);
-    const SyntheticOptions& o = section.options;
-    return std::make_unique<RecordedLoads>(
-        shape, loads, TextMix{loads.share, o.sequence_length, o.fewest_documents, o.most_documents},
-        moe_layers, seed);
-  }
-  if (section.strategy == Strategy::kBalanced) return std::make_unique<UniformLoads>(shape, seed);
-  return std::make_unique<SyntheticLoads>(shape, section.options, moe_layers, seed);
+std::unique_ptr<TableLoads> MakeTableLoads(const RoutingSection& section, const LoadShape& shape,
+                                           int moe_layers, std::uint64_t seed) {
+  LoadShape limited = shape;
+  limited.capacity_factor = section.capacity_factor;
+  if (!section.placement.eplb) return InExpertOrder(section, limited, moe_layers, seed);
+  return std::make_unique<PlannedLoads>(InExpertOrder(section, shape, moe_layers, seed), section.placement,
+                                        moe_layers, section.capacity_factor);
 }
 
 std::unique_ptr<LoadSource> MakeLoadSource(const Value& routing_section, const MoeSpec& moe,
@@ -140,9 +151,7 @@ std::unique_ptr<LoadSource> MakeLoadSource(const Value& routing_section, const M
   const RoutingSection section = ReadRoutingSection(routing_section, moe);
   CheckShape(shape);
   if (section.placement.eplb) CheckPlacement(routing_section, section.placement, shape);
-  auto logical = MakeLogicalLoads(section, shape, moe_layers, seed);
-  if (!section.placement.eplb) return logical;
-  return std::make_unique<PlannedLoads>(std::move(logical), section.placement, moe_layers);
+  return MakeTableLoads(section, shape, moe_layers, seed);
 }
 
 }  // namespace orrery::models

@@ -130,13 +130,14 @@ struct RoutingSection {
   UpdateRule update = UpdateRule::kSign;  ///< of auxiliary-loss-free, for how it settles
   double rate = 1e-3;                     ///< its gamma
   PlacementOptions placement;
-  std::string loads;  ///< file of recorded loads instead of a strategy; empty: none
+  double capacity_factor = 0;  ///< 0: nothing is dropped
+  std::string loads;           ///< file of recorded loads instead of a strategy; empty: none
 };
 RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe);
 
-/// The source in expert order that a section describes, whatever its placement.
-std::unique_ptr<TableLoads> MakeLogicalLoads(const RoutingSection& section, const LoadShape& shape,
-                                             int moe_layers, std::uint64_t seed);
+/// The source a section describes: its strategy or recorded loads, its placement, its capacity.
+std::unique_ptr<TableLoads> MakeTableLoads(const RoutingSection& section, const LoadShape& shape,
+                                           int moe_layers, std::uint64_t seed);
 
 /// The load source of a scenario's `routing` section (null or absent: auxiliary-loss-free). `moe_layers`
 /// includes MTP modules. Keys and defaults: docs/routing.md. InputError on unknown keys and values out of
