@@ -88,6 +88,7 @@ MicroBatchBalance SampleMicroBatches(const models::TableLoads& source, int layer
 models::UpdateRule RuleOf(const models::RoutingSection& section) {
   switch (section.strategy) {
     case models::Strategy::kLossFree:
+    case models::Strategy::kLossFreePlus:
       return section.update;
     case models::Strategy::kSequenceLoss:
     case models::Strategy::kBatchLoss:
@@ -95,6 +96,12 @@ models::UpdateRule RuleOf(const models::RoutingSection& section) {
     default:
       return models::UpdateRule::kNone;
   }
+}
+
+/// The engine of training runs knows the losses over the whole batch, and biases.
+bool HasTrace(models::Strategy s) {
+  return s != models::Strategy::kBalanced && s != models::Strategy::kMicroBatchLoss &&
+         s != models::Strategy::kV2Losses;
 }
 
 void AddTraining(const RoutingRequest& request, RoutingReport* report) {
@@ -209,8 +216,7 @@ RoutingReport MakeRoutingReport(const RoutingRequest& request) {
   report.ranks = RankBalances(report.loads, shape.groups, shape.ranks_per_node, request.ranks);
   report.micro_batch =
       SampleMicroBatches(*source, recorded ? std::min(layers, report.loads.layers()) : layers);
-  if (!recorded && request.section.strategy != models::Strategy::kBalanced && request.steps > 0)
-    AddTraining(request, &report);
+  if (!recorded && HasTrace(request.section.strategy) && request.steps > 0) AddTraining(request, &report);
   if (request.step_time) report.step_time_s = request.step_time(*source);
   return report;
 }

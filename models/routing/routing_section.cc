@@ -81,11 +81,19 @@ std::unique_ptr<TableLoads> InExpertOrder(const RoutingSection& section, const L
   return std::make_unique<SyntheticLoads>(shape, section.options, moe_layers, seed);
 }
 
+bool HasBiases(Strategy s) { return s == Strategy::kLossFree || s == Strategy::kLossFreePlus; }
+
+/// Whether `alpha` weighs its loss; V2's three losses have the report's own weights.
+bool HasAlpha(Strategy s) {
+  return s == Strategy::kSequenceLoss || s == Strategy::kBatchLoss || s == Strategy::kMicroBatchLoss ||
+         s == Strategy::kLossFreePlus;
+}
+
 /// `update` and `rate`, which only biases have.
 void ReadUpdate(const Value& section, RoutingSection* out) {
   for (const char* key : {"update", "rate"}) {
     const Value* v = section.Find(key);
-    if (v != nullptr && out->strategy != Strategy::kLossFree) {
+    if (v != nullptr && !HasBiases(out->strategy)) {
       throw v->Error(fmt::format("strategy {} has no biases to update", StrategyName(out->strategy)));
     }
   }
@@ -99,7 +107,13 @@ void ReadUpdate(const Value& section, RoutingSection* out) {
 
 SyntheticOptions DefaultOptions(Strategy strategy, double alpha) {
   SyntheticOptions o;
-  o.balance = {strategy, kFeedbackPerAlpha * alpha};
+  o.balance.strategy = strategy;
+  o.balance.feedback = kFeedbackPerAlpha * alpha;
+  if (strategy == Strategy::kV2Losses) {  // alpha 1 to 3 of DeepSeek-V2 report 3.1.2
+    o.balance.feedback = kFeedbackPerAlpha * 0.003;
+    o.balance.device_feedback = kFeedbackPerAlpha * 0.05;
+    o.balance.communication_feedback = kFeedbackPerAlpha * 0.02;
+  }
   if (strategy == Strategy::kSequenceLoss) o.affinity.domain = 0.25;  // reference section 6: 0.22-0.27
   return o;
 }
@@ -120,10 +134,10 @@ RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe) {
   ReadPlacement(section, &out.placement);
   ReadNumber(section, "capacity_factor", 1, 1000, &out.capacity_factor);
   ReadUpdate(section, &out);
-  double alpha = 1e-3;
+  double alpha = out.strategy == Strategy::kLossFreePlus ? 1e-4 : 1e-3;  // V3 report 4.2; arXiv 2408.15664
   if (const Value* v = section.Find("alpha")) {
     alpha = v->AsDouble(0, 1);
-    if (out.strategy != Strategy::kSequenceLoss && out.strategy != Strategy::kBatchLoss) {
+    if (!HasAlpha(out.strategy)) {
       throw v->Error(fmt::format("strategy {} has no auxiliary loss", StrategyName(out.strategy)));
     }
   }

@@ -93,12 +93,32 @@ SyntheticLoads::Drawn SyntheticLoads::Draw(int layer) const {
   Drawn out{DrawRouterLayer(a, gate_.experts, seed(), layer), {}, {}, {}, {}};
   RandomStream random(seed(), "measured text", {static_cast<std::uint64_t>(layer)});
   const RoutedText text(out.router, gate_, a.domains, options_.measured_documents, random());
-  out.bias = ConvergedBias(text, mix().share, options_.balance);
-  out.selected = text.Route(out.bias, options_.measured_documents);
+  out.bias = DomainBias(text);
+  const auto experts = static_cast<std::size_t>(gate_.experts);
+  for (int d = 0; d < a.domains; ++d) {
+    const auto mine = std::span(out.bias).subspan(static_cast<std::size_t>(d) * experts, experts);
+    const std::vector<std::uint16_t> selected = text.RouteDomain(d, mine);
+    out.selected.insert(out.selected.end(), selected.begin(), selected.end());
+  }
   out.global = RelativeLoads(gate_, out.selected, mix().share);
   out.table = MeasureLoads(shape(), SlotMap::Contiguous(gate_.experts), gate_, a.domains, out.selected,
                            a.token, a.document);
   return out;
+}
+
+std::vector<float> SyntheticLoads::DomainBias(const RoutedText& text) const {
+  BalanceRule rule = options_.balance;
+  if (PullsDomains(rule.strategy)) {
+    rule.documents = std::max(1.0, (options_.fewest_documents + options_.most_documents) / 2.0);
+    if (rule.strategy == Strategy::kMicroBatchLoss)
+      rule.documents *=
+          std::max(1.0, static_cast<double>(shape().tokens_per_rank) / options_.sequence_length);
+    return ConvergedDomainBias(text, mix().share, rule);
+  }
+  const std::vector<float> one = ConvergedBias(text, mix().share, rule);
+  std::vector<float> all;
+  for (std::size_t d = 0; d < mix().share.size(); ++d) all.insert(all.end(), one.begin(), one.end());
+  return all;
 }
 
 std::vector<std::uint16_t> SyntheticLoads::Renumbering(int layer) const {
@@ -171,13 +191,14 @@ void SyntheticLoads::SampleExactlyOn(const LoadShape& physical, const SlotMap& m
   ExchangeCounter counter(physical, load);
   for (const TextDocument& doc : documents) {
     drawn.router.DocumentBase(doc.domain, normal, base);
+    const auto bias = std::span(drawn.bias).subspan(static_cast<std::size_t>(doc.domain) * experts, experts);
     TokenFactors factors(drawn.router.rank, drawn.router.correlation);
     for (int t = 0; t < doc.tokens; ++t) {
       const std::size_t lane = static_cast<std::size_t>(t % kLanes);
       if (lane == 0) {
         factors.Next(normal, factor);
         drawn.router.Block(base, factor, block);
-        RouteBlocks(gate_, block, drawn.bias, selected);
+        RouteBlocks(gate_, block, bias, selected);
         for (std::size_t i = 0; i < selected.size(); ++i)
           selected[i] =
               map.Slot(to[selected[i]], static_cast<std::uint32_t>(t) + static_cast<std::uint32_t>(i / k));

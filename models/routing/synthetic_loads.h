@@ -89,12 +89,13 @@ class SyntheticLoads : public TableLoads {
  private:
   struct Drawn {
     RouterLayer router;
-    std::vector<float> bias;
+    std::vector<float> bias;  ///< [domains][experts]
     std::vector<double> global;
     LoadTable table;
     std::vector<std::uint16_t> selected;  ///< experts of the measured text
   };
   Drawn Draw(int layer) const;
+  std::vector<float> DomainBias(const RoutedText& text) const;
   std::vector<std::uint16_t> Renumbering(int layer) const;
 
   SyntheticOptions options_;
