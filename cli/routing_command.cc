@@ -43,7 +43,8 @@ void WriteFile(const std::string& file, const std::string& text) {
 
 /// The scenario, or one made of the options.
 Document LoadDocument(const Options& o) {
-  Document doc = o.scenario.empty() ? Document::Parse("model: " + o.model, "--model") : Document::Load(o.scenario);
+  Document doc =
+      o.scenario.empty() ? Document::Parse("model: " + o.model, "--model") : Document::Load(o.scenario);
   for (const std::string& setting : o.settings) {
     const std::size_t equals = setting.find('=');
     if (equals == std::string::npos) throw InputError(fmt::format("--set {}: expected key=value", setting));
@@ -59,7 +60,8 @@ scenarios::RoutingRequest MakeRequest(const Options& o, const Document& doc, con
   const models::ModelSpec model = models::ReadModel(root.At("model"));
   if (!model.moe) throw root.At("model").Error("the model has no experts to route to");
   const Value* section = root.Find("routing");
-  scenarios::RoutingRequest r = scenarios::RequestFor(model, models::ReadRoutingSection(section ? *section : Value(), *model.moe));
+  scenarios::RoutingRequest r =
+      scenarios::RequestFor(model, models::ReadRoutingSection(section ? *section : Value(), *model.moe));
   r.layers = o.layers, r.steps = o.steps;
   if (!o.ranks.empty()) r.ranks = o.ranks;
   if (const Value* v = root.Find("seed")) r.seed = static_cast<std::uint64_t>(v->AsInt(0, INT64_MAX));
@@ -95,7 +97,8 @@ void AddOptions(CLI::App* command, Options* o) {
   command->add_option("--model", o->model, "Model preset, without a scenario")->capture_default_str();
   command->add_option("--set", o->settings, "Override, e.g. --set routing.rate=0.01");
   command->add_option("--layers", o->layers, "Layers reported")->capture_default_str();
-  command->add_option("--steps", o->steps, "Training steps that show how balance settles, 0 for none")->capture_default_str();
+  command->add_option("--steps", o->steps, "Training steps that show how balance settles, 0 for none")
+      ->capture_default_str();
   command->add_option("--seed", o->seed, "Random seed");
   command->add_option("--json", o->json, "Write JSON to FILE (- for standard output)");
   command->add_option("--csv", o->csv, "Write CSV to FILE (- for standard output)");
@@ -105,7 +108,8 @@ void AddOptions(CLI::App* command, Options* o) {
 
 void AddRoutingCommand(CLI::App& app, Action* action, StepTimeMaker step_time) {
   auto report = std::make_shared<Options>(), comparison = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("routing", "How evenly experts are loaded, and what placement makes of it");
+  CLI::App* command =
+      app.add_subcommand("routing", "How evenly experts are loaded, and what placement makes of it");
   AddOptions(command, report.get());
   command->add_option("--strategy", report->strategy, "Balancing strategy");
   command->add_option("--loads", report->loads, "Recorded expert loads or token trace (.csv, .json)");

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/units.h"
 #include "models/routing/placement.h"
+#include "models/routing/planned_loads.h"
 
 namespace orrery::scenarios {
 namespace {
@@ -56,34 +57,51 @@ double HottestSampledRank(const models::LoadShape& shape, const std::vector<std:
 
 MicroBatchBalance SampleMicroBatches(const models::TableLoads& source, int layers) {
   const models::LoadShape& shape = source.shape();
-  const double tokens = double{1} * shape.tokens_per_rank * shape.ranks, n = double{1} * layers * kMicroBatches;
+  const double tokens = double{1} * shape.tokens_per_rank * shape.ranks,
+               n = double{1} * layers * kMicroBatches;
   MicroBatchBalance out;
-  for (double factor : {1.0, 1.25, 1.5, 2.0}) out.dropped.emplace_back(factor, 0.0);
+  if (shape.capacity_factor > 0) out.lost = 0;
+  for (double factor : {1.0, 1.25, 1.5, 2.0})
+    if (!out.lost) out.dropped.emplace_back(factor, 0.0);
   models::ExchangeLoad load;
   for (int i = 0; i < layers * kMicroBatches; ++i) {
     source.Sample(i % layers, i / layers, 0, &load);
     out.hottest_rank += HottestSampledRank(shape, load.expert_rows) / n;
-    const std::vector<double> relative = models::Relative(std::vector<double>(load.expert_rows.begin(), load.expert_rows.end()));
+    const std::vector<double> relative =
+        models::Relative(std::vector<double>(load.expert_rows.begin(), load.expert_rows.end()));
     out.max_vio += models::Balance(relative).max_vio / n;
     out.gpus_per_token += std::accumulate(load.unique_rows.begin(), load.unique_rows.end(), 0.0) / tokens / n;
+    if (out.lost) *out.lost += static_cast<double>(load.dropped_rows) / (tokens * shape.top_k) / n;
     for (auto& [factor, dropped] : out.dropped) {
-      for (double x : relative) dropped += std::max(0.0, x - factor) / static_cast<double>(relative.size()) / n;
+      for (double x : relative)
+        dropped += std::max(0.0, x - factor) / static_cast<double>(relative.size()) / n;
     }
   }
   for (int l = 0; l < layers; ++l) {
     const auto& nodes = source.Table(l).nodes_mean;
-    for (std::size_t d = 0; d < nodes.size(); ++d) out.nodes_per_token += source.mix().share[d] * double{nodes[d]} / layers;
+    for (std::size_t d = 0; d < nodes.size(); ++d)
+      out.nodes_per_token += source.mix().share[d] * double{nodes[d]} / layers;
   }
   return out;
 }
 
 models::UpdateRule RuleOf(const models::RoutingSection& section) {
   switch (section.strategy) {
-    case models::Strategy::kLossFree: return section.update;
+    case models::Strategy::kLossFree:
+    case models::Strategy::kLossFreePlus:
+      return section.update;
     case models::Strategy::kSequenceLoss:
-    case models::Strategy::kBatchLoss: return models::UpdateRule::kAuxiliaryLoss;
-    default: return models::UpdateRule::kNone;
+    case models::Strategy::kBatchLoss:
+      return models::UpdateRule::kAuxiliaryLoss;
+    default:
+      return models::UpdateRule::kNone;
   }
+}
+
+/// The engine of training runs knows the losses over the whole batch, and biases.
+bool HasTrace(models::Strategy s) {
+  return s != models::Strategy::kBalanced && s != models::Strategy::kMicroBatchLoss &&
+         s != models::Strategy::kV2Losses;
 }
 
 void AddTraining(const RoutingRequest& request, RoutingReport* report) {
@@ -96,23 +114,19 @@ void AddTraining(const RoutingRequest& request, RoutingReport* report) {
   o.steps = request.steps;
   o.batch_sequences = request.batch_sequences;
   o.sequence_length = request.section.options.sequence_length;
-  o.documents_per_sequence = (request.section.options.fewest_documents + request.section.options.most_documents) / 2;
+  o.documents_per_sequence =
+      (request.section.options.fewest_documents + request.section.options.most_documents) / 2;
   o.warm_up = std::min(1000, request.steps / 4);
   report->training = models::Train(o, request.seed, 0);
   for (int sequences : {1, 4, 16, 64, 256}) {
-    report->computation.emplace_back(sequences, models::ComputationBatchMaxVio(o, *report->training, sequences, 100, request.seed));
+    report->computation.emplace_back(
+        sequences, models::ComputationBatchMaxVio(o, *report->training, sequences, 100, request.seed));
   }
 }
 
-std::unique_ptr<models::TableLoads> MakeSource(const RoutingRequest& request, int layers) {
-  const models::RoutingSection& s = request.section;
-  if (!s.loads.empty()) {
-    const ExpertLoads loads = models::ReadExpertLoads(s.loads);
-    const models::TextMix mix{loads.share, s.options.sequence_length, s.options.fewest_documents, s.options.most_documents};
-    return std::make_unique<models::RecordedLoads>(request.training, loads, mix, std::min(layers, loads.layers()), request.seed);
-  }
-  if (s.strategy == models::Strategy::kBalanced) return std::make_unique<models::UniformLoads>(request.training, request.seed);
-  return std::make_unique<models::SyntheticLoads>(request.training, s.options, request.step_time ? request.moe_layers : layers, request.seed);
+const models::TableLoads& LogicalOf(const models::TableLoads& source) {
+  const auto* planned = dynamic_cast<const models::PlannedLoads*>(&source);
+  return planned != nullptr ? planned->logical() : source;
 }
 
 /// One placement question over every layer and domain: the mean of `hottest(layer, domain)`.
@@ -135,15 +149,21 @@ RankBalance BalanceAt(const ExpertLoads& loads, int groups, int ranks_per_node, 
   };
   if (experts % ranks == 0) {
     const models::ExpertPlacement contiguous = models::ContiguousPlacement(experts);
-    out.contiguous = MeanOver(loads, [&](const auto& layer, auto d) { return HottestRank(layer[d], contiguous, ranks); });
-    out.eplb = MeanOver(loads, [&](const auto& layer, auto d) { return HottestRank(layer[d], plan(layer[d], experts), ranks); });
+    out.contiguous =
+        MeanOver(loads, [&](const auto& layer, auto d) { return HottestRank(layer[d], contiguous, ranks); });
+    out.eplb = MeanOver(loads, [&](const auto& layer, auto d) {
+      return HottestRank(layer[d], plan(layer[d], experts), ranks);
+    });
   }
-  out.redundant = MeanOver(loads, [&](const auto& layer, auto d) { return HottestRank(layer[d], plan(layer[d], out.slots), ranks); });
+  out.redundant = MeanOver(loads, [&](const auto& layer, auto d) {
+    return HottestRank(layer[d], plan(layer[d], out.slots), ranks);
+  });
   double stale = 0;
   for (int l = 0; l < loads.layers(); ++l) {
     const models::ExpertPlacement planned = plan(loads.Mix(l), out.slots);
     const auto& layer = loads.load[static_cast<std::size_t>(l)];
-    for (std::size_t d = 0; d < layer.size(); ++d) stale += loads.share[d] * HottestRank(layer[d], planned, ranks);
+    for (std::size_t d = 0; d < layer.size(); ++d)
+      stale += loads.share[d] * HottestRank(layer[d], planned, ranks);
   }
   out.stale = stale / loads.layers();
   return out;
@@ -151,10 +171,12 @@ RankBalance BalanceAt(const ExpertLoads& loads, int groups, int ranks_per_node, 
 
 }  // namespace
 
-std::vector<RankBalance> RankBalances(const ExpertLoads& loads, int groups, int ranks_per_node, const std::vector<int>& ranks) {
+std::vector<RankBalance> RankBalances(const ExpertLoads& loads, int groups, int ranks_per_node,
+                                      const std::vector<int>& ranks) {
   std::vector<RankBalance> out;
   for (int r : ranks) {
-    if (r < 1 || r > 65536) throw InputError(fmt::format("routing: {} expert-parallel ranks, expected 1 to 65536", r));
+    if (r < 1 || r > 65536)
+      throw InputError(fmt::format("routing: {} expert-parallel ranks, expected 1 to 65536", r));
     if (r <= 2 * loads.experts) out.push_back(BalanceAt(loads, groups, ranks_per_node, r));
   }
   return out;
@@ -168,27 +190,33 @@ RoutingRequest RequestFor(const models::ModelSpec& model, const models::RoutingS
   r.training.experts = r.moe.routed_experts, r.training.top_k = r.moe.top_k;
   r.training.groups = r.moe.groups, r.training.top_groups = r.moe.top_groups;
   while (r.training.experts % r.training.ranks != 0) --r.training.ranks;
-  if (r.training.ranks % r.training.ranks_per_node != 0) r.training.ranks_per_node = std::gcd(r.training.ranks, 8);
+  if (r.training.ranks % r.training.ranks_per_node != 0)
+    r.training.ranks_per_node = std::gcd(r.training.ranks, 8);
   return r;
 }
 
 RoutingReport MakeRoutingReport(const RoutingRequest& request) {
-  if (request.layers < 1) throw InputError(fmt::format("routing: {} layers, expected at least 1", request.layers));
+  if (request.layers < 1)
+    throw InputError(fmt::format("routing: {} layers, expected at least 1", request.layers));
   const int layers = std::min(request.layers, request.moe_layers);
-  const std::unique_ptr<models::TableLoads> source = MakeSource(request, layers);
+  const std::unique_ptr<models::TableLoads> source = models::MakeTableLoads(
+      request.section, request.training, request.step_time ? request.moe_layers : layers, request.seed);
   const models::LoadShape& shape = request.training;
   RoutingReport report;
   const bool recorded = !request.section.loads.empty();
   report.model = request.model;
   report.strategy = recorded ? "recorded" : models::StrategyName(request.section.strategy);
   report.source = source->Describe();
-  report.experts = shape.experts, report.top_k = shape.top_k, report.groups = shape.groups, report.top_groups = shape.top_groups;
+  report.experts = shape.experts, report.top_k = shape.top_k, report.groups = shape.groups,
+  report.top_groups = shape.top_groups;
   report.training_ranks = shape.ranks;
-  report.loads = recorded ? models::ReadExpertLoads(request.section.loads) : LoadsOf(*source, layers, shape.experts, shape.top_k);
+  report.loads = recorded ? models::ReadExpertLoads(request.section.loads)
+                          : LoadsOf(LogicalOf(*source), layers, shape.experts, shape.top_k);
   AddBalance(report.loads, &report);
   report.ranks = RankBalances(report.loads, shape.groups, shape.ranks_per_node, request.ranks);
-  report.micro_batch = SampleMicroBatches(*source, recorded ? std::min(layers, report.loads.layers()) : layers);
-  if (!recorded && request.section.strategy != models::Strategy::kBalanced && request.steps > 0) AddTraining(request, &report);
+  report.micro_batch =
+      SampleMicroBatches(*source, recorded ? std::min(layers, report.loads.layers()) : layers);
+  if (!recorded && HasTrace(request.section.strategy) && request.steps > 0) AddTraining(request, &report);
   if (request.step_time) report.step_time_s = request.step_time(*source);
   return report;
 }

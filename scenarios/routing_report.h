@@ -1,4 +1,5 @@
-// How evenly a strategy spreads tokens and what placement makes of it: computed here, written by the functions below.
+// How evenly a strategy spreads tokens and what placement makes of it: computed here, written by the
+// functions below.
 #pragma once
 
 #include <cstdint>
@@ -22,46 +23,49 @@ using StepTime = std::function<double(const models::LoadSource&)>;
 struct RoutingRequest {
   std::string model;
   models::MoeSpec moe;
-  int moe_layers = 0;                 ///< of the model
+  int moe_layers = 0;  ///< of the model
   models::RoutingSection section;
-  models::LoadShape training{0, 64, 8, 4096, 0, 1, 1};  ///< micro-batch geometry; experts, top_k, groups from the model
-  int layers = 8;                     ///< reported, at most the model's
-  int batch_sequences = 15360;        ///< of the training run: DeepSeek-V3's (report 4.2)
-  int steps = 4000;                   ///< of the training run that shows how balance settles; 0: none
+  models::LoadShape training{0, 64, 8, 4096,
+                             0, 1,  1};  ///< micro-batch geometry; experts, top_k, groups from the model
+  int layers = 8;                        ///< reported, at most the model's
+  int batch_sequences = 15360;           ///< of the training run: DeepSeek-V3's (report 4.2)
+  int steps = 4000;                      ///< of the training run that shows how balance settles; 0: none
   std::vector<int> ranks{8, 16, 32, 64, 72, 128, 144, 320};  ///< expert-parallel sizes
   std::uint64_t seed = 1;
-  StepTime step_time;                 ///< may be empty: no step time is reported then
+  StepTime step_time;  ///< may be empty: no step time is reported then
 };
 
-/// Hottest rank over the mean, minus 1, at one expert-parallel size; means over layers and domains. Absent where
-/// counts do not divide.
+/// Hottest rank over the mean, minus 1, at one expert-parallel size; means over layers and domains. Absent
+/// where counts do not divide.
 struct RankBalance {
   int ranks = 0;
-  int slots = 0;                       ///< with redundant experts: an eighth more than the experts, rounded up
-  std::optional<double> contiguous;    ///< domains served one at a time, experts in order
-  std::optional<double> eplb;          ///< rearranged for that domain, no redundancy
-  std::optional<double> redundant;     ///< rearranged for that domain with redundant experts
-  std::optional<double> stale;         ///< the redundant plan made for the whole mix, serving one domain
+  int slots = 0;                     ///< with redundant experts: an eighth more than the experts, rounded up
+  std::optional<double> contiguous;  ///< domains served one at a time, experts in order
+  std::optional<double> eplb;        ///< rearranged for that domain, no redundancy
+  std::optional<double> redundant;   ///< rearranged for that domain with redundant experts
+  std::optional<double> stale;       ///< the redundant plan made for the whole mix, serving one domain
 };
 
 /// What a training micro-batch sees, means over layers and micro-batches.
 struct MicroBatchBalance {
-  double hottest_rank = 0;      ///< over the mean, minus 1
-  double max_vio = 0;           ///< of experts
+  double hottest_rank = 0;  ///< over the mean, minus 1
+  double max_vio = 0;       ///< of experts
   double nodes_per_token = 0;
   double gpus_per_token = 0;
-  std::vector<std::pair<double, double>> dropped;  ///< (capacity factor, share of selections a Switch-style cap drops)
+  std::optional<double> lost;  ///< share of selections dropped, where the section sets a capacity factor
+  std::vector<std::pair<double, double>>
+      dropped;  ///< (capacity factor, share of selections a Switch-style cap drops)
 };
 
 struct RoutingReport {
   std::string model, strategy, source;
   int experts = 0, top_k = 0, groups = 0, top_groups = 0, training_ranks = 0;
-  models::ExpertLoads loads;                       ///< heat map: relative load by layer, domain, expert
-  models::BalanceStats global;                     ///< of the mix, mean over layers
-  std::vector<models::BalanceStats> by_layer;      ///< of the mix
-  std::vector<models::BalanceStats> by_domain;     ///< mean over layers
-  std::optional<models::TrainingTrace> training;   ///< how the first layer settles
-  std::vector<std::pair<int, double>> computation; ///< (sequences, mean MaxVio of a computation batch)
+  models::ExpertLoads loads;                        ///< heat map: relative load by layer, domain, expert
+  models::BalanceStats global;                      ///< of the mix, mean over layers
+  std::vector<models::BalanceStats> by_layer;       ///< of the mix
+  std::vector<models::BalanceStats> by_domain;      ///< mean over layers
+  std::optional<models::TrainingTrace> training;    ///< how the first layer settles
+  std::vector<std::pair<int, double>> computation;  ///< (sequences, mean MaxVio of a computation batch)
   std::vector<RankBalance> ranks;
   std::optional<MicroBatchBalance> micro_batch;
   std::optional<double> step_time_s;

@@ -23,23 +23,29 @@ std::string StatsLine(const std::string& name, const BalanceStats& s) {
 }
 
 std::string LoadsText(const RoutingReport& r) {
-  std::string out = fmt::format("Expert load (1 = balanced), mean over {} layers\n  {:<26} {:>7} {:>7} {:>7} {:>8} {:>8} {:>8}\n",
-                                r.by_layer.size(), "", "MaxVio", "CV", "Gini", "< 0.04", "> 2", "> 4");
+  std::string out = fmt::format(
+      "Expert load (1 = balanced), mean over {} layers\n  {:<26} {:>7} {:>7} {:>7} {:>8} {:>8} {:>8}\n",
+      r.by_layer.size(), "", "MaxVio", "CV", "Gini", "< 0.04", "> 2", "> 4");
   out += StatsLine("global (whole mix)", r.global);
   const std::size_t most = 8;
   for (std::size_t d = 0; d < std::min(most, r.by_domain.size()); ++d) {
-    out += StatsLine(fmt::format("{} ({} of mix)", r.loads.domains[d], Percent(r.loads.share[d])), r.by_domain[d]);
+    out += StatsLine(fmt::format("{} ({} of mix)", r.loads.domains[d], Percent(r.loads.share[d])),
+                     r.by_domain[d]);
   }
-  if (r.by_domain.size() > most) out += fmt::format("  ... {} more domains in --json and --csv\n", r.by_domain.size() - most);
+  if (r.by_domain.size() > most)
+    out += fmt::format("  ... {} more domains in --json and --csv\n", r.by_domain.size() - most);
   return out;
 }
 
 std::string MicroBatchText(const RoutingReport& r) {
   if (!r.micro_batch) return "";
   const MicroBatchBalance& m = *r.micro_batch;
-  std::string out = fmt::format("Training micro-batch at EP{}\n  hottest rank {:+.1f} % of the mean, hottest expert {:+.1f} %\n"
-                                "  {:.2f} nodes and {:.2f} GPUs a token\n  a capacity factor would drop", r.training_ranks,
-                                100 * m.hottest_rank, 100 * m.max_vio, m.nodes_per_token, m.gpus_per_token);
+  std::string out = fmt::format(
+      "Training micro-batch at EP{}\n  hottest rank {:+.1f} % of the mean, hottest expert {:+.1f} %\n"
+      "  {:.2f} nodes and {:.2f} GPUs a token\n",
+      r.training_ranks, 100 * m.hottest_rank, 100 * m.max_vio, m.nodes_per_token, m.gpus_per_token);
+  if (m.lost) return out + fmt::format("  {} of all selections dropped over capacity\n", Percent(*m.lost));
+  out += "  a capacity factor would drop";
   for (std::size_t i = 0; i < m.dropped.size(); ++i) {
     out += fmt::format("{} {} at {:g}", i == 0 ? "" : ",", Percent(m.dropped[i].second), m.dropped[i].first);
   }
@@ -48,10 +54,12 @@ std::string MicroBatchText(const RoutingReport& r) {
 
 std::string RanksText(const RoutingReport& r) {
   std::string out = "Hottest rank over the mean, minus 1, one domain served at a time\n";
-  out += fmt::format("  {:>6} {:>11} {:>8} {:>8} {:>10} {:>16}\n", "ranks", "contiguous", "EPLB", "slots", "EPLB+red.", "planned for mix");
+  out += fmt::format("  {:>6} {:>11} {:>8} {:>8} {:>10} {:>16}\n", "ranks", "contiguous", "EPLB", "slots",
+                     "EPLB+red.", "planned for mix");
   for (const RankBalance& b : r.ranks) {
-    out += fmt::format("  {:>6} {:>11} {:>8} {:>8} {:>10} {:>16}\n", fmt::format("EP{}", b.ranks), Optional(b.contiguous),
-                       Optional(b.eplb), b.slots, Optional(b.redundant), Optional(b.stale));
+    out += fmt::format("  {:>6} {:>11} {:>8} {:>8} {:>10} {:>16}\n", fmt::format("EP{}", b.ranks),
+                       Optional(b.contiguous), Optional(b.eplb), b.slots, Optional(b.redundant),
+                       Optional(b.stale));
   }
   return out;
 }
@@ -59,44 +67,60 @@ std::string RanksText(const RoutingReport& r) {
 std::string TrainingText(const RoutingReport& r) {
   if (!r.training) return "";
   const models::TrainingTrace& t = *r.training;
-  std::string out = fmt::format("Settling, layer 1 over {} steps (mean field)\n  MaxVio a batch:", t.max_vio.size() * models::TrainingTrace::kWindow);
+  std::string out = fmt::format("Settling, layer 1 over {} steps (mean field)\n  MaxVio a batch:",
+                                t.max_vio.size() * models::TrainingTrace::kWindow);
   for (std::size_t i = 0; i < 8; ++i) {
     const std::size_t window = (t.max_vio.size() - 1) * i / 7;
     out += fmt::format(" {:.3f}", t.max_vio[window]);
   }
   out += t.settled < 0 ? "\n  not settled" : fmt::format("\n  settled after {} steps", t.settled);
-  out += fmt::format("; MaxVio global {:.3f}, largest bias {:.3f}\n  MaxVio of a computation batch:", t.max_vio_global, t.bias_spread.back());
+  out += fmt::format("; MaxVio global {:.3f}, largest bias {:.3f}\n  MaxVio of a computation batch:",
+                     t.max_vio_global, t.bias_spread.back());
   for (const auto& [sequences, vio] : r.computation) out += fmt::format(" {:.2f} ({} seq)", vio, sequences);
   return out + "\n";
 }
 
 Json StatsJson(const BalanceStats& s) {
-  return {{"max_vio", s.max_vio}, {"cv", s.cv}, {"gini", s.gini}, {"dead_share", s.dead}, {"hot_share", s.hot},
-          {"very_hot_share", s.very_hot}};
+  return {{"max_vio", s.max_vio}, {"cv", s.cv},         {"gini", s.gini},
+          {"dead_share", s.dead}, {"hot_share", s.hot}, {"very_hot_share", s.very_hot}};
 }
 
 Json RanksJson(const RoutingReport& r) {
   Json out = Json::array();
   for (const RankBalance& b : r.ranks) {
-    out.push_back({{"ranks", b.ranks}, {"slots", b.slots}, {"contiguous_excess", Number(b.contiguous)}, {"eplb_excess", Number(b.eplb)},
-                   {"eplb_redundant_excess", Number(b.redundant)}, {"eplb_planned_for_mix_excess", Number(b.stale)}});
+    out.push_back({{"ranks", b.ranks},
+                   {"slots", b.slots},
+                   {"contiguous_excess", Number(b.contiguous)},
+                   {"eplb_excess", Number(b.eplb)},
+                   {"eplb_redundant_excess", Number(b.redundant)},
+                   {"eplb_planned_for_mix_excess", Number(b.stale)}});
   }
   return out;
 }
 
 Json MicroBatchJson(const MicroBatchBalance& m) {
   Json dropped = Json::array();
-  for (const auto& [factor, share] : m.dropped) dropped.push_back({{"capacity_factor", factor}, {"dropped_share", share}});
-  return {{"hottest_rank_excess", m.hottest_rank}, {"max_vio", m.max_vio}, {"nodes_per_token", m.nodes_per_token},
-          {"gpus_per_token", m.gpus_per_token}, {"dropped", dropped}};
+  for (const auto& [factor, share] : m.dropped)
+    dropped.push_back({{"capacity_factor", factor}, {"dropped_share", share}});
+  return {{"hottest_rank_excess", m.hottest_rank},
+          {"max_vio", m.max_vio},
+          {"nodes_per_token", m.nodes_per_token},
+          {"gpus_per_token", m.gpus_per_token},
+          {"dropped_share", m.lost ? Json(*m.lost) : Json()},
+          {"dropped", dropped}};
 }
 
 Json TrainingJson(const RoutingReport& r) {
   const models::TrainingTrace& t = *r.training;
   Json computation = Json::array();
-  for (const auto& [sequences, vio] : r.computation) computation.push_back({{"sequences", sequences}, {"max_vio", vio}});
-  return {{"window_steps", models::TrainingTrace::kWindow}, {"max_vio_batch", t.max_vio}, {"bias_spread", t.bias_spread},
-          {"bias_of_four_experts", t.bias_path}, {"settled_step", t.settled}, {"max_vio_global", t.max_vio_global},
+  for (const auto& [sequences, vio] : r.computation)
+    computation.push_back({{"sequences", sequences}, {"max_vio", vio}});
+  return {{"window_steps", models::TrainingTrace::kWindow},
+          {"max_vio_batch", t.max_vio},
+          {"bias_spread", t.bias_spread},
+          {"bias_of_four_experts", t.bias_path},
+          {"settled_step", t.settled},
+          {"max_vio_global", t.max_vio_global},
           {"computation_batches", computation}};
 }
 
@@ -108,9 +132,10 @@ Json ReportJson(const RoutingReport& r) {
     domains.push_back(one);
   }
   for (const BalanceStats& s : r.by_layer) layers.push_back(StatsJson(s));
-  Json out = {{"schema_version", 1}, {"model", r.model}, {"strategy", r.strategy}, {"source", r.source}, {"experts", r.experts},
-              {"top_k", r.top_k}, {"groups", r.groups}, {"top_groups", r.top_groups}, {"global", StatsJson(r.global)},
-              {"layers", layers}, {"domains", domains}, {"ranks", RanksJson(r)}};
+  Json out = {{"schema_version", 1}, {"model", r.model},           {"strategy", r.strategy},
+              {"source", r.source},  {"experts", r.experts},       {"top_k", r.top_k},
+              {"groups", r.groups},  {"top_groups", r.top_groups}, {"global", StatsJson(r.global)},
+              {"layers", layers},    {"domains", domains},         {"ranks", RanksJson(r)}};
   if (r.micro_batch) out["micro_batch"] = MicroBatchJson(*r.micro_batch);
   if (r.micro_batch) out["micro_batch"]["ranks"] = r.training_ranks;
   if (r.training) out["training"] = TrainingJson(r);
@@ -119,7 +144,8 @@ Json ReportJson(const RoutingReport& r) {
 }
 
 bool AnyStepTime(const std::vector<RoutingReport>& reports) {
-  for (const RoutingReport& r : reports) if (r.step_time_s) return true;
+  for (const RoutingReport& r : reports)
+    if (r.step_time_s) return true;
   return false;
 }
 
@@ -130,19 +156,23 @@ double DomainCv(const RoutingReport& r) {
 }
 
 std::vector<std::string> ComparisonCells(const RoutingReport& r, bool step_time) {
-  std::vector<std::string> cells{r.strategy, fmt::format("{:.3f}", r.global.max_vio), fmt::format("{:.3f}", DomainCv(r))};
+  std::vector<std::string> cells{r.strategy, fmt::format("{:.3f}", r.global.max_vio),
+                                 fmt::format("{:.3f}", DomainCv(r))};
   cells.push_back(r.micro_batch ? fmt::format("{:.3f}", r.micro_batch->max_vio) : "-");
   cells.push_back(r.micro_batch ? fmt::format("{:.3f}", r.micro_batch->hottest_rank) : "-");
   cells.push_back(r.micro_batch ? fmt::format("{:.2f}", r.micro_batch->nodes_per_token) : "-");
-  cells.push_back(r.micro_batch ? fmt::format("{:.4f}", r.micro_batch->dropped[1].second) : "-");
-  cells.push_back(r.training ? (r.training->settled < 0 ? "never" : fmt::format("{}", r.training->settled)) : "-");
+  const bool would_drop = r.micro_batch && r.micro_batch->dropped.size() > 1;
+  cells.push_back(would_drop ? fmt::format("{:.4f}", r.micro_batch->dropped[1].second) : "-");
+  cells.push_back(r.training ? (r.training->settled < 0 ? "never" : fmt::format("{}", r.training->settled))
+                             : "-");
   if (step_time) cells.push_back(r.step_time_s ? fmt::format("{:.4f}", *r.step_time_s) : "-");
   return cells;
 }
 
 std::vector<std::string> ComparisonHeader(bool step_time) {
-  std::vector<std::string> header{"strategy", "max_vio_global", "domain_cv", "max_vio_micro_batch", "hottest_rank_excess",
-                                  "nodes_per_token", "dropped_share_at_1.25", "settled_step"};
+  std::vector<std::string> header{
+      "strategy",        "max_vio_global",        "domain_cv",   "max_vio_micro_batch", "hottest_rank_excess",
+      "nodes_per_token", "dropped_share_at_1.25", "settled_step"};
   if (step_time) header.push_back("step_time_s");
   return header;
 }
@@ -163,7 +193,9 @@ std::string RoutingJson(const RoutingReport& r) {
   Json heat = Json::array();
   for (const auto& layer : r.loads.load) {
     for (std::size_t d = 0; d < layer.size(); ++d) {
-      heat.push_back({{"layer", heat.size() / layer.size()}, {"domain", r.loads.domains[d]}, {"relative_load", models::Relative(layer[d])}});
+      heat.push_back({{"layer", heat.size() / layer.size()},
+                      {"domain", r.loads.domains[d]},
+                      {"relative_load", models::Relative(layer[d])}});
     }
   }
   out["heat_map"] = heat;
@@ -187,15 +219,16 @@ std::string RoutingCsv(const RoutingReport& r) {
 
 std::string RoutingComparisonText(const std::vector<RoutingReport>& reports) {
   const bool step_time = AnyStepTime(reports);
-  std::string out = fmt::format("{:<22} {:>8} {:>9} {:>12} {:>12} {:>7} {:>9} {:>9}", "", "MaxVio", "CV of a", "MaxVio of a",
-                                "hottest", "nodes", "dropped", "settled");
+  std::string out = fmt::format("{:<22} {:>8} {:>9} {:>12} {:>12} {:>7} {:>9} {:>9}", "", "MaxVio", "CV of a",
+                                "MaxVio of a", "hottest", "nodes", "dropped", "settled");
   out += step_time ? fmt::format(" {:>9}\n", "step") : "\n";
-  out += fmt::format("{:<22} {:>8} {:>9} {:>12} {:>12} {:>7} {:>9} {:>9}", "strategy", "global", "domain", "micro-batch",
-                     "rank excess", "/token", "at 1.25", "steps");
+  out += fmt::format("{:<22} {:>8} {:>9} {:>12} {:>12} {:>7} {:>9} {:>9}", "strategy", "global", "domain",
+                     "micro-batch", "rank excess", "/token", "at 1.25", "steps");
   out += step_time ? fmt::format(" {:>9}\n", "time (s)") : "\n";
   for (const RoutingReport& r : reports) {
     const std::vector<std::string> c = ComparisonCells(r, step_time);
-    out += fmt::format("{:<22} {:>8} {:>9} {:>12} {:>12} {:>7} {:>9} {:>9}", c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7]);
+    out += fmt::format("{:<22} {:>8} {:>9} {:>12} {:>12} {:>7} {:>9} {:>9}", c[0], c[1], c[2], c[3], c[4],
+                       c[5], c[6], c[7]);
     out += step_time ? fmt::format(" {:>9}\n", c[8]) : "\n";
   }
   return out;
@@ -210,7 +243,8 @@ std::string RoutingComparisonJson(const std::vector<RoutingReport>& reports) {
 std::string RoutingComparisonCsv(const std::vector<RoutingReport>& reports) {
   const bool step_time = AnyStepTime(reports);
   std::string out = fmt::format("{}\n", fmt::join(ComparisonHeader(step_time), ","));
-  for (const RoutingReport& r : reports) out += fmt::format("{}\n", fmt::join(ComparisonCells(r, step_time), ","));
+  for (const RoutingReport& r : reports)
+    out += fmt::format("{}\n", fmt::join(ComparisonCells(r, step_time), ","));
   return out;
 }
 

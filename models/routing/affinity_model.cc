@@ -50,7 +50,8 @@ void CheckAffinity(const AffinityParameters& p) {
   deviation("token", p.token);
   Require(p.rank >= 1 && p.rank <= 64, "rank", p.rank, "1 to 64");
   Require(p.correlation >= 0 && p.correlation < 1, "correlation", p.correlation, "0 to below 1");
-  Require(p.student == 0 || (p.student >= 3 && p.student <= 100), "student", p.student, "0 (Gaussian) or 3 to 100");
+  Require(p.student == 0 || (p.student >= 3 && p.student <= 100), "student", p.student,
+          "0 (Gaussian) or 3 to 100");
   Require(p.domains >= 1 && p.domains <= 256, "domains", p.domains, "1 to 256");
 }
 
@@ -70,7 +71,8 @@ RouterLayer DrawRouterLayer(const AffinityParameters& p, int experts, std::uint6
   const double domain = p.domain * std::exp(p.spread * random.Normal());
   out.base.reserve(static_cast<std::size_t>(p.domains * experts));
   for (int d = 0; d < p.domains; ++d) {
-    for (double g : preference) out.base.push_back(static_cast<float>(g + domain * HeavyNormal(random, p.student)));
+    for (double g : preference)
+      out.base.push_back(static_cast<float>(g + domain * HeavyNormal(random, p.student)));
   }
   out.weight = UnitRows(random, experts, p.rank, p.token);
   return out;

@@ -1,12 +1,14 @@
 // The synthetic router: where affinities come from when no recorded loads are given.
 //
-//   logit[t,e] = z0 + expert*G[e] + domain_l*A[d,e] + document*Q[q,e] + token*(W u_t)[e]     (unit-variance factors)
+//   logit[t,e] = z0 + expert*G[e] + domain_l*A[d,e] + document*Q[q,e] + token*(W u_t)[e]     (unit-variance
+//   factors)
 //
-// G is an expert's lasting preference, A a domain's, Q a document's; the token term has `rank` factors u_t that
-// follow an AR(1) process along the text, so neighbours reuse experts and pairs of experts co-activate.
+// G is an expert's lasting preference, A a domain's, Q a document's; the token term has `rank` factors u_t
+// that follow an AR(1) process along the text, so neighbours reuse experts and pairs of experts co-activate.
 // domain_l = domain * exp(spread * N(0,1)) differs by layer.
-// Source of form and values: routing reference section 6, where `domain` was set from the per-domain CV of the
-// 16B loads of the DeepSeek-V3 report (App. C Fig. 10), `correlation` and `rank` from V2-Lite token traces.
+// Source of form and values: routing reference section 6, where `domain` was set from the per-domain CV of
+// the 16B loads of the DeepSeek-V3 report (App. C Fig. 10), `correlation` and `rank` from V2-Lite token
+// traces.
 #pragma once
 
 #include <cstdint>

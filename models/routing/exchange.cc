@@ -1,6 +1,7 @@
 #include "models/routing/exchange.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include <fmt/format.h>
@@ -10,10 +11,13 @@
 
 namespace orrery::models {
 
-void CheckShape(const LoadShape& s) {
-  CheckGate({s.experts, s.top_k, s.groups, s.top_groups});
+void CheckShape(const LoadShape& s) { CheckSlots(s, s.experts); }
+
+void CheckSlots(const LoadShape& s, int experts) {
+  CheckGate({experts, s.top_k, s.groups, s.top_groups});
   if (s.ranks < 1 || s.experts % s.ranks != 0) {
-    throw InputError(fmt::format("routing: {} expert-parallel ranks do not divide {} expert slots", s.ranks, s.experts));
+    throw InputError(
+        fmt::format("routing: {} expert-parallel ranks do not divide {} expert slots", s.ranks, s.experts));
   }
   if (s.ranks_per_node < 1 || (s.ranks > s.ranks_per_node && s.ranks % s.ranks_per_node != 0)) {
     throw InputError(fmt::format("routing: {} ranks are not whole nodes of {}", s.ranks, s.ranks_per_node));
@@ -27,7 +31,14 @@ void CheckShape(const LoadShape& s) {
 int NodeSize(const LoadShape& s) { return std::min(s.ranks, s.ranks_per_node); }
 int NodeCount(const LoadShape& s) { return s.ranks / NodeSize(s); }
 
+std::int64_t SlotCapacity(const LoadShape& s) {
+  if (s.capacity_factor <= 0) return INT32_MAX;
+  const double even = static_cast<double>(s.tokens_per_rank) * s.ranks * s.top_k / s.experts;
+  return static_cast<std::int64_t>(std::min(std::ceil(even * s.capacity_factor), double{INT32_MAX}));
+}
+
 void ClearLoad(const LoadShape& shape, ExchangeLoad* load) {
+  load->dropped_rows = 0;
   load->expert_rows.assign(static_cast<std::size_t>(shape.experts), 0);
   for (auto* v : {&load->unique_rows, &load->scale_out_sent, &load->scale_out_received, &load->scale_up_sent,
                   &load->scale_up_received}) {
@@ -36,7 +47,11 @@ void ClearLoad(const LoadShape& shape, ExchangeLoad* load) {
 }
 
 ExchangeCounter::ExchangeCounter(const LoadShape& shape, ExchangeLoad* load)
-    : shape_(shape), load_(load), node_size_(NodeSize(shape)), rank_seen_(static_cast<std::size_t>(shape.ranks)),
+    : shape_(shape),
+      load_(load),
+      node_size_(NodeSize(shape)),
+      capacity_(SlotCapacity(shape)),
+      rank_seen_(static_cast<std::size_t>(shape.ranks)),
       node_seen_(static_cast<std::size_t>(NodeCount(shape))) {
   ClearLoad(shape, load);
 }
@@ -44,8 +59,13 @@ ExchangeCounter::ExchangeCounter(const LoadShape& shape, ExchangeLoad* load)
 void ExchangeCounter::Add(int source, std::span<const std::uint16_t> slots) {
   ++token_;
   last_nodes_ = 0;
-  const int per_rank = shape_.experts / shape_.ranks, own_node = source / node_size_, lane = source % node_size_;
+  const int per_rank = shape_.experts / shape_.ranks, own_node = source / node_size_,
+            lane = source % node_size_;
   for (std::uint16_t slot : slots) {
+    if (load_->expert_rows[slot] >= capacity_) {
+      ++load_->dropped_rows;
+      continue;
+    }
     ++load_->expert_rows[slot];
     const int rank = slot / per_rank, node = rank / node_size_, gateway = node * node_size_ + lane;
     if (std::exchange(node_seen_[static_cast<std::size_t>(node)], token_) != token_) {

@@ -19,7 +19,8 @@ std::array<float, 4096> MakeTable() {
   }
   std::array<float, 4096> table{};
   double square = 0;
-  for (std::size_t i = 0; i < 4096; ++i) square += std::pow(4096 * (edge_density[i] - edge_density[i + 1]), 2) / 4096;
+  for (std::size_t i = 0; i < 4096; ++i)
+    square += std::pow(4096 * (edge_density[i] - edge_density[i + 1]), 2) / 4096;
   for (std::size_t i = 0; i < 4096; ++i) {
     table[i] = static_cast<float>(4096 * (edge_density[i] - edge_density[i + 1]) / std::sqrt(square));
   }

@@ -66,9 +66,11 @@ std::vector<bool> KeptGroups(const GateShape& shape, const float* score) {
 }
 
 /// One lane of a block, plainly: for ties and for k above the vector kernel's.
-void RouteLane(const GateShape& shape, const float* block, const float* bias, int lane, std::uint16_t* selected) {
+void RouteLane(const GateShape& shape, const float* block, const float* bias, int lane,
+               std::uint16_t* selected) {
   std::vector<float> score(static_cast<std::size_t>(shape.experts));
-  for (int e = 0; e < shape.experts; ++e) score[static_cast<std::size_t>(e)] = block[e * kLanes + lane] + bias[e];
+  for (int e = 0; e < shape.experts; ++e)
+    score[static_cast<std::size_t>(e)] = block[e * kLanes + lane] + bias[e];
   RouteTokenPlainly(shape, score.data(), selected);
 }
 
@@ -127,7 +129,8 @@ std::vector<std::uint16_t> RouteRows(const GateShape& shape, std::span<const flo
   CheckGate(shape);
   const auto experts = static_cast<std::size_t>(shape.experts), k = static_cast<std::size_t>(shape.top_k);
   if (affinity.size() % experts != 0) {
-    throw InputError(fmt::format("affinities: {} values are not rows of {} experts", affinity.size(), experts));
+    throw InputError(
+        fmt::format("affinities: {} values are not rows of {} experts", affinity.size(), experts));
   }
   const std::size_t tokens = affinity.size() / experts;
   std::vector<float> block(experts * kLanes);
@@ -137,7 +140,8 @@ std::vector<std::uint16_t> RouteRows(const GateShape& shape, std::span<const flo
       const std::size_t lane = i / experts, e = i % experts, t = std::min(first + lane, tokens - 1);
       const float x = affinity[t * experts + e];
       if (!std::isfinite(x)) {
-        throw InputError(fmt::format("affinities: token {}, expert {}: '{}' is not a finite number", t, e, x));
+        throw InputError(
+            fmt::format("affinities: token {}, expert {}: '{}' is not a finite number", t, e, x));
       }
       block[e * kLanes + lane] = x;
     }

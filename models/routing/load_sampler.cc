@@ -23,8 +23,8 @@ void Deviate(std::span<float> x, std::span<const float> variance, float total, F
   for (std::size_t i = 0; i < x.size(); ++i) x[i] += share * variance[i];
 }
 
-/// Whole numbers in [0, most] that add up to `total` (at most most * size), as near to x scaled to the total as
-/// carrying the rounding error along allows.
+/// Whole numbers in [0, most] that add up to `total` (at most most * size), as near to x scaled to the total
+/// as carrying the rounding error along allows.
 void RoundTo(std::span<const float> x, std::int64_t total, std::int64_t most, std::span<std::int32_t> out) {
   double sum = 0;
   for (float v : x) sum += std::clamp(v, 0.0f, static_cast<float>(most));
@@ -43,6 +43,17 @@ void RoundTo(std::span<const float> x, std::int64_t total, std::int64_t most, st
     out[i] += static_cast<std::int32_t>(more);
     left -= more;
   }
+}
+
+/// Scales `mean` and `variance` by each node's kept share; returns what is left of the sum of means.
+float KeepShare(std::span<const float> kept, std::span<float> mean, std::span<float> variance) {
+  float before = 0, after = 0;
+  for (std::size_t i = 0; i < mean.size(); ++i) {
+    before += mean[i];
+    after += mean[i] *= kept[i];
+    variance[i] *= kept[i];
+  }
+  return before > 0 && after < before ? after / before : 1.0f;
 }
 
 }  // namespace
@@ -73,9 +84,41 @@ void LoadSampler::DrawSlots(const LoadTable& table, FastNormal& normal, Exchange
     AddScaled(variance_.data(), table.slot_document.data() + d * slots, square_[d], slots);
   }
   reach_ = mean_;  // expected rows, for the share of duplicates
-  const std::int64_t tokens = std::int64_t{shape_.ranks} * shape_.tokens_per_rank, rows = tokens * shape_.top_k;
+  const std::int64_t tokens = std::int64_t{shape_.ranks} * shape_.tokens_per_rank,
+                     rows = tokens * shape_.top_k;
   Deviate(mean_, variance_, static_cast<float>(rows), normal);
   RoundTo(mean_, rows, tokens, load->expert_rows);
+}
+
+/// Takes off what exceeds each slot's capacity. Dropped rows are taken as independent of each other: of a
+/// token with j rows on a node where a share q is kept, 1 - (1 - q)^j still goes there. First come, first
+/// served would drop more rows of the same, late tokens; at factors of 1 and more the difference is within 3
+/// % (tested).
+void LoadSampler::Drop(const LoadTable& table, ExchangeLoad* load) {
+  kept_rank_.assign(Index(table.ranks), 1.0f);
+  node_kept_.assign(Index(nodes_), 1.0f);
+  if (shape_.capacity_factor <= 0) return;
+  const auto capacity = static_cast<std::int32_t>(SlotCapacity(shape_));
+  std::vector<double> wanted(Index(table.ranks)), kept(Index(table.ranks));
+  for (std::size_t s = 0; s < load->expert_rows.size(); ++s) {
+    const std::size_t rank = s / Index(table.slots / table.ranks);
+    std::int32_t& rows = load->expert_rows[s];
+    wanted[rank] += rows;
+    load->dropped_rows += std::max(0, rows - capacity);
+    kept[rank] += rows = std::min(rows, capacity);
+  }
+  for (std::size_t m = 0; m < Index(nodes_); ++m) {
+    double node_wanted = 0, node_kept = 0, tokens = 0;
+    for (std::size_t r = m * Index(node_size_); r < (m + 1) * Index(node_size_); ++r) {
+      if (wanted[r] > 0) kept_rank_[r] = static_cast<float>(kept[r] / wanted[r]);
+      node_wanted += wanted[r], node_kept += kept[r];
+    }
+    for (std::size_t d = 0; d < tokens_.size(); ++d)
+      tokens += double{tokens_[d]} * table.node[d * Index(nodes_) + m];
+    if (node_wanted <= 0 || tokens <= 0) continue;
+    const double rows_each = std::max(1.0, node_wanted / tokens);
+    node_kept_[m] = static_cast<float>(1 - std::pow(1 - node_kept / node_wanted, rows_each));
+  }
 }
 
 void LoadSampler::DrawUnique(const LoadTable& table, FastNormal& normal, ExchangeLoad* load) {
@@ -95,9 +138,11 @@ void LoadSampler::DrawUnique(const LoadTable& table, FastNormal& normal, Exchang
       expected_rows += reach_[Index(s)];
       rows += load->expert_rows[Index(s)];
     }
-    for (int lane = 0; lane < node_size_; ++lane) expected_reach += lane_reach_[Index(lane) * ranks + Index(r)];
+    for (int lane = 0; lane < node_size_; ++lane)
+      expected_reach += lane_reach_[Index(lane) * ranks + Index(r)];
     const float ratio = expected_rows > 0 ? std::min(1.0f, expected_reach / expected_rows) : 1.0f;
-    const float again = static_cast<float>(rows) * (1 - ratio);  // rows of tokens the rank already has
+    // Rows of tokens the rank already has; of two such rows both must be kept.
+    const float again = static_cast<float>(rows) * (1 - ratio) * kept_rank_[Index(r)];
     const float unique = static_cast<float>(rows) - again - std::sqrt(again) * normal();
     const std::int64_t most_each = std::min(per_rank, shape_.top_k);
     load->unique_rows[Index(r)] = static_cast<std::int32_t>(std::clamp<std::int64_t>(
@@ -105,8 +150,8 @@ void LoadSampler::DrawUnique(const LoadTable& table, FastNormal& normal, Exchang
   }
 }
 
-void LoadSampler::DrawScaleOut(const LoadTable& table, const std::vector<TextDocument>& documents, FastNormal& normal,
-                               ExchangeLoad* load) {
+void LoadSampler::DrawScaleOut(const LoadTable& table, const std::vector<TextDocument>& documents,
+                               FastNormal& normal, ExchangeLoad* load) {
   const std::size_t nodes = Index(nodes_);
   const std::int64_t most = shape_.tokens_per_rank;
   cells_.assign(Index(shape_.ranks) * nodes, 0);
@@ -127,9 +172,9 @@ void LoadSampler::DrawScaleOut(const LoadTable& table, const std::vector<TextDoc
     }
     total = std::clamp(total + std::sqrt(total_variance) * normal(), static_cast<float>(most),
                        static_cast<float>(most * table.nodes_most));
+    total *= KeepShare(node_kept_, mean_, variance_);
     Deviate(mean_, variance_, total, normal);
-    RoundTo(mean_, std::llround(total), most,
-            std::span(cells_).subspan(Index(rank) * nodes, nodes));
+    RoundTo(mean_, std::llround(total), most, std::span(cells_).subspan(Index(rank) * nodes, nodes));
   }
   for (int r = 0; r < shape_.ranks; ++r) {
     for (int m = 0; m < nodes_; ++m) {
@@ -166,12 +211,13 @@ void LoadSampler::DrawScaleUp(const LoadTable& table, FastNormal& normal, Exchan
   }
 }
 
-void LoadSampler::Sample(const LoadTable& table, const std::vector<TextDocument>& documents, RandomStream random,
-                         ExchangeLoad* load) {
+void LoadSampler::Sample(const LoadTable& table, const std::vector<TextDocument>& documents,
+                         RandomStream random, ExchangeLoad* load) {
   ClearLoad(shape_, load);
   FastNormal normal(random);
   AddUp(table, documents);
   DrawSlots(table, normal, load);
+  Drop(table, load);
   DrawUnique(table, normal, load);
   DrawScaleOut(table, documents, normal, load);
   DrawScaleUp(table, normal, load);

@@ -1,5 +1,6 @@
 // Draws a micro-batch's exchange from a layer's LoadTable without routing tokens: expected counts of the
-// documents present, Gaussian deviations with the variances of correlated text, rounded so that every sum holds.
+// documents present, Gaussian deviations with the variances of correlated text, rounded so that every sum
+// holds.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +25,7 @@ class LoadSampler {
  private:
   void AddUp(const LoadTable& table, const std::vector<TextDocument>& documents);
   void DrawSlots(const LoadTable& table, FastNormal& normal, ExchangeLoad* load);
+  void Drop(const LoadTable& table, ExchangeLoad* load);
   void DrawUnique(const LoadTable& table, FastNormal& normal, ExchangeLoad* load);
   void DrawScaleOut(const LoadTable& table, const std::vector<TextDocument>& documents, FastNormal& normal,
                     ExchangeLoad* load);
@@ -31,10 +33,12 @@ class LoadSampler {
 
   LoadShape shape_;
   int node_size_, nodes_;
-  std::vector<float> tokens_;         ///< [domains] tokens present
-  std::vector<float> square_;         ///< [domains] sum of squares of documents' tokens
-  std::vector<float> lane_tokens_;    ///< [node_size][domains] tokens on GPUs of one index in the node
+  std::vector<float> tokens_;       ///< [domains] tokens present
+  std::vector<float> square_;       ///< [domains] sum of squares of documents' tokens
+  std::vector<float> lane_tokens_;  ///< [node_size][domains] tokens on GPUs of one index in the node
   std::vector<float> mean_, variance_, reach_, lane_reach_;
+  std::vector<float> kept_rank_;  ///< [ranks] share of a rank's rows within capacity
+  std::vector<float> node_kept_;  ///< [nodes] share of the tokens sent to a node that keep a row there
   std::vector<std::int32_t> cells_;
 };
 

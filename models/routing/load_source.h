@@ -10,26 +10,31 @@
 namespace orrery::models {
 
 /// What one MoE layer's dispatch moves for one micro-batch within one expert-parallel group of R ranks.
-/// Rank r lives on node r / ranks_per_node; expert e on rank e / (experts / R) unless a placement says otherwise.
-/// Combine moves the same pairs the other way. Counts are tokens, not bytes.
+/// Rank r lives on node r / ranks_per_node; expert e on rank e / (experts / R) unless a placement says
+/// otherwise. Combine moves the same pairs the other way. Counts are tokens, not bytes.
 struct ExchangeLoad {
-  std::vector<std::int32_t> expert_rows;      ///< [experts] (token, expert) rows computed by each physical expert slot
-  std::vector<std::int32_t> unique_rows;      ///< [R] distinct tokens that reach rank r (its own included)
-  std::vector<std::int32_t> scale_out_sent;   ///< [R] (token, other node) pairs that leave r's NIC
-  std::vector<std::int32_t> scale_out_received;  ///< [R] such pairs that arrive at r, the same-index GPU of the node
-  std::vector<std::int32_t> scale_up_sent;    ///< [R] (token, other GPU of the node) pairs r forwards over NVLink
-  std::vector<std::int32_t> scale_up_received;   ///< [R] such pairs that arrive at r
+  std::vector<std::int32_t>
+      expert_rows;  ///< [experts] (token, expert) rows computed by each physical expert slot
+  std::vector<std::int32_t> unique_rows;     ///< [R] distinct tokens that reach rank r (its own included)
+  std::vector<std::int32_t> scale_out_sent;  ///< [R] (token, other node) pairs that leave r's NIC
+  std::vector<std::int32_t>
+      scale_out_received;  ///< [R] such pairs that arrive at r, the same-index GPU of the node
+  std::vector<std::int32_t>
+      scale_up_sent;  ///< [R] (token, other GPU of the node) pairs r forwards over NVLink
+  std::vector<std::int32_t> scale_up_received;  ///< [R] such pairs that arrive at r
+  std::int64_t dropped_rows = 0;                ///< rows over an expert's capacity: neither sent nor computed
 };
 
 /// Expert-parallel geometry of a load.
 struct LoadShape {
-  int experts = 0;          ///< physical expert slots (routed experts, plus redundant ones if any)
-  int ranks = 0;            ///< R, divides experts
+  int experts = 0;  ///< physical expert slots (routed experts, plus redundant ones if any)
+  int ranks = 0;    ///< R, divides experts
   int ranks_per_node = 8;
   int tokens_per_rank = 0;  ///< tokens each rank routes in one micro-batch
   int top_k = 0;
-  int groups = 1;           ///< group-limited routing; in training the groups are the nodes
+  int groups = 1;  ///< group-limited routing; in training the groups are the nodes
   int top_groups = 1;
+  double capacity_factor = 0;  ///< rows a slot accepts over its even share (Switch); 0: all of them
 };
 
 class LoadSource {

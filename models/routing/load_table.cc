@@ -18,7 +18,9 @@ constexpr int kHalf = RoutedText::kDocumentTokens / 2;
 class HalfCounts {
  public:
   HalfCounts(int domains, int documents, int things)
-      : domains_(domains), documents_(documents), things_(things),
+      : domains_(domains),
+        documents_(documents),
+        things_(things),
         count_(static_cast<std::size_t>(domains * documents * 2 * things)) {}
 
   std::uint16_t* At(int domain, int document, int half) {
@@ -42,7 +44,7 @@ class HalfCounts {
   }
 
   struct Spread {
-    double between = 0;    ///< sum over domains and things of the variance of the probability between documents
+    double between = 0;  ///< sum over domains and things of the variance of the probability between documents
     double inflation = 1;  ///< variance of a count of tokens of one document, over the binomial one
   };
   Spread Measure(std::span<const float> mean) const {
@@ -70,7 +72,8 @@ class HalfCounts {
   std::vector<std::uint16_t> count_;
 };
 
-/// Normal density over tail at the point whose upper tail is p: d ln p / d (threshold in standard deviations).
+/// Normal density over tail at the point whose upper tail is p: d ln p / d (threshold in standard
+/// deviations).
 double Hazard(double p) {
   if (p <= 0 || p >= 1) return 0;
   double z = 0;
@@ -82,8 +85,8 @@ double Hazard(double p) {
   return std::exp(-0.5 * z * z) / std::sqrt(2 * std::numbers::pi) / p;
 }
 
-/// Spreads the measured variance between documents over domain and slot as the square of each slot's response to
-/// a small shift of its logit, p * hazard(p) / token_sd.
+/// Spreads the measured variance between documents over domain and slot as the square of each slot's response
+/// to a small shift of its logit, p * hazard(p) / token_sd.
 std::vector<float> DocumentVariance(const std::vector<float>& mean, double between, double token_sd) {
   std::vector<float> response(mean.size());
   double sum = 0;
@@ -102,16 +105,19 @@ std::vector<float> TokenVariance(const std::vector<float>& mean, double inflatio
   return out;
 }
 
-/// Nodes one token can reach: the kept groups' worth where slots stand in expert order, else top_k.
+/// Most nodes one token can reach: what the slots of the groups it keeps are spread over.
 int MostNodes(const LoadShape& shape, const GateShape& gate, const SlotMap& map) {
   const int nodes = NodeCount(shape), per_node = shape.experts / nodes, group = gate.experts / gate.groups;
-  int most = std::min(nodes, gate.top_k);
-  for (int e = 0; e < gate.experts; ++e) {
-    const auto& slots = map.slots_of[static_cast<std::size_t>(e)];
-    if (slots.size() != 1 || slots[0] != e) return most;
+  int spread = 0;
+  for (int g = 0; g < gate.groups; ++g) {
+    std::vector<bool> reached(static_cast<std::size_t>(nodes));
+    for (int e = g * group; e < (g + 1) * group; ++e) {
+      for (int slot : map.slots_of[static_cast<std::size_t>(e)])
+        reached[static_cast<std::size_t>(slot / per_node)] = true;
+    }
+    spread = std::max(spread, static_cast<int>(std::count(reached.begin(), reached.end(), true)));
   }
-  const int nodes_of_group = group % per_node == 0 ? group / per_node : per_node % group == 0 ? 1 : nodes;
-  return std::min(most, gate.top_groups * nodes_of_group);
+  return std::min({nodes, gate.top_k, gate.top_groups * spread});
 }
 
 /// Everything counted of one token after another.
@@ -137,8 +143,10 @@ void CountToken(const LoadShape& shape, std::span<const std::uint16_t> slots, st
 
 Counts CountText(const LoadShape& shape, const SlotMap& map, int domains, int documents, int k,
                  std::span<const std::uint16_t> selected) {
-  Counts c{{domains, documents, shape.experts}, {domains, documents, shape.ranks},
-           {domains, documents, NodeCount(shape)}, std::vector<double>(static_cast<std::size_t>(domains)),
+  Counts c{{domains, documents, shape.experts},
+           {domains, documents, shape.ranks},
+           {domains, documents, NodeCount(shape)},
+           std::vector<double>(static_cast<std::size_t>(domains)),
            std::vector<double>(static_cast<std::size_t>(domains))};
   std::vector<std::uint16_t> slots(static_cast<std::size_t>(k));
   const std::uint16_t* next = selected.data();
@@ -147,7 +155,8 @@ Counts CountText(const LoadShape& shape, const SlotMap& map, int domains, int do
       for (auto& s : slots) s = map.Slot(*next++, static_cast<std::uint32_t>(t));
       const int doc = t / RoutedText::kDocumentTokens, half = t % RoutedText::kDocumentTokens / kHalf;
       int nodes = 0;
-      CountToken(shape, slots, c.slot.At(d, doc, half), c.rank.At(d, doc, half), c.node.At(d, doc, half), &nodes);
+      CountToken(shape, slots, c.slot.At(d, doc, half), c.rank.At(d, doc, half), c.node.At(d, doc, half),
+                 &nodes);
       c.nodes[static_cast<std::size_t>(d)] += nodes;
       c.nodes_square[static_cast<std::size_t>(d)] += nodes * nodes;
     }
@@ -195,7 +204,8 @@ std::vector<std::uint16_t> RoutedText::RouteDomain(int domain, std::span<const f
   const std::size_t tokens = static_cast<std::size_t>(documents_) * kDocumentTokens;
   const std::size_t stride = tokens * static_cast<std::size_t>(gate_.experts);
   std::vector<std::uint16_t> selected(tokens * static_cast<std::size_t>(gate_.top_k));
-  RouteBlocks(gate_, std::span(affinity_).subspan(static_cast<std::size_t>(domain) * stride, stride), bias, selected);
+  RouteBlocks(gate_, std::span(affinity_).subspan(static_cast<std::size_t>(domain) * stride, stride), bias,
+              selected);
   return selected;
 }
 
@@ -212,15 +222,24 @@ std::vector<double> RelativeLoads(const GateShape& gate, std::span<const std::ui
   return load;
 }
 
+SlotMap SlotMap::Of(const ExpertPlacement& placement) {
+  SlotMap map;
+  map.slots_of.resize(placement.replicas.size());
+  for (std::size_t s = 0; s < placement.expert_of.size(); ++s) {
+    map.slots_of[static_cast<std::size_t>(placement.expert_of[s])].push_back(static_cast<std::uint16_t>(s));
+  }
+  return map;
+}
+
 SlotMap SlotMap::Contiguous(int experts) {
   SlotMap map;
   for (int e = 0; e < experts; ++e) map.slots_of.push_back({static_cast<std::uint16_t>(e)});
   return map;
 }
 
-LoadTable MeasureLoads(const LoadShape& shape, const SlotMap& map, const RoutedText& text,
+LoadTable MeasureLoads(const LoadShape& shape, const SlotMap& map, const GateShape& gate, int domains,
                        std::span<const std::uint16_t> selected, double token_sd, double document_sd) {
-  const int k = text.gate().top_k, domains = text.domains();
+  const int k = gate.top_k;
   const int documents = static_cast<int>(selected.size()) / (domains * k * RoutedText::kDocumentTokens);
   const Counts c = CountText(shape, map, domains, documents, k, selected);
   LoadTable t;
@@ -231,8 +250,10 @@ LoadTable MeasureLoads(const LoadShape& shape, const SlotMap& map, const RoutedT
   t.node_noise = TokenVariance(t.node, node.inflation);
   t.rank_noise = static_cast<float>(rank.inflation);
   t.slot_document = DocumentVariance(t.slot, document_sd > 0 ? slot.between : 0, token_sd);
-  t.node_document.assign(t.node.size(), document_sd > 0 ? static_cast<float>(node.between / static_cast<double>(t.node.size())) : 0.0f);
-  t.nodes_most = MostNodes(shape, text.gate(), map);
+  t.node_document.assign(
+      t.node.size(),
+      document_sd > 0 ? static_cast<float>(node.between / static_cast<double>(t.node.size())) : 0.0f);
+  t.nodes_most = MostNodes(shape, gate, map);
   const double tokens = documents * RoutedText::kDocumentTokens;
   for (std::size_t d = 0; d < c.nodes.size(); ++d) {
     const double mean = c.nodes[d] / tokens;
@@ -242,19 +263,31 @@ LoadTable MeasureLoads(const LoadShape& shape, const SlotMap& map, const RoutedT
   return t;
 }
 
-LoadTable UniformTable(const LoadShape& shape, const GateShape& gate, const SlotMap& map, std::uint64_t seed) {
-  RouterLayer layer;  // no preference, no domain, no document: independent unit factors, one an expert in turn
+LoadTable UniformTable(const LoadShape& shape, const GateShape& gate, const SlotMap& map,
+                       std::uint64_t seed) {
+  RouterLayer
+      layer;  // no preference, no domain, no document: independent unit factors, one an expert in turn
   layer.experts = gate.experts, layer.rank = 64;
   layer.base.assign(static_cast<std::size_t>(gate.experts), 0.0f);
   RandomStream random(seed, "uniform router");
-  for (int i = 0; i < gate.experts * layer.rank; ++i) layer.weight.push_back(static_cast<float>(random.Normal() / 8));
+  for (int i = 0; i < gate.experts * layer.rank; ++i)
+    layer.weight.push_back(static_cast<float>(random.Normal() / 8));
   const RoutedText text(layer, gate, 1, 64, seed);
   const auto selected = text.Route({}, 64);
-  LoadTable t = MeasureLoads(shape, map, text, selected, 1, 0);
+  LoadTable t = MeasureLoads(shape, map, gate, 1, selected, 1, 0);
   const auto flatten = [](std::vector<float>& v) {
     std::fill(v.begin(), v.end(), std::accumulate(v.begin(), v.end(), 0.0f) / static_cast<float>(v.size()));
   };
-  for (auto* v : {&t.slot, &t.rank, &t.node}) flatten(*v);
+  if (shape.experts == gate.experts) {
+    for (auto* v : {&t.slot, &t.rank, &t.node}) flatten(*v);
+  } else {  // replicas share their expert's even load; what ranks and nodes then see is as measured
+    for (const auto& slots : map.slots_of) {
+      for (std::uint16_t s : slots) {
+        t.slot[s] = static_cast<float>(gate.top_k) / static_cast<float>(gate.experts) /
+                    static_cast<float>(slots.size());
+      }
+    }
+  }
   t.slot_noise = TokenVariance(t.slot, 1), t.node_noise = TokenVariance(t.node, 1), t.rank_noise = 1;
   return t;
 }

@@ -9,13 +9,15 @@
 #include "models/routing/exchange.h"
 #include "models/routing/gate.h"
 #include "models/routing/load_source.h"
+#include "models/routing/placement.h"
 
 namespace orrery::models {
 
 struct LoadTable {
   int domains = 0, slots = 0, ranks = 0, nodes = 0;
-  std::vector<float> slot;           ///< [domains][slots] probability that a token selects the slot
-  std::vector<float> slot_noise;     ///< [domains][slots] variance a token adds to the count (text is correlated)
+  std::vector<float> slot;  ///< [domains][slots] probability that a token selects the slot
+  std::vector<float>
+      slot_noise;  ///< [domains][slots] variance a token adds to the count (text is correlated)
   std::vector<float> slot_document;  ///< [domains][slots] variance of the probability between documents
   std::vector<float> rank;           ///< [domains][ranks] probability that a token reaches the rank
   std::vector<float> node;           ///< [domains][nodes] probability that a token reaches the node
@@ -59,15 +61,16 @@ std::vector<double> RelativeLoads(const GateShape& gate, std::span<const std::ui
 struct SlotMap {
   std::vector<std::vector<std::uint16_t>> slots_of;  ///< [experts]
   static SlotMap Contiguous(int experts);
+  static SlotMap Of(const ExpertPlacement& placement);
   std::uint16_t Slot(int expert, std::uint32_t token) const {
     const auto& slots = slots_of[static_cast<std::size_t>(expert)];
     return slots[token % slots.size()];
   }
 };
 
-/// Measures the table from routed text. `token_sd` and `document_sd` are the router's (in logits): they shape how
-/// the variance between documents falls on experts; its size is measured.
-LoadTable MeasureLoads(const LoadShape& shape, const SlotMap& map, const RoutedText& text,
+/// Measures the table from routed text. `token_sd` and `document_sd` are the router's (in logits): they shape
+/// how the variance between documents falls on experts; its size is measured.
+LoadTable MeasureLoads(const LoadShape& shape, const SlotMap& map, const GateShape& gate, int domains,
                        std::span<const std::uint16_t> selected, double token_sd, double document_sd);
 
 /// The table of a uniform router: every slot, rank and node alike, whatever the text.

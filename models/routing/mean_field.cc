@@ -32,21 +32,28 @@ void TailOf(Affinity kind, float ln_norm, std::size_t n, const float* mean, cons
   baseline::Tail(kind, ln_norm, n, mean, level, inverse, chance, density, sum, slope);
 }
 
-constexpr double kClose = 1e-4;   // of top_k; a chance is then off by as much, far below sampling noise
-constexpr double kNear = 8;       // factor of top_k within which Newton is trusted
+constexpr double kClose = 1e-4;  // of top_k; a chance is then off by as much, far below sampling noise
+constexpr double kNear = 8;      // factor of top_k within which Newton is trusted
 constexpr int kMostSteps = 60;
-constexpr float kNever = -100.0f; // logit of the padding
+constexpr float kNever = -100.0f;  // logit of the padding
 
 }  // namespace
 
 MeanField::MeanField(Affinity kind, int experts, int top_k, int domains)
-    : kind_(kind), experts_(static_cast<std::size_t>(experts)), padded_((experts_ + 7) / 8 * 8), top_k_(top_k),
-      threshold_(static_cast<std::size_t>(domains), -1.0), mean_(padded_, kNever), level_(padded_, 0.5f),
-      chance_(padded_), density_(padded_) {
+    : kind_(kind),
+      experts_(static_cast<std::size_t>(experts)),
+      padded_((experts_ + 7) / 8 * 8),
+      top_k_(top_k),
+      threshold_(static_cast<std::size_t>(domains), -1.0),
+      mean_(padded_, kNever),
+      level_(padded_, 0.5f),
+      chance_(padded_),
+      density_(padded_) {
   ORRERY_CHECK(top_k >= 1 && top_k < experts, "mean field needs top_k below experts");
 }
 
-void MeanField::Solve(int domain, std::span<const float> mean, double sd, Bias how, std::span<const float> bias) {
+void MeanField::Solve(int domain, std::span<const float> mean, double sd, Bias how,
+                      std::span<const float> bias) {
   std::copy(mean.begin(), mean.end(), mean_.begin());
   const auto inverse = static_cast<float>(1 / std::max(sd, 1e-3));
   float ln_norm = 0;
@@ -57,18 +64,21 @@ void MeanField::Solve(int domain, std::span<const float> mean, double sd, Bias h
   }
   double& threshold = threshold_[static_cast<std::size_t>(domain)];
   double low = -2, high = 4;  // biases stay far inside
-  if (threshold < 0) threshold = kind_ == Affinity::kSigmoid ? 0.5 : top_k_ / static_cast<double>(experts_) / 4;
+  if (threshold < 0)
+    threshold = kind_ == Affinity::kSigmoid ? 0.5 : top_k_ / static_cast<double>(experts_) / 4;
   for (int step = 0; step < kMostSteps; ++step) {
     for (std::size_t e = 0; e < experts_; ++e) {
       level_[e] = static_cast<float>(how == Bias::kAdded ? threshold - double{bias[e]}
                                                          : threshold / std::max(double{bias[e]}, 1e-3));
     }
     double sum = 0, slope = 0;
-    TailOf(kind_, ln_norm, padded_, mean_.data(), level_.data(), inverse, chance_.data(), density_.data(), &sum, &slope);
+    TailOf(kind_, ln_norm, padded_, mean_.data(), level_.data(), inverse, chance_.data(), density_.data(),
+           &sum, &slope);
     const double excess = sum - top_k_;
     if (std::abs(excess) < kClose * top_k_) break;
     (excess > 0 ? low : high) = threshold;
-    // Newton on ln(sum), which is nearly straight where sum itself is not; bisection far away or outside the bracket.
+    // Newton on ln(sum), which is nearly straight where sum itself is not; bisection far away or outside the
+    // bracket.
     const bool near = sum > top_k_ / kNear && sum < top_k_ * kNear && slope > 0;
     const double next = near ? threshold + std::log(sum / top_k_) * sum / slope : low - 1;
     threshold = next > low && next < high ? next : (low + high) / 2;

@@ -1,9 +1,10 @@
-// The mean-field engine: the chance that each expert is among a token's top k, domain by domain, without tokens.
+// The mean-field engine: the chance that each expert is among a token's top k, domain by domain, without
+// tokens.
 //
-// A token's affinity for expert e exceeds level x with chance Q((logit(x) - m[d,e]) / sd); the k-th largest of many
-// is nearly the same for all tokens of a domain, so one threshold with sum_e chance = k gives all chances. Exact as
-// the number of experts grows; held against routing tokens in its tests. It leaves the group limit out, which moves
-// single chances but, tests show, neither spread nor balance.
+// A token's affinity for expert e exceeds level x with chance Q((logit(x) - m[d,e]) / sd); the k-th largest
+// of many is nearly the same for all tokens of a domain, so one threshold with sum_e chance = k gives all
+// chances. Exact as the number of experts grows; held against routing tokens in its tests. It leaves the
+// group limit out, which moves single chances but, tests show, neither spread nor balance.
 #pragma once
 
 #include <cstddef>
@@ -21,8 +22,8 @@ class MeanField {
   /// How biases act on affinities.
   enum class Bias { kAdded, kMultiplied };
 
-  /// Chances of `domain`, whose logits have `mean[experts]` and deviation `sd`, under `bias[experts]`. Thresholds of
-  /// the last call are the start of the next.
+  /// Chances of `domain`, whose logits have `mean[experts]` and deviation `sd`, under `bias[experts]`.
+  /// Thresholds of the last call are the start of the next.
   void Solve(int domain, std::span<const float> mean, double sd, Bias how, std::span<const float> bias);
 
   /// [experts] chances and logit densities (standard normal density at the threshold) of the last Solve.
@@ -30,7 +31,6 @@ class MeanField {
   std::span<const float> density() const { return std::span(density_).first(experts_); }
 
  private:
-
   Affinity kind_;
   std::size_t experts_, padded_;
   double top_k_;

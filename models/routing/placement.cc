@@ -47,7 +47,8 @@ Indexes Replicate(const Weights& weight, std::size_t slots, Indexes* count) {
   while (expert.size() < slots) {
     std::size_t most = 0;
     for (std::size_t e = 1; e < weight.size(); ++e) {
-      if (weight[e] / static_cast<float>((*count)[e]) > weight[most] / static_cast<float>((*count)[most])) most = e;
+      if (weight[e] / static_cast<float>((*count)[e]) > weight[most] / static_cast<float>((*count)[most]))
+        most = e;
     }
     expert.push_back(most);
     ++(*count)[most];
@@ -80,17 +81,21 @@ Indexes PlanNode(const Weights& weight, std::size_t slots, std::size_t gpus) {
 
 void CheckEplb(std::size_t experts, const EplbShape& s) {
   const auto refuse = [](const std::string& why) { throw InputError("EPLB: " + why); };
-  if (s.groups < 1 || s.nodes < 1 || s.gpus < 1 || experts < 1) refuse("experts, groups, nodes and GPUs must be positive");
-  if (static_cast<std::size_t>(s.slots) < experts) refuse(fmt::format("{} slots cannot hold {} experts", s.slots, experts));
+  if (s.groups < 1 || s.nodes < 1 || s.gpus < 1 || experts < 1)
+    refuse("experts, groups, nodes and GPUs must be positive");
+  if (static_cast<std::size_t>(s.slots) < experts)
+    refuse(fmt::format("{} slots cannot hold {} experts", s.slots, experts));
   if (s.slots % s.gpus != 0) refuse(fmt::format("{} slots do not divide among {} GPUs", s.slots, s.gpus));
   if (s.gpus % s.nodes != 0) refuse(fmt::format("{} GPUs do not divide among {} nodes", s.gpus, s.nodes));
-  if (experts % static_cast<std::size_t>(s.groups) != 0) refuse(fmt::format("{} groups do not divide {} experts", s.groups, experts));
+  if (experts % static_cast<std::size_t>(s.groups) != 0)
+    refuse(fmt::format("{} groups do not divide {} experts", s.groups, experts));
 }
 
 }  // namespace
 
 ExpertPlacement ContiguousPlacement(int experts) {
-  ExpertPlacement p{std::vector<int>(static_cast<std::size_t>(experts)), std::vector<int>(static_cast<std::size_t>(experts), 1)};
+  ExpertPlacement p{std::vector<int>(static_cast<std::size_t>(experts)),
+                    std::vector<int>(static_cast<std::size_t>(experts), 1)};
   std::iota(p.expert_of.begin(), p.expert_of.end(), 0);
   return p;
 }
@@ -99,7 +104,8 @@ ExpertPlacement Eplb(std::span<const double> weight, const EplbShape& shape) {
   CheckEplb(weight.size(), shape);
   for (std::size_t e = 0; e < weight.size(); ++e) {
     if (!std::isfinite(weight[e]) || weight[e] < 0) {
-      throw InputError(fmt::format("EPLB: weight of expert {} is '{}', expected a number of at least 0", e, weight[e]));
+      throw InputError(
+          fmt::format("EPLB: weight of expert {} is '{}', expected a number of at least 0", e, weight[e]));
     }
   }
   const bool hierarchical = shape.groups % shape.nodes == 0;
@@ -113,7 +119,8 @@ ExpertPlacement Eplb(std::span<const double> weight, const EplbShape& shape) {
   for (std::size_t n = 0; n < nodes; ++n) {
     Weights mine;
     for (std::size_t i = 0; i < each; ++i) mine.push_back(w[expert_at[n * each + i]]);
-    for (std::size_t i : PlanNode(mine, static_cast<std::size_t>(shape.slots) / nodes, static_cast<std::size_t>(shape.gpus) / nodes)) {
+    for (std::size_t i : PlanNode(mine, static_cast<std::size_t>(shape.slots) / nodes,
+                                  static_cast<std::size_t>(shape.gpus) / nodes)) {
       out.expert_of.push_back(static_cast<int>(expert_at[n * each + i]));
       ++out.replicas[expert_at[n * each + i]];
     }
@@ -121,7 +128,8 @@ ExpertPlacement Eplb(std::span<const double> weight, const EplbShape& shape) {
   return out;
 }
 
-std::vector<double> RankLoads(std::span<const double> expert_load, const ExpertPlacement& placement, int ranks) {
+std::vector<double> RankLoads(std::span<const double> expert_load, const ExpertPlacement& placement,
+                              int ranks) {
   std::vector<double> load(static_cast<std::size_t>(ranks));
   const std::size_t each = placement.expert_of.size() / load.size();
   for (std::size_t s = 0; s < placement.expert_of.size(); ++s) {

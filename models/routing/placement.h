@@ -23,11 +23,20 @@ struct EplbShape {
   int gpus = 1;
 };
 
-/// DeepSeek's expert-parallel load balancer (deepseek-ai/EPLB eplb.py, rebalance_experts): hierarchical when groups
-/// divide by nodes, else global. Equal weights keep their order. InputError when counts do not divide.
+/// DeepSeek's expert-parallel load balancer (deepseek-ai/EPLB eplb.py, rebalance_experts): hierarchical when
+/// groups divide by nodes, else global. Equal weights keep their order. InputError when counts do not divide.
 ExpertPlacement Eplb(std::span<const double> weight, const EplbShape& shape);
 
+/// Where a simulation holds experts: when a plan is made and from what.
+struct PlacementOptions {
+  bool eplb = false;          ///< else contiguous: expert e on rank e / (experts / ranks)
+  int redundant_experts = 0;  ///< physical slots beyond the routed experts
+  int planned_from = 64;      ///< micro-batches before a plan that it is made from
+  int replanned_every = 0;    ///< micro-batches; 0: the plan made before the run stays
+};
+
 /// Load of each rank when replicas share their expert's load evenly.
-std::vector<double> RankLoads(std::span<const double> expert_load, const ExpertPlacement& placement, int ranks);
+std::vector<double> RankLoads(std::span<const double> expert_load, const ExpertPlacement& placement,
+                              int ranks);
 
 }  // namespace orrery::models

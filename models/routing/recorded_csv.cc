@@ -68,9 +68,12 @@ class CsvLoads {
   }
 
   ExpertLoads Read() {
-    if (Column("expert") >= 0 && Column("count") >= 0) ReadLong();
-    else if (Column("token") >= 0) ReadTrace();
-    else ReadWide();
+    if (Column("expert") >= 0 && Column("count") >= 0)
+      ReadLong();
+    else if (Column("token") >= 0)
+      ReadTrace();
+    else
+      ReadWide();
     return Finish();
   }
 
@@ -89,8 +92,9 @@ class CsvLoads {
     double x = 0;
     const auto [end, error] = std::from_chars(field.data(), field.data() + field.size(), x);
     if (error != std::errc() || end != field.data() + field.size() || !std::isfinite(x) || x < 0) {
-      throw At(row, column + 1, fmt::format("{}: '{}' is not a finite number of at least 0",
-                                            header_[static_cast<std::size_t>(column)], field));
+      throw At(row, column + 1,
+               fmt::format("{}: '{}' is not a finite number of at least 0",
+                           header_[static_cast<std::size_t>(column)], field));
     }
     return x;
   }
@@ -98,8 +102,10 @@ class CsvLoads {
   int Whole(const Row& row, int column, int most) const {
     const double x = Number(row, column);
     if (x != std::floor(x) || x > most) {
-      throw At(row, column + 1, fmt::format("{}: '{}', expected a whole number of at most {}",
-                                            header_[static_cast<std::size_t>(column)], row.fields[static_cast<std::size_t>(column)], most));
+      throw At(row, column + 1,
+               fmt::format("{}: '{}', expected a whole number of at most {}",
+                           header_[static_cast<std::size_t>(column)],
+                           row.fields[static_cast<std::size_t>(column)], most));
     }
     return static_cast<int>(x);
   }
@@ -115,8 +121,10 @@ class CsvLoads {
     }
     std::vector<int> columns;
     for (const auto& [n, c] : found) columns.push_back(c);
-    if (!found.empty() && found.rbegin()->first - found.begin()->first + 1 != static_cast<int>(found.size())) {
-      throw InputError(Place{name_}, fmt::format("columns {}{}..{}{} have gaps", prefix, found.begin()->first, prefix, found.rbegin()->first));
+    if (!found.empty() &&
+        found.rbegin()->first - found.begin()->first + 1 != static_cast<int>(found.size())) {
+      throw InputError(Place{name_}, fmt::format("columns {}{}..{}{} have gaps", prefix, found.begin()->first,
+                                                 prefix, found.rbegin()->first));
     }
     return columns;
   }
@@ -158,8 +166,10 @@ class CsvLoads {
     const double k = tokens > 0 ? sum / tokens : 0;
     if (k_ == 0) k_ = k;
     if (k != std::floor(k) || k < 1 || k != k_) {
-      throw At(row, 0, fmt::format("counts add up to {:g}, which is {:g} a token of {:g}; expected {} a token", sum, k, tokens,
-                                   k_ == k ? "a whole number" : fmt::format("{:g}, as in the first row,", k_)));
+      throw At(
+          row, 0,
+          fmt::format("counts add up to {:g}, which is {:g} a token of {:g}; expected {} a token", sum, k,
+                      tokens, k_ == k ? "a whole number" : fmt::format("{:g}, as in the first row,", k_)));
     }
   }
 
@@ -176,7 +186,8 @@ class CsvLoads {
 
   void ReadTrace() {
     const std::vector<int> top = NumberedColumns("top");
-    if (top.empty()) throw InputError(Place{name_}, "a token trace needs columns top1..topK of expert numbers");
+    if (top.empty())
+      throw InputError(Place{name_}, "a token trace needs columns top1..topK of expert numbers");
     std::set<int> used(top.begin(), top.end());
     used.insert({layer_, Column("token")});
     for (const Row& row : rows_) {
@@ -184,7 +195,8 @@ class CsvLoads {
       std::set<int> chosen;
       for (int c : top) {
         const int e = Whole(row, c, 4095);
-        if (!chosen.insert(e).second) throw At(row, c + 1, fmt::format("expert {} is chosen twice by one token", e));
+        if (!chosen.insert(e).second)
+          throw At(row, c + 1, fmt::format("expert {} is chosen twice by one token", e));
         if (static_cast<int>(cell.size()) <= e) cell.resize(static_cast<std::size_t>(e) + 1);
         ++cell[static_cast<std::size_t>(e)];
         experts_ = std::max(experts_, e + 1);
@@ -193,7 +205,11 @@ class CsvLoads {
   }
 
   ExpertLoads Finish() {
-    ExpertLoads out{name_, domains_, std::vector<double>(domains_.size(), 1.0 / static_cast<double>(domains_.size())), experts_, {}};
+    ExpertLoads out{name_,
+                    domains_,
+                    std::vector<double>(domains_.size(), 1.0 / static_cast<double>(domains_.size())),
+                    experts_,
+                    {}};
     std::set<int> layers;
     for (const auto& [key, cell] : cells_) layers.insert(key.first);
     for (int layer : layers) {
@@ -202,7 +218,8 @@ class CsvLoads {
         std::vector<double> cell = cells_[{layer, d}];
         cell.resize(static_cast<std::size_t>(experts_));
         if (std::accumulate(cell.begin(), cell.end(), 0.0) <= 0) {
-          throw InputError(Place{name_}, fmt::format("layer {}, domain {}: no load", layer, domains_[static_cast<std::size_t>(d)]));
+          throw InputError(Place{name_}, fmt::format("layer {}, domain {}: no load", layer,
+                                                     domains_[static_cast<std::size_t>(d)]));
         }
         by_domain.push_back(std::move(cell));
       }
@@ -220,6 +237,8 @@ class CsvLoads {
 
 }  // namespace
 
-ExpertLoads ParseLoadsCsv(std::string_view text, const std::string& name) { return CsvLoads(text, name).Read(); }
+ExpertLoads ParseLoadsCsv(std::string_view text, const std::string& name) {
+  return CsvLoads(text, name).Read();
+}
 
 }  // namespace orrery::models

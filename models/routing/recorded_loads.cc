@@ -24,7 +24,8 @@ std::string ReadWhole(const std::filesystem::path& file) {
   std::error_code error;
   const auto size = std::filesystem::file_size(file, error);
   if (error) throw InputError(fmt::format("cannot read '{}'", file.string()));
-  if (size > kMostBytes) throw InputError(fmt::format("'{}' has {} bytes, expected at most 256 MiB", file.string(), size));
+  if (size > kMostBytes)
+    throw InputError(fmt::format("'{}' has {} bytes, expected at most 256 MiB", file.string(), size));
   std::ifstream in(file, std::ios::binary);
   std::ostringstream text;
   text << in.rdbuf();
@@ -40,7 +41,8 @@ double JsonLoad(const Json& v, const std::string& where) {
 }
 
 std::vector<double> JsonRow(const Json& v, const std::string& where) {
-  if (!v.is_array() || v.empty()) throw InputError(fmt::format("{}: expected a list of numbers, one an expert", where));
+  if (!v.is_array() || v.empty())
+    throw InputError(fmt::format("{}: expected a list of numbers, one an expert", where));
   std::vector<double> row;
   for (std::size_t e = 0; e < v.size(); ++e) row.push_back(JsonLoad(v[e], fmt::format("{}[{}]", where, e)));
   return row;
@@ -57,7 +59,8 @@ Table JsonTable(const Json& v, const std::string& where) {
       const std::string step = fmt::format("{}[{}]", where, s);
       Table one = JsonTable(v[s], step);
       if (s == 0) sum = Table(one.size(), std::vector<double>(one[0].size()));
-      if (one.size() != sum.size() || one[0].size() != sum[0].size()) throw InputError(fmt::format("{}: its shape differs from the first step's", step));
+      if (one.size() != sum.size() || one[0].size() != sum[0].size())
+        throw InputError(fmt::format("{}: its shape differs from the first step's", step));
       for (std::size_t l = 0; l < one.size(); ++l) {
         for (std::size_t e = 0; e < one[l].size(); ++e) sum[l][e] += one[l][e];
       }
@@ -67,7 +70,8 @@ Table JsonTable(const Json& v, const std::string& where) {
   for (std::size_t l = 0; l < v.size(); ++l) {
     sum.push_back(JsonRow(v[l], fmt::format("{}[{}]", where, l)));
     if (sum.back().size() != sum[0].size()) {
-      throw InputError(fmt::format("{}[{}]: {} experts, the first layer has {}", where, l, sum.back().size(), sum[0].size()));
+      throw InputError(fmt::format("{}[{}]: {} experts, the first layer has {}", where, l, sum.back().size(),
+                                   sum[0].size()));
     }
   }
   return sum;
@@ -75,14 +79,21 @@ Table JsonTable(const Json& v, const std::string& where) {
 
 /// Physical slots' counts folded onto their logical experts.
 Table ToLogical(const Table& physical, const Table& map, const std::string& name) {
-  if (map.size() != physical.size()) throw InputError(fmt::format("{}: physical_to_logical_map has {} layers, the counts {}", name, map.size(), physical.size()));
+  if (map.size() != physical.size())
+    throw InputError(fmt::format("{}: physical_to_logical_map has {} layers, the counts {}", name, map.size(),
+                                 physical.size()));
   Table logical;
   for (std::size_t l = 0; l < physical.size(); ++l) {
-    if (map[l].size() != physical[l].size()) throw InputError(fmt::format("{}: physical_to_logical_map[{}] has {} slots, the counts {}", name, l, map[l].size(), physical[l].size()));
+    if (map[l].size() != physical[l].size())
+      throw InputError(fmt::format("{}: physical_to_logical_map[{}] has {} slots, the counts {}", name, l,
+                                   map[l].size(), physical[l].size()));
     const double most = *std::max_element(map[l].begin(), map[l].end());
-    if (most > 4095) throw InputError(fmt::format("{}: physical_to_logical_map[{}]: expert {}, expected at most 4095", name, l, most));
+    if (most > 4095)
+      throw InputError(
+          fmt::format("{}: physical_to_logical_map[{}]: expert {}, expected at most 4095", name, l, most));
     logical.emplace_back(static_cast<std::size_t>(most) + 1);
-    for (std::size_t s = 0; s < map[l].size(); ++s) logical.back()[static_cast<std::size_t>(map[l][s])] += physical[l][s];
+    for (std::size_t s = 0; s < map[l].size(); ++s)
+      logical.back()[static_cast<std::size_t>(map[l][s])] += physical[l][s];
   }
   return logical;
 }
@@ -90,12 +101,18 @@ Table ToLogical(const Table& physical, const Table& map, const std::string& name
 /// The table under the first known key, or the bare array.
 Table FindTable(const Json& root, const std::string& name) {
   if (root.is_array()) return JsonTable(root, name);
-  static const std::vector<std::string> keys{"logical_count", "expert_load", "expert_load_pass", "weight", "physical_count"};
+  static const std::vector<std::string> keys{"logical_count", "expert_load", "expert_load_pass", "weight",
+                                             "physical_count"};
   for (const std::string& key : keys) {
     if (!root.is_object() || !root.contains(key)) continue;
     Table table = JsonTable(root[key], name + ": " + key);
-    const bool physical = key != "logical_count" && key != "weight" && root.contains("physical_to_logical_map");
-    return physical ? ToLogical(table, JsonTable(root["physical_to_logical_map"], name + ": physical_to_logical_map"), name) : table;
+    const bool physical =
+        key != "logical_count" && key != "weight" && root.contains("physical_to_logical_map");
+    return physical
+               ? ToLogical(table,
+                           JsonTable(root["physical_to_logical_map"], name + ": physical_to_logical_map"),
+                           name)
+               : table;
   }
   throw InputError(fmt::format("{}: none of the keys {} is there", name, fmt::join(keys, ", ")));
 }
@@ -105,8 +122,10 @@ constexpr int kTargetSteps = 25;
 constexpr double kAffinityPerLogLoad = 0.05;
 constexpr int kTargetDocuments = 32;
 
-/// Selects experts as often as `target` [domains][experts] (mean 1) says; a target of 0 is never quite reached.
-std::vector<std::uint16_t> RouteToTargets(const RoutedText& text, const std::vector<std::vector<double>>& target) {
+/// Selects experts as often as `target` [domains][experts] (mean 1) says; a target of 0 is never quite
+/// reached.
+std::vector<std::uint16_t> RouteToTargets(const RoutedText& text,
+                                          const std::vector<std::vector<double>>& target) {
   const GateShape& gate = text.gate();
   const double most = static_cast<double>(gate.experts) / gate.top_k;
   std::vector<std::uint16_t> all;
@@ -127,15 +146,22 @@ std::vector<std::uint16_t> RouteToTargets(const RoutedText& text, const std::vec
   return all;
 }
 
-LoadTable RecordedTable(const LoadShape& shape, const ExpertLoads& loads, int layer, std::uint64_t seed) {
+/// The router recorded loads are imitated with.
+AffinityParameters PlainRouter(int domains) {
   AffinityParameters p;
-  p.offset = 0, p.expert = 0, p.domain = 0, p.domains = static_cast<int>(loads.domains.size());
+  p.offset = 0, p.expert = 0, p.domain = 0, p.domains = domains;
+  return p;
+}
+
+std::vector<std::uint16_t> RouteRecorded(const LoadShape& shape, const ExpertLoads& loads, int layer,
+                                         std::uint64_t seed) {
+  const AffinityParameters p = PlainRouter(static_cast<int>(loads.domains.size()));
   const GateShape gate{loads.experts, shape.top_k, shape.groups, shape.top_groups};
   const RouterLayer router = DrawRouterLayer(p, loads.experts, seed, layer);
   const RoutedText text(router, gate, p.domains, kTargetDocuments, seed + static_cast<std::uint64_t>(layer));
   std::vector<std::vector<double>> target;
   for (const auto& load : loads.load[static_cast<std::size_t>(layer)]) target.push_back(Relative(load));
-  return MeasureLoads(shape, SlotMap::Contiguous(loads.experts), text, RouteToTargets(text, target), p.token, p.document);
+  return RouteToTargets(text, target);
 }
 
 }  // namespace
@@ -159,8 +185,11 @@ ExpertLoads ParseLoadsJson(std::string_view text, const std::string& name) {
   const Table table = FindTable(root, name);
   ExpertLoads out{name, {"all"}, {1.0}, static_cast<int>(table[0].size()), {}};
   for (std::size_t l = 0; l < table.size(); ++l) {
-    if (table[l].size() != table[0].size()) throw InputError(fmt::format("{}: layer {} has {} experts, the first {}", name, l, table[l].size(), table[0].size()));
-    if (std::accumulate(table[l].begin(), table[l].end(), 0.0) <= 0) throw InputError(fmt::format("{}: layer {}: no load", name, l));
+    if (table[l].size() != table[0].size())
+      throw InputError(fmt::format("{}: layer {} has {} experts, the first {}", name, l, table[l].size(),
+                                   table[0].size()));
+    if (std::accumulate(table[l].begin(), table[l].end(), 0.0) <= 0)
+      throw InputError(fmt::format("{}: layer {}: no load", name, l));
     out.load.push_back({table[l]});
   }
   return out;
@@ -173,19 +202,34 @@ ExpertLoads ReadExpertLoads(const std::filesystem::path& file) {
   throw InputError(fmt::format("'{}': expected a .csv or .json file of expert loads", file.string()));
 }
 
-RecordedLoads::RecordedLoads(const LoadShape& shape, const ExpertLoads& loads, TextMix mix, int moe_layers, std::uint64_t seed)
+RecordedLoads::RecordedLoads(const LoadShape& shape, const ExpertLoads& loads, TextMix mix, int moe_layers,
+                             std::uint64_t seed)
     : TableLoads(shape, std::move(mix), seed), origin_(loads.origin) {
   CheckShape(shape);
   if (loads.experts != shape.experts) {
-    throw InputError(fmt::format("{}: loads of {} experts, the model has {}", origin_, loads.experts, shape.experts));
+    throw InputError(
+        fmt::format("{}: loads of {} experts, the model has {}", origin_, loads.experts, shape.experts));
   }
-  for (int l = 0; l < std::min(moe_layers, loads.layers()); ++l) tables_.push_back(RecordedTable(shape, loads, l, seed));
+  for (int l = 0; l < std::min(moe_layers, loads.layers()); ++l) {
+    selected_.push_back(RouteRecorded(shape, loads, l, seed));
+    tables_.push_back(TableOn(l, shape, SlotMap::Contiguous(loads.experts)));
+  }
 }
 
-const LoadTable& RecordedLoads::Table(int layer) const { return tables_.at(static_cast<std::size_t>(layer) % tables_.size()); }
+LoadTable RecordedLoads::TableOn(int layer, const LoadShape& physical, const SlotMap& map) const {
+  const AffinityParameters p = PlainRouter(static_cast<int>(mix().share.size()));
+  return MeasureLoads(physical, map, {shape().experts, shape().top_k, shape().groups, shape().top_groups},
+                      p.domains, selected_[static_cast<std::size_t>(layer) % selected_.size()], p.token,
+                      p.document);
+}
+
+const LoadTable& RecordedLoads::Table(int layer) const {
+  return tables_.at(static_cast<std::size_t>(layer) % tables_.size());
+}
 
 std::string RecordedLoads::Describe() const {
-  return fmt::format("recorded loads of {}, {} layers, {} domains", origin_, tables_.size(), mix().share.size());
+  return fmt::format("recorded loads of {}, {} layers, {} domains", origin_, tables_.size(),
+                     mix().share.size());
 }
 
 }  // namespace orrery::models

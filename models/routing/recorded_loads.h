@@ -31,25 +31,29 @@ struct ExpertLoads {
 ///          Lines starting with # are comments.
 ///   .json  {"logical_count": ...} (SGLang's expert distribution recorder; [layers][experts] or
 ///          [steps][layers][experts]), {"expert_load": ...} or {"expert_load_pass": ...} (vLLM), with
-///          "physical_to_logical_map" where counts are of physical slots; {"weight": ...} (EPLB) or the bare array.
-/// InputError with file and place when a value is no finite non-negative number, rows differ in length, counts do
-/// not add up (tokens given: each row must be tokens x k for one whole k), an expert is chosen twice by a token, or a
-/// row has no load at all.
+///          "physical_to_logical_map" where counts are of physical slots; {"weight": ...} (EPLB) or the bare
+///          array.
+/// InputError with file and place when a value is no finite non-negative number, rows differ in length,
+/// counts do not add up (tokens given: each row must be tokens x k for one whole k), an expert is chosen
+/// twice by a token, or a row has no load at all.
 ExpertLoads ReadExpertLoads(const std::filesystem::path& file);
 ExpertLoads ParseLoadsCsv(std::string_view text, const std::string& name);
 ExpertLoads ParseLoadsJson(std::string_view text, const std::string& name);
 
-/// Samples recorded loads: routers are made whose experts are selected as often as recorded, domain by domain;
-/// everything else (what nodes a token touches, noise) follows from routing through the gate. Layers beyond the
-/// recorded ones start over.
+/// Samples recorded loads: routers are made whose experts are selected as often as recorded, domain by
+/// domain; everything else (what nodes a token touches, noise) follows from routing through the gate. Layers
+/// beyond the recorded ones start over.
 class RecordedLoads : public TableLoads {
  public:
-  RecordedLoads(const LoadShape& shape, const ExpertLoads& loads, TextMix mix, int moe_layers, std::uint64_t seed);
+  RecordedLoads(const LoadShape& shape, const ExpertLoads& loads, TextMix mix, int moe_layers,
+                std::uint64_t seed);
   const LoadTable& Table(int layer) const override;
+  LoadTable TableOn(int layer, const LoadShape& physical, const SlotMap& map) const override;
   std::string Describe() const override;
 
  private:
   std::string origin_;
+  std::vector<std::vector<std::uint16_t>> selected_;  ///< [layers] experts of the measured text
   std::vector<LoadTable> tables_;
 };
 

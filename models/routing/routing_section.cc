@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "models/routing/planned_loads.h"
 #include "models/routing/recorded_loads.h"
 #include "models/routing/synthetic_loads.h"
 
@@ -19,7 +20,8 @@ void ReadWhole(const Value& map, std::string_view key, int min, int max, int* ou
 }
 
 void ReadAffinity(const Value& map, AffinityParameters* p) {
-  map.AllowKeys({"offset", "expert", "domain", "spread", "document", "token", "rank", "correlation", "student", "domains"});
+  map.AllowKeys({"offset", "expert", "domain", "spread", "document", "token", "rank", "correlation",
+                 "student", "domains"});
   ReadNumber(map, "offset", -20, 20, &p->offset);
   ReadNumber(map, "expert", 0, 10, &p->expert);
   ReadNumber(map, "domain", 0, 10, &p->domain);
@@ -43,11 +45,55 @@ void ReadDocuments(const Value& value, SyntheticOptions* o) {
   }
 }
 
+/// `placement` and what belongs to it.
+void ReadPlacement(const Value& section, PlacementOptions* p) {
+  if (const Value* v = section.Find("placement")) p->eplb = v->AsChoice({"contiguous", "eplb"}) == 1;
+  for (const char* key : {"redundant_experts", "planned_from", "replanned_every"}) {
+    const Value* v = section.Find(key);
+    if (v != nullptr && !p->eplb) throw v->Error("only placement eplb is planned");
+  }
+  ReadWhole(section, "redundant_experts", 0, 4096, &p->redundant_experts);
+  ReadWhole(section, "planned_from", 1, 4096, &p->planned_from);
+  ReadWhole(section, "replanned_every", 0, 1 << 20, &p->replanned_every);
+}
+
+/// InputError with its place where redundant experts do not fill whole ranks.
+void CheckPlacement(const Value& section, const PlacementOptions& p, const LoadShape& shape) {
+  const int slots = shape.experts + p.redundant_experts;
+  if (shape.ranks > 0 && slots % shape.ranks == 0) return;
+  const Value* v = section.Find("redundant_experts");
+  const std::string why = fmt::format("{} experts and {} redundant ones do not divide among {} ranks",
+                                      shape.experts, p.redundant_experts, shape.ranks);
+  throw(v != nullptr ? *v : section.At("placement")).Error(why);
+}
+
+/// The section's loads with expert e in slot e.
+std::unique_ptr<TableLoads> InExpertOrder(const RoutingSection& section, const LoadShape& shape,
+                                          int moe_layers, std::uint64_t seed) {
+  if (!section.loads.empty()) {
+    const ExpertLoads loads = ReadExpertLoads(section.loads);
+    const SyntheticOptions& o = section.options;
+    return std::make_unique<RecordedLoads>(
+        shape, loads, TextMix{loads.share, o.sequence_length, o.fewest_documents, o.most_documents},
+        moe_layers, seed);
+  }
+  if (section.strategy == Strategy::kBalanced) return std::make_unique<UniformLoads>(shape, seed);
+  return std::make_unique<SyntheticLoads>(shape, section.options, moe_layers, seed);
+}
+
+bool HasBiases(Strategy s) { return s == Strategy::kLossFree || s == Strategy::kLossFreePlus; }
+
+/// Whether `alpha` weighs its loss; V2's three losses have the report's own weights.
+bool HasAlpha(Strategy s) {
+  return s == Strategy::kSequenceLoss || s == Strategy::kBatchLoss || s == Strategy::kMicroBatchLoss ||
+         s == Strategy::kLossFreePlus;
+}
+
 /// `update` and `rate`, which only biases have.
 void ReadUpdate(const Value& section, RoutingSection* out) {
   for (const char* key : {"update", "rate"}) {
     const Value* v = section.Find(key);
-    if (v != nullptr && out->strategy != Strategy::kLossFree) {
+    if (v != nullptr && !HasBiases(out->strategy)) {
       throw v->Error(fmt::format("strategy {} has no biases to update", StrategyName(out->strategy)));
     }
   }
@@ -61,7 +107,13 @@ void ReadUpdate(const Value& section, RoutingSection* out) {
 
 SyntheticOptions DefaultOptions(Strategy strategy, double alpha) {
   SyntheticOptions o;
-  o.balance = {strategy, kFeedbackPerAlpha * alpha};
+  o.balance.strategy = strategy;
+  o.balance.feedback = kFeedbackPerAlpha * alpha;
+  if (strategy == Strategy::kV2Losses) {  // alpha 1 to 3 of DeepSeek-V2 report 3.1.2
+    o.balance.feedback = kFeedbackPerAlpha * 0.003;
+    o.balance.device_feedback = kFeedbackPerAlpha * 0.05;
+    o.balance.communication_feedback = kFeedbackPerAlpha * 0.02;
+  }
   if (strategy == Strategy::kSequenceLoss) o.affinity.domain = 0.25;  // reference section 6: 0.22-0.27
   return o;
 }
@@ -70,18 +122,22 @@ RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe) {
   RoutingSection out;
   out.options = DefaultOptions(out.strategy, 0);
   if (section.is_null()) return out;
-  section.AllowKeys({"strategy", "update", "rate", "alpha", "affinity", "documents_per_sequence", "sequence_length", "loads"});
+  section.AllowKeys({"strategy", "update", "rate", "alpha", "affinity", "documents_per_sequence",
+                     "sequence_length", "loads", "capacity_factor", "placement", "redundant_experts",
+                     "planned_from", "replanned_every"});
   if (const Value* v = section.Find("strategy")) out.strategy = ReadStrategy(*v);
   if (const Value* v = section.Find("loads")) {
     if (section.Find("strategy")) throw v->Error("recorded loads and a strategy exclude each other");
     if (section.Find("affinity")) throw v->Error("recorded loads and a synthetic router exclude each other");
     out.loads = v->AsString();
   }
+  ReadPlacement(section, &out.placement);
+  ReadNumber(section, "capacity_factor", 1, 1000, &out.capacity_factor);
   ReadUpdate(section, &out);
-  double alpha = 1e-3;
+  double alpha = out.strategy == Strategy::kLossFreePlus ? 1e-4 : 1e-3;  // V3 report 4.2; arXiv 2408.15664
   if (const Value* v = section.Find("alpha")) {
     alpha = v->AsDouble(0, 1);
-    if (out.strategy != Strategy::kSequenceLoss && out.strategy != Strategy::kBatchLoss) {
+    if (!HasAlpha(out.strategy)) {
       throw v->Error(fmt::format("strategy {} has no auxiliary loss", StrategyName(out.strategy)));
     }
   }
@@ -95,18 +151,21 @@ RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe) {
   return out;
 }
 
-std::unique_ptr<LoadSource> MakeLoadSource(const Value& routing_section, const MoeSpec& moe, const LoadShape& shape,
+std::unique_ptr<TableLoads> MakeTableLoads(const RoutingSection& section, const LoadShape& shape,
                                            int moe_layers, std::uint64_t seed) {
+  LoadShape limited = shape;
+  limited.capacity_factor = section.capacity_factor;
+  if (!section.placement.eplb) return InExpertOrder(section, limited, moe_layers, seed);
+  return std::make_unique<PlannedLoads>(InExpertOrder(section, shape, moe_layers, seed), section.placement,
+                                        moe_layers, section.capacity_factor);
+}
+
+std::unique_ptr<LoadSource> MakeLoadSource(const Value& routing_section, const MoeSpec& moe,
+                                           const LoadShape& shape, int moe_layers, std::uint64_t seed) {
   const RoutingSection section = ReadRoutingSection(routing_section, moe);
   CheckShape(shape);
-  if (!section.loads.empty()) {
-    const ExpertLoads loads = ReadExpertLoads(section.loads);
-    const SyntheticOptions& o = section.options;
-    return std::make_unique<RecordedLoads>(shape, loads, TextMix{loads.share, o.sequence_length, o.fewest_documents, o.most_documents},
-                                           moe_layers, seed);
-  }
-  if (section.strategy == Strategy::kBalanced) return std::make_unique<UniformLoads>(shape, seed);
-  return std::make_unique<SyntheticLoads>(shape, section.options, moe_layers, seed);
+  if (section.placement.eplb) CheckPlacement(routing_section, section.placement, shape);
+  return MakeTableLoads(section, shape, moe_layers, seed);
 }
 
 }  // namespace orrery::models

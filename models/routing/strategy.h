@@ -11,11 +11,14 @@
 namespace orrery::models {
 
 enum class Strategy {
-  kBalanced,           ///< uniform experts, for reference
-  kLossFree,           ///< biases moved until the global load is even (arXiv 2408.15664)
-  kSequenceLoss,       ///< auxiliary loss over each sequence: domains stay alike, the global load is not even
-  kBatchLoss,          ///< auxiliary loss over a batch: domains differ, the global load is not even
-  kNone,               ///< nothing
+  kBalanced,      ///< uniform experts, for reference
+  kLossFree,      ///< biases moved until the global load is even (arXiv 2408.15664)
+  kSequenceLoss,  ///< auxiliary loss over each sequence: domains stay alike, the global load is not even
+  kBatchLoss,     ///< auxiliary loss over a batch: domains differ, the global load is not even
+  kNone,          ///< nothing
+  kLossFreePlus,  ///< loss-free with a complementary sequence-wise loss (DeepSeek-V3 report 2.1.2 eq. 17-20)
+  kMicroBatchLoss,  ///< auxiliary loss over each rank's micro-batch
+  kV2Losses,        ///< expert-, device- and communication-level losses (DeepSeek-V2 report 2.2.3)
 };
 
 const std::vector<std::string>& StrategyNames();
@@ -24,12 +27,29 @@ Strategy ReadStrategy(const Value& value);
 
 struct BalanceRule {
   Strategy strategy = Strategy::kLossFree;
-  /// kSequenceLoss, kBatchLoss: at the equilibrium an expert's bias is -feedback * (load - 1): the pull of the loss
-  /// grows with the overload it leaves.
+  /// kSequenceLoss, kBatchLoss: at the equilibrium an expert's bias is -feedback * (load - 1): the pull of
+  /// the loss grows with the overload it leaves.
   double feedback = 0;
+  double device_feedback = 0;         ///< kV2Losses: the same of a group's mean load
+  double communication_feedback = 0;  ///< kV2Losses: the same of the tokens that reach a group
+  /// Documents that the loss counts loads over together: a token's domain weighs 1 / documents in what its
+  /// experts are pulled by, the mix the rest. kLossFreePlus: of a sequence; kMicroBatchLoss: of a
+  /// micro-batch.
+  double documents = 1;
 };
 
+/// Whether `strategy` leads to biases that differ by domain: a loss on less than the mix teaches the router
+/// so.
+bool PullsDomains(Strategy strategy);
+
+/// [domains][experts] of a strategy that PullsDomains: at the fixed point each domain's bias is minus the sum
+/// of feedback times the excess its loss counts, on top of the mix's loss-free bias for kLossFreePlus. A
+/// surrogate, as BalanceRule's: a loss trains the router, here its logits give way in proportion.
+std::vector<float> ConvergedDomainBias(const RoutedText& text, std::span<const double> share,
+                                       const BalanceRule& rule);
+
 /// The converged selection biases for domains in `share`.
-std::vector<float> ConvergedBias(const RoutedText& text, std::span<const double> share, const BalanceRule& rule);
+std::vector<float> ConvergedBias(const RoutedText& text, std::span<const double> share,
+                                 const BalanceRule& rule);
 
 }  // namespace orrery::models

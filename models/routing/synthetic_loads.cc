@@ -51,11 +51,21 @@ TextMix MixOf(const SyntheticOptions& o) {
 }  // namespace
 
 void TableLoads::Sample(int layer, int micro_batch, int group, ExchangeLoad* load) const {
+  TableLoads::SampleOn(Table(layer), shape_, {}, layer, micro_batch, group, load);
+}
+
+void TableLoads::SampleOn(const LoadTable& table, const LoadShape& physical, const SlotMap&, int layer,
+                          int micro_batch, int group, ExchangeLoad* load) const {
   std::vector<TextDocument> documents;
   DrawDocuments(mix_, shape_, seed_, micro_batch, group, &documents);
-  const RandomStream random(seed_, "routing", {static_cast<std::uint64_t>(layer), static_cast<std::uint64_t>(micro_batch),
-                                               static_cast<std::uint64_t>(group)});
-  LoadSampler(shape_).Sample(Table(layer), documents, random, load);
+  const RandomStream random(seed_, "routing",
+                            {static_cast<std::uint64_t>(layer), static_cast<std::uint64_t>(micro_batch),
+                             static_cast<std::uint64_t>(group)});
+  LoadSampler(physical).Sample(table, documents, random, load);
+}
+
+LoadTable UniformLoads::TableOn(int, const LoadShape& physical, const SlotMap& map) const {
+  return UniformTable(physical, GateOf(shape()), map, seed());
 }
 
 UniformLoads::UniformLoads(const LoadShape& shape, std::uint64_t seed)
@@ -80,14 +90,35 @@ SyntheticLoads::SyntheticLoads(const LoadShape& shape, const SyntheticOptions& o
 
 SyntheticLoads::Drawn SyntheticLoads::Draw(int layer) const {
   const AffinityParameters& a = options_.affinity;
-  Drawn out{DrawRouterLayer(a, gate_.experts, seed(), layer), {}, {}, {}};
+  Drawn out{DrawRouterLayer(a, gate_.experts, seed(), layer), {}, {}, {}, {}};
   RandomStream random(seed(), "measured text", {static_cast<std::uint64_t>(layer)});
   const RoutedText text(out.router, gate_, a.domains, options_.measured_documents, random());
-  out.bias = ConvergedBias(text, mix().share, options_.balance);
-  const std::vector<std::uint16_t> selected = text.Route(out.bias, options_.measured_documents);
-  out.global = RelativeLoads(gate_, selected, mix().share);
-  out.table = MeasureLoads(shape(), SlotMap::Contiguous(gate_.experts), text, selected, a.token, a.document);
+  out.bias = DomainBias(text);
+  const auto experts = static_cast<std::size_t>(gate_.experts);
+  for (int d = 0; d < a.domains; ++d) {
+    const auto mine = std::span(out.bias).subspan(static_cast<std::size_t>(d) * experts, experts);
+    const std::vector<std::uint16_t> selected = text.RouteDomain(d, mine);
+    out.selected.insert(out.selected.end(), selected.begin(), selected.end());
+  }
+  out.global = RelativeLoads(gate_, out.selected, mix().share);
+  out.table = MeasureLoads(shape(), SlotMap::Contiguous(gate_.experts), gate_, a.domains, out.selected,
+                           a.token, a.document);
   return out;
+}
+
+std::vector<float> SyntheticLoads::DomainBias(const RoutedText& text) const {
+  BalanceRule rule = options_.balance;
+  if (PullsDomains(rule.strategy)) {
+    rule.documents = std::max(1.0, (options_.fewest_documents + options_.most_documents) / 2.0);
+    if (rule.strategy == Strategy::kMicroBatchLoss)
+      rule.documents *=
+          std::max(1.0, static_cast<double>(shape().tokens_per_rank) / options_.sequence_length);
+    return ConvergedDomainBias(text, mix().share, rule);
+  }
+  const std::vector<float> one = ConvergedBias(text, mix().share, rule);
+  std::vector<float> all;
+  for (std::size_t d = 0; d < mix().share.size(); ++d) all.insert(all.end(), one.begin(), one.end());
+  return all;
 }
 
 std::vector<std::uint16_t> SyntheticLoads::Renumbering(int layer) const {
@@ -108,39 +139,69 @@ std::vector<std::uint16_t> SyntheticLoads::Renumbering(int layer) const {
   return to;
 }
 
-const LoadTable& SyntheticLoads::Table(int layer) const { return tables_.at(static_cast<std::size_t>(layer)); }
+const LoadTable& SyntheticLoads::Table(int layer) const {
+  return tables_.at(static_cast<std::size_t>(layer));
+}
+
+LoadTable SyntheticLoads::TableOn(int layer, const LoadShape& physical, const SlotMap& map) const {
+  const auto& to = renumber_.at(static_cast<std::size_t>(layer));
+  SlotMap drawn;  // of the drawn layer's numbers
+  for (std::uint16_t expert : to) drawn.slots_of.push_back(map.slots_of[expert]);
+  const AffinityParameters& a = options_.affinity;
+  return MeasureLoads(physical, drawn, gate_, a.domains,
+                      drawn_.at(static_cast<std::size_t>(layer % kDrawnLayers)).selected, a.token,
+                      a.document);
+}
 
 const std::vector<double>& SyntheticLoads::GlobalLoads(int layer) const {
   return drawn_.at(static_cast<std::size_t>(layer % kDrawnLayers)).global;
 }
 
 void SyntheticLoads::Sample(int layer, int micro_batch, int group, ExchangeLoad* load) const {
-  if (shape().tokens_per_rank < LoadSampler::kFewestTokens) return SampleExactly(layer, micro_batch, group, load);
+  if (shape().tokens_per_rank < LoadSampler::kFewestTokens)
+    return SampleExactly(layer, micro_batch, group, load);
   TableLoads::Sample(layer, micro_batch, group, load);
 }
 
+void SyntheticLoads::SampleOn(const LoadTable& table, const LoadShape& physical, const SlotMap& map,
+                              int layer, int micro_batch, int group, ExchangeLoad* load) const {
+  if (shape().tokens_per_rank < LoadSampler::kFewestTokens)
+    return SampleExactlyOn(physical, map, layer, micro_batch, group, load);
+  TableLoads::SampleOn(table, physical, map, layer, micro_batch, group, load);
+}
+
 void SyntheticLoads::SampleExactly(int layer, int micro_batch, int group, ExchangeLoad* load) const {
+  SampleExactlyOn(shape(), SlotMap::Contiguous(gate_.experts), layer, micro_batch, group, load);
+}
+
+void SyntheticLoads::SampleExactlyOn(const LoadShape& physical, const SlotMap& map, int layer,
+                                     int micro_batch, int group, ExchangeLoad* load) const {
   const Drawn& drawn = drawn_.at(static_cast<std::size_t>(layer % kDrawnLayers));
   const auto& to = renumber_.at(static_cast<std::size_t>(layer));
   std::vector<TextDocument> documents;
   DrawDocuments(mix(), shape(), seed(), micro_batch, group, &documents);
-  RandomStream random(seed(), "routing exactly", {static_cast<std::uint64_t>(layer), static_cast<std::uint64_t>(micro_batch),
-                                                  static_cast<std::uint64_t>(group)});
+  RandomStream random(seed(), "routing exactly",
+                      {static_cast<std::uint64_t>(layer), static_cast<std::uint64_t>(micro_batch),
+                       static_cast<std::uint64_t>(group)});
   FastNormal normal(random);
   const auto experts = static_cast<std::size_t>(gate_.experts), k = static_cast<std::size_t>(gate_.top_k);
-  std::vector<float> base(experts), block(experts * kLanes), factor(static_cast<std::size_t>(drawn.router.rank) * kLanes);
+  std::vector<float> base(experts), block(experts * kLanes),
+      factor(static_cast<std::size_t>(drawn.router.rank) * kLanes);
   std::vector<std::uint16_t> selected(k * kLanes);
-  ExchangeCounter counter(shape(), load);
+  ExchangeCounter counter(physical, load);
   for (const TextDocument& doc : documents) {
     drawn.router.DocumentBase(doc.domain, normal, base);
+    const auto bias = std::span(drawn.bias).subspan(static_cast<std::size_t>(doc.domain) * experts, experts);
     TokenFactors factors(drawn.router.rank, drawn.router.correlation);
     for (int t = 0; t < doc.tokens; ++t) {
       const std::size_t lane = static_cast<std::size_t>(t % kLanes);
       if (lane == 0) {
         factors.Next(normal, factor);
         drawn.router.Block(base, factor, block);
-        RouteBlocks(gate_, block, drawn.bias, selected);
-        for (auto& s : selected) s = to[s];
+        RouteBlocks(gate_, block, bias, selected);
+        for (std::size_t i = 0; i < selected.size(); ++i)
+          selected[i] =
+              map.Slot(to[selected[i]], static_cast<std::uint32_t>(t) + static_cast<std::uint32_t>(i / k));
       }
       counter.Add(doc.rank, std::span(selected).subspan(lane * k, k));
     }
@@ -148,9 +209,10 @@ void SyntheticLoads::SampleExactly(int layer, int micro_batch, int group, Exchan
 }
 
 std::string SyntheticLoads::Describe() const {
-  return fmt::format("{}: synthetic router, {} domains of sd {:g}, {} to {} documents a sequence of {} tokens",
-                     StrategyName(options_.balance.strategy), options_.affinity.domains, options_.affinity.domain,
-                     options_.fewest_documents, options_.most_documents, options_.sequence_length);
+  return fmt::format(
+      "{}: synthetic router, {} domains of sd {:g}, {} to {} documents a sequence of {} tokens",
+      StrategyName(options_.balance.strategy), options_.affinity.domains, options_.affinity.domain,
+      options_.fewest_documents, options_.most_documents, options_.sequence_length);
 }
 
 }  // namespace orrery::models

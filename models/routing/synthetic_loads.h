@@ -1,5 +1,5 @@
-// Load sources without recorded loads: balanced in expectation, or a synthetic router in which each domain has its
-// own hot experts, so that a globally balanced layer is still uneven in every micro-batch.
+// Load sources without recorded loads: balanced in expectation, or a synthetic router in which each domain
+// has its own hot experts, so that a globally balanced layer is still uneven in every micro-batch.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,7 @@
 #include "models/model_spec.h"
 #include "models/routing/load_source.h"
 #include "models/routing/load_table.h"
+#include "models/routing/placement.h"
 #include "models/routing/strategy.h"
 #include "models/routing/text_mix.h"
 #include "models/routing/training_dynamics.h"
@@ -20,15 +21,20 @@ namespace orrery::models {
 /// Samples tables, whatever made them: the common half of every source here.
 class TableLoads : public LoadSource {
  public:
-  TableLoads(const LoadShape& shape, TextMix mix, std::uint64_t seed) : shape_(shape), mix_(std::move(mix)), seed_(seed) {}
+  TableLoads(const LoadShape& shape, TextMix mix, std::uint64_t seed)
+      : shape_(shape), mix_(std::move(mix)), seed_(seed) {}
   const LoadShape& shape() const override { return shape_; }
   const TextMix& mix() const { return mix_; }
+  std::uint64_t seed() const { return seed_; }
   void Sample(int layer, int micro_batch, int group, ExchangeLoad* load) const override;
   /// The table of a MoE layer.
   virtual const LoadTable& Table(int layer) const = 0;
-
- protected:
-  std::uint64_t seed() const { return seed_; }
+  /// The layer's table when its experts stand on `map`'s slots of `physical`: the same text, the same
+  /// choices.
+  virtual LoadTable TableOn(int layer, const LoadShape& physical, const SlotMap& map) const = 0;
+  /// Sample with experts on `map`'s slots, `table` being TableOn of them.
+  virtual void SampleOn(const LoadTable& table, const LoadShape& physical, const SlotMap& map, int layer,
+                        int micro_batch, int group, ExchangeLoad* load) const;
 
  private:
   LoadShape shape_;
@@ -41,6 +47,7 @@ class UniformLoads : public TableLoads {
  public:
   UniformLoads(const LoadShape& shape, std::uint64_t seed);
   const LoadTable& Table(int) const override { return table_; }
+  LoadTable TableOn(int layer, const LoadShape& physical, const SlotMap& map) const override;
   std::string Describe() const override;
 
  private:
@@ -52,34 +59,43 @@ struct SyntheticOptions {
   AffinityParameters affinity;
   BalanceRule balance;  ///< what the converged router's biases are
   int fewest_documents = 1, most_documents = 4, sequence_length = 4096;
-  int measured_documents = 16;  ///< of RoutedText::kDocumentTokens in each domain: the text tables are measured on
+  int measured_documents =
+      16;  ///< of RoutedText::kDocumentTokens in each domain: the text tables are measured on
 };
 
-/// The synthetic router, balanced by a strategy until it has converged. Layers beyond kDrawnLayers reuse the drawn
-/// ones with their ranks renumbered inside the node and nodes renumbered: equal in distribution, cheaper to make.
+/// The synthetic router, balanced by a strategy until it has converged. Layers beyond kDrawnLayers reuse the
+/// drawn ones with their ranks renumbered inside the node and nodes renumbered: equal in distribution,
+/// cheaper to make.
 class SyntheticLoads : public TableLoads {
  public:
   static constexpr int kDrawnLayers = 12;
 
   SyntheticLoads(const LoadShape& shape, const SyntheticOptions& options, int moe_layers, std::uint64_t seed);
   const LoadTable& Table(int layer) const override;
+  LoadTable TableOn(int layer, const LoadShape& physical, const SlotMap& map) const override;
   /// Fewer than LoadSampler::kFewestTokens tokens a rank are routed one by one.
   void Sample(int layer, int micro_batch, int group, ExchangeLoad* load) const override;
+  void SampleOn(const LoadTable& table, const LoadShape& physical, const SlotMap& map, int layer,
+                int micro_batch, int group, ExchangeLoad* load) const override;
   std::string Describe() const override;
 
   /// The same micro-batch routed token by token: what Sample imitates. Slow (a million tokens a second).
   void SampleExactly(int layer, int micro_batch, int group, ExchangeLoad* load) const;
+  void SampleExactlyOn(const LoadShape& physical, const SlotMap& map, int layer, int micro_batch, int group,
+                       ExchangeLoad* load) const;
   /// Loads of a layer's experts over the whole mix of domains, 1 where balanced.
   const std::vector<double>& GlobalLoads(int layer) const;
 
  private:
   struct Drawn {
     RouterLayer router;
-    std::vector<float> bias;
+    std::vector<float> bias;  ///< [domains][experts]
     std::vector<double> global;
     LoadTable table;
+    std::vector<std::uint16_t> selected;  ///< experts of the measured text
   };
   Drawn Draw(int layer) const;
+  std::vector<float> DomainBias(const RoutedText& text) const;
   std::vector<std::uint16_t> Renumbering(int layer) const;
 
   SyntheticOptions options_;
@@ -89,15 +105,15 @@ class SyntheticLoads : public TableLoads {
   std::vector<LoadTable> tables_;                     ///< [layers]
 };
 
-/// Feedback of BalanceRule a unit of auxiliary-loss weight. Calibrated once: with it the loss-controlled 1B model of
-/// arXiv 2408.15664 Table 2 (64 experts top-6, alpha 1e-3) keeps its MaxVio_global of 0.72.
+/// Feedback of BalanceRule a unit of auxiliary-loss weight. Calibrated once: with it the loss-controlled 1B
+/// model of arXiv 2408.15664 Table 2 (64 experts top-6, alpha 1e-3) keeps its MaxVio_global of 0.72.
 constexpr double kFeedbackPerAlpha = 250;
 /// The same for the 3B model of that table (0.52).
 constexpr double kFeedbackPerAlpha3B = 380;
 
 /// Domain deviations of one served domain, each set from one published CV: the three domains of the 16B loads
-/// (DeepSeek-V3 report App. C Fig. 10: 0.918, 1.535, 1.707; 64 experts top-6) and R1 translating (TensorRT-LLM blog 4:
-/// 1.282; 256 experts top-8, grouped, Student-t5 affinities with spread 0.35).
+/// (DeepSeek-V3 report App. C Fig. 10: 0.918, 1.535, 1.707; 64 experts top-6) and R1 translating
+/// (TensorRT-LLM blog 4: 1.282; 256 experts top-8, grouped, Student-t5 affinities with spread 0.35).
 constexpr double kDomainWikipedia = 0.55;
 constexpr double kDomainGithub = 1.04;
 constexpr double kDomainMath = 1.24;
@@ -114,13 +130,20 @@ struct RoutingSection {
   SyntheticOptions options;
   UpdateRule update = UpdateRule::kSign;  ///< of auxiliary-loss-free, for how it settles
   double rate = 1e-3;                     ///< its gamma
-  std::string loads;  ///< file of recorded loads instead of a strategy; empty: none
+  PlacementOptions placement;
+  double capacity_factor = 0;  ///< 0: nothing is dropped
+  std::string loads;           ///< file of recorded loads instead of a strategy; empty: none
 };
 RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe);
 
-/// The load source of a scenario's `routing` section (null or absent: auxiliary-loss-free). `moe_layers` includes
-/// MTP modules. Keys and defaults: docs/routing.md. InputError on unknown keys and values out of range.
-std::unique_ptr<LoadSource> MakeLoadSource(const Value& routing_section, const MoeSpec& moe, const LoadShape& shape,
+/// The source a section describes: its strategy or recorded loads, its placement, its capacity.
+std::unique_ptr<TableLoads> MakeTableLoads(const RoutingSection& section, const LoadShape& shape,
                                            int moe_layers, std::uint64_t seed);
+
+/// The load source of a scenario's `routing` section (null or absent: auxiliary-loss-free). `moe_layers`
+/// includes MTP modules. Keys and defaults: docs/routing.md. InputError on unknown keys and values out of
+/// range.
+std::unique_ptr<LoadSource> MakeLoadSource(const Value& routing_section, const MoeSpec& moe,
+                                           const LoadShape& shape, int moe_layers, std::uint64_t seed);
 
 }  // namespace orrery::models

@@ -15,7 +15,8 @@ int DrawDomain(const std::vector<double>& share, RandomStream& random) {
 }
 
 /// One sequence of `tokens`: its documents, equal up to rounding.
-void DrawSequence(const TextMix& mix, int rank, int tokens, RandomStream& random, std::vector<TextDocument>* documents) {
+void DrawSequence(const TextMix& mix, int rank, int tokens, RandomStream& random,
+                  std::vector<TextDocument>* documents) {
   const auto choices = static_cast<std::uint64_t>(mix.most_documents - mix.fewest_documents + 1);
   const int count = std::min(tokens, mix.fewest_documents + static_cast<int>(random.Below(choices)));
   for (int i = 0; i < count; ++i) {
@@ -28,7 +29,8 @@ void DrawSequence(const TextMix& mix, int rank, int tokens, RandomStream& random
 
 void DrawDocuments(const TextMix& mix, const LoadShape& shape, std::uint64_t seed, int micro_batch, int group,
                    std::vector<TextDocument>* documents) {
-  RandomStream random(seed, "documents", {static_cast<std::uint64_t>(micro_batch), static_cast<std::uint64_t>(group)});
+  RandomStream random(seed, "documents",
+                      {static_cast<std::uint64_t>(micro_batch), static_cast<std::uint64_t>(group)});
   documents->clear();
   for (int rank = 0; rank < shape.ranks; ++rank) {
     for (int left = shape.tokens_per_rank; left > 0; left -= mix.sequence_length) {

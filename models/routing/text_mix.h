@@ -1,5 +1,5 @@
-// What text the ranks of an expert-parallel group hold in one micro-batch: documents of some domain, packed into
-// sequences. The same for every layer of the micro-batch, as it is in training.
+// What text the ranks of an expert-parallel group hold in one micro-batch: documents of some domain, packed
+// into sequences. The same for every layer of the micro-batch, as it is in training.
 #pragma once
 
 #include <cstdint>
@@ -10,10 +10,10 @@
 namespace orrery::models {
 
 struct TextMix {
-  std::vector<double> share;        ///< [domains], sums to 1
-  int sequence_length = 4096;       ///< tokens; a rank holds tokens_per_rank / sequence_length of them
-  int fewest_documents = 1;         ///< documents packed into a sequence, drawn evenly in [fewest, most];
-  int most_documents = 4;           ///< a sequence's documents are of equal length
+  std::vector<double> share;   ///< [domains], sums to 1
+  int sequence_length = 4096;  ///< tokens; a rank holds tokens_per_rank / sequence_length of them
+  int fewest_documents = 1;    ///< documents packed into a sequence, drawn evenly in [fewest, most];
+  int most_documents = 4;      ///< a sequence's documents are of equal length
 };
 
 struct TextDocument {

@@ -26,7 +26,8 @@ std::vector<double> Shares(const TrainingOptions& o, int step) {
 }
 
 /// Shares of a sample of `documents`: jittered mix, then multinomial (as a Gaussian where many).
-std::vector<double> SampleShares(const TrainingOptions& o, std::vector<double> share, double documents, FastNormal& normal) {
+std::vector<double> SampleShares(const TrainingOptions& o, std::vector<double> share, double documents,
+                                 FastNormal& normal) {
   double sum = 0;
   for (double& s : share) {
     s *= std::exp(o.mix_jitter * normal());
@@ -45,7 +46,8 @@ std::vector<double> SampleShares(const TrainingOptions& o, std::vector<double> s
 class Trainee {
  public:
   Trainee(const TrainingOptions& o, std::uint64_t seed, int layer)
-      : o_(o), normal_(RandomStream(seed, "training", {static_cast<std::uint64_t>(layer)})),
+      : o_(o),
+        normal_(RandomStream(seed, "training", {static_cast<std::uint64_t>(layer)})),
         layer_(DrawRouterLayer(o.affinity, o.gate.experts, seed, layer)),
         field_(o.affinity.kind, o.gate.experts, o.gate.top_k, o.affinity.domains) {
     const std::size_t n = static_cast<std::size_t>(o.gate.experts);
@@ -65,7 +67,8 @@ class Trainee {
     Drift(step);
     std::vector<double> share = SampleShares(o_, Shares(o_, step), Documents(o_.batch_sequences), normal_);
     o_.token_by_token ? RouteBatch(share) : SolveAll();
-    const std::vector<double> load = o_.token_by_token ? counted_ : Loads(share, Documents(o_.batch_sequences));
+    const std::vector<double> load =
+        o_.token_by_token ? counted_ : Loads(share, Documents(o_.batch_sequences));
     last_max_vio_ = Balance(load).max_vio;
     Update(step, load);
   }
@@ -73,7 +76,8 @@ class Trainee {
   /// MaxVio over the validation set, its mix drawn once.
   double ValidationMaxVio(int step) {
     SolveAll();
-    if (validation_.empty()) validation_ = SampleShares(o_, Shares(o_, step), Documents(o_.validation_sequences), normal_);
+    if (validation_.empty())
+      validation_ = SampleShares(o_, Shares(o_, step), Documents(o_.validation_sequences), normal_);
     return Balance(Loads(validation_, Documents(o_.validation_sequences))).max_vio;
   }
 
@@ -103,11 +107,12 @@ class Trainee {
   double LearningRate(int step) const {
     if (step < o_.warm_up) return static_cast<double>(step) / o_.warm_up;
     const double done = static_cast<double>(step - o_.warm_up) / std::max(1, o_.steps - o_.warm_up);
-    return o_.final_learning_rate + (1 - o_.final_learning_rate) * 0.5 * (1 + std::cos(std::numbers::pi * done));
+    return o_.final_learning_rate +
+           (1 - o_.final_learning_rate) * 0.5 * (1 + std::cos(std::numbers::pi * done));
   }
 
-  /// Ornstein-Uhlenbeck steps that keep each factor's variance. A domain at a time: the others follow in turn, with
-  /// the deviation of the steps they skipped.
+  /// Ornstein-Uhlenbeck steps that keep each factor's variance. A domain at a time: the others follow in
+  /// turn, with the deviation of the steps they skipped.
   void Drift(int step) {
     const double change = o_.drift * LearningRate(step);
     if (change <= 0) return;
@@ -117,7 +122,8 @@ class Trainee {
     const auto keep = static_cast<float>(std::sqrt(1 - skipped * skipped));
     float* factor = turn == domains ? preference_.data() : domain_.data() + turn * n;
     const double sd = turn == domains ? o_.affinity.expert : o_.affinity.domain;
-    for (std::size_t e = 0; e < n; ++e) factor[e] = keep * factor[e] + static_cast<float>(skipped * sd) * normal_();
+    for (std::size_t e = 0; e < n; ++e)
+      factor[e] = keep * factor[e] + static_cast<float>(skipped * sd) * normal_();
   }
 
   void Mean(std::size_t d) {
@@ -130,13 +136,15 @@ class Trainee {
     const std::size_t n = preference_.size(), domains = domain_.size() / n;
     const double document = scale_ * o_.affinity.document;
     const double sd = std::hypot(scale_ * o_.affinity.token, document);
-    const auto how = o_.rule == UpdateRule::kMultiplicative ? MeanField::Bias::kMultiplied : MeanField::Bias::kAdded;
+    const auto how =
+        o_.rule == UpdateRule::kMultiplicative ? MeanField::Bias::kMultiplied : MeanField::Bias::kAdded;
     const auto response = static_cast<float>(document / sd);
     const std::vector<float>& felt = FeltBias();
     for (std::size_t d = 0; d < domains; ++d) {
       Mean(d);
       field_.Solve(static_cast<int>(d), mean_, sd, how, felt);
-      std::copy(field_.chance().begin(), field_.chance().end(), chance_.begin() + static_cast<std::ptrdiff_t>(d * n));
+      std::copy(field_.chance().begin(), field_.chance().end(),
+                chance_.begin() + static_cast<std::ptrdiff_t>(d * n));
       for (std::size_t e = 0; e < n; ++e) document_sd_[d * n + e] = response * field_.density()[e];
     }
   }
@@ -184,17 +192,25 @@ class Trainee {
       double change = 0;
       switch (o_.rule) {
         case UpdateRule::kSign:
-        case UpdateRule::kMultiplicative: change = short_of > 0 ? u : short_of < 0 ? -u : 0; break;
-        case UpdateRule::kProportional: change = u * short_of; break;
-        case UpdateRule::kAuxiliaryLoss: change = (o_.feedback * short_of - double{bias_[e]}) / kLossMemory; break;
-        case UpdateRule::kNone: break;
+        case UpdateRule::kMultiplicative:
+          change = short_of > 0 ? u : short_of < 0 ? -u : 0;
+          break;
+        case UpdateRule::kProportional:
+          change = u * short_of;
+          break;
+        case UpdateRule::kAuxiliaryLoss:
+          change = (o_.feedback * short_of - double{bias_[e]}) / kLossMemory;
+          break;
+        case UpdateRule::kNone:
+          break;
       }
       bias_[e] += static_cast<float>(change);
     }
     if (u > 0 && o_.rule != UpdateRule::kMultiplicative) Centre();
   }
 
-  /// The sum of signs is not zero, so biases wander together; neither top-k nor group scores feel it, floats do.
+  /// The sum of signs is not zero, so biases wander together; neither top-k nor group scores feel it, floats
+  /// do.
   void Centre() {
     const double mean = std::accumulate(bias_.begin(), bias_.end(), 0.0) / static_cast<double>(bias_.size());
     for (float& b : bias_) b -= static_cast<float>(mean);
@@ -205,22 +221,27 @@ class Trainee {
     if (o_.rule != UpdateRule::kMultiplicative) return bias_;
     const double mean = std::accumulate(bias_.begin(), bias_.end(), 0.0) / static_cast<double>(bias_.size());
     felt_.resize(bias_.size());
-    for (std::size_t e = 0; e < bias_.size(); ++e) felt_[e] = static_cast<float>(bias_[e] / std::max(mean, 1e-6));
+    for (std::size_t e = 0; e < bias_.size(); ++e)
+      felt_[e] = static_cast<float>(bias_[e] / std::max(mean, 1e-6));
     return felt_;
   }
 
  public:
   /// Relative loads of documents in `share`: mean over domains plus what documents add.
-  static std::vector<double> SampleLoads(const std::vector<float>& chance, const std::vector<float>& document_sd,
-                                         const std::vector<double>& share, double documents, FastNormal& normal) {
+  static std::vector<double> SampleLoads(const std::vector<float>& chance,
+                                         const std::vector<float>& document_sd,
+                                         const std::vector<double>& share, double documents,
+                                         FastNormal& normal) {
     const std::size_t n = chance.size() / share.size();
     std::vector<float> load(n);
     std::vector<double> variance(n), out(n);
     for (std::size_t d = 0; d < share.size(); ++d) {
       AddScaled(load.data(), chance.data() + d * n, static_cast<float>(share[d]), n);
-      for (std::size_t e = 0; e < n; ++e) variance[e] += share[d] * document_sd[d * n + e] * document_sd[d * n + e];
+      for (std::size_t e = 0; e < n; ++e)
+        variance[e] += share[d] * document_sd[d * n + e] * document_sd[d * n + e];
     }
-    for (std::size_t e = 0; e < n; ++e) out[e] = std::max(0.0, load[e] + std::sqrt(variance[e] / documents) * normal());
+    for (std::size_t e = 0; e < n; ++e)
+      out[e] = std::max(0.0, load[e] + std::sqrt(variance[e] / documents) * normal());
     return Relative(out);
   }
 
@@ -281,7 +302,8 @@ TrainingTrace Train(const TrainingOptions& o, std::uint64_t seed, int layer) {
     if ((step + 1) % TrainingTrace::kWindow != 0) continue;
     EndWindow(trainee, sum, &trace);
     sum = 0;
-    if (step / TrainingTrace::kWindow >= windows - judged) trace.max_vio_global += trainee.ValidationMaxVio(step) / judged;
+    if (step / TrainingTrace::kWindow >= windows - judged)
+      trace.max_vio_global += trainee.ValidationMaxVio(step) / judged;
   }
   trace.settled = Settled(trace.max_vio);
   trace.bias = trainee.bias(), trace.chance = trainee.chance(), trace.document_sd = trainee.document_sd();
@@ -289,8 +311,8 @@ TrainingTrace Train(const TrainingOptions& o, std::uint64_t seed, int layer) {
   return trace;
 }
 
-double ComputationBatchMaxVio(const TrainingOptions& o, const TrainingTrace& trace, int sequences, int batches,
-                              std::uint64_t seed) {
+double ComputationBatchMaxVio(const TrainingOptions& o, const TrainingTrace& trace, int sequences,
+                              int batches, std::uint64_t seed) {
   FastNormal normal(RandomStream(seed, "computation batch", {static_cast<std::uint64_t>(sequences)}));
   std::vector<double> cumulative = trace.share;
   std::partial_sum(cumulative.begin(), cumulative.end(), cumulative.begin());
@@ -302,7 +324,8 @@ double ComputationBatchMaxVio(const TrainingOptions& o, const TrainingTrace& tra
       const auto it = std::upper_bound(cumulative.begin(), cumulative.end() - 1, normal.random().Uniform());
       share[static_cast<std::size_t>(it - cumulative.begin())] += 1.0 / documents;
     }
-    mean += Balance(Trainee::SampleLoads(trace.chance, trace.document_sd, share, documents, normal)).max_vio / batches;
+    mean += Balance(Trainee::SampleLoads(trace.chance, trace.document_sd, share, documents, normal)).max_vio /
+            batches;
   }
   return mean;
 }

@@ -1,5 +1,5 @@
-// How balance evolves through training: routers drift and sharpen, batches differ, biases or a loss push back.
-// One layer at a time; layers differ by their drawn factors.
+// How balance evolves through training: routers drift and sharpen, batches differ, biases or a loss push
+// back. One layer at a time; layers differ by their drawn factors.
 #pragma once
 
 #include <cstdint>
@@ -10,12 +10,14 @@
 
 namespace orrery::models {
 
-/// What acts on expert loads after each batch, c the tokens an expert got and f = c / mean (arXiv 2408.15664).
+/// What acts on expert loads after each batch, c the tokens an expert got and f = c / mean (arXiv
+/// 2408.15664).
 enum class UpdateRule {
   kSign,            ///< b += u * sign(mean - c)
   kProportional,    ///< b += u * (1 - f): the error relative to the mean, since the paper states no scale
   kMultiplicative,  ///< selection by s * b, b from 1; b += u * sign(mean - c)
-  kAuxiliaryLoss,   ///< b follows -feedback * (f - 1) within kLossMemory batches: a loss trains the router itself
+  kAuxiliaryLoss,   ///< b follows -feedback * (f - 1) within kLossMemory batches: a loss trains the router
+                    ///< itself
   kNone,
 };
 
@@ -23,20 +25,20 @@ struct TrainingOptions {
   AffinityParameters affinity;
   GateShape gate{64, 6, 1, 1};
   UpdateRule rule = UpdateRule::kSign;
-  double rate = 1e-3;             ///< u (gamma)
-  int rate_until = 1 << 30;       ///< from this step u = 0
-  double feedback = 0;            ///< kAuxiliaryLoss
+  double rate = 1e-3;        ///< u (gamma)
+  int rate_until = 1 << 30;  ///< from this step u = 0
+  double feedback = 0;       ///< kAuxiliaryLoss
   int steps = 4000;
-  int warm_up = 1000;             ///< batches over which all deviations grow from 0.05 to 1 (routers sharpen)
-  double drift = 0.004;           ///< rho: deviation of a factor's change a step at the highest learning rate
+  int warm_up = 1000;    ///< batches over which all deviations grow from 0.05 to 1 (routers sharpen)
+  double drift = 0.004;  ///< rho: deviation of a factor's change a step at the highest learning rate
   double final_learning_rate = 0.1;  ///< of the highest, reached by a cosine
-  double mix_jitter = 0.03;       ///< log-deviation of domain shares, batch to batch and to the validation set
+  double mix_jitter = 0.03;  ///< log-deviation of domain shares, batch to batch and to the validation set
   int batch_sequences = 1152;
   int sequence_length = 2048;
-  int documents_per_sequence = 1; ///< of one domain each
+  int documents_per_sequence = 1;  ///< of one domain each
   int validation_sequences = 34560;
-  int shift_step = 1 << 30;       ///< from this step the domains come in reverse order of share
-  bool token_by_token = false;    ///< the exact engine on `batch_tokens` tokens a step; else mean field
+  int shift_step = 1 << 30;     ///< from this step the domains come in reverse order of share
+  bool token_by_token = false;  ///< the exact engine on `batch_tokens` tokens a step; else mean field
   int batch_tokens = 32768;
 };
 
@@ -46,19 +48,19 @@ struct TrainingTrace {
   std::vector<double> max_vio;      ///< [steps / kWindow] mean MaxVio_batch of each window
   std::vector<double> bias_spread;  ///< [steps / kWindow] largest |bias - mean| at each window's end
   std::vector<double> bias_path;    ///< [steps / kWindow][4] centred biases of four experts
-  int settled = -1;                 ///< first step of the first window within 1.25 of the last quarter's median
-  double max_vio_global = 0;        ///< over the validation set, mean over the last windows' ends
-  std::vector<float> bias;          ///< [experts] at the end
-  std::vector<float> chance;        ///< [domains][experts] at the end
-  std::vector<float> document_sd;   ///< [domains][experts] deviation of a document's chance
-  std::vector<double> share;        ///< [domains]
+  int settled = -1;           ///< first step of the first window within 1.25 of the last quarter's median
+  double max_vio_global = 0;  ///< over the validation set, mean over the last windows' ends
+  std::vector<float> bias;    ///< [experts] at the end
+  std::vector<float> chance;  ///< [domains][experts] at the end
+  std::vector<float> document_sd;  ///< [domains][experts] deviation of a document's chance
+  std::vector<double> share;       ///< [domains]
 };
 
 /// InputError when an option is out of range.
 TrainingTrace Train(const TrainingOptions& options, std::uint64_t seed, int layer);
 
 /// Mean MaxVio over `batches` computation batches of `sequences` sequences each, with the trained router.
-double ComputationBatchMaxVio(const TrainingOptions& options, const TrainingTrace& trace, int sequences, int batches,
-                              std::uint64_t seed);
+double ComputationBatchMaxVio(const TrainingOptions& options, const TrainingTrace& trace, int sequences,
+                              int batches, std::uint64_t seed);
 
 }  // namespace orrery::models

@@ -1,10 +1,10 @@
 #include "cli/routing_command.h"
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
+#include <CLI/CLI.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -41,7 +41,9 @@ std::string Read(const std::filesystem::path& file) {
 
 TEST(RoutingCommand, WritesItsReportToFiles) {
   const auto folder = std::filesystem::path(testing::TempDir());
-  EXPECT_EQ(RunLine("routing --layers 1 --steps 100 --json " + (folder / "r.json").string() + " --csv " + (folder / "r.csv").string()), kDone);
+  EXPECT_EQ(RunLine("routing --layers 1 --steps 100 --json " + (folder / "r.json").string() + " --csv " +
+                    (folder / "r.csv").string()),
+            kDone);
   EXPECT_THAT(Read(folder / "r.json"), HasSubstr("\"schema_version\": 1"));
   EXPECT_THAT(Read(folder / "r.csv"), HasSubstr("layer,domain,e0"));
   EXPECT_FALSE(std::filesystem::exists(folder / "r.json.tmp"));
@@ -49,7 +51,8 @@ TEST(RoutingCommand, WritesItsReportToFiles) {
 
 TEST(RoutingCommand, ComparesStrategies) {
   const auto file = std::filesystem::path(testing::TempDir()) / "c.csv";
-  EXPECT_EQ(RunLine("routing compare --layers 1 --steps 0 --strategies balanced,none --csv " + file.string()), kDone);
+  EXPECT_EQ(RunLine("routing compare --layers 1 --steps 0 --strategies balanced,none --csv " + file.string()),
+            kDone);
   EXPECT_THAT(Read(file), HasSubstr("\nbalanced,"));
   EXPECT_THAT(Read(file), HasSubstr("\nnone,"));
 }

@@ -84,13 +84,15 @@ TEST(RoutingCsv, IsReadBackAsRecordedLoads) {
 
 TEST(RoutingText, NamesModelSourceAndSizes) {
   const std::string text = RoutingText(LossFree());
-  for (const char* part : {"deepseek-v3: 256 routed experts, top-8, at most 4 of 8 groups", "auxiliary-loss-free", "EP320", "settled"}) {
+  for (const char* part : {"deepseek-v3: 256 routed experts, top-8, at most 4 of 8 groups",
+                           "auxiliary-loss-free", "EP320", "settled"}) {
     EXPECT_THAT(text, HasSubstr(part));
   }
 }
 
 TEST(RoutingReport, IsDeterministic) {
-  EXPECT_EQ(RoutingJson(LossFree()), RoutingJson(MakeRoutingReport(Request("routing: {strategy: auxiliary-loss-free}"))));
+  EXPECT_EQ(RoutingJson(LossFree()),
+            RoutingJson(MakeRoutingReport(Request("routing: {strategy: auxiliary-loss-free}"))));
 }
 
 TEST(RoutingReport, OfADenseModelIsRefused) {
@@ -109,8 +111,10 @@ TEST(RoutingReport, RefusesSizesThatCannotBe) {
 }
 
 TEST(RankBalances, OfThe16BLoadsShrinkWithRedundancyAsTheReferenceFound) {
-  // Reference section 7: loss-free loads, EP8 0.80 contiguous to 0.06 packed, EP32 3.04 to 0.094 with 96 slots.
-  const std::string file = std::string(ORRERY_SOURCE_DIR) + "/../shared/reference/routing/dsv3_figC10_expert_load_16B.csv";
+  // Reference section 7: loss-free loads, EP8 0.80 contiguous to 0.06 packed, EP32 3.04 to 0.094 with 96
+  // slots.
+  const std::string file =
+      std::string(ORRERY_SOURCE_DIR) + "/../shared/reference/routing/dsv3_figC10_expert_load_16B.csv";
   if (!std::filesystem::exists(file)) GTEST_SKIP() << "no reference data";
   models::ExpertLoads all = models::ReadExpertLoads(file), free = all;
   free.domains.clear(), free.share.assign(3, 1.0 / 3);

@@ -29,11 +29,13 @@ void ExpectSameAsPlain(const GateShape& shape, int levels) {
   const int tokens = 203;
   const std::vector<float> rows = RandomRows(shape, tokens, levels, 7);
   std::vector<float> bias(static_cast<std::size_t>(shape.experts));
-  for (std::size_t e = 0; e < bias.size(); ++e) bias[e] = levels > 0 ? 0.0f : 0.01f * static_cast<float>(e % 5);
+  for (std::size_t e = 0; e < bias.size(); ++e)
+    bias[e] = levels > 0 ? 0.0f : 0.01f * static_cast<float>(e % 5);
   const std::vector<std::uint16_t> got = RouteRows(shape, rows, bias);
   for (int t = 0; t < tokens; ++t) {
     std::vector<float> score(bias.size());
-    for (std::size_t e = 0; e < bias.size(); ++e) score[e] = rows[static_cast<std::size_t>(t) * bias.size() + e] + bias[e];
+    for (std::size_t e = 0; e < bias.size(); ++e)
+      score[e] = rows[static_cast<std::size_t>(t) * bias.size() + e] + bias[e];
     std::vector<std::uint16_t> want(static_cast<std::size_t>(shape.top_k));
     RouteTokenPlainly(shape, score.data(), want.data());
     const auto* first = got.data() + t * shape.top_k;
@@ -48,10 +50,11 @@ TEST_P(EveryGate, SelectsTheSameExpertsVectorisedAndPlainly) { ExpectSameAsPlain
 TEST_P(EveryGate, BreaksTiesTowardsTheLowerIndex) { ExpectSameAsPlain(GetParam(), 4); }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, EveryGate,
-                         testing::Values(GateShape{256, 8, 8, 4}, GateShape{64, 6, 1, 1}, GateShape{160, 6, 8, 3},
-                                         GateShape{60, 4, 4, 2}, GateShape{8, 2, 1, 1}, GateShape{384, 8, 1, 1},
-                                         GateShape{128, 8, 8, 8}, GateShape{8, 2, 8, 4}, GateShape{256, 12, 8, 4},
-                                         GateShape{512, 10, 1, 1}));
+                         testing::Values(GateShape{256, 8, 8, 4}, GateShape{64, 6, 1, 1},
+                                         GateShape{160, 6, 8, 3}, GateShape{60, 4, 4, 2},
+                                         GateShape{8, 2, 1, 1}, GateShape{384, 8, 1, 1},
+                                         GateShape{128, 8, 8, 8}, GateShape{8, 2, 8, 4},
+                                         GateShape{256, 12, 8, 4}, GateShape{512, 10, 1, 1}));
 
 TEST(Gate, ATokenUsesAtMostTheKeptGroups) {
   const GateShape shape{256, 8, 8, 4};
@@ -102,7 +105,8 @@ TEST(Gate, AffinityBlocksAreTheSigmoidAndTheSoftmaxOfTheLogits) {
   const int experts = 5, rank = 3;
   RandomStream random(3, "affinity test");
   std::vector<float> base(5), weight(15), factor(rank * kLanes), out(5 * kLanes);
-  for (auto* v : {&base, &weight, &factor}) for (float& x : *v) x = static_cast<float>(3 * random.Normal());
+  for (auto* v : {&base, &weight, &factor})
+    for (float& x : *v) x = static_cast<float>(3 * random.Normal());
   for (Affinity kind : {Affinity::kSigmoid, Affinity::kSoftmax}) {
     AffinityBlock(kind, experts, rank, base.data(), weight.data(), factor.data(), out.data());
     for (int t = 0; t < kLanes; ++t) {
@@ -110,12 +114,14 @@ TEST(Gate, AffinityBlocksAreTheSigmoidAndTheSoftmaxOfTheLogits) {
       for (int e = 0; e < experts; ++e) {
         logit[e] = base[static_cast<std::size_t>(e)];
         for (int r = 0; r < rank; ++r) {
-          logit[e] += double{weight[static_cast<std::size_t>(e * rank + r)]} * double{factor[static_cast<std::size_t>(r * kLanes + t)]};
+          logit[e] += double{weight[static_cast<std::size_t>(e * rank + r)]} *
+                      double{factor[static_cast<std::size_t>(r * kLanes + t)]};
         }
         sum += std::exp(logit[e]);
       }
       for (int e = 0; e < experts; ++e) {
-        const double want = kind == Affinity::kSigmoid ? 1 / (1 + std::exp(-logit[e])) : std::exp(logit[e]) / sum;
+        const double want =
+            kind == Affinity::kSigmoid ? 1 / (1 + std::exp(-logit[e])) : std::exp(logit[e]) / sum;
         EXPECT_NEAR(out[static_cast<std::size_t>(e * kLanes + t)], want, 3e-6);
       }
     }

@@ -45,7 +45,8 @@ TEST(Eplb, FillsEverySlotAndHoldsEveryExpertWhateverTheWeights) {
     EXPECT_GE(*std::min_element(p.replicas.begin(), p.replicas.end()), 1);
     EXPECT_EQ(std::accumulate(p.replicas.begin(), p.replicas.end(), 0), shape.slots);
     const std::vector<double> load = RankLoads(w, p, 32);
-    EXPECT_NEAR(std::accumulate(load.begin(), load.end(), 0.0), std::accumulate(w.begin(), w.end(), 0.0), 1e-9);
+    EXPECT_NEAR(std::accumulate(load.begin(), load.end(), 0.0), std::accumulate(w.begin(), w.end(), 0.0),
+                1e-9);
   }
 }
 
@@ -54,7 +55,8 @@ TEST(Eplb, KeepsAGroupsReplicasInsideItsNode) {
   w[5] = 30;
   const ExpertPlacement p = Eplb(w, {96, 8, 4, 32});
   std::vector<std::size_t> nodes;
-  for (std::size_t s = 0; s < 96; ++s) if (p.expert_of[s] == 5) nodes.push_back(s / 24);
+  for (std::size_t s = 0; s < 96; ++s)
+    if (p.expert_of[s] == 5) nodes.push_back(s / 24);
   EXPECT_GT(nodes.size(), 1u);
   EXPECT_EQ(nodes.front(), nodes.back());
 }

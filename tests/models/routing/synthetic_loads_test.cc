@@ -40,12 +40,14 @@ void ExpectConsistent(const LoadShape& shape, const ExchangeLoad& load, int most
     EXPECT_LE(load.scale_up_received[r], load.unique_rows[r]);
     EXPECT_GE(load.scale_up_sent[r], 0);
   }
-  for (const auto* v : {&load.expert_rows, &load.scale_out_sent, &load.scale_up_sent}) EXPECT_GE(*std::min_element(v->begin(), v->end()), 0);
+  for (const auto* v : {&load.expert_rows, &load.scale_out_sent, &load.scale_up_sent})
+    EXPECT_GE(*std::min_element(v->begin(), v->end()), 0);
 }
 
 /// Means over several micro-batches of what a simulation feels: totals and the hottest of each.
 struct Summary {
-  double excess = 0, expert_cv = 0, unique = 0, hottest_unique = 0, out = 0, hottest_out = 0, hottest_out_received = 0;
+  double excess = 0, expert_cv = 0, unique = 0, hottest_unique = 0, out = 0, hottest_out = 0,
+         hottest_out_received = 0;
   double up = 0, hottest_up = 0, hottest_up_received = 0;
 };
 
@@ -58,7 +60,8 @@ Summary Summarise(const LoadShape& shape, int layers, int micro_batches, Draw dr
     draw(i % layers, i / layers, &load);
     const std::vector<double> rank = RankRows(shape, load);
     s.excess += (*std::max_element(rank.begin(), rank.end()) / mean - 1) / n;
-    for (double rows : load.expert_rows) s.expert_cv += std::pow(rows * shape.experts / (mean * shape.ranks) - 1, 2) / shape.experts / n;
+    for (double rows : load.expert_rows)
+      s.expert_cv += std::pow(rows * shape.experts / (mean * shape.ranks) - 1, 2) / shape.experts / n;
     s.unique += Sum(load.unique_rows) / n, s.hottest_unique += Most(load.unique_rows) / n;
     s.out += Sum(load.scale_out_sent) / n, s.hottest_out += Most(load.scale_out_sent) / n;
     s.hottest_out_received += Most(load.scale_out_received) / n;
@@ -74,9 +77,11 @@ class DocumentsPerSequence : public testing::TestWithParam<int> {};
 TEST_P(DocumentsPerSequence, SamplingAgreesWithRoutingEveryToken) {
   SyntheticOptions options;
   options.fewest_documents = options.most_documents = GetParam();
-  options.measured_documents = 128;  // biases as exact as the text allows: both sides then have the same router
+  options.measured_documents =
+      128;  // biases as exact as the text allows: both sides then have the same router
   const SyntheticLoads loads(kV3, options, 4, 5);
-  const Summary exact = Summarise(kV3, 4, 5, [&](int l, int m, ExchangeLoad* x) { loads.SampleExactly(l, m, 0, x); });
+  const Summary exact =
+      Summarise(kV3, 4, 5, [&](int l, int m, ExchangeLoad* x) { loads.SampleExactly(l, m, 0, x); });
   const Summary fast = Summarise(kV3, 4, 5, [&](int l, int m, ExchangeLoad* x) { loads.Sample(l, m, 0, x); });
   EXPECT_NEAR(fast.excess, exact.excess, 0.15 * exact.excess);
   EXPECT_NEAR(fast.expert_cv, exact.expert_cv, 0.06 * exact.expert_cv);
@@ -98,7 +103,8 @@ TEST(SyntheticLoads, TheHottestRankIsAsFarAboveTheMeanAsTheReferencePrototypeSay
     SyntheticOptions options;
     options.fewest_documents = options.most_documents = documents;
     const SyntheticLoads loads(kV3, options, 12, 1);
-    const Summary s = Summarise(kV3, 12, 20, [&](int l, int m, ExchangeLoad* x) { loads.Sample(l, m, 0, x); });
+    const Summary s =
+        Summarise(kV3, 12, 20, [&](int l, int m, ExchangeLoad* x) { loads.Sample(l, m, 0, x); });
     EXPECT_NEAR(s.excess, published, 0.25 * published);
   }
 }
@@ -114,7 +120,8 @@ TEST(SyntheticLoads, GloballyTheLossFreeRouterIsBalancedWhateverItsMicroBatchesA
 
 TEST(SyntheticLoads, EverySampleConservesTokens) {
   for (const LoadShape& shape : {kV3, LoadShape{64, 8, 8, 300, 6, 1, 1}, LoadShape{256, 32, 8, 512, 8, 8, 4},
-                                 LoadShape{256, 16, 16, 100, 8, 8, 4}, LoadShape{64, 64, 8, 64, 6, 1, 1}, LoadShape{256, 64, 8, 3, 8, 8, 4}}) {
+                                 LoadShape{256, 16, 16, 100, 8, 8, 4}, LoadShape{64, 64, 8, 64, 6, 1, 1},
+                                 LoadShape{256, 64, 8, 3, 8, 8, 4}}) {
     const SyntheticLoads loads(shape, {}, 2, 3);
     const UniformLoads uniform(shape, 3);
     const int most_nodes = shape.groups > 1 ? shape.top_groups : shape.top_k;
@@ -162,7 +169,9 @@ RoutingSection Read(const std::string& yaml) {
 }
 
 TEST(RoutingSection, ReadsStrategyAndRouter) {
-  const RoutingSection s = Read("routing: {strategy: auxiliary-loss, alpha: 0.002, documents_per_sequence: [2, 3], affinity: {domain: 0.3}}");
+  const RoutingSection s = Read(
+      "routing: {strategy: auxiliary-loss, alpha: 0.002, documents_per_sequence: [2, 3], affinity: {domain: "
+      "0.3}}");
   EXPECT_EQ(s.strategy, Strategy::kSequenceLoss);
   EXPECT_DOUBLE_EQ(s.options.balance.feedback, 0.5);
   EXPECT_EQ(s.options.most_documents, 3);

@@ -36,7 +36,8 @@ TEST(MeanField, ChancesAddUpToTopK) {
       field.Solve(d, base, 1.0, MeanField::Bias::kAdded, zero);
       EXPECT_NEAR(std::accumulate(field.chance().begin(), field.chance().end(), 0.0), 6, 1e-3);
       const std::vector<float> added(field.chance().begin(), field.chance().end());
-      field.Solve(d, base, 1.0, MeanField::Bias::kMultiplied, one);  // no bias is no bias, added or multiplied
+      field.Solve(d, base, 1.0, MeanField::Bias::kMultiplied,
+                  one);  // no bias is no bias, added or multiplied
       for (std::size_t e = 0; e < 60; ++e) EXPECT_NEAR(field.chance()[e], added[e], 1e-3);
     }
   }
@@ -91,7 +92,8 @@ TEST(Training, BothEnginesSettleToTheSameBalance) {
   o.token_by_token = true;
   const TrainingTrace exact = Train(o, 3, 0);
   EXPECT_NEAR(exact.max_vio.back(), mean_field.max_vio.back(), 0.1);
-  const std::vector<double> a(exact.bias.begin(), exact.bias.end()), b(mean_field.bias.begin(), mean_field.bias.end());
+  const std::vector<double> a(exact.bias.begin(), exact.bias.end()),
+      b(mean_field.bias.begin(), mean_field.bias.end());
   EXPECT_GT(Correlation(a, b), 0.98);
 }
 
@@ -131,7 +133,8 @@ TEST(Training, AShiftOfDomainsUpsetsTheBalanceAndTheBiasesFollow) {
 TEST(Training, LargerComputationBatchesAreBetterBalanced) {
   const TrainingOptions o = Options(UpdateRule::kSign, 1e-3, 1500);
   const TrainingTrace t = Train(o, 1, 0);
-  const double at_16 = ComputationBatchMaxVio(o, t, 16, 100, 1), at_64 = ComputationBatchMaxVio(o, t, 64, 100, 1);
+  const double at_16 = ComputationBatchMaxVio(o, t, 16, 100, 1),
+               at_64 = ComputationBatchMaxVio(o, t, 64, 100, 1);
   EXPECT_NEAR(at_16 / at_64, 2, 0.35);  // n^-1/2
 }
 

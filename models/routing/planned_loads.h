@@ -1,0 +1,54 @@
+// Experts moved and replicated during a run: the loads of a source on slots planned by EPLB from what was
+// seen.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "models/routing/placement.h"
+#include "models/routing/synthetic_loads.h"
+
+namespace orrery::models {
+
+/// A source with experts on physical slots: shape().experts counts slots. Each layer's plan is made by Eplb
+/// from the routed rows of the `planned_from` micro-batches of group 0 just before it; those before the run
+/// are drawn as micro-batches -1, -2, ... Replicas take their expert's tokens in turn.
+class PlannedLoads : public TableLoads {
+ public:
+  /// InputError when the ranks do not divide the slots, or `logical` has no layers.
+  /// `capacity_factor` limits slots; plans are made from what was asked for, before dropping.
+  PlannedLoads(std::unique_ptr<TableLoads> logical, const PlacementOptions& options, int moe_layers,
+               double capacity_factor = 0);
+
+  const LoadTable& Table(int layer) const override;  ///< of the plan made before the run
+  LoadTable TableOn(int layer, const LoadShape& physical, const SlotMap& map) const override;
+  void Sample(int layer, int micro_batch, int group, ExchangeLoad* load) const override;
+  std::string Describe() const override;
+
+  /// The source planned for, in expert order.
+  const TableLoads& logical() const { return *logical_; }
+  /// Rows of each routed expert over the micro-batches that plan number `period` of a layer is made from.
+  std::vector<double> PastLoads(int layer, int period) const;
+  /// The plan a micro-batch of the period runs on; period p starts at micro-batch p * replanned_every.
+  ExpertPlacement Plan(int layer, int period) const;
+
+ private:
+  struct Placed {
+    int period = -1;
+    SlotMap map;
+    LoadTable table;
+  };
+  std::shared_ptr<const Placed> Place(int layer, int period) const;
+  std::shared_ptr<const Placed> Find(int layer, int period) const;
+
+  std::unique_ptr<TableLoads> logical_;
+  PlacementOptions options_;
+  std::vector<std::shared_ptr<const Placed>> first_;           ///< [layers] before the run
+  mutable std::mutex mutex_;                                   ///< guards recent_
+  mutable std::vector<std::shared_ptr<const Placed>> recent_;  ///< [layers] the last replanned, to spare work
+};
+
+}  // namespace orrery::models

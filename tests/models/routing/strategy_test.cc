@@ -1,0 +1,80 @@
+#include "models/routing/strategy.h"
+
+#include <algorithm>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "models/routing/balance_stats.h"
+#include "models/routing/synthetic_loads.h"
+
+namespace orrery::models {
+namespace {
+
+const LoadShape kV3{256, 64, 8, 4096, 8, 8, 4};
+
+/// CV of the mix and mean CV of a domain in one layer.
+struct Spread {
+  double mix = 0, domain = 0;
+};
+
+Spread SpreadOf(const SyntheticOptions& options, const LoadShape& shape = kV3) {
+  const SyntheticLoads loads(shape, options, 1, 3);
+  Spread out{Balance(loads.GlobalLoads(0)).cv, 0};
+  const LoadTable& t = loads.Table(0);
+  const auto slots = static_cast<std::size_t>(t.slots);
+  for (std::size_t d = 0; d < static_cast<std::size_t>(t.domains); ++d) {
+    const std::vector<double> load(t.slot.begin() + static_cast<std::ptrdiff_t>(d * slots),
+                                   t.slot.begin() + static_cast<std::ptrdiff_t>((d + 1) * slots));
+    out.domain += Balance(load).cv / t.domains;
+  }
+  return out;
+}
+
+TEST(ComplementaryLoss, EvensDomainsALittleAndLeavesTheMixBalanced) {
+  const Spread plain = SpreadOf(DefaultOptions(Strategy::kLossFree, 0));
+  const Spread with = SpreadOf(DefaultOptions(Strategy::kLossFreePlus, 1e-4));
+  EXPECT_LT(with.mix, 0.05);
+  EXPECT_LT(with.domain, plain.domain);
+  const Spread strong = SpreadOf(DefaultOptions(Strategy::kLossFreePlus, 1e-2));
+  EXPECT_LT(strong.domain, 0.5 * with.domain);
+}
+
+TEST(ComplementaryLoss, OfNoWeightIsLossFree) {
+  const Spread plain = SpreadOf(DefaultOptions(Strategy::kLossFree, 0));
+  const Spread none = SpreadOf(DefaultOptions(Strategy::kLossFreePlus, 0));
+  EXPECT_NEAR(none.domain, plain.domain, 0.03 * plain.domain);
+}
+
+TEST(MicroBatchLoss, LeavesDomainsMoreFreedomTheMoreTheMicroBatchHolds) {
+  const SyntheticOptions options = DefaultOptions(Strategy::kMicroBatchLoss, 1e-3);
+  LoadShape large = kV3;
+  large.tokens_per_rank = 64 * 4096;
+  large.ranks = 8;
+  LoadShape small = large;
+  small.tokens_per_rank = 4096;
+  const Spread one = SpreadOf(options, small), many = SpreadOf(options, large);
+  const Spread whole = SpreadOf(DefaultOptions(Strategy::kBatchLoss, 1e-3), small);
+  EXPECT_LT(one.domain, many.domain);
+  EXPECT_NEAR(many.domain, whole.domain, 0.1 * whole.domain);
+}
+
+TEST(V2Losses, EvenGroupsMoreThanTheExpertLossAlone) {
+  SyntheticOptions all = DefaultOptions(Strategy::kV2Losses, 0), expert = all;
+  expert.balance.device_feedback = expert.balance.communication_feedback = 0;
+  const auto groups = [](const SyntheticOptions& options) {
+    const SyntheticLoads loads(kV3, options, 1, 3);
+    std::vector<double> group(8);
+    for (std::size_t e = 0; e < 256; ++e) group[e / 32] += loads.GlobalLoads(0)[e];
+    return Balance(group).cv;
+  };
+  EXPECT_LT(groups(all), 0.5 * groups(expert));
+}
+
+TEST(Strategies, HaveAName) {
+  EXPECT_EQ(StrategyName(Strategy::kV2Losses), "v2-auxiliary-losses");
+  EXPECT_EQ(StrategyNames().size(), static_cast<std::size_t>(Strategy::kV2Losses) + 1);
+}
+
+}  // namespace
+}  // namespace orrery::models
