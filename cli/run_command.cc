@@ -4,7 +4,6 @@
 
 #include <cstdio>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,7 +29,7 @@ struct Options {
   std::vector<std::string> sets;
   std::string json, trace, calibration;
   std::vector<int> trace_ranks{0};
-  std::optional<std::int64_t> seed;
+  std::string seed;
   bool fold = false, quick = false;
 };
 
@@ -53,7 +52,7 @@ class ProgressBar {
 std::vector<std::string> Overrides(const Options& o) {
   std::vector<std::string> sets = o.sets;
   if (!o.calibration.empty()) sets.push_back("calibration=" + o.calibration);
-  if (o.seed) sets.push_back("seed=" + std::to_string(*o.seed));
+  if (!o.seed.empty()) sets.push_back("seed=" + o.seed);
   return sets;
 }
 
@@ -80,6 +79,7 @@ int RunAttention(const Options& o, const Document& document) {
 }
 
 int Run(const Options& o) {
+  if (!o.json.empty() && o.json == o.trace) throw InputError("--json and --trace name one file: '" + o.json + "'");
   Document document = scenarios::LoadScenarioDocument(o.scenario, Overrides(o));
   const Value& kind = document.root().At("workload").At("kind");
   if (kind.AsChoice({"pretraining", "attention"}) == 0) return RunPretraining(o, std::move(document));

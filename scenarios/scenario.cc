@@ -14,6 +14,7 @@ constexpr std::int64_t kMaxBatch = std::int64_t{1} << 24;
 constexpr int kMaxDegree = 1 << 20;
 constexpr int kMaxGpus = 1 << 17;       // a simulation holds about 1 KiB a rank
 constexpr int kMaxMicroBatches = 4096;  // per pipeline and step
+constexpr int kExchangeSms = 20;        // DeepEP's tables and DeepSeek's trace (V3 report 3.2.2)
 
 const std::vector<std::string>& RootKeys() {
   static const std::vector<std::string> keys = {"name", "model", "cluster", "workload", "parallelism", "precision",
@@ -32,6 +33,10 @@ TrainingWorkload ReadWorkload(const Value& value) {
   }
   if (const Value* r = value.Find("batch_ramp")) {
     r->AllowKeys({"from", "over"});
+    if (r->At("from").AsCount("sequences", 1, kMaxBatch) > w.global_batch) {
+      throw r->At("from").Error(fmt::format("the ramp starts above global_batch ({} sequences); expected less, or no batch_ramp "
+                                            "(batch_ramp=null)", w.global_batch));
+    }
     w.ramp = BatchRamp{r->At("from").AsCount("sequences", 1, w.global_batch),
                        static_cast<double>(r->At("over").AsCount("tokens", 1, std::int64_t{1} << 53))};
   }
@@ -90,12 +95,17 @@ void CheckBatch(const Scenario& s, const Value& workload) {
   }
 }
 
-Communication ReadCommunication(const Value* value, const hw::Device& device) {
+Communication ReadCommunication(const Value* value, const hw::Device& device, bool exchanges) {
   Communication c;
   c.kernels = "2025-02";  // the release that DeepSeek's training trace shows, nearest to the reported run
   if (value == nullptr) return c;
   value->AllowKeys({"sms", "kernels"});
-  if (const Value* sms = value->Find("sms")) c.sms = static_cast<int>(sms->AsInt(0, device.sms - 1));
+  if (const Value* sms = value->Find("sms")) {
+    c.sms = static_cast<int>(sms->AsInt(0, device.sms - 1));
+    if (exchanges && c.sms != kExchangeSms) {
+      throw sms->Error(fmt::format("expected {}: the exchange kernels are measured on that many SMs and on no other number", kExchangeSms));
+    }
+  }
   if (const Value* k = value->Find("kernels")) c.kernels = k->AsString();
   return c;
 }
@@ -107,6 +117,20 @@ hw::Cluster ReadClusterSection(const Value& value) {
   } catch (const InputError& e) {
     throw value.Error(e.what());
   }
+}
+
+/// Document::Set, but `cluster.x` and `model.x` also work where the scenario only names a preset.
+void SetOverride(std::string path, const std::string& yaml, Document* document) {
+  const std::string section = path.substr(0, path.find('.'));
+  const Value* named = document->root().Find(section);
+  if ((section == "cluster" || section == "model") && path.size() > section.size() && named != nullptr) {
+    if (named->is_scalar()) document->Set(section, "{preset: '" + named->AsString() + "'}");
+    const std::string key = path.substr(section.size() + 1, path.find('.', section.size() + 1) - section.size() - 1);
+    const bool inside = key == "preset" || key == "override" || key == "huggingface";
+    const Value& now = document->root().At(section);
+    if (section == "model" && !inside && now.is_map() && now.Find("preset") != nullptr) path = "model.override." + path.substr(6);
+  }
+  document->Set(path, yaml);
 }
 
 }  // namespace
@@ -128,7 +152,7 @@ Document LoadScenarioDocument(const std::string& file_or_name, const std::vector
   for (const std::string& text : overrides) {
     const std::size_t equals = text.find('=');
     if (equals == std::string::npos) throw InputError("--set " + text + ": expected KEY=VALUE");
-    document.Set(text.substr(0, equals), text.substr(equals + 1));
+    SetOverride(text.substr(0, equals), text.substr(equals + 1), &document);
   }
   return document;
 }
@@ -153,8 +177,12 @@ Scenario ReadTrainingScenario(Document document, const std::string& file) {
   s.workload = ReadWorkload(workload);
   s.parallelism = ReadParallelism(root.At("parallelism"), s);
   CheckBatch(s, workload);
-  s.communication = ReadCommunication(root.Find("communication"), s.cluster.device);
+  s.communication = ReadCommunication(root.Find("communication"), s.cluster.device, s.parallelism.expert > 1);
   if (const Value* p = root.Find("precision")) s.fp8 = p->AsChoice({"bf16", "fp8-mixed"}) == 1;
+  if (s.fp8 && s.cluster.device.fp8.value <= 0) {
+    const Value* p = root.Find("precision");
+    throw (p != nullptr ? *p : root).Error(fmt::format("device '{}' has no FP8; expected precision: bf16", s.cluster.device.name));
+  }
   s.calibration = root.Find("calibration") != nullptr ? root.At("calibration").AsString() : "auto";
   if (const Value* seed = root.Find("seed")) {
     s.seed = static_cast<std::uint64_t>(seed->AsInt(0, std::numeric_limits<std::int64_t>::max()));

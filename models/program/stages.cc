@@ -115,7 +115,8 @@ StageLayout ReadStageLayout(const Value& parallelism, const ModelSpec& spec, int
   if (stages > spec.layers) {
     const Value* pipeline = parallelism.Find("pipeline");
     throw (pipeline != nullptr ? *pipeline : parallelism)
-        .Error("expected at most " + std::to_string(spec.layers) + " pipeline stages, the layers of " + spec.name);
+        .Error("gives " + std::to_string(stages) + " pipeline stages (virtual ones counted), expected at most the " +
+               std::to_string(spec.layers) + " layers of " + spec.name);
   }
   const Value* list = parallelism.Find("layers_per_stage");
   if (list == nullptr) return BalancedStageLayout(spec, stages, sequence);

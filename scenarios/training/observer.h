@@ -44,6 +44,7 @@ class TrainingObserver {
       waited_for_message = NoteIdle(r, start);
     } else {
       notify_ += start - ready;
+      r.exchange_ready = ready;
       r.exchange_started = start;
     }
     if (static_cast<std::int64_t>(step.task) != r.task) {
@@ -85,7 +86,7 @@ class TrainingObserver {
     Idle idle;
     TaskTimes tasks;
     std::int64_t task = -1, task_start = 0, task_end = 0, task_waits = 0;
-    std::int64_t compute_ended = 0, exchange_started = 0, exchange_time = 0;
+    std::int64_t compute_ended = 0, exchange_ready = 0, exchange_started = 0, exchange_time = 0;
     int cause = 0;
   };
 
@@ -97,7 +98,9 @@ class TrainingObserver {
       r.idle.message += gap;
       return gap;
     }
-    const std::int64_t waited = std::clamp<std::int64_t>(r.exchange_started - r.compute_ended, 0, gap);
+    // Before the rank arrived its exchange stream was busy with an earlier exchange; after, it waited for others.
+    const std::int64_t from = std::max(r.exchange_ready, r.compute_ended);
+    const std::int64_t waited = std::clamp<std::int64_t>(r.exchange_started - from, 0, gap);
     r.idle.straggler += waited;
     r.idle.exchange += gap - waited;
     return 0;

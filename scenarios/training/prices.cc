@@ -138,7 +138,7 @@ TrainingPrices::TrainingPrices(const PriceInputs& inputs, const StepLoads& loads
       const auto kind = static_cast<UnitKind>(k);
       const auto part = static_cast<Part>(p);
       if (!models::HasPart(kind, part)) continue;
-      if (!s.model.moe && (kind == UnitKind::kMoeLayer)) continue;
+      if (!s.model.moe && (kind == UnitKind::kMoeLayer || kind == UnitKind::kMtpLayer)) continue;
       if (models::IsExchange(part)) {
         PriceExchange(kind, part);
       } else {

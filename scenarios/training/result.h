@@ -93,8 +93,10 @@ struct RunReport {
 struct TrainingResult {
   std::string scenario, file, hash;
   std::vector<std::string> calibration;
+  std::string model, cluster;      ///< in words
   int gpus = 0;
   bool folded = false;
+  bool fits = true;                ///< every pipeline rank within the device's memory
   double step_s = 0;
   double chunk_pair_ms = 0;        ///< mean overlapped pair on a middle pipeline rank
   Phases phases;

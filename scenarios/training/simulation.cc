@@ -45,6 +45,17 @@ models::Schedule ScheduleOf(const Scenario& s) {
   }
 }
 
+/// Runs `make`; an InputError in it gets the place of the key that asked for it.
+template <class F>
+auto AtKey(const Value& root, const char* key, F&& make) -> decltype(make()) {
+  try {
+    return make();
+  } catch (const InputError& e) {
+    const Value* value = root.Find(key);
+    throw value != nullptr ? value->Error(e.what()) : e;
+  }
+}
+
 models::LoadShape ShapeOf(const Scenario& s) {
   const models::MoeSpec& moe = *s.model.moe;
   models::LoadShape shape;
@@ -67,8 +78,12 @@ TrainingModel::TrainingModel(Scenario scenario, bool folded_only) : scenario_(st
   std::vector<std::vector<models::Unit>> units;
   for (const models::Stage& stage : layout_.stages) units.push_back(UnitsOf(scenario_.model, stage));
   programs_ = models::BuildTrainingPrograms(schedule_, units);
-  cost_ = std::make_unique<hw::CostModel>(hw::CostModel::Load(scenario_.cluster.device, {scenario_.calibration, false}));
-  exchange_ = std::make_unique<hw::ExchangeModel>(hw::ExchangeModel::Load(scenario_.cluster.device, scenario_.communication.kernels));
+  cost_ = std::make_unique<hw::CostModel>(AtKey(root, "calibration", [&] {
+    return hw::CostModel::Load(scenario_.cluster.device, {scenario_.calibration, false});
+  }));
+  exchange_ = std::make_unique<hw::ExchangeModel>(AtKey(root, "communication", [&] {
+    return hw::ExchangeModel::Load(scenario_.cluster.device, scenario_.communication.kernels);
+  }));
   if (scenario_.model.moe) even_load_ = EvenLoad();
   if (!folded_only) loads_ = MakeLoads(scenario_.seed);
   StretchTraffic();

@@ -65,6 +65,8 @@ class TrainingModel {
   const models::Schedule& schedule() const { return schedule_; }
   const models::TrainingPrograms& programs() const { return programs_; }
   const models::StageLayout& stages() const { return layout_; }
+  double exchange_stretch() const { return exchange_stretch_; }
+  double message_stretch() const { return message_stretch_; }
   std::string LoadDescription() const { return loads_ ? loads_->Describe() : scenario_.model.moe ? "even: every rank alike" : "no routed experts"; }
   models::LoadShape load_shape() const;    ///< what a load source for this scenario must have
   int MoeLayers() const;                   ///< MTP modules included

@@ -20,7 +20,7 @@ std::string StepName(const RecordedStep& step) {
 }
 
 std::string Slice(int rank, int stream, const std::string& name, std::int64_t start, std::int64_t end, std::uint32_t task) {
-  return fmt::format(R"({{"name":"{}","ph":"X","pid":{},"tid":{},"ts":{:.3f},"dur":{:.3f},"args":{{"task":{}}}}},)"
+  return fmt::format(R"({{"name":"{}","ph":"X","pid":{},"tid":{},"ts":{:.6f},"dur":{:.6f},"args":{{"task":{}}}}},)"
                      "\n", name, rank, stream, static_cast<double>(start) * 1e-6, static_cast<double>(end - start) * 1e-6, task);
 }
 
@@ -57,8 +57,12 @@ std::string TrainingTrace(const TrainingModel& model, const std::vector<int>& pi
       }
     }
   }
-  return text + R"({"name":"end","ph":"I","s":"g","pid":0,"tid":0,"ts":)" +
-         fmt::format("{:.3f}", static_cast<double>(outcome.pipeline) * 1e-6) + "}\n]}\n";
+  for (int rank : pipeline_ranks) {
+    const auto end = outcome.pipeline + static_cast<std::int64_t>(outcome.optimizer.Sum() * 1e12);
+    text += Slice(rank, 0, "optimizer", outcome.pipeline, end, 0);
+  }
+  return text + R"({"name":"last task ends","ph":"i","s":"g","pid":0,"tid":0,"ts":)" +
+         fmt::format("{:.6f}", static_cast<double>(outcome.pipeline) * 1e-6) + "}\n]}\n";
 }
 
 }  // namespace orrery::scenarios

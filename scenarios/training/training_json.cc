@@ -44,6 +44,10 @@ std::string TrainingJson(const TrainingResult& r) {
   j["scenario"] = r.scenario;
   j["scenario_file"] = r.file;
   j["scenario_hash"] = r.hash;
+  j["model"] = r.model;
+  j["cluster"] = r.cluster;
+  j["gpus"] = r.gpus;
+  j["folded"] = r.folded;
   j["calibration"] = r.calibration;
   j["step_time_s"] = r.step_s;
   j["tokens_per_day"] = r.tokens_per_day;
@@ -63,6 +67,7 @@ std::string TrainingJson(const TrainingResult& r) {
   j["memory_peak_bytes"] = Json::array();
   for (const PipelineRankReport& rank : r.ranks) j["memory_peak_bytes"].push_back(rank.memory.Total().count);
   j["device_memory_bytes"] = r.device_memory;
+  j["fits"] = r.fits;
   j["gpu_hours_per_trillion_tokens"] = r.run.gpu_hours_per_trillion;
   j["cost_usd_per_trillion_tokens"] = r.run.dollars_per_trillion;
   j["run_tokens"] = r.run.tokens;

@@ -43,7 +43,8 @@ Phases PhasesOf(const Outcome& o) {
   const std::array<double, 5> tasks = MeanTasks(o, 0);
   Phases p;
   p.forward = At(tasks, StepKind::kForward);
-  // A backward that does its weights at once is booked whole under the input backward, as in the published table.
+  // A backward that does its weights at once is booked whole under the input backward: our reading of the published
+  // table (docs/training.md).
   p.backward_input = At(tasks, StepKind::kBackward) + At(tasks, StepKind::kBackwardInput);
   p.backward_weight = At(tasks, StepKind::kBackwardWeight);
   p.forward_backward = At(tasks, StepKind::kForwardBackward);
@@ -191,8 +192,20 @@ std::vector<std::string> NotesOf(const TrainingModel& model, const TrainingResul
                               ema_s < r.step_s ? "" : " only in part"));
   notes.push_back("days and dollars are throughput times tokens: no failures, restarts, evaluation or checkpoints");
   notes.push_back(fmt::format("price: {} dollars per GPU hour ({})", s.cluster.device.dollars_per_hour, s.cluster.device.price_source));
+  double busy = 0;
+  const PipelineRankReport* busiest = &r.ranks.front();
   for (const PipelineRankReport& rank : r.ranks) {
-    if (!rank.fits) notes.push_back(fmt::format("pipeline rank {} does not fit in device memory", rank.rank));
+    busy += rank.busy_s / static_cast<double>(r.ranks.size());
+    if (rank.busy_s > busiest->busy_s) busiest = &rank;
+  }
+  if (busiest->busy_s > 1.15 * busy) {
+    notes.push_back(fmt::format("the stages are uneven: pipeline rank {} is busy {:.2f} times the mean and holds the others up; see "
+                                "parallelism.layers_per_stage",
+                                busiest->rank, busiest->busy_s / busy));
+  }
+  if (model.exchange_stretch() > 1.005 || model.message_stretch() > 1.005) {
+    notes.push_back(fmt::format("the fabric stretches exchanges by {:.2f} and pipeline messages by {:.2f}: flows share its cables",
+                                model.exchange_stretch(), model.message_stretch()));
   }
   return notes;
 }
@@ -225,6 +238,9 @@ TrainingResult RunTraining(const Scenario& scenario, const RunOptions& options, 
   r.hash = scenario.hash;
   r.calibration = model.cost().sources();
   r.calibration.push_back("exchanges: " + model.exchange().source());
+  r.model = scenario.model.name;
+  r.cluster = fmt::format("{} ({} nodes of {} {})", scenario.cluster.name, scenario.cluster.nodes, scenario.cluster.devices_per_node,
+                          scenario.cluster.device.name);
   r.gpus = scenario.Gpus();
   r.folded = options.fold;
   r.step_s = outcome.step_s;
@@ -233,6 +249,7 @@ TrainingResult RunTraining(const Scenario& scenario, const RunOptions& options, 
   r.chunk_pair_ms = PairMs(model, outcome);
   Rates(scenario, &r);
   r.ranks = RanksOf(model, outcome);
+  r.fits = std::all_of(r.ranks.begin(), r.ranks.end(), [](const PipelineRankReport& rank) { return rank.fits; });
   r.device_memory = scenario.cluster.device.memory.count;
   Kernels(outcome, &r);
   r.communication = CommunicationOf(outcome);

@@ -22,13 +22,29 @@ std::string Dollars(double value) {
   return fmt::format("{} $", Grouped(value));
 }
 
+/// Said first, because nothing else matters then.
+std::string FitWarning(const TrainingResult& r) {
+  int over = 0;
+  std::int64_t worst = 0;
+  for (const PipelineRankReport& rank : r.ranks) {
+    if (rank.fits) continue;
+    ++over;
+    worst = std::max(worst, rank.memory.Total().count - r.device_memory);
+  }
+  if (over == 0) return "";
+  return fmt::format("  DOES NOT FIT: {} of {} pipeline ranks need more memory than the device has, the worst by {:.1f} GB\n\n", over,
+                     r.ranks.size(), static_cast<double>(worst) * 1e-9);
+}
+
 std::string Headline(const TrainingResult& r) {
-  std::string text = fmt::format("{}\n{} GPUs, {} simulated{}\n\n", r.scenario, Grouped(r.gpus), Grouped(r.simulator.gpus_simulated),
-                                 r.folded ? " (folded: every expert load is the mean)" : ", each with its own tokens");
+  std::string text = fmt::format("{}\n{} on {}; {} GPUs, {} simulated{}\n\n", r.scenario, r.model, r.cluster, Grouped(r.gpus),
+                                 Grouped(r.simulator.gpus_simulated),
+                                 r.folded ? " (folded: one a pipeline rank, even loads, blind to imbalance)" : ", each with its own tokens");
+  text += FitWarning(r);
   std::string step = fmt::format("{:.3f} s", r.step_s);
   if (r.interval.high_s > 0) step += fmt::format("   (90 % interval {:.2f} to {:.2f} s)", r.interval.low_s, r.interval.high_s);
   text += Line("optimizer step", step);
-  text += Line("tokens", fmt::format("{:.2f} B a day, {:.1f} a second and GPU", r.tokens_per_day * 1e-9, r.tokens_per_second_per_gpu));
+  text += Line("tokens", fmt::format("{:.2f} B a day, {:.1f} per GPU per second", r.tokens_per_day * 1e-9, r.tokens_per_second_per_gpu));
   text += Line("achieved", fmt::format("{:.1f} TFLOPS a GPU causal, {:.1f} non-causal", r.tflops_causal, r.tflops_noncausal));
   text += Line("MFU (BF16 peak)", fmt::format("{:.2f} % causal, {:.2f} % non-causal", 100 * r.mfu_causal, 100 * r.mfu_noncausal));
   text += Line("model", fmt::format("{:.1f} B parameters, {:.2f} B active, {:.1f} GFLOP a token", static_cast<double>(r.parameters_total) * 1e-9,
@@ -51,12 +67,19 @@ std::string PhaseTable(const TrainingResult& r) {
   row("backward for weights (1W)", p.backward_weight);
   row("forward and backward (1F1B)", p.forward_backward);
   row("optimizer", p.optimizer);
+  double low = p.bubble, high = p.bubble, mean = 0;
+  for (const PipelineRankReport& rank : r.ranks) {
+    low = std::min(low, rank.bubble_s);
+    high = std::max(high, rank.bubble_s);
+    mean += rank.bubble_s / static_cast<double>(r.ranks.size());
+  }
+  text += fmt::format("  bubble over all pipeline ranks: {:.3f} to {:.3f}, mean {:.3f}\n", low, high, mean);
   if (r.chunk_pair_ms > 0) text += fmt::format("  one overlapped pair on a middle rank: {:.1f} ms\n", r.chunk_pair_ms);
   return text;
 }
 
 std::string KernelTable(const TrainingResult& r) {
-  std::string text = "\nWhat runs (per GPU and step, compute and exchanges overlap)\n";
+  std::string text = "\nWhat runs (seconds per GPU and step; compute and exchanges overlap, so the sum exceeds the step)\n";
   for (const OpClassReport& c : r.op_classes) {
     if (c.share >= 0.0005) text += fmt::format("  {:<34} {:>8.3f}  {:>5.1f} %\n", c.name, c.seconds, 100 * c.share);
   }
@@ -101,13 +124,13 @@ std::string MemoryTable(const TrainingResult& r) {
 std::string AnalysisText(const TrainingResult& r) {
   std::string text;
   if (!r.critical_path.empty()) {
-    text += "\nCritical path (the chain of steps that ends last)\n";
+    text += "\nCritical path (the chain of steps that ends last, seconds, without the optimizer)\n";
     for (const CriticalPathShare& s : r.critical_path) {
       if (s.share >= 0.01) text += fmt::format("  {:<34} {:>8.3f}  {:>5.1f} %\n", s.name, s.seconds, 100 * s.share);
     }
   }
   if (!r.what_ifs.empty()) {
-    text += "\nWhat would help most (one exchange group a pipeline rank)\n";
+    text += "\nWhat would help most (step time with one thing made free; simulated with one of the expert-parallel groups)\n";
     for (const WhatIf& w : r.what_ifs) text += fmt::format("  {:<50} {:>8.3f} s  {:>+6.1f} %\n", w.name, w.step_s, -100 * w.gain);
   }
   return text;
@@ -119,8 +142,8 @@ std::string Certainty(const TrainingResult& r) {
                                                        100 * r.analytic));
   if (r.interval.high_s > 0) {
     text += Line("90 % interval of the step", fmt::format("{:.2f} to {:.2f} s", r.interval.low_s, r.interval.high_s));
-    text += Line("  from calibration", fmt::format("{:.2f} % (leave-one-out residuals, {} resamples)", 100 * r.interval.calibration_sd, r.interval.resamples));
-    text += Line("  from chance", fmt::format("{:.2f} % ({} seeds)", 100 * r.interval.seed_sd, r.interval.seeds));
+    text += Line("  from calibration", fmt::format("one standard deviation {:.2f} % (leave-one-out residuals, {} resamples)", 100 * r.interval.calibration_sd, r.interval.resamples));
+    text += Line("  from chance", fmt::format("one standard deviation {:.2f} % ({} seeds)", 100 * r.interval.seed_sd, r.interval.seeds));
   }
   for (const std::string& source : r.calibration) text += "  - " + source + "\n";
   text += "\nNotes\n";
