@@ -1,58 +1,65 @@
 #include "cli/routing_command.h"
 
-#include <cstdio>
-#include <filesystem>
-#include <fstream>
+#include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "cli/output_file.h"
 #include "core/error.h"
+#include "scenarios/scenario.h"
 
 namespace orrery::cli {
 namespace {
 
 struct Options {
-  std::string scenario, model = "deepseek-v3", strategy, loads, json, csv;
+  std::string scenario, strategy, loads, json, csv;
+  std::optional<std::string> model;
   std::vector<std::string> strategies, settings;
   std::vector<int> ranks;
   int layers = 8, steps = 4000;
   std::optional<std::uint64_t> seed;
 };
 
-/// Written whole or not at all; "-" is standard output.
-void WriteFile(const std::string& file, const std::string& text) {
-  if (file == "-") {
-    std::fputs(text.c_str(), stdout);
-    return;
-  }
-  const std::string beside = file + ".tmp";
-  {
-    std::ofstream out(beside, std::ios::binary);
-    out << text;
-    if (!out.flush()) throw InputError("cannot write '" + file + "'");
-  }
-  std::error_code error;
-  std::filesystem::rename(beside, file, error);
-  if (error) throw InputError("cannot write '" + file + "': " + error.message());
-}
-
-/// The scenario, or one made of the options.
+/// The scenario, or one made of the options. A strategy other than the scenario's own, or recorded loads, take the
+/// place of its routing section: the keys of one strategy mean nothing to another.
 Document LoadDocument(const Options& o) {
-  Document doc =
-      o.scenario.empty() ? Document::Parse("model: " + o.model, "--model") : Document::Load(o.scenario);
+  Document doc = o.scenario.empty() ? Document::Parse("model: " + o.model.value_or("deepseek-v3"), "--model")
+                                    : scenarios::LoadScenarioDocument(o.scenario, {});
+  if (!o.scenario.empty() && o.model) doc.Set("model", *o.model);
+  const Value* section = doc.root().Find("routing");
+  const Value* own = section != nullptr && section->is_map() ? section->Find("strategy") : nullptr;
+  if (!o.strategy.empty() && (own == nullptr || own->AsString() != o.strategy)) {
+    doc.Set("routing", "{strategy: " + o.strategy + "}");
+  }
+  if (!o.loads.empty()) doc.Set("routing", "{loads: '" + o.loads + "'}");
   for (const std::string& setting : o.settings) {
     const std::size_t equals = setting.find('=');
-    if (equals == std::string::npos) throw InputError(fmt::format("--set {}: expected key=value", setting));
+    if (equals == std::string::npos) throw InputError(fmt::format("--set {}: expected KEY=VALUE", setting));
     doc.Set(setting.substr(0, equals), setting.substr(equals + 1));
   }
-  if (!o.strategy.empty()) doc.Set("routing.strategy", o.strategy);
-  if (!o.loads.empty()) doc.Set("routing.loads", "'" + o.loads + "'");
   return doc;
+}
+
+void CheckOptions(const Options& o) {
+  if (o.layers < 1) throw InputError(fmt::format("--layers {}: expected at least 1", o.layers));
+  if (o.steps < 0) throw InputError(fmt::format("--steps {}: expected at least 0", o.steps));
+  if (!o.json.empty() && o.json == o.csv) throw InputError("--json and --csv name one file: '" + o.json + "'");
+  for (const std::string& output : {o.json, o.csv}) {
+    if (!output.empty() && (output == o.scenario || output == o.loads)) {
+      throw InputError("'" + output + "' is an input of this command and would be overwritten");
+    }
+  }
+  std::set<std::string> seen;
+  for (const std::string& strategy : o.strategies) {
+    if (strategy.empty()) throw InputError("--strategies: expected names, found an empty one");
+    if (!seen.insert(strategy).second) throw InputError("--strategies: '" + strategy + "' twice");
+  }
 }
 
 scenarios::RoutingRequest MakeRequest(const Options& o, const Document& doc, const StepTimeMaker& step_time) {
@@ -70,31 +77,40 @@ scenarios::RoutingRequest MakeRequest(const Options& o, const Document& doc, con
   return r;
 }
 
+/// Everything is rendered before anything is written.
+void Write(const Options& o, const std::string& json, const std::string& csv, const std::string& text) {
+  if (!o.json.empty()) WriteOutput(o.json, json);
+  if (!o.csv.empty()) WriteOutput(o.csv, csv);
+  if (o.json != "-" && o.csv != "-") WriteOutput("-", text);
+}
+
 int RunReport(const Options& o, const StepTimeMaker& step_time) {
+  CheckOptions(o);
   const Document doc = LoadDocument(o);
   const scenarios::RoutingReport report = scenarios::MakeRoutingReport(MakeRequest(o, doc, step_time));
-  if (!o.json.empty()) WriteFile(o.json, scenarios::RoutingJson(report));
-  if (!o.csv.empty()) WriteFile(o.csv, scenarios::RoutingCsv(report));
-  if (o.json != "-" && o.csv != "-") std::fputs(scenarios::RoutingText(report).c_str(), stdout);
+  Write(o, scenarios::RoutingJson(report), scenarios::RoutingCsv(report), scenarios::RoutingText(report));
   return kDone;
 }
 
 int RunCompare(const Options& o, const StepTimeMaker& step_time) {
+  CheckOptions(o);
+  if (!o.loads.empty() || !o.strategy.empty()) {
+    throw InputError("routing compare sets strategies side by side: expected --strategies, not --loads or --strategy");
+  }
   std::vector<scenarios::RoutingReport> reports;
   for (const std::string& strategy : o.strategies.empty() ? models::StrategyNames() : o.strategies) {
     Options one = o;
     one.strategy = strategy;
     reports.push_back(scenarios::MakeRoutingReport(MakeRequest(one, LoadDocument(one), step_time)));
   }
-  if (!o.json.empty()) WriteFile(o.json, scenarios::RoutingComparisonJson(reports));
-  if (!o.csv.empty()) WriteFile(o.csv, scenarios::RoutingComparisonCsv(reports));
-  if (o.json != "-" && o.csv != "-") std::fputs(scenarios::RoutingComparisonText(reports).c_str(), stdout);
+  Write(o, scenarios::RoutingComparisonJson(reports), scenarios::RoutingComparisonCsv(reports),
+        scenarios::RoutingComparisonText(reports));
   return kDone;
 }
 
 void AddOptions(CLI::App* command, Options* o) {
-  command->add_option("scenario", o->scenario, "Scenario file: its model, routing and seed are used");
-  command->add_option("--model", o->model, "Model preset, without a scenario")->capture_default_str();
+  command->add_option("scenario", o->scenario, "Scenario file or name: its model, cluster, routing and seed are used");
+  command->add_option("--model", o->model, "Model preset, instead of the scenario's (default deepseek-v3)");
   command->add_option("--set", o->settings, "Override, e.g. --set routing.rate=0.01");
   command->add_option("--layers", o->layers, "Layers reported")->capture_default_str();
   command->add_option("--steps", o->steps, "Training steps that show how balance settles, 0 for none")
@@ -107,19 +123,20 @@ void AddOptions(CLI::App* command, Options* o) {
 }  // namespace
 
 void AddRoutingCommand(CLI::App& app, Action* action, StepTimeMaker step_time) {
-  auto report = std::make_shared<Options>(), comparison = std::make_shared<Options>();
+  // One set of options, so that those before `compare` reach it too.
+  auto options = std::make_shared<Options>();
   CLI::App* command =
       app.add_subcommand("routing", "How evenly experts are loaded, and what placement makes of it");
-  AddOptions(command, report.get());
-  command->add_option("--strategy", report->strategy, "Balancing strategy");
-  command->add_option("--loads", report->loads, "Recorded expert loads or token trace (.csv, .json)");
-  command->add_option("--ranks", report->ranks, "Expert-parallel sizes")->delimiter(',');
+  AddOptions(command, options.get());
+  command->add_option("--strategy", options->strategy, "Balancing strategy");
+  command->add_option("--loads", options->loads, "Recorded expert loads or token trace (.csv, .json)");
+  command->add_option("--ranks", options->ranks, "Expert-parallel sizes")->delimiter(',');
   CLI::App* compare = command->add_subcommand("compare", "Strategies side by side");
-  AddOptions(compare, comparison.get());
-  compare->add_option("--strategies", comparison->strategies, "Strategies (default: all)")->delimiter(',');
-  compare->callback([=] { *action = [=] { return RunCompare(*comparison, step_time); }; });
+  AddOptions(compare, options.get());
+  compare->add_option("--strategies", options->strategies, "Strategies (default: all)")->delimiter(',');
+  compare->callback([=] { *action = [=] { return RunCompare(*options, step_time); }; });
   command->callback([=] {
-    if (!compare->parsed()) *action = [=] { return RunReport(*report, step_time); };
+    if (!compare->parsed()) *action = [=] { return RunReport(*options, step_time); };
   });
 }
 

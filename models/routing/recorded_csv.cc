@@ -188,6 +188,7 @@ class CsvLoads {
     const std::vector<int> top = NumberedColumns("top");
     if (top.empty())
       throw InputError(Place{name_}, "a token trace needs columns top1..topK of expert numbers");
+    k_ = static_cast<double>(top.size());
     std::set<int> used(top.begin(), top.end());
     used.insert({layer_, Column("token")});
     for (const Row& row : rows_) {
@@ -209,6 +210,7 @@ class CsvLoads {
                     domains_,
                     std::vector<double>(domains_.size(), 1.0 / static_cast<double>(domains_.size())),
                     experts_,
+                    static_cast<int>(k_),
                     {}};
     std::set<int> layers;
     for (const auto& [key, cell] : cells_) layers.insert(key.first);

@@ -183,7 +183,7 @@ ExpertLoads ParseLoadsJson(std::string_view text, const std::string& name) {
     throw InputError(fmt::format("{}: not JSON: {}", name, e.what()));
   }
   const Table table = FindTable(root, name);
-  ExpertLoads out{name, {"all"}, {1.0}, static_cast<int>(table[0].size()), {}};
+  ExpertLoads out{name, {"all"}, {1.0}, static_cast<int>(table[0].size()), 0, {}};
   for (std::size_t l = 0; l < table.size(); ++l) {
     if (table[l].size() != table[0].size())
       throw InputError(fmt::format("{}: layer {} has {} experts, the first {}", name, l, table[l].size(),
@@ -202,14 +202,41 @@ ExpertLoads ReadExpertLoads(const std::filesystem::path& file) {
   throw InputError(fmt::format("'{}': expected a .csv or .json file of expert loads", file.string()));
 }
 
+namespace {
+
+/// InputError where the loads cannot be those of a model of this shape: a token chooses top_k different experts,
+/// so none gets more than one row in top_k.
+void CheckAgainst(const LoadShape& shape, const ExpertLoads& loads) {
+  if (loads.experts != shape.experts) {
+    throw InputError(
+        fmt::format("{}: loads of {} experts, the model has {}", loads.origin, loads.experts, shape.experts));
+  }
+  if (loads.top_k != 0 && loads.top_k != shape.top_k) {
+    throw InputError(
+        fmt::format("{}: {} experts a token, the model has {}", loads.origin, loads.top_k, shape.top_k));
+  }
+  for (std::size_t layer = 0; layer < loads.load.size(); ++layer) {
+    for (std::size_t domain = 0; domain < loads.load[layer].size(); ++domain) {
+      const std::vector<double>& load = loads.load[layer][domain];
+      const double sum = std::accumulate(load.begin(), load.end(), 0.0);
+      const auto most = std::max_element(load.begin(), load.end());
+      if (*most * shape.top_k <= sum * (1 + 1e-9)) continue;
+      throw InputError(fmt::format(
+          "{}: layer {} ({}): expert {} has {:.1f} % of all rows, expected at most {:.1f} %: a token chooses {} "
+          "different experts",
+          loads.origin, layer, loads.domains[domain], most - load.begin(), 100 * *most / sum, 100.0 / shape.top_k,
+          shape.top_k));
+    }
+  }
+}
+
+}  // namespace
+
 RecordedLoads::RecordedLoads(const LoadShape& shape, const ExpertLoads& loads, TextMix mix, int moe_layers,
                              std::uint64_t seed)
     : TableLoads(shape, std::move(mix), seed), origin_(loads.origin) {
   CheckShape(shape);
-  if (loads.experts != shape.experts) {
-    throw InputError(
-        fmt::format("{}: loads of {} experts, the model has {}", origin_, loads.experts, shape.experts));
-  }
+  CheckAgainst(shape, loads);
   for (int l = 0; l < std::min(moe_layers, loads.layers()); ++l) {
     selected_.push_back(RouteRecorded(shape, loads, l, seed));
     tables_.push_back(TableOn(l, shape, SlotMap::Contiguous(loads.experts)));
