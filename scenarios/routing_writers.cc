@@ -219,15 +219,15 @@ std::string RoutingCsv(const RoutingReport& r) {
 
 std::string RoutingComparisonText(const std::vector<RoutingReport>& reports) {
   const bool step_time = AnyStepTime(reports);
-  std::string out = fmt::format("{:<22} {:>8} {:>9} {:>12} {:>12} {:>7} {:>9} {:>9}", "", "MaxVio", "CV of a",
+  std::string out = fmt::format("{:<26} {:>8} {:>9} {:>12} {:>12} {:>7} {:>9} {:>9}", "", "MaxVio", "CV of a",
                                 "MaxVio of a", "hottest", "nodes", "dropped", "settled");
   out += step_time ? fmt::format(" {:>9}\n", "step") : "\n";
-  out += fmt::format("{:<22} {:>8} {:>9} {:>12} {:>12} {:>7} {:>9} {:>9}", "strategy", "global", "domain",
+  out += fmt::format("{:<26} {:>8} {:>9} {:>12} {:>12} {:>7} {:>9} {:>9}", "strategy", "global", "domain",
                      "micro-batch", "rank excess", "/token", "at 1.25", "steps");
   out += step_time ? fmt::format(" {:>9}\n", "time (s)") : "\n";
   for (const RoutingReport& r : reports) {
     const std::vector<std::string> c = ComparisonCells(r, step_time);
-    out += fmt::format("{:<22} {:>8} {:>9} {:>12} {:>12} {:>7} {:>9} {:>9}", c[0], c[1], c[2], c[3], c[4],
+    out += fmt::format("{:<26} {:>8} {:>9} {:>12} {:>12} {:>7} {:>9} {:>9}", c[0], c[1], c[2], c[3], c[4],
                        c[5], c[6], c[7]);
     out += step_time ? fmt::format(" {:>9}\n", c[8]) : "\n";
   }

@@ -53,6 +53,23 @@ TEST(RoutingReport, DropsFewerTokensUnderALargerCapacityAndNoneWithout) {
   for (std::size_t i = 1; i < dropped.size(); ++i) EXPECT_LE(dropped[i].second, dropped[i - 1].second);
 }
 
+TEST(RoutingReport, SaysWhatACapacityFactorDrops) {
+  const RoutingReport r = MakeRoutingReport(Request("routing: {strategy: none, capacity_factor: 1.25}"));
+  ASSERT_TRUE(r.micro_batch->lost.has_value());
+  EXPECT_GT(*r.micro_batch->lost, 0.1);
+  EXPECT_THAT(RoutingText(r), HasSubstr("of all selections dropped over capacity"));
+  EXPECT_FALSE(LossFree().micro_batch->lost.has_value());
+}
+
+TEST(RoutingReport, SamplesMicroBatchesOnPlannedSlotsAndKeepsTheHeatMapOfExperts) {
+  const RoutingReport plain = MakeRoutingReport(Request("routing: {strategy: none}"));
+  const RoutingReport planned =
+      MakeRoutingReport(Request("routing: {strategy: none, placement: eplb, redundant_experts: 64}"));
+  EXPECT_LT(planned.micro_batch->hottest_rank, 0.5 * plain.micro_batch->hottest_rank);
+  EXPECT_EQ(planned.loads.load, plain.loads.load);
+  EXPECT_THAT(planned.source, HasSubstr("320 slots"));
+}
+
 TEST(RoutingReport, HasAStepTimeOnlyWhereOneIsGiven) {
   EXPECT_THAT(RoutingComparisonText({LossFree()}), Not(HasSubstr("time (s)")));
   EXPECT_THAT(RoutingComparisonCsv({LossFree()}), Not(HasSubstr("step_time_s")));
