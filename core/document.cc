@@ -1,5 +1,6 @@
 #include "core/document.h"
 
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
@@ -260,13 +261,37 @@ Tree Convert(const YAML::Node& node, const std::string& file, int depth, std::si
   return tree;
 }
 
+/// Hears where documents start; builds nothing.
+struct Listener : YAML::EventHandler {
+  YAML::Mark start;
+  void OnDocumentStart(const YAML::Mark& mark) override { start = mark; }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+};
+
+/// InputError if text follows the first document. YAML::LoadAll would not do: where a line without its colon ends the
+/// top map early, it reads the same leftover for ever.
+void RefuseMore(std::string_view text, const std::string& name) {
+  std::istringstream stream{std::string(text)};
+  YAML::Parser parser(stream);
+  Listener listener;
+  if (!parser.HandleNextDocument(listener) || !parser.HandleNextDocument(listener)) return;
+  throw InputError(PlaceOf(listener.start, name), "expected one YAML document, but another begins here (a line without its colon?)");
+}
+
 Tree ParseYaml(std::string_view text, const std::string& name) {
   try {
     std::istringstream stream{std::string(text)};
-    const std::vector<YAML::Node> documents = YAML::LoadAll(stream);
-    if (documents.size() > 1) throw InputError(PlaceOf(documents[1].Mark(), name), "expected one YAML document, found several");
+    const YAML::Node node = YAML::Load(stream);
+    RefuseMore(text, name);
     Size size;
-    return documents.empty() ? Tree{} : Convert(documents[0], name, 0, 0, &size);
+    return Convert(node, name, 0, 0, &size);
   } catch (const YAML::Exception& e) {
     throw InputError(PlaceOf(e.mark, name), "not valid YAML: " + e.msg);
   }

@@ -15,6 +15,8 @@ constexpr int kMaxDegree = 1 << 20;
 constexpr int kMaxGpus = 1 << 17;       // a simulation holds about 1 KiB a rank
 constexpr int kMaxMicroBatches = 4096;  // per pipeline and step
 constexpr int kExchangeSms = 20;        // DeepEP's tables and DeepSeek's trace (V3 report 3.2.2)
+constexpr std::int64_t kMaxTokens = std::int64_t{1} << 24;  // of a micro-batch: rows are counted in 32 bits
+constexpr double kMaxRampSteps = 1e7;   // walked step by step
 
 const std::vector<std::string>& RootKeys() {
   static const std::vector<std::string> keys = {"name", "model", "cluster", "workload", "parallelism", "precision",
@@ -79,6 +81,16 @@ Parallelism ReadParallelism(const Value& value, const Scenario& s) {
     for (const Value& item : l->items()) p.layers_per_stage.push_back(static_cast<int>(item.AsInt(0, 10000)));
   }
   return p;
+}
+
+void CheckTokens(const TrainingWorkload& w, const Value& workload) {
+  if (w.sequence_length * w.micro_batch > kMaxTokens) {
+    throw workload.At("sequence_length")
+        .Error(fmt::format("expected at most {} tokens a micro-batch, not {}", kMaxTokens, w.sequence_length * w.micro_batch));
+  }
+  if (w.ramp && w.ramp->over_tokens / static_cast<double>(w.ramp->from_sequences * w.sequence_length) > kMaxRampSteps) {
+    throw workload.At("batch_ramp").At("over").Error(fmt::format("expected at most {} steps of the first batch", kMaxRampSteps));
+  }
 }
 
 void CheckBatch(const Scenario& s, const Value& workload) {
@@ -175,6 +187,7 @@ Scenario ReadTrainingScenario(Document document, const std::string& file) {
   const Value& workload = root.At("workload");
   workload.At("kind").AsChoice({"pretraining"});
   s.workload = ReadWorkload(workload);
+  CheckTokens(s.workload, workload);
   s.parallelism = ReadParallelism(root.At("parallelism"), s);
   CheckBatch(s, workload);
   s.communication = ReadCommunication(root.Find("communication"), s.cluster.device, s.parallelism.expert > 1);

@@ -134,6 +134,11 @@ TEST(Document, OnlyAMapOfWordsIsADocument) {
   EXPECT_THAT(ErrorOf([] { Document::Parse("a: 1\n---\nb: 2\n", "f"); }), HasSubstr("expected one YAML document"));
 }
 
+TEST(Document, ALineWithoutItsColonDoesNotHideTheRest) {
+  EXPECT_THAT(ErrorOf([] { Document::Parse("a: 1\nprecision:xed\nb: {c: 2}\n", "f"); }), StartsWith("f:"));
+  EXPECT_THAT(ErrorOf([] { Document::Parse("a: {b: 46}\nc:xed\nd: 1\ne: 2\n", "f"); }), StartsWith("f:"));
+}
+
 TEST(Document, BrokenYamlNamesItsLine) {
   EXPECT_THAT(ErrorOf([] { Document::Parse("a: 1\nb: [1, 2\nc: 3\n", "f"); }), AllOf(StartsWith("f:"), HasSubstr("not valid YAML")));
   EXPECT_THAT(ErrorOf([] { Document::Parse("a: *nowhere\n", "f"); }), HasSubstr("not valid YAML"));

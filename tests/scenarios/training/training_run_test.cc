@@ -1,0 +1,215 @@
+// Laws of a simulated training step, on 32 GPUs and an eight-layer relative of DeepSeek-V3.
+#include "scenarios/training/training_run.h"
+
+#include <cmath>
+#include <map>
+
+#include <gmock/gmock.h>
+#include <nlohmann/json.hpp>
+
+#include "scenarios/training/trace_writer.h"
+#include "scenarios/training/training_report.h"
+#include "tests/core/input_error.h"
+
+namespace orrery::scenarios {
+namespace {
+
+Scenario Small(std::vector<std::string> more = {}) {
+  std::vector<std::string> sets = {
+      "model={preset: deepseek-v3, override: {layers: 8, mtp_modules: 0, moe: {routed_experts: 64, groups: 4, top_groups: 2}}}",
+      "cluster={preset: h800-512, nodes: 4}",
+      "workload={kind: pretraining, sequence_length: 1024, global_batch: 128 sequences}",
+      "parallelism={pipeline: 4, expert: 4, schedule: dualpipe}"};
+  sets.insert(sets.end(), more.begin(), more.end());
+  return ReadTrainingScenario(LoadScenarioDocument("deepseek-v3-pretraining", sets), "small");
+}
+
+RunOptions Quick() {
+  RunOptions options;
+  options.analyse = false;
+  return options;
+}
+
+std::string JsonWithoutSimulator(const TrainingResult& result) {
+  auto json = nlohmann::ordered_json::parse(TrainingJson(result));
+  json.erase("simulator");
+  return json.dump();
+}
+
+TEST(TrainingRun, PhasesSumToTheStep) {
+  for (const char* schedule : {"dualpipe", "1f1b", "zb1p"}) {
+    const TrainingResult r = RunTraining(Small({std::string("parallelism.schedule=") + schedule}), Quick());
+    EXPECT_NEAR(r.phases.Sum(), r.step_s, 1e-9 * r.step_s) << schedule;
+    for (double phase : {r.phases.forward, r.phases.bubble, r.phases.optimizer}) EXPECT_GT(phase, 0) << schedule;
+  }
+}
+
+TEST(TrainingRun, SharesSumToOne) {
+  const TrainingResult r = RunTraining(Small(), Quick());
+  EXPECT_NEAR(r.measured + r.scaled + r.analytic, 1, 1e-9);
+  double shares = 0;
+  for (const OpClassReport& c : r.op_classes) shares += c.share;
+  EXPECT_NEAR(shares, 1, 1e-9);
+}
+
+TEST(TrainingRun, EveryRankIsBusyOrInABubble) {
+  const TrainingResult r = RunTraining(Small(), Quick());
+  ASSERT_EQ(r.ranks.size(), 4u);
+  for (const PipelineRankReport& rank : r.ranks) {
+    EXPECT_NEAR(rank.busy_s + rank.bubble_s + r.optimizer.Sum(), r.step_s, 1e-9 * r.step_s);
+    EXPECT_GE(rank.bubble_s, 0);
+    EXPECT_GE(rank.compute_idle_s, 0);
+    EXPECT_LE(rank.compute_idle_s, rank.busy_s);
+  }
+}
+
+TEST(TrainingRun, RatesFollowFromTheStep) {
+  const TrainingResult r = RunTraining(Small(), Quick());
+  EXPECT_DOUBLE_EQ(r.tokens_per_step, 128 * 1024);
+  EXPECT_NEAR(r.tokens_per_second_per_gpu * r.gpus * r.step_s, r.tokens_per_step, 1e-6);
+  EXPECT_GT(r.mfu_causal, 0.01);
+  EXPECT_LT(r.mfu_noncausal, 1);
+  EXPECT_LE(r.mfu_causal, r.mfu_noncausal);
+}
+
+TEST(TrainingRun, TheSameSeedGivesTheSameBytes) {
+  EXPECT_EQ(JsonWithoutSimulator(RunTraining(Small(), Quick())), JsonWithoutSimulator(RunTraining(Small(), Quick())));
+}
+
+TEST(TrainingRun, AnotherSeedGivesAnotherStepNearby) {
+  const double first = RunTraining(Small(), Quick()).step_s;
+  const double second = RunTraining(Small({"seed=2"}), Quick()).step_s;
+  EXPECT_NE(first, second);
+  EXPECT_NEAR(second, first, 0.05 * first);
+}
+
+TEST(TrainingRun, MoreMicroBatchesTakeLongerButNotInProportion) {
+  const double one = RunTraining(Small(), Quick()).step_s;
+  const double two = RunTraining(Small({"workload.global_batch=256 sequences"}), Quick()).step_s;
+  EXPECT_GT(two, 1.3 * one);
+  EXPECT_LT(two, 2 * one);
+}
+
+TEST(TrainingSimulation, FoldedIsUnfoldedWithEvenLoadsAndEvenKernels) {
+  const TrainingModel model(Small({"routing.strategy=balanced"}));
+  Variant folded;
+  folded.fold = true;
+  Variant even;
+  even.free = Free::kVariation;
+  const double a = model.Simulate(folded).step_s, b = model.Simulate(even).step_s;
+  EXPECT_NEAR(a, b, 0.01 * b);
+}
+
+TEST(TrainingSimulation, NothingMadeFreeSlowsTheStep) {
+  const TrainingModel model(Small());
+  const double base = model.Simulate({}).step_s;
+  for (Free free : {Free::kExchanges, Free::kImbalance, Free::kVariation, Free::kMessages, Free::kCasts, Free::kLaunchGaps,
+                    Free::kCommunicationSms, Free::kRecompute, Free::kEnds}) {
+    Variant variant;
+    variant.free = free;
+    EXPECT_LE(model.Simulate(variant).step_s, base * 1.0005) << static_cast<int>(free);
+  }
+}
+
+TEST(TrainingSimulation, SlowerExchangesSlowTheStep) {
+  const TrainingModel model(Small());
+  double before = 0;
+  for (double factor : {0.5, 1.0, 2.0, 8.0}) {
+    Variant variant;
+    variant.exchange_factor = factor;
+    const double step = model.Simulate(variant).step_s;
+    EXPECT_GT(step, before) << factor;
+    before = step;
+  }
+}
+
+TEST(TrainingAnalysis, TheCriticalPathFillsThePipelineTime) {
+  const TrainingModel model(Small());
+  Variant one_group;
+  one_group.groups = 1;
+  const double pipeline = static_cast<double>(model.Simulate(one_group).pipeline) * 1e-12;
+  double seconds = 0, share = 0;
+  for (const CriticalPathShare& s : CriticalPath(model)) {
+    EXPECT_GE(s.seconds, 0) << s.name;
+    seconds += s.seconds;
+    share += s.share;
+  }
+  EXPECT_NEAR(seconds, pipeline, 1e-9 * pipeline);
+  EXPECT_NEAR(share, 1, 1e-9);
+}
+
+TEST(TrainingAnalysis, WhatIfsComeLargestGainFirst) {
+  const std::vector<WhatIf> answers = WhatWouldHelp(TrainingModel(Small()));
+  ASSERT_GT(answers.size(), 5u);
+  for (std::size_t i = 1; i < answers.size(); ++i) EXPECT_LE(answers[i].gain, answers[i - 1].gain);
+  for (const WhatIf& w : answers) EXPECT_LT(w.gain, 1) << w.name;
+}
+
+TEST(TrainingAnalysis, TheIntervalIsAsWideAsItsTwoSpreadsTogether) {
+  const TrainingModel model(Small());
+  const double step = model.Simulate({}).step_s;
+  const Interval interval = UncertaintyOf(model, step, 16, 3);
+  EXPECT_GT(interval.calibration_sd, 0);
+  EXPECT_GT(interval.seed_sd, 0);
+  const double half_width = 1.6449 * std::hypot(interval.calibration_sd, interval.seed_sd) * step;
+  EXPECT_NEAR(interval.high_s - interval.low_s, 2 * half_width, 1e-9 * step);
+  EXPECT_NEAR((interval.high_s + interval.low_s) / 2, step, 0.05 * step);
+}
+
+TEST(TrainingTrace, IsValidJsonWhoseSlicesDoNotOverlap) {
+  const TrainingModel model(Small());
+  const auto trace = nlohmann::json::parse(TrainingTrace(model, {0, 3}));
+  std::map<std::pair<int, int>, double> end;
+  int slices = 0;
+  for (const auto& event : trace.at("traceEvents")) {
+    if (event.at("ph") != "X") continue;
+    ++slices;
+    const double start = event.at("ts"), duration = event.at("dur");
+    double& before = end[{event.at("pid"), event.at("tid")}];
+    ASSERT_GE(start, before - 0.0021);  // written to the nanosecond
+    ASSERT_GE(duration, 0);
+    before = start + duration;
+  }
+  EXPECT_GT(slices, 500);
+  EXPECT_EQ(end.begin()->first.first, 0);
+  EXPECT_EQ(end.rbegin()->first.first, 3);
+}
+
+TEST(TrainingTrace, RefusesRanksThatDoNotExist) {
+  const TrainingModel model(Small());
+  EXPECT_EQ(ErrorOf([&] { TrainingTrace(model, {4}); }), "--trace-ranks 4: expected pipeline ranks from 0 to 3");
+  EXPECT_EQ(ErrorOf([&] { TrainingTrace(model, {-1}); }), "--trace-ranks -1: expected pipeline ranks from 0 to 3");
+}
+
+/// Activation bytes of the pipeline ranks.
+std::vector<std::int64_t> Activations(const std::vector<std::string>& sets) {
+  std::vector<std::int64_t> bytes;
+  for (const PipelineRankReport& rank : RunTraining(Small(sets), Quick()).ranks) bytes.push_back(rank.memory.activations.count);
+  return bytes;
+}
+
+TEST(TrainingMemory, UnderOneForwardOneBackwardTheFirstRankHoldsMost) {
+  const auto bytes = Activations({"parallelism.schedule=1f1b", "parallelism.layers_per_stage=[2, 2, 2, 2]"});
+  EXPECT_GT(bytes[1], bytes[2]);  // ranks 1 and 2 both hold layers of experts in part: 3 against 2 chunks in flight
+  EXPECT_GT(bytes[2], bytes[3]);
+}
+
+TEST(TrainingMemory, LongerSequencesHoldMoreActivationsAndTheSameWeights) {
+  const TrainingResult a = RunTraining(Small(), Quick());
+  const TrainingResult b = RunTraining(Small({"workload.sequence_length=2048"}), Quick());
+  for (std::size_t i = 0; i < a.ranks.size(); ++i) {
+    EXPECT_GT(b.ranks[i].memory.activations, a.ranks[i].memory.activations);
+    EXPECT_EQ(b.ranks[i].memory.weights, a.ranks[i].memory.weights);
+    EXPECT_EQ(b.ranks[i].memory.optimizer, a.ranks[i].memory.optimizer);
+  }
+}
+
+TEST(TrainingMemory, WithoutZeroTheOptimizerStateIsWhole) {
+  const auto optimizer = [](int zero) {
+    return RunTraining(Small({"parallelism.zero=" + std::to_string(zero)}), Quick()).ranks[0].memory.optimizer;
+  };
+  EXPECT_GT(optimizer(0).count, 2 * optimizer(1).count);
+}
+
+}  // namespace
+}  // namespace orrery::scenarios
