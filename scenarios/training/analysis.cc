@@ -69,7 +69,7 @@ std::string PathClass(std::uint32_t price) {
   return layer + std::string(Name(part));
 }
 
-/// Residuals of each class, centred: what the class as a whole may be off by.
+/// Leave-one-out residuals of each class: what prices between its rows may be off by.
 std::vector<std::vector<double>> ResidualsByClass(const hw::CostModel& cost) {
   const auto& classes = hw::CostModel::ResidualClasses();
   std::vector<std::vector<double>> residuals(classes.size());
@@ -81,13 +81,15 @@ std::vector<std::vector<double>> ResidualsByClass(const hw::CostModel& cost) {
 }
 
 /// One draw of every class's factor: the mean of a bootstrap sample as large as the class, which is how far off a
-/// price averaged over the class's rows may be.
+/// price averaged over the class's rows may be. Its sign is drawn too: rows themselves are priced exactly, and which
+/// way the prices between them are off is not known.
 std::vector<double> DrawFactors(const std::vector<std::vector<double>>& residuals, RandomStream* random) {
   std::vector<double> factors;
   for (const std::vector<double>& r : residuals) {
     double sum = 0;
     for (std::size_t i = 0; i < r.size(); ++i) sum += r[random->Below(r.size())];
-    factors.push_back(r.empty() ? 0 : -sum / static_cast<double>(r.size()));
+    const double sign = random->Uniform() < 0.5 ? -1 : 1;
+    factors.push_back(r.empty() ? 0 : sign * sum / static_cast<double>(r.size()));
   }
   return factors;
 }
@@ -175,12 +177,10 @@ Interval UncertaintyOf(const TrainingModel& model, double step_s, int resamples,
   interval.seeds = seeds;
   interval.calibration_sd = Deviation(ratios);
   interval.seed_sd = Deviation(steps) / step_s;
-  double mean_ratio = 0;
-  for (double r : ratios) mean_ratio += r / static_cast<double>(ratios.size());
   constexpr double kNormal90 = 1.6449;  // central 90 % of a normal
   const double sd = std::hypot(interval.calibration_sd, interval.seed_sd);
-  interval.low_s = step_s * (mean_ratio - kNormal90 * sd);
-  interval.high_s = step_s * (mean_ratio + kNormal90 * sd);
+  interval.low_s = step_s * (1 - kNormal90 * sd);
+  interval.high_s = step_s * (1 + kNormal90 * sd);
   return interval;
 }
 

@@ -61,7 +61,7 @@ TEST(RoutingCommand, SaysWhatIsWrong) {
   EXPECT_THAT(Refusal("routing --strategy nonee"), HasSubstr("nonee"));
   EXPECT_THAT(Refusal("routing --model deepseek-v33"), HasSubstr("did you mean"));
   EXPECT_THAT(Refusal("routing --loads nowhere.csv"), HasSubstr("nowhere.csv"));
-  EXPECT_THAT(Refusal("routing --set rate"), HasSubstr("expected key=value"));
+  EXPECT_THAT(Refusal("routing --set rate"), HasSubstr("expected KEY=VALUE"));
   EXPECT_THAT(Refusal("routing --set routing.rate=7"), HasSubstr("routing.rate"));
   EXPECT_THAT(Refusal("routing --layers 1 --steps 0 --ranks 8,0"), HasSubstr("0 expert-parallel ranks"));
   EXPECT_THAT(Refusal("routing --layers 1 --steps 0 --json /nowhere/x.json"), HasSubstr("cannot write"));

@@ -85,7 +85,7 @@ TEST(StageLayout, ListsThatDoNotFitAreRefusedWithPlaceAndExpectation) {
 TEST(StageLayout, FewerLayersThanStagesAreRefusedAtThePipelineKey) {
   EXPECT_THAT(Refusal("pipeline: 9", GqaDense(), 9),
               testing::AllOf(testing::HasSubstr("case.yaml:1"), testing::HasSubstr("pipeline"),
-                             testing::HasSubstr("at most 8 pipeline stages")));
+                             testing::HasSubstr("9 pipeline stages")));
 }
 
 TEST(StageLayout, DualPipeRanksHoldTheMirroredStageToo) {
