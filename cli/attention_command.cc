@@ -1,6 +1,8 @@
 #include "cli/attention_command.h"
 
+#include <algorithm>
 #include <cstdio>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,10 +35,13 @@ struct Options {
   std::string json, csv;
 };
 
+bool IsModelPath(const std::string& text) {
+  return text.ends_with(".json") || text.find('/') != std::string::npos;
+}
+
 /// A preset's name, or a Hugging Face config.json by its path.
 models::ModelSpec Model(const std::string& text) {
-  const bool path = text.ends_with(".json") || text.find('/') != std::string::npos;
-  return path ? models::ReadHuggingFace(text) : models::ModelPreset(text);
+  return IsModelPath(text) ? models::ReadHuggingFace(text) : models::ModelPreset(text);
 }
 
 std::size_t Choice(const std::string& option, const std::string& text,
@@ -104,11 +109,15 @@ AttentionScenario Scenario(const Options& o) {
 }
 
 int Run(const Options& o) {
-  if (o.json == "-" && o.csv == "-") throw InputError("--json - and --csv - both ask for standard output");
+  std::vector<std::string> inputs = {o.scenario, o.calibration};
+  std::copy_if(o.models.begin(), o.models.end(), std::back_inserter(inputs), IsModelPath);
+  RequireDistinct(inputs, {o.json, o.csv});
   const scenarios::AttentionReport report = scenarios::RunAttention(Scenario(o));
-  if (!o.json.empty()) WriteOutput(o.json, scenarios::AttentionJson(report).dump(2) + "\n");
-  if (!o.csv.empty()) WriteOutput(o.csv, scenarios::AttentionCsv(report));
-  if (o.json != "-" && o.csv != "-") WriteOutput("-", scenarios::AttentionText(report));
+  std::vector<Output> outputs;
+  if (!o.json.empty()) outputs.push_back({o.json, scenarios::AttentionJson(report).dump(2) + "\n"});
+  if (!o.csv.empty()) outputs.push_back({o.csv, scenarios::AttentionCsv(report)});
+  if (o.json != "-" && o.csv != "-") outputs.push_back({"-", scenarios::AttentionText(report)});
+  WriteOutputs(outputs);
   return kDone;
 }
 

@@ -11,12 +11,12 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "cli/output_file.h"
 #include "core/error.h"
 #include "profiler/backend.h"
 #include "profiler/calibration_file.h"
 #include "profiler/compare/comparison.h"
 #include "profiler/compare/comparison_report.h"
-#include "profiler/files.h"
 #include "profiler/kernel_log.h"
 #include "profiler/measurement.h"
 #include "profiler/subprocess.h"
@@ -29,7 +29,16 @@ namespace {
 namespace fs = std::filesystem;
 using profiler::MeasurementRun;
 
-void Print(const std::string& text) { std::fputs(text.c_str(), stdout); }
+/// A number in [low, high]. CLI::Range lets "nan" pass, and a gate against NaN never closes.
+CLI::Validator Between(double low, double high) {
+  const std::string range = fmt::format("[{:g} - {:g}]", low, high);
+  const auto check = [=](std::string& text) {
+    double value = 0;
+    const bool number = CLI::detail::lexical_cast(text, value);
+    return number && value >= low && value <= high ? std::string() : "Value " + text + " not in range " + range;
+  };
+  return CLI::Validator(check, "FLOAT in " + range);
+}
 
 std::unique_ptr<profiler::DeviceBackend> RequireBackend() {
   auto backend = profiler::FindDeviceBackend();
@@ -52,12 +61,13 @@ void AddCalibrationOptions(CLI::App* command, CalibrationOptions* options) {
   command->add_option("--device", options->device, "Device preset of the kernel table; by default from the device's name");
 }
 
-void WriteCalibration(const MeasurementRun& run, const CalibrationOptions& options) {
+/// Adds the kernel table, if one is asked for, to what will be written.
+void AddCalibration(const MeasurementRun& run, const CalibrationOptions& options, std::vector<Output>* outputs) {
   if (options.file.empty()) return;
   const std::string device = options.device.empty() ? profiler::DevicePresetName(run.device.name) : options.device;
   const profiler::CalibrationText table = profiler::CalibrationYaml(run, device);
-  profiler::WriteFileWhole(options.file, table.yaml);
-  std::fprintf(stderr, "orrery: %d rows for %s in %s\n", table.rows, device.c_str(), options.file.c_str());
+  outputs->push_back({options.file, table.yaml});
+  std::fprintf(stderr, "orrery: table %s: %d rows for %s\n", options.file.c_str(), table.rows, device.c_str());
   for (const std::string& what : table.left_out) std::fprintf(stderr, "orrery: not in the table: %s\n", what.c_str());
 }
 
@@ -71,15 +81,19 @@ struct RunOptions {
 };
 
 int Run(const RunOptions& options) {
+  RequireDistinct({}, {options.out, options.calibration.file});
   const auto backend = RequireBackend();
   std::fprintf(stderr, "orrery: %s\n", backend->Probe().c_str());
   profiler::SuiteOptions suite = options.suite;
   suite.counters = !options.no_counters;
   const MeasurementRun run = backend->RunSuite(suite);
-  profiler::WriteMeasurement(run, options.out);
+  // At once: a table that cannot be made must not cost the measurement.
+  WriteOutput(options.out, profiler::MeasurementJson(run));
   std::fprintf(stderr, "orrery: %zu samples of %s in %s\n", run.samples.size(), run.suite.c_str(), options.out.c_str());
   if (!run.counters_note.empty()) std::fprintf(stderr, "orrery: no counters: %s\n", run.counters_note.c_str());
-  WriteCalibration(run, options.calibration);
+  std::vector<Output> table;
+  AddCalibration(run, options.calibration, &table);
+  WriteOutputs(table);
   return kDone;
 }
 
@@ -141,19 +155,33 @@ std::vector<profiler::AnalysedTrace> ReadTraces(const std::vector<fs::path>& fil
   return traces;
 }
 
-void Report(const std::vector<profiler::AnalysedTrace>& traces, const ReportOptions& options) {
-  if (options.json != "-") Print(profiler::ProcessesText(traces, options.top));
-  if (!options.json.empty()) profiler::WriteFileWhole(options.json, profiler::ProcessesJson(traces));
+std::vector<std::string> OutputsOf(const ReportOptions& options) { return {options.json, options.out, options.calibration.file}; }
+
+bool Contains(const std::vector<std::string>& words, std::string_view word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+void AddMeasurement(const std::vector<profiler::AnalysedTrace>& traces, const ReportOptions& options, std::vector<Output>* outputs) {
   if (options.out.empty() && options.calibration.file.empty()) return;
   std::vector<MeasurementRun> runs;
   for (const auto& trace : traces) runs.push_back(profiler::TraceMeasurement(trace));
   const MeasurementRun run = profiler::MergeProcesses(std::move(runs));
-  if (!options.out.empty()) profiler::WriteMeasurement(run, options.out);
-  WriteCalibration(run, options.calibration);
+  if (!options.out.empty()) outputs->push_back({options.out, profiler::MeasurementJson(run)});
+  AddCalibration(run, options.calibration, outputs);
+}
+
+void Report(const std::vector<fs::path>& files, const ReportOptions& options) {
+  RequireDistinct({files.begin(), files.end()}, OutputsOf(options));
+  const std::vector<profiler::AnalysedTrace> traces = ReadTraces(files);
+  std::vector<Output> outputs;
+  if (!Contains(OutputsOf(options), "-")) outputs.push_back({"-", profiler::ProcessesText(traces, options.top)});
+  if (!options.json.empty()) outputs.push_back({options.json, profiler::ProcessesJson(traces)});
+  AddMeasurement(traces, options, &outputs);
+  WriteOutputs(outputs);
 }
 
 int Import(const ReportOptions& options) {
-  Report(ReadTraces(Expand(options.files)), options);
+  Report(Expand(options.files), options);
   return kDone;
 }
 
@@ -187,6 +215,7 @@ void PrepareFolder(const fs::path& folder) {
 }
 
 int Attach(const AttachOptions& options) {
+  RequireDistinct({}, {options.folder, options.report.json});
   const auto backend = RequireBackend();
   backend->Probe();
   const std::string library = backend->InjectionLibrary().string();
@@ -196,7 +225,7 @@ int Attach(const AttachOptions& options) {
   if (options.nvtx) environment.insert({{"NVTX_INJECTION64_PATH", library}, {"ORRERY_PROFILE_NVTX", "1"}});
   const profiler::ProgramResult result = profiler::RunProgram(options.command, environment, profiler::Capture::kNone);
   const std::vector<fs::path> logs = LogsIn(options.folder);
-  if (!logs.empty()) Report(ReadTraces(logs), options.report);
+  if (!logs.empty()) Report(logs, options.report);
   if (result.exit_code != 0) std::fprintf(stderr, "orrery: '%s' ended with code %d\n", options.command[0].c_str(), result.exit_code);
   if (logs.empty()) {
     throw InputError("nothing was recorded: no process of '" + options.command[0] +
@@ -225,15 +254,29 @@ struct CompareOptions {
   profiler::ComparisonOptions rule;
 };
 
+/// Where a comparison goes; annotations and the table share standard output, where no file asks for it.
+std::vector<std::string> OutputsOf(const CompareOptions& options) { return {options.junit, options.markdown, options.json}; }
+
+void RequireDistinctFiles(const CompareOptions& options) {
+  std::vector<std::string> outputs = OutputsOf(options);
+  if (options.github) outputs.emplace_back("-");
+  RequireDistinct({options.base, options.next, options.retry}, outputs);
+}
+
 void WriteReports(const profiler::Comparison& comparison, const CompareOptions& options) {
-  if (options.json != "-") Print(profiler::ComparisonText(comparison, {options.all}));
-  if (options.github) Print(profiler::ComparisonGithub(comparison));
-  if (!options.junit.empty()) profiler::WriteFileWhole(options.junit, profiler::ComparisonJUnit(comparison));
-  if (!options.markdown.empty()) profiler::WriteFileWhole(options.markdown, profiler::ComparisonMarkdown(comparison));
-  if (!options.json.empty()) profiler::WriteFileWhole(options.json, profiler::ComparisonJson(comparison));
+  std::vector<Output> outputs;
+  if (!Contains(OutputsOf(options), "-")) {
+    const std::string annotations = options.github ? profiler::ComparisonGithub(comparison) : "";
+    outputs.push_back({"-", profiler::ComparisonText(comparison, {options.all}) + annotations});
+  }
+  if (!options.junit.empty()) outputs.push_back({options.junit, profiler::ComparisonJUnit(comparison)});
+  if (!options.markdown.empty()) outputs.push_back({options.markdown, profiler::ComparisonMarkdown(comparison)});
+  if (!options.json.empty()) outputs.push_back({options.json, profiler::ComparisonJson(comparison)});
+  WriteOutputs(outputs);
 }
 
 int Compare(const CompareOptions& options) {
+  RequireDistinctFiles(options);
   profiler::ComparisonOptions rule = options.rule;
   rule.min_ratio = options.min_effect_percent / 100;
   const MeasurementRun base = profiler::ReadMeasurement(options.base);
@@ -253,9 +296,9 @@ void AddCompare(CLI::App& profile, Action* action) {
   command->add_option("base", o->base, "Measurement of the baseline")->required();
   command->add_option("new", o->next, "Measurement of the new build")->required();
   command->add_option("--retry", o->retry, "A second measurement of the new build: a case is slower only if it is so in both");
-  command->add_option("--min-effect", o->min_effect_percent, "Smallest change that counts, in percent")->capture_default_str()->check(CLI::Range(0.0, 1000.0));
-  command->add_option("--min-delta-us", o->rule.min_delta_us, "Smallest change that counts, in us")->capture_default_str()->check(CLI::Range(0.0, 1e9));
-  command->add_option("--alpha", o->rule.alpha, "False-discovery rate over all cases")->capture_default_str()->check(CLI::Range(1e-9, 0.5));
+  command->add_option("--min-effect", o->min_effect_percent, "Smallest change that counts, in percent")->capture_default_str()->check(Between(0, 1000));
+  command->add_option("--min-delta-us", o->rule.min_delta_us, "Smallest change that counts, in us")->capture_default_str()->check(Between(0, 1e9));
+  command->add_option("--alpha", o->rule.alpha, "False-discovery rate over all cases")->capture_default_str()->check(Between(1e-9, 0.5));
   command->add_flag("--force", o->rule.force, "Compare across devices, drivers or CUDA versions");
   command->add_flag("--strict", o->strict, "Exit 1 on unclear and missing cases too");
   command->add_flag("--all", o->all, "List the cases that are the same too");

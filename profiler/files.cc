@@ -12,7 +12,9 @@ namespace orrery::profiler {
 
 void WriteFileWhole(const std::filesystem::path& file, std::string_view text) {
   if (file == "-") {
-    std::fwrite(text.data(), 1, text.size(), stdout);
+    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
+      throw InputError("standard output cannot be written");
+    }
     return;
   }
   std::filesystem::path temporary = file;

@@ -131,6 +131,14 @@ TEST_F(AttentionCommand, ErrorsNameTheOptionOrTheFile) {
               HasSubstr("/no/such/folder/a.json"));
 }
 
+TEST_F(AttentionCommand, RefusesOutputsThatAreOneFileOrAnInput) {
+  const std::string a = (folder_ / "a.json").string();
+  EXPECT_THAT(ErrorOf("--json " + a + " --csv " + a), HasSubstr("are the same file"));
+  EXPECT_THAT(ErrorOf("--model " + a + " --json " + a), HasSubstr("would overwrite the input"));
+  EXPECT_THAT(ErrorOf("--scenario " + a + " --csv " + a), HasSubstr("would overwrite the input"));
+  EXPECT_FALSE(std::filesystem::exists(a));
+}
+
 TEST_F(AttentionCommand, AFailedWriteLeavesTheOldFile) {
   const auto file = folder_ / "kept.txt";
   std::ofstream(file) << "old";

@@ -202,6 +202,57 @@ TEST_F(ProfileCommand, CompareAcrossDriversIsRefusedUnlessForced) {
   EXPECT_THAT(forced.out, HasSubstr("warning: forced comparison"));
 }
 
+TEST_F(ProfileCommand, CompareRefusesAGateThatIsNoNumber) {
+  const std::string base = Write("a.json", SyntheticRun(1, 5, 3, 30, kQuiet)), slow = Write("b.json", SyntheticRun(2, 5, 3, 30, kQuiet, 1.2));
+  for (const char* option : {"--min-effect", "--min-delta-us", "--alpha"}) {
+    for (const char* value : {"nan", "-nan", "NAN", "inf", "-1"}) {
+      EXPECT_EQ(RunCommand({"profile", "compare", base, slow, std::string(option) + "=" + value}).code, 2) << option << " " << value;
+    }
+  }
+}
+
+TEST_F(ProfileCommand, ImportRefusesToOverwriteItsInput) {
+  const std::string trace = Write("t.json", std::string(kTrace));
+  fs::create_symlink(trace, File("link.json"));
+  for (const std::string& out : {trace, folder_.string() + "/./t.json", File("link.json")}) {
+    for (const char* option : {"--json", "--out", "--calibration"}) {
+      const Outcome o = RunCommand({"profile", "import", trace, option, out});
+      EXPECT_EQ(o.code, 2);
+      EXPECT_THAT(o.error, HasSubstr("would overwrite the input"));
+    }
+  }
+  EXPECT_EQ(Read("t.json"), kTrace);
+}
+
+TEST_F(ProfileCommand, CompareRefusesToOverwriteAndWritesNothing) {
+  const std::string base = Write("a.json", SyntheticRun(1, 5, 3, 30, kQuiet)), next = Write("b.json", SyntheticRun(2, 5, 3, 30, kQuiet));
+  const std::string before = Read("b.json");
+  EXPECT_THAT(RunCommand({"profile", "compare", base, next, "--json", next}).error, HasSubstr("would overwrite the input"));
+  EXPECT_THAT(RunCommand({"profile", "compare", base, base, "--retry", next, "--markdown", next}).error, HasSubstr("would overwrite"));
+  EXPECT_THAT(RunCommand({"profile", "compare", base, next, "--junit", File("f"), "--json", File("./f")}).error, HasSubstr("are the same file"));
+  EXPECT_THAT(RunCommand({"profile", "compare", base, next, "--junit", "-", "--json", "-"}).error, HasSubstr("standard output"));
+  EXPECT_THAT(RunCommand({"profile", "compare", base, next, "--github", "--json", "-"}).error, HasSubstr("standard output"));
+  EXPECT_EQ(Read("b.json"), before);
+  EXPECT_FALSE(fs::exists(File("f")));
+}
+
+TEST_F(ProfileCommand, OutputsAreAllWrittenOrNone) {
+  const std::string run = Write("a.json", SyntheticRun(1, 5, 3, 30, kQuiet)), trace = Write("t.json", std::string(kTrace));
+  const Outcome compare = RunCommand({"profile", "compare", run, run, "--junit", File("j.xml"), "--json", File("none/c.json")});
+  EXPECT_EQ(compare.code, 2);
+  EXPECT_EQ(compare.out, "");
+  const Outcome import = RunCommand({"profile", "import", trace, "--json", File("s.json"), "--out", File("m.json")});
+  EXPECT_EQ(import.code, 2) << "no operation is recognised in it";
+  EXPECT_EQ(import.out, "");
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_), {}), 2) << "the inputs alone";
+}
+
+TEST_F(ProfileCommand, TheTextMakesWayForAnOutputOnStandardOutput) {
+  const std::string run = Write("a.json", SyntheticRun(1, 5, 3, 30, kQuiet));
+  EXPECT_THAT(RunCommand({"profile", "compare", run, run, "--junit", "-"}).out, testing::StartsWith("<?xml"));
+  EXPECT_THAT(RunCommand({"profile", "compare", run, run, "--markdown", "-"}).out, testing::StartsWith("###"));
+}
+
 TEST_F(ProfileCommand, WrongWordsAreBadInput) {
   EXPECT_EQ(RunCommand({"profile"}).code, 2);
   EXPECT_EQ(RunCommand({"profile", "compare", "a"}).code, 2);
