@@ -13,12 +13,14 @@
 
 #include "cli/output_file.h"
 #include "core/error.h"
+#include "hw/device.h"
 #include "profiler/backend.h"
 #include "profiler/calibration_file.h"
 #include "profiler/compare/comparison.h"
 #include "profiler/compare/comparison_report.h"
 #include "profiler/kernel_log.h"
 #include "profiler/measurement.h"
+#include "profiler/printable.h"
 #include "profiler/subprocess.h"
 #include "profiler/trace/kineto.h"
 #include "profiler/trace/trace_report.h"
@@ -54,21 +56,39 @@ std::unique_ptr<profiler::DeviceBackend> RequireBackend() {
 struct CalibrationOptions {
   std::string file;
   std::string device;
+  bool force = false;
 };
 
 void AddCalibrationOptions(CLI::App* command, CalibrationOptions* options) {
   command->add_option("--calibration", options->file, "Also write a kernel table FILE for 'orrery run --calibration FILE'");
   command->add_option("--device", options->device, "Device preset of the kernel table; by default from the device's name");
+  command->add_flag("--force", options->force, "Write the table for --device although the times name another device");
+}
+
+/// Before any work: a preset that does not exist prices nothing.
+void RequireKnownDevice(const CalibrationOptions& options) {
+  if (!options.device.empty()) hw::DevicePreset(options.device);
+}
+
+/// The preset the table is for. One that the measured device's own name contradicts is refused, unless forced.
+std::string TableDevice(const std::string& measured, const CalibrationOptions& options) {
+  if (options.device.empty()) return profiler::DevicePresetName(measured);
+  const auto own = profiler::FindDevicePresetName(measured);
+  if (own && *own != options.device && !options.force) {
+    throw InputError("--device " + options.device + ": the times are of '" + profiler::Printable(measured) + "', which is " + *own +
+                     " (--force to write the table all the same)");
+  }
+  return options.device;
 }
 
 /// Adds the kernel table, if one is asked for, to what will be written.
 void AddCalibration(const MeasurementRun& run, const CalibrationOptions& options, std::vector<Output>* outputs) {
   if (options.file.empty()) return;
-  const std::string device = options.device.empty() ? profiler::DevicePresetName(run.device.name) : options.device;
+  const std::string device = TableDevice(run.device.name, options);
   const profiler::CalibrationText table = profiler::CalibrationYaml(run, device);
   outputs->push_back({options.file, table.yaml});
   std::fprintf(stderr, "orrery: table %s: %d rows for %s\n", options.file.c_str(), table.rows, device.c_str());
-  for (const std::string& what : table.left_out) std::fprintf(stderr, "orrery: not in the table: %s\n", what.c_str());
+  for (const std::string& what : table.left_out) std::fprintf(stderr, "orrery: not in the table: %s\n", profiler::Printable(what).c_str());
 }
 
 // ---- run
@@ -82,6 +102,7 @@ struct RunOptions {
 
 int Run(const RunOptions& options) {
   RequireDistinct({}, {options.out, options.calibration.file});
+  RequireKnownDevice(options.calibration);
   const auto backend = RequireBackend();
   std::fprintf(stderr, "orrery: %s\n", backend->Probe().c_str());
   profiler::SuiteOptions suite = options.suite;
@@ -165,6 +186,9 @@ void AddMeasurement(const std::vector<profiler::AnalysedTrace>& traces, const Re
   if (options.out.empty() && options.calibration.file.empty()) return;
   std::vector<MeasurementRun> runs;
   for (const auto& trace : traces) runs.push_back(profiler::TraceMeasurement(trace));
+  std::int64_t zero = 0;
+  for (const auto& trace : traces) zero += profiler::ZeroDurations(trace);
+  if (zero > 0) std::fprintf(stderr, "orrery: left out: %lld launches of zero duration\n", static_cast<long long>(zero));
   const MeasurementRun run = profiler::MergeProcesses(std::move(runs));
   if (!options.out.empty()) outputs->push_back({options.out, profiler::MeasurementJson(run)});
   AddCalibration(run, options.calibration, outputs);
@@ -181,6 +205,7 @@ void Report(const std::vector<fs::path>& files, const ReportOptions& options) {
 }
 
 int Import(const ReportOptions& options) {
+  RequireKnownDevice(options.calibration);
   Report(Expand(options.files), options);
   return kDone;
 }

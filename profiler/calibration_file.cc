@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "profiler/compare/statistics.h"
+#include "profiler/printable.h"
 
 namespace orrery::profiler {
 namespace {
@@ -119,7 +120,7 @@ std::string Header(const MeasurementRun& run, const std::string& device, const s
 
 }  // namespace
 
-std::string DevicePresetName(const std::string& device_name) {
+std::optional<std::string> FindDevicePresetName(const std::string& device_name) {
   struct Known {
     const char* word;
     const char* preset;
@@ -129,7 +130,12 @@ std::string DevicePresetName(const std::string& device_name) {
   for (const Known& known : kKnown) {
     if (device_name.find(known.word) != std::string::npos) return known.preset;
   }
-  throw InputError("no device preset is known for '" + device_name + "': name one with --device");
+  return std::nullopt;
+}
+
+std::string DevicePresetName(const std::string& device_name) {
+  if (const auto preset = FindDevicePresetName(device_name)) return *preset;
+  throw InputError("no device preset is known for '" + Printable(device_name) + "': name one with --device");
 }
 
 CalibrationText CalibrationYaml(const MeasurementRun& run, const std::string& device) {

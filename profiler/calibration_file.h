@@ -1,6 +1,7 @@
 // From a measurement to the kernel table that `hw` prices from (schema: docs/calibration.md).
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,8 @@ namespace orrery::profiler {
 /// The preset in hw/data/ of a device by the name its driver gives, e.g. "NVIDIA H100 80GB HBM3" -> "h100-sxm". InputError if
 /// none is known.
 std::string DevicePresetName(const std::string& device_name);
+/// The same; absent if none is known.
+std::optional<std::string> FindDevicePresetName(const std::string& device_name);
 
 struct CalibrationText {
   std::string yaml;

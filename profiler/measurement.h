@@ -98,7 +98,7 @@ inline constexpr int kMeasurementSchemaVersion = 1;
 
 /// The file's text: JSON with `schema_version` and units in the keys, one sample per line.
 std::string MeasurementJson(const MeasurementRun& run);
-/// Strict: an unknown, missing or mistyped key, a negative or absurd duration, an empty list is an InputError with
+/// Strict: an unknown, missing or mistyped key, a negative or absurd duration, an empty list, a date that is none, a second sample of one case and process is an InputError with
 /// file:line:column and key path.
 MeasurementRun ReadMeasurement(const std::filesystem::path& file);
 MeasurementRun ParseMeasurement(std::string_view text, const std::string& name);

@@ -1,10 +1,16 @@
 // Reader and writer of the measurement file.
+#include <chrono>
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "core/document.h"
 #include "core/error.h"
 #include "profiler/files.h"
 #include "profiler/measurement.h"
+#include "profiler/printable.h"
 
 namespace orrery::profiler {
 namespace {
@@ -151,6 +157,37 @@ KernelSample ReadSample(const Value& v) {
   return s;
 }
 
+/// "2026-01-31T12:00:00Z", a day that exists. The table's date is cut from it, so no other form passes.
+std::string ReadDate(const Value& v) {
+  const std::string text = v.AsString();
+  constexpr std::string_view kForm = "0000-00-00T00:00:00Z";
+  bool good = text.size() == kForm.size();
+  for (std::size_t i = 0; good && i < kForm.size(); ++i) {
+    good = kForm[i] == '0' ? text[i] >= '0' && text[i] <= '9' : text[i] == kForm[i];
+  }
+  const auto number = [&](std::size_t at, std::size_t count) { return std::stoi(text.substr(at, count)); };
+  if (good) {
+    const std::chrono::year_month_day day{std::chrono::year(number(0, 4)), std::chrono::month(static_cast<unsigned>(number(5, 2))),
+                                          std::chrono::day(static_cast<unsigned>(number(8, 2)))};
+    good = day.ok() && number(11, 2) < 24 && number(14, 2) < 60 && number(17, 2) <= 60;  // 60: a leap second
+  }
+  if (!good) throw v.Error("expected a date and time in UTC as 2026-01-31T12:00:00Z");
+  return text;
+}
+
+/// A sample twice would count its launches twice, and make a difference look surer than it is.
+void ReadSamples(const Value& v, MeasurementRun* run) {
+  std::set<std::pair<std::string, int>> seen;
+  for (const Value& item : v.items()) {
+    const KernelSample& sample = run->samples.emplace_back(ReadSample(item));
+    if (!seen.emplace(CaseKey(sample), sample.process).second) {
+      throw item.Error(fmt::format("a second sample of process {} of the case '{}'; expected one", sample.process,
+                                   Printable(CaseKey(sample))));
+    }
+  }
+  if (run->samples.empty()) throw v.Error("expected at least one sample");
+}
+
 void ReadSoftware(const Value& v, MeasurementRun* run) {
   v.AllowKeys({"driver", "cuda_runtime", "cupti", "libraries"});
   run->driver = v.At("driver").AsString();
@@ -182,13 +219,12 @@ MeasurementRun ReadRun(const Value& root) {
   MeasurementRun run;
   run.suite = root.At("suite").AsString();
   run.command = root.At("command").AsString();
-  run.date_utc = root.At("date_utc").AsString();
+  run.date_utc = ReadDate(root.At("date_utc"));
   run.device = ReadDevice(root.At("device"));
   ReadSoftware(root.At("software"), &run);
   run.clocks = ReadClocks(root.At("clocks"));
   run.counters_note = root.At("counters_note").AsString();
-  for (const Value& sample : root.At("samples").items()) run.samples.push_back(ReadSample(sample));
-  if (run.samples.empty()) throw root.At("samples").Error("expected at least one sample");
+  ReadSamples(root.At("samples"), &run);
   return run;
 }
 

@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "profiler/printable.h"
+
 namespace orrery::profiler {
 namespace {
 
@@ -66,23 +68,23 @@ std::string Totals(const Comparison& comparison) {
 
 std::string XmlEscape(std::string_view text) {
   std::string out;
-  for (const char c : text) {
+  for (const char c : Printable(text)) {
     switch (c) {
       case '&': out += "&amp;"; break;
       case '<': out += "&lt;"; break;
       case '>': out += "&gt;"; break;
       case '"': out += "&quot;"; break;
-      default: out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+      default: out += c;
     }
   }
   return out;
 }
 
-/// GitHub's workflow commands: %, CR and LF are escaped, in properties also ':' and ','.
+/// GitHub's workflow commands: % is escaped (CR and LF are no more there), in properties also ':' and ','.
 std::string GithubEscape(std::string_view text, bool property) {
   std::string out;
-  for (const char c : text) {
-    if (c == '%' || c == '\r' || c == '\n' || (property && (c == ':' || c == ','))) {
+  for (const char c : Printable(text)) {
+    if (c == '%' || (property && (c == ':' || c == ','))) {
       out += fmt::format("%{:02X}", static_cast<unsigned>(static_cast<unsigned char>(c)));
     } else {
       out += c;
@@ -93,7 +95,10 @@ std::string GithubEscape(std::string_view text, bool property) {
 
 std::string MarkdownEscape(std::string_view text) {
   std::string out;
-  for (const char c : text) out += c == '|' ? std::string("\\|") : std::string(1, c);
+  for (const char c : Printable(text)) {
+    if (c == '|' || c == '\\') out += '\\';
+    out += c;
+  }
   return out;
 }
 
@@ -121,21 +126,21 @@ Json CaseJson(const CaseComparison& c) {
 
 std::string ComparisonText(const Comparison& comparison, const ReportLimits& limits) {
   std::string text;
-  for (const std::string& warning : comparison.warnings) text += "warning: " + warning + "\n";
+  for (const std::string& warning : comparison.warnings) text += "warning: " + Printable(warning) + "\n";
   const auto cases = Ordered(comparison, limits.all);
   if (!cases.empty()) text += fmt::format("{:<8} {:>10} {:>10} {:>9} {:>8}  {}\n", "verdict", "base us", "new us", "change", "counts", "case");
   for (const CaseComparison* c : cases) {
     text += fmt::format("{:<8} {:>10} {:>10} {:>9} {:>8}  {}{}\n", Name(c->verdict), Micros(c->base_us), Micros(c->new_us), Change(*c),
-                        OneSided(c->verdict) ? "" : fmt::format("{:.1f} %", 100 * c->threshold), c->key,
-                        c->reason.empty() ? "" : "  [" + c->reason + "]");
+                        OneSided(c->verdict) ? "" : fmt::format("{:.1f} %", 100 * c->threshold), Printable(c->key),
+                        c->reason.empty() ? "" : "  [" + Printable(c->reason) + "]");
   }
-  return text + Totals(comparison) + "\n";
+  return text + Printable(Totals(comparison)) + "\n";
 }
 
 std::string ComparisonMarkdown(const Comparison& comparison) {
   std::string text = fmt::format("### Kernel times: {}\n\n{}\n", comparison.Count(Verdict::kSlower) > 0 ? "slower" : "no regression",
                                  MarkdownEscape(Totals(comparison)));
-  for (const std::string& warning : comparison.warnings) text += "\n> " + warning + "\n";
+  for (const std::string& warning : comparison.warnings) text += "\n> " + MarkdownEscape(warning) + "\n";
   const auto cases = Ordered(comparison, false);
   if (cases.empty()) return text;
   text += "\n| verdict | base us | new us | change | counts from | case |\n|---|--:|--:|--:|--:|---|\n";

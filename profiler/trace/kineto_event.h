@@ -37,6 +37,7 @@ class KinetoEventSink {
   TraceBuilder& builder_;
   std::string file_;
   std::map<std::string, std::uint64_t> categories_;
+  std::optional<std::int64_t> first_start_ns_;  ///< of the GPU events
 };
 
 /// "1740461679479712.125" microseconds to whole nanoseconds, without the rounding of a double; absent if no number.

@@ -1,12 +1,14 @@
 #include "profiler/trace/trace_report.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <numeric>
 
 #include <fmt/format.h>
 
 #include "core/error.h"
+#include "profiler/printable.h"
 
 namespace orrery::profiler {
 namespace {
@@ -32,12 +34,12 @@ std::string MeanAndEach(const std::vector<std::int64_t>& ns) {
 }
 
 std::string HeaderText(const TraceInfo& info) {
-  std::string text = info.trace_name.empty() ? info.source : info.trace_name;
+  std::string text = Printable(info.trace_name.empty() ? info.source : info.trace_name);
   if (info.world_size > 0) text += fmt::format(", rank {} of {}", info.rank, info.world_size);
-  if (!info.device_name.empty()) text += fmt::format(", {}", info.device_name);
+  if (!info.device_name.empty()) text += fmt::format(", {}", Printable(info.device_name));
   if (info.sms > 0) text += fmt::format(" ({} SMs)", info.sms);
   text += "\n";
-  if (!info.note.empty()) text += "note: " + info.note + "\n";
+  if (!info.note.empty()) text += "note: " + Printable(info.note) + "\n";
   return text;
 }
 
@@ -70,10 +72,10 @@ std::string PhasesText(const TraceSummary& s) {
   if (s.phases.empty()) return "";
   std::string text = "\n";
   if (s.layers) text += fmt::format("{} layers, {} ms from start to start of '{}'\n", *s.layers, MeanAndEach(s.layer_period_ns),
-                                    std::find_if(s.phases.begin(), s.phases.end(), [](auto& p) { return !p.communication; })->name);
+                                    Printable(std::find_if(s.phases.begin(), s.phases.end(), [](auto& p) { return !p.communication; })->name));
   text += fmt::format("{:<24} {:<32} {:<32} {}\n", "phase", "compute ms (each)", "payload ms (each)", "sync ms (each)");
   for (const Phase& p : s.phases) {
-    text += fmt::format("{:<24} {:<32} {:<32} {}\n", p.name.substr(0, 24), MeanAndEach(p.block_ns), MeanAndEach(p.payload_ns), MeanAndEach(p.sync_ns));
+    text += fmt::format("{:<24} {:<32} {:<32} {}\n", Printable(p.name).substr(0, 24), MeanAndEach(p.block_ns), MeanAndEach(p.payload_ns), MeanAndEach(p.sync_ns));
   }
   return text;
 }
@@ -167,7 +169,7 @@ std::string KernelsText(const std::vector<NamedTotal>& kernels, int top) {
     const NamedTotal& k = kernels[i];
     const std::string_view what = k.klass.kind ? Name(*k.klass.kind) : Name(k.klass.group);
     text += fmt::format("{:>9} {:>12.2f} {:>10.1f} {:>10.1f} {:>10.1f}  {:<15} {:<24} {}\n", k.count, Ms(k.total_ns),
-                        Us(k.total_ns) / static_cast<double>(k.count), Us(k.min_ns), Us(k.max_ns), k.klass.library, what, ShortKernelName(k.name));
+                        Us(k.total_ns) / static_cast<double>(k.count), Us(k.min_ns), Us(k.max_ns), k.klass.library, what, Printable(ShortKernelName(k.name)));
   }
   if (static_cast<int>(kernels.size()) > top) text += fmt::format("... and {} more kernels (--top N)\n", static_cast<int>(kernels.size()) - top);
   return text;
@@ -235,12 +237,18 @@ std::string ProcessesText(const std::vector<AnalysedTrace>& processes, int top) 
   std::vector<const AnalysedTrace*> pointers;
   for (const AnalysedTrace& p : processes) {
     const TraceSummary& s = p.summary;
-    text += fmt::format("{:<40} {:>5} {:>9} {:>12.2f} {:>8.1f} % {:>11.2f} ms\n", p.trace.info.trace_name.substr(0, 40), p.trace.info.rank, s.kernels,
+    text += fmt::format("{:<40} {:>5} {:>9} {:>12.2f} {:>8.1f} % {:>11.2f} ms\n", Printable(p.trace.info.trace_name).substr(0, 40), p.trace.info.rank, s.kernels,
                         Ms(s.wall_ns), Percent(s.compute_busy_ns, s.wall_ns), Ms(s.payload.exposed_ns()));
-    if (!p.trace.info.note.empty()) text += "  note: " + p.trace.info.note + "\n";
+    if (!p.trace.info.note.empty()) text += "  note: " + Printable(p.trace.info.note) + "\n";
     pointers.push_back(&p);
   }
   return text + GroupsText(MergeGroups(processes)) + KernelsText(MergeKernels(pointers), top);
+}
+
+std::int64_t ZeroDurations(const AnalysedTrace& a) {
+  std::int64_t count = 0;
+  for (const RecognisedOp& op : a.layers.ops) count += std::count(op.durations_us.begin(), op.durations_us.end(), 0.0);
+  return count;
 }
 
 MeasurementRun TraceMeasurement(const AnalysedTrace& a) {
@@ -255,20 +263,26 @@ MeasurementRun TraceMeasurement(const AnalysedTrace& a) {
   run.device = {info.device_name.empty() ? "unknown" : info.device_name, info.compute_capability, std::max(info.sms, 1), {info.device_memory_bytes}};
   run.driver = run.cuda_runtime = "not recorded";
   run.counters_note = "times from a trace; no counters";
+  if (const std::int64_t zero = ZeroDurations(a); zero > 0) run.counters_note += fmt::format("; {} launches of zero duration left out", zero);
+  std::map<std::string, int> seen;
   for (const RecognisedOp& op : a.layers.ops) {
     KernelSample s;
     s.kernel = a.trace.name(op.kernel);
     s.library = ClassifyKernel(s.kernel).library;
-    s.op_label = op.label;
+    s.op_label = op.phase + " " + op.label;
     s.kind = op.kind;
     s.shape = op.shape;
     // Persistent GEMMs launch one block per SM they may use; other kernels use what there is.
     s.sms = std::holds_alternative<GemmShape>(op.shape) && op.blocks < run.device.sms ? static_cast<int>(op.blocks) : run.device.sms;
     s.flops = op.flops;
     if (op.approximate) s.variant = "mean rows, two at a time";
-    for (const double us : op.durations_us) s.durations_us.push_back(std::max(us, 1e-3));
+    std::copy_if(op.durations_us.begin(), op.durations_us.end(), std::back_inserter(s.durations_us), [](double us) { return us > 0; });
+    if (s.durations_us.empty()) continue;
+    // One operation may come from several kernels: a case of a measurement has one sample per process.
+    if (const int earlier = seen[CaseKey(s)]++; earlier > 0) s.op_label += fmt::format(" ({})", earlier + 1);
     run.samples.push_back(std::move(s));
   }
+  if (run.samples.empty()) throw InputError(Place{info.source}, "every recognised operation has a duration of zero");
   return run;
 }
 

@@ -1,6 +1,7 @@
 // What a user reads of a trace: text and JSON from plain results.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -29,7 +30,10 @@ std::string TraceJson(const AnalysedTrace& analysed);
 std::string ProcessesJson(const std::vector<AnalysedTrace>& processes);
 
 /// The recognised operations as a measurement, for a calibration table. `sms`: SMs the GEMMs could use; found from their
-/// grids where they are persistent. InputError if no operation was recognised.
+/// grids where they are persistent. Launches of zero duration are left out: they are no times. InputError if no operation was
+/// recognised or none has a time.
 MeasurementRun TraceMeasurement(const AnalysedTrace& analysed);
+/// How many launches TraceMeasurement leaves out.
+std::int64_t ZeroDurations(const AnalysedTrace& analysed);
 
 }  // namespace orrery::profiler

@@ -55,6 +55,25 @@ std::string Replaced(std::string text, const std::string& what, const std::strin
   return text.replace(at, what.size(), with);
 }
 
+TEST(Measurement, ASecondSampleOfACaseAndProcessIsRefused) {
+  MeasurementRun run = FullRun();
+  run.samples.push_back(run.samples.back());
+  EXPECT_THAT(ErrorOf(MeasurementJson(run)), HasSubstr("a second sample of process"));
+  run.samples.back().process += 1;
+  EXPECT_EQ(ErrorOf(MeasurementJson(run)), "");
+}
+
+TEST(Measurement, ADateThatIsNoneIsRefused) {
+  MeasurementRun run = FullRun();
+  for (const char* date : {"", "yesterday", "2026-01-31", "2026-01-31 12:00:00", "2026-1-31T12:00:00Z0", "2026-13-01T12:00:00Z",
+                           "2026-02-29T12:00:00Z", "2026-01-31T24:00:00Z", "2026-01-31T12:60:00Z", "-026-01-31T12:00:00Z"}) {
+    run.date_utc = date;
+    EXPECT_THAT(ErrorOf(MeasurementJson(run)), HasSubstr("expected a date and time in UTC")) << date;
+  }
+  run.date_utc = "2024-02-29T23:59:60Z";
+  EXPECT_EQ(ErrorOf(MeasurementJson(run)), "");
+}
+
 TEST(Measurement, SurvivesWritingAndReading) {
   const MeasurementRun run = FullRun();
   const std::string text = MeasurementJson(run);

@@ -201,6 +201,19 @@ TEST(ComparisonReport, MarkdownEscapesTheBarsOfItsTable) {
   EXPECT_THAT(markdown, HasSubstr("<a\\|b>"));
 }
 
+TEST(ComparisonReport, ControlCharactersInLabelsAreEscapedEverywhere) {
+  Comparison comparison = Mixed();
+  for (CaseComparison& c : comparison.cases) c.key = c.label = "a\nb\x1b[2J\\|";
+  comparison.warnings = {"x\ny"};
+  for (const std::string& text : {ComparisonText(comparison), ComparisonMarkdown(comparison), ComparisonGithub(comparison), ComparisonJUnit(comparison)}) {
+    EXPECT_THAT(text, Not(HasSubstr("a\nb")));
+    EXPECT_THAT(text, Not(HasSubstr("\x1b")));
+    EXPECT_THAT(text, Not(HasSubstr("x\ny")));
+  }
+  EXPECT_THAT(ComparisonText(comparison), HasSubstr("a\\nb\\x1b[2J"));
+  EXPECT_THAT(ComparisonMarkdown(comparison), HasSubstr("a\\\\nb\\\\x1b[2J\\\\\\|"));
+}
+
 TEST(ComparisonReport, GithubAnnotationsEscapePercentAndColon) {
   const std::string text = ComparisonGithub(Mixed());
   EXPECT_THAT(text, HasSubstr("::error title=slower%3A case 3"));

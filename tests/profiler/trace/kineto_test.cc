@@ -137,6 +137,21 @@ TEST(KinetoTrace, ErrorsInEventsNameTheEvent) {
   EXPECT_THAT(with("\"ts\":110", "\"ts\":1e17"), HasSubstr("no number of microseconds"));
 }
 
+TEST(KinetoTrace, TimesThatCannotBeAreRefused) {
+  const auto moved = [](const std::string& ts) {
+    std::string event = kKernel;
+    const std::string what = "\"ts\":110";
+    event.replace(event.find(what), what.size(), "\"ts\":" + ts);
+    return event;
+  };
+  EXPECT_THAT(ErrorOf(Document({kOuter, moved("-110")})), HasSubstr("event 1 (ends at byte"));
+  EXPECT_THAT(ErrorOf(Document({kOuter, moved("-110")})), HasSubstr("time -110 us is negative"));
+  const std::string mixed = ErrorOf(Document({kKernel, moved("1740461679479712.125")}));
+  EXPECT_THAT(mixed, HasSubstr("event 1 (ends at byte"));
+  EXPECT_THAT(mixed, HasSubstr("times of two clocks in one trace"));
+  EXPECT_EQ(ErrorOf(Document({moved("1740461679479712.125"), moved("1740461680479712.125"), kLaunch})), "");
+}
+
 TEST(KinetoTrace, FilesOfOtherToolsAreRefusedWithAdvice) {
   EXPECT_THAT(ErrorOf(""), HasSubstr("the file is empty"));
   EXPECT_THAT(ErrorOf("\x1f\x8b\x08 gzip"), HasSubstr("gunzip"));
