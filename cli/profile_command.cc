@@ -70,21 +70,21 @@ void RequireKnownDevice(const CalibrationOptions& options) {
   if (!options.device.empty()) hw::DevicePreset(options.device);
 }
 
-/// The preset the table is for. One that the measured device's own name contradicts is refused, unless forced.
-std::string TableDevice(const std::string& measured, const CalibrationOptions& options) {
-  if (options.device.empty()) return profiler::DevicePresetName(measured);
+/// A preset that the measured device's own name contradicts is refused, unless forced. Names that no preset is known for pass.
+void RequireSameDevice(const std::string& measured, const CalibrationOptions& options) {
+  if (options.device.empty() || options.force) return;
   const auto own = profiler::FindDevicePresetName(measured);
-  if (own && *own != options.device && !options.force) {
+  if (own && *own != options.device) {
     throw InputError("--device " + options.device + ": the times are of '" + profiler::Printable(measured) + "', which is " + *own +
-                     " (--force to write the table all the same)");
+                     " (--force to go on all the same)");
   }
-  return options.device;
 }
 
 /// Adds the kernel table, if one is asked for, to what will be written.
 void AddCalibration(const MeasurementRun& run, const CalibrationOptions& options, std::vector<Output>* outputs) {
   if (options.file.empty()) return;
-  const std::string device = TableDevice(run.device.name, options);
+  RequireSameDevice(run.device.name, options);
+  const std::string device = options.device.empty() ? profiler::DevicePresetName(run.device.name) : options.device;
   const profiler::CalibrationText table = profiler::CalibrationYaml(run, device);
   outputs->push_back({options.file, table.yaml});
   std::fprintf(stderr, "orrery: table %s: %d rows for %s\n", options.file.c_str(), table.rows, device.c_str());
@@ -197,6 +197,7 @@ void AddMeasurement(const std::vector<profiler::AnalysedTrace>& traces, const Re
 void Report(const std::vector<fs::path>& files, const ReportOptions& options) {
   RequireDistinct({files.begin(), files.end()}, OutputsOf(options));
   const std::vector<profiler::AnalysedTrace> traces = ReadTraces(files);
+  for (const auto& trace : traces) RequireSameDevice(trace.trace.info.device_name, options.calibration);
   std::vector<Output> outputs;
   if (!Contains(OutputsOf(options), "-")) outputs.push_back({"-", profiler::ProcessesText(traces, options.top)});
   if (!options.json.empty()) outputs.push_back({options.json, profiler::ProcessesJson(traces)});

@@ -141,6 +141,15 @@ TEST_F(ProfileCommand, ATableForAnotherDeviceThanTheMeasuredIsRefusedUnlessForce
   EXPECT_THAT(Read("t.yaml"), HasSubstr("device: h800-sxm"));
 }
 
+TEST_F(ProfileCommand, ATraceOfAnotherDeviceThanTheNamedIsRefusedUnlessForced) {
+  const std::string trace = Write("t.json", R"({"deviceProperties":[{"name":"NVIDIA H800"}],)" + std::string(kTrace).substr(1));
+  const Outcome refused = RunCommand({"profile", "import", trace, "--device", "h100-sxm"});
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_THAT(refused.error, HasSubstr("'NVIDIA H800', which is h800-sxm"));
+  EXPECT_EQ(RunCommand({"profile", "import", trace, "--device", "h100-sxm", "--force"}).code, 0);
+  EXPECT_EQ(RunCommand({"profile", "import", trace, "--device", "h800-sxm"}).code, 0);
+}
+
 TEST_F(ProfileCommand, NamesOfATraceReachTheTerminalEscaped) {
   const std::string trace = R"({"traceEvents":[{"ph":"X","cat":"kernel","name":"a\u001b[2J\nb","ts":1,"dur":5,"tid":7,"args":{"stream":7}}]})";
   const Outcome o = RunCommand({"profile", "import", Write("t.json", trace)});
