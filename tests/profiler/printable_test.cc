@@ -13,7 +13,9 @@ TEST(Printable, KeepsWhatCanBePrinted) {
 TEST(Printable, EscapesWhatATerminalObeys) {
   EXPECT_EQ(Printable("a\nb\tc\rd"), "a\\nb\\tc\\x0dd");
   EXPECT_EQ(Printable("\x1b[2J\x7f"), "\\x1b[2J\\x7f");
-  EXPECT_EQ(Printable("\xc2\x9b" "31m"), "\\x9b31m");
+  EXPECT_EQ(Printable("\xc2\x9b"
+                      "31m"),
+            "\\x9b31m");
   EXPECT_EQ(Printable(std::string_view("\0", 1)), "\\x00");
 }
 

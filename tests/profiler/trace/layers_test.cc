@@ -47,7 +47,8 @@ TEST(Layers, LaunchesOfZeroDurationAreNoTimesOfAMeasurement) {
   const AnalysedTrace some = Analyse(trace);
   const MeasurementRun run = TraceMeasurement(some);
   EXPECT_GT(ZeroDurations(some), 0);
-  EXPECT_THAT(run.counters_note, HasSubstr(std::to_string(ZeroDurations(some)) + " launches of zero duration left out"));
+  EXPECT_THAT(run.counters_note,
+              HasSubstr(std::to_string(ZeroDurations(some)) + " launches of zero duration left out"));
   for (const KernelSample& s : run.samples) {
     EXPECT_FALSE(s.durations_us.empty());
     EXPECT_THAT(s.durations_us, testing::Each(100.0));
@@ -58,7 +59,8 @@ TEST(Layers, LaunchesOfZeroDurationAreNoTimesOfAMeasurement) {
 
 TEST(Layers, AMeasurementOfATraceCanBeReadBack) {
   const MeasurementRun run = TraceMeasurement(Analyse(SyntheticTrace().Build(2)));
-  EXPECT_EQ(ParseMeasurement(MeasurementJson(run), "m.json").samples.size(), run.samples.size()) << "no case twice";
+  EXPECT_EQ(ParseMeasurement(MeasurementJson(run), "m.json").samples.size(), run.samples.size())
+      << "no case twice";
 }
 
 TEST(Layers, AnotherModelIsNotRecognised) {
