@@ -13,12 +13,14 @@
 
 #include "cli/output_file.h"
 #include "core/error.h"
+#include "hw/device.h"
 #include "profiler/backend.h"
 #include "profiler/calibration_file.h"
 #include "profiler/compare/comparison.h"
 #include "profiler/compare/comparison_report.h"
 #include "profiler/kernel_log.h"
 #include "profiler/measurement.h"
+#include "profiler/printable.h"
 #include "profiler/subprocess.h"
 #include "profiler/trace/kineto.h"
 #include "profiler/trace/trace_report.h"
@@ -35,7 +37,8 @@ CLI::Validator Between(double low, double high) {
   const auto check = [=](std::string& text) {
     double value = 0;
     const bool number = CLI::detail::lexical_cast(text, value);
-    return number && value >= low && value <= high ? std::string() : "Value " + text + " not in range " + range;
+    return number && value >= low && value <= high ? std::string()
+                                                   : "Value " + text + " not in range " + range;
   };
   return CLI::Validator(check, "FLOAT in " + range);
 }
@@ -43,8 +46,10 @@ CLI::Validator Between(double low, double high) {
 std::unique_ptr<profiler::DeviceBackend> RequireBackend() {
   auto backend = profiler::FindDeviceBackend();
   if (backend == nullptr) {
-    throw UnavailableError("no GPU can be measured from here: the profiler's device half (orrery-device) is not built; it needs the CUDA "
-                           "Toolkit 13 at build time");
+    throw UnavailableError(
+        "no GPU can be measured from here: the profiler's device half (orrery-device) is not built; it needs "
+        "the CUDA "
+        "Toolkit 13 at build time");
   }
   return backend;
 }
@@ -54,21 +59,47 @@ std::unique_ptr<profiler::DeviceBackend> RequireBackend() {
 struct CalibrationOptions {
   std::string file;
   std::string device;
+  bool force = false;
 };
 
 void AddCalibrationOptions(CLI::App* command, CalibrationOptions* options) {
-  command->add_option("--calibration", options->file, "Also write a kernel table FILE for 'orrery run --calibration FILE'");
-  command->add_option("--device", options->device, "Device preset of the kernel table; by default from the device's name");
+  command->add_option("--calibration", options->file,
+                      "Also write a kernel table FILE for 'orrery run --calibration FILE'");
+  command->add_option("--device", options->device,
+                      "Device preset of the kernel table; by default from the device's name");
+  command->add_flag("--force", options->force,
+                    "Write the table for --device although the times name another device");
+}
+
+/// Before any work: a preset that does not exist prices nothing.
+void RequireKnownDevice(const CalibrationOptions& options) {
+  if (!options.device.empty()) hw::DevicePreset(options.device);
+}
+
+/// A preset that the measured device's own name contradicts is refused, unless forced. Names that no preset
+/// is known for pass.
+void RequireSameDevice(const std::string& measured, const CalibrationOptions& options) {
+  if (options.device.empty() || options.force) return;
+  const auto own = profiler::FindDevicePresetName(measured);
+  if (own && *own != options.device) {
+    throw InputError("--device " + options.device + ": the times are of '" + profiler::Printable(measured) +
+                     "', which is " + *own + " (--force to go on all the same)");
+  }
 }
 
 /// Adds the kernel table, if one is asked for, to what will be written.
-void AddCalibration(const MeasurementRun& run, const CalibrationOptions& options, std::vector<Output>* outputs) {
+void AddCalibration(const MeasurementRun& run, const CalibrationOptions& options,
+                    std::vector<Output>* outputs) {
   if (options.file.empty()) return;
-  const std::string device = options.device.empty() ? profiler::DevicePresetName(run.device.name) : options.device;
+  RequireSameDevice(run.device.name, options);
+  const std::string device =
+      options.device.empty() ? profiler::DevicePresetName(run.device.name) : options.device;
   const profiler::CalibrationText table = profiler::CalibrationYaml(run, device);
   outputs->push_back({options.file, table.yaml});
-  std::fprintf(stderr, "orrery: table %s: %d rows for %s\n", options.file.c_str(), table.rows, device.c_str());
-  for (const std::string& what : table.left_out) std::fprintf(stderr, "orrery: not in the table: %s\n", what.c_str());
+  std::fprintf(stderr, "orrery: table %s: %d rows for %s\n", options.file.c_str(), table.rows,
+               device.c_str());
+  for (const std::string& what : table.left_out)
+    std::fprintf(stderr, "orrery: not in the table: %s\n", profiler::Printable(what).c_str());
 }
 
 // ---- run
@@ -82,6 +113,7 @@ struct RunOptions {
 
 int Run(const RunOptions& options) {
   RequireDistinct({}, {options.out, options.calibration.file});
+  RequireKnownDevice(options.calibration);
   const auto backend = RequireBackend();
   std::fprintf(stderr, "orrery: %s\n", backend->Probe().c_str());
   profiler::SuiteOptions suite = options.suite;
@@ -89,8 +121,10 @@ int Run(const RunOptions& options) {
   const MeasurementRun run = backend->RunSuite(suite);
   // At once: a table that cannot be made must not cost the measurement.
   WriteOutput(options.out, profiler::MeasurementJson(run));
-  std::fprintf(stderr, "orrery: %zu samples of %s in %s\n", run.samples.size(), run.suite.c_str(), options.out.c_str());
-  if (!run.counters_note.empty()) std::fprintf(stderr, "orrery: no counters: %s\n", run.counters_note.c_str());
+  std::fprintf(stderr, "orrery: %zu samples of %s in %s\n", run.samples.size(), run.suite.c_str(),
+               options.out.c_str());
+  if (!run.counters_note.empty())
+    std::fprintf(stderr, "orrery: no counters: %s\n", run.counters_note.c_str());
   std::vector<Output> table;
   AddCalibration(run, options.calibration, &table);
   WriteOutputs(table);
@@ -102,10 +136,18 @@ void AddRun(CLI::App& profile, Action* action) {
   CLI::App* command = profile.add_subcommand("run", "Measure a suite of kernels on this machine's GPU");
   command->add_option("--suite", o->suite.suite, "Which kernels and shapes")->capture_default_str();
   command->add_option("--out", o->out, "Where the measurement goes (JSON)")->capture_default_str();
-  command->add_option("--processes", o->suite.processes, "Processes to measure in; times differ between them")->capture_default_str()->check(CLI::Range(1, 100));
-  command->add_option("--samples", o->suite.samples, "Timed launches per case and process")->capture_default_str()->check(CLI::Range(5, 100000));
-  command->add_option("--warmups", o->suite.warmups, "Launches before them")->capture_default_str()->check(CLI::Range(1, 100000));
-  command->add_option("--priority", o->suite.priority, "Cases up to this priority")->capture_default_str()->check(CLI::Range(1, 3));
+  command->add_option("--processes", o->suite.processes, "Processes to measure in; times differ between them")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 100));
+  command->add_option("--samples", o->suite.samples, "Timed launches per case and process")
+      ->capture_default_str()
+      ->check(CLI::Range(5, 100000));
+  command->add_option("--warmups", o->suite.warmups, "Launches before them")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 100000));
+  command->add_option("--priority", o->suite.priority, "Cases up to this priority")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 3));
   command->add_option("--filter", o->suite.filter, "Only cases whose label contains TEXT");
   command->add_option("--seed", o->suite.seed, "Seed of the random data")->capture_default_str();
   command->add_flag("--no-counters", o->no_counters, "Do not read hardware counters in a separate replay");
@@ -150,21 +192,29 @@ std::vector<fs::path> Expand(const std::vector<std::string>& files) {
 std::vector<profiler::AnalysedTrace> ReadTraces(const std::vector<fs::path>& files) {
   std::vector<profiler::AnalysedTrace> traces;
   for (const fs::path& file : files) {
-    traces.push_back(profiler::Analyse(profiler::IsKernelLog(file) ? profiler::ReadKernelLog(file) : profiler::ReadKinetoTrace(file)));
+    traces.push_back(profiler::Analyse(profiler::IsKernelLog(file) ? profiler::ReadKernelLog(file)
+                                                                   : profiler::ReadKinetoTrace(file)));
   }
   return traces;
 }
 
-std::vector<std::string> OutputsOf(const ReportOptions& options) { return {options.json, options.out, options.calibration.file}; }
+std::vector<std::string> OutputsOf(const ReportOptions& options) {
+  return {options.json, options.out, options.calibration.file};
+}
 
 bool Contains(const std::vector<std::string>& words, std::string_view word) {
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
-void AddMeasurement(const std::vector<profiler::AnalysedTrace>& traces, const ReportOptions& options, std::vector<Output>* outputs) {
+void AddMeasurement(const std::vector<profiler::AnalysedTrace>& traces, const ReportOptions& options,
+                    std::vector<Output>* outputs) {
   if (options.out.empty() && options.calibration.file.empty()) return;
   std::vector<MeasurementRun> runs;
   for (const auto& trace : traces) runs.push_back(profiler::TraceMeasurement(trace));
+  std::int64_t zero = 0;
+  for (const auto& trace : traces) zero += profiler::ZeroDurations(trace);
+  if (zero > 0)
+    std::fprintf(stderr, "orrery: left out: %lld launches of zero duration\n", static_cast<long long>(zero));
   const MeasurementRun run = profiler::MergeProcesses(std::move(runs));
   if (!options.out.empty()) outputs->push_back({options.out, profiler::MeasurementJson(run)});
   AddCalibration(run, options.calibration, outputs);
@@ -173,25 +223,33 @@ void AddMeasurement(const std::vector<profiler::AnalysedTrace>& traces, const Re
 void Report(const std::vector<fs::path>& files, const ReportOptions& options) {
   RequireDistinct({files.begin(), files.end()}, OutputsOf(options));
   const std::vector<profiler::AnalysedTrace> traces = ReadTraces(files);
+  for (const auto& trace : traces) RequireSameDevice(trace.trace.info.device_name, options.calibration);
   std::vector<Output> outputs;
-  if (!Contains(OutputsOf(options), "-")) outputs.push_back({"-", profiler::ProcessesText(traces, options.top)});
+  if (!Contains(OutputsOf(options), "-"))
+    outputs.push_back({"-", profiler::ProcessesText(traces, options.top)});
   if (!options.json.empty()) outputs.push_back({options.json, profiler::ProcessesJson(traces)});
   AddMeasurement(traces, options, &outputs);
   WriteOutputs(outputs);
 }
 
 int Import(const ReportOptions& options) {
+  RequireKnownDevice(options.calibration);
   Report(Expand(options.files), options);
   return kDone;
 }
 
 void AddImport(CLI::App& profile, Action* action) {
   auto o = std::make_shared<ReportOptions>();
-  CLI::App* command = profile.add_subcommand("import", "Say where the time went in a PyTorch-profiler trace or in kernel logs of attach");
-  command->add_option("file", o->files, "Traces, kernel logs, or a folder of logs; - is standard input")->required();
-  command->add_option("--json", o->json, "Also write the summary as JSON to FILE (- for standard output instead of text)");
+  CLI::App* command = profile.add_subcommand(
+      "import", "Say where the time went in a PyTorch-profiler trace or in kernel logs of attach");
+  command->add_option("file", o->files, "Traces, kernel logs, or a folder of logs; - is standard input")
+      ->required();
+  command->add_option("--json", o->json,
+                      "Also write the summary as JSON to FILE (- for standard output instead of text)");
   command->add_option("--out", o->out, "Also write the recognised operations as a measurement to FILE");
-  command->add_option("--top", o->top, "Kernels to list")->capture_default_str()->check(CLI::Range(0, 100000));
+  command->add_option("--top", o->top, "Kernels to list")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 100000));
   AddCalibrationOptions(command, &o->calibration);
   command->callback([=] { *action = [=] { return Import(*o); }; });
 }
@@ -220,13 +278,15 @@ int Attach(const AttachOptions& options) {
   backend->Probe();
   const std::string library = backend->InjectionLibrary().string();
   PrepareFolder(options.folder);
-  std::map<std::string, std::string> environment = {{"CUDA_INJECTION64_PATH", library},
-                                                    {"ORRERY_PROFILE_DIR", fs::absolute(options.folder).string()}};
+  std::map<std::string, std::string> environment = {
+      {"CUDA_INJECTION64_PATH", library}, {"ORRERY_PROFILE_DIR", fs::absolute(options.folder).string()}};
   if (options.nvtx) environment.insert({{"NVTX_INJECTION64_PATH", library}, {"ORRERY_PROFILE_NVTX", "1"}});
-  const profiler::ProgramResult result = profiler::RunProgram(options.command, environment, profiler::Capture::kNone);
+  const profiler::ProgramResult result =
+      profiler::RunProgram(options.command, environment, profiler::Capture::kNone);
   const std::vector<fs::path> logs = LogsIn(options.folder);
   if (!logs.empty()) Report(logs, options.report);
-  if (result.exit_code != 0) std::fprintf(stderr, "orrery: '%s' ended with code %d\n", options.command[0].c_str(), result.exit_code);
+  if (result.exit_code != 0)
+    std::fprintf(stderr, "orrery: '%s' ended with code %d\n", options.command[0].c_str(), result.exit_code);
   if (logs.empty()) {
     throw InputError("nothing was recorded: no process of '" + options.command[0] +
                      "' used CUDA, or another profiler was attached (it would have been named above)");
@@ -236,12 +296,18 @@ int Attach(const AttachOptions& options) {
 
 void AddAttach(CLI::App& profile, Action* action) {
   auto o = std::make_shared<AttachOptions>();
-  CLI::App* command = profile.add_subcommand("attach", "Record the kernels of any CUDA program and its children: attach -- COMMAND");
+  CLI::App* command = profile.add_subcommand(
+      "attach", "Record the kernels of any CUDA program and its children: attach -- COMMAND");
   command->add_option("command", o->command, "The program and its arguments, after --")->required();
-  command->add_option("--out", o->folder, "Folder for the kernel logs, one per process")->capture_default_str();
-  command->add_flag("--nvtx", o->nvtx, "Record NVTX ranges and launches too (shapes with torch's emit_nvtx(record_shapes=True))");
+  command->add_option("--out", o->folder, "Folder for the kernel logs, one per process")
+      ->capture_default_str();
+  command->add_flag(
+      "--nvtx", o->nvtx,
+      "Record NVTX ranges and launches too (shapes with torch's emit_nvtx(record_shapes=True))");
   command->add_option("--json", o->report.json, "Also write the summary as JSON to FILE");
-  command->add_option("--top", o->report.top, "Kernels to list")->capture_default_str()->check(CLI::Range(0, 100000));
+  command->add_option("--top", o->report.top, "Kernels to list")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 100000));
   command->callback([=] { *action = [=] { return Attach(*o); }; });
 }
 
@@ -255,7 +321,9 @@ struct CompareOptions {
 };
 
 /// Where a comparison goes; annotations and the table share standard output, where no file asks for it.
-std::vector<std::string> OutputsOf(const CompareOptions& options) { return {options.junit, options.markdown, options.json}; }
+std::vector<std::string> OutputsOf(const CompareOptions& options) {
+  return {options.junit, options.markdown, options.json};
+}
 
 void RequireDistinctFiles(const CompareOptions& options) {
   std::vector<std::string> outputs = OutputsOf(options);
@@ -270,7 +338,8 @@ void WriteReports(const profiler::Comparison& comparison, const CompareOptions& 
     outputs.push_back({"-", profiler::ComparisonText(comparison, {options.all}) + annotations});
   }
   if (!options.junit.empty()) outputs.push_back({options.junit, profiler::ComparisonJUnit(comparison)});
-  if (!options.markdown.empty()) outputs.push_back({options.markdown, profiler::ComparisonMarkdown(comparison)});
+  if (!options.markdown.empty())
+    outputs.push_back({options.markdown, profiler::ComparisonMarkdown(comparison)});
   if (!options.json.empty()) outputs.push_back({options.json, profiler::ComparisonJson(comparison)});
   WriteOutputs(outputs);
 }
@@ -283,22 +352,33 @@ int Compare(const CompareOptions& options) {
   profiler::Comparison comparison = profiler::Compare(base, profiler::ReadMeasurement(options.next), rule);
   comparison.base_name = options.base;
   comparison.new_name = options.next;
-  if (!options.retry.empty()) profiler::ConfirmWith(profiler::Compare(base, profiler::ReadMeasurement(options.retry), rule), &comparison);
+  if (!options.retry.empty())
+    profiler::ConfirmWith(profiler::Compare(base, profiler::ReadMeasurement(options.retry), rule),
+                          &comparison);
   WriteReports(comparison, options);
-  const int open = comparison.Count(profiler::Verdict::kUnclear) + comparison.Count(profiler::Verdict::kMissing);
+  const int open =
+      comparison.Count(profiler::Verdict::kUnclear) + comparison.Count(profiler::Verdict::kMissing);
   const bool failed = comparison.Count(profiler::Verdict::kSlower) > 0 || (options.strict && open > 0);
   return failed ? kCheckFailed : kDone;
 }
 
 void AddCompare(CLI::App& profile, Action* action) {
   auto o = std::make_shared<CompareOptions>();
-  CLI::App* command = profile.add_subcommand("compare", "Say which kernels became faster or slower; exit 1 if one became slower");
+  CLI::App* command = profile.add_subcommand(
+      "compare", "Say which kernels became faster or slower; exit 1 if one became slower");
   command->add_option("base", o->base, "Measurement of the baseline")->required();
   command->add_option("new", o->next, "Measurement of the new build")->required();
-  command->add_option("--retry", o->retry, "A second measurement of the new build: a case is slower only if it is so in both");
-  command->add_option("--min-effect", o->min_effect_percent, "Smallest change that counts, in percent")->capture_default_str()->check(Between(0, 1000));
-  command->add_option("--min-delta-us", o->rule.min_delta_us, "Smallest change that counts, in us")->capture_default_str()->check(Between(0, 1e9));
-  command->add_option("--alpha", o->rule.alpha, "False-discovery rate over all cases")->capture_default_str()->check(Between(1e-9, 0.5));
+  command->add_option("--retry", o->retry,
+                      "A second measurement of the new build: a case is slower only if it is so in both");
+  command->add_option("--min-effect", o->min_effect_percent, "Smallest change that counts, in percent")
+      ->capture_default_str()
+      ->check(Between(0, 1000));
+  command->add_option("--min-delta-us", o->rule.min_delta_us, "Smallest change that counts, in us")
+      ->capture_default_str()
+      ->check(Between(0, 1e9));
+  command->add_option("--alpha", o->rule.alpha, "False-discovery rate over all cases")
+      ->capture_default_str()
+      ->check(Between(1e-9, 0.5));
   command->add_flag("--force", o->rule.force, "Compare across devices, drivers or CUDA versions");
   command->add_flag("--strict", o->strict, "Exit 1 on unclear and missing cases too");
   command->add_flag("--all", o->all, "List the cases that are the same too");
@@ -312,7 +392,8 @@ void AddCompare(CLI::App& profile, Action* action) {
 }  // namespace
 
 void AddProfileCommand(CLI::App& app, Action* action) {
-  CLI::App* profile = app.add_subcommand("profile", "Measure GPU kernels, import traces, compare measurements");
+  CLI::App* profile =
+      app.add_subcommand("profile", "Measure GPU kernels, import traces, compare measurements");
   profile->require_subcommand(1);
   AddRun(*profile, action);
   AddAttach(*profile, action);

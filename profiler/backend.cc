@@ -1,12 +1,11 @@
 #include "profiler/backend.h"
 
-#include <unistd.h>
-
 #include <array>
 #include <cstdio>
 #include <cstdlib>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "core/error.h"
 #include "profiler/subprocess.h"
@@ -23,7 +22,8 @@ class TemporaryFolder {
  public:
   TemporaryFolder() {
     std::string pattern = (std::filesystem::temp_directory_path() / "orrery-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw InputError("cannot make a temporary folder in " + pattern);
+    if (::mkdtemp(pattern.data()) == nullptr)
+      throw InputError("cannot make a temporary folder in " + pattern);
     path_ = pattern;
   }
   ~TemporaryFolder() {
@@ -49,7 +49,8 @@ class ProcessBackend final : public DeviceBackend {
   explicit ProcessBackend(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
   std::string Probe() override {
-    ProgramResult result = RunProgram({(folder_ / kProgram).string(), "probe"}, {}, Capture::kOutputAndErrors);
+    ProgramResult result =
+        RunProgram({(folder_ / kProgram).string(), "probe"}, {}, Capture::kOutputAndErrors);
     if (result.exit_code != 0) Throw(result);
     while (!result.output.empty() && result.output.back() == '\n') result.output.pop_back();
     return result.output;
@@ -61,7 +62,8 @@ class ProcessBackend final : public DeviceBackend {
     for (int process = 0; process < options.processes; ++process) {
       std::fprintf(stderr, "orrery: process %d of %d\n", process + 1, options.processes);
       const std::filesystem::path file = folder.path() / fmt::format("process{}.json", process);
-      const ProgramResult result = RunProgram(Arguments(options, process, file), {}, Capture::kOutputAndErrors);
+      const ProgramResult result =
+          RunProgram(Arguments(options, process, file), {}, Capture::kOutputAndErrors);
       if (result.exit_code != 0) Throw(result);
       runs.push_back(ReadMeasurement(file));
     }
@@ -70,13 +72,17 @@ class ProcessBackend final : public DeviceBackend {
 
   std::filesystem::path InjectionLibrary() override {
     const std::filesystem::path library = folder_ / kInjection;
-    if (!std::filesystem::exists(library)) throw UnavailableError(fmt::format("{} is not beside {} in {}", kInjection, kProgram, folder_.string()));
+    if (!std::filesystem::exists(library))
+      throw UnavailableError(
+          fmt::format("{} is not beside {} in {}", kInjection, kProgram, folder_.string()));
     return std::filesystem::absolute(library);
   }
 
  private:
-  std::vector<std::string> Arguments(const SuiteOptions& o, int process, const std::filesystem::path& file) const {
-    std::vector<std::string> arguments = {(folder_ / kProgram).string(), "run", "--suite", o.suite, "--out", file.string()};
+  std::vector<std::string> Arguments(const SuiteOptions& o, int process,
+                                     const std::filesystem::path& file) const {
+    std::vector<std::string> arguments = {
+        (folder_ / kProgram).string(), "run", "--suite", o.suite, "--out", file.string()};
     const auto add = [&](const char* name, const std::string& value) {
       arguments.emplace_back(name);
       arguments.push_back(value);
@@ -87,15 +93,18 @@ class ProcessBackend final : public DeviceBackend {
     add("--warmups", std::to_string(o.warmups));
     add("--priority", std::to_string(o.priority));
     if (!o.filter.empty()) add("--filter", o.filter);
-    if (!o.counters || process > 0) arguments.emplace_back("--no-counters");  // counters do not vary between processes
+    if (!o.counters || process > 0)
+      arguments.emplace_back("--no-counters");  // counters do not vary between processes
     return arguments;
   }
 
   [[noreturn]] static void Throw(const ProgramResult& result) {
     const std::string reason = Reason(result.last_error);
-    if (result.exit_code == kUnavailable) throw UnavailableError(reason.empty() ? "no GPU that can be measured" : reason);
+    if (result.exit_code == kUnavailable)
+      throw UnavailableError(reason.empty() ? "no GPU that can be measured" : reason);
     if (result.exit_code == kUsage) throw InputError(reason);
-    throw InputError(fmt::format("the device half ended with code {}{}", result.exit_code, reason.empty() ? "" : ": " + reason));
+    throw InputError(fmt::format("the device half ended with code {}{}", result.exit_code,
+                                 reason.empty() ? "" : ": " + reason));
   }
 
   std::filesystem::path folder_;
@@ -108,8 +117,10 @@ std::vector<std::filesystem::path> DeviceBackendPlaces() {
   std::array<char, 4096> buffer{};
   const ssize_t length = ::readlink("/proc/self/exe", buffer.data(), buffer.size() - 1);
   if (length <= 0) return {};
-  const std::filesystem::path here = std::filesystem::path(std::string(buffer.data(), static_cast<std::size_t>(length))).parent_path();
-  return {here, (here / "../profiler/device").lexically_normal(), (here / "../lib/orrery").lexically_normal()};
+  const std::filesystem::path here =
+      std::filesystem::path(std::string(buffer.data(), static_cast<std::size_t>(length))).parent_path();
+  return {here, (here / "../profiler/device").lexically_normal(),
+          (here / "../lib/orrery").lexically_normal()};
 }
 
 std::unique_ptr<DeviceBackend> FindDeviceBackend() {

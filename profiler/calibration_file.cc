@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "profiler/compare/statistics.h"
+#include "profiler/printable.h"
 
 namespace orrery::profiler {
 namespace {
@@ -48,14 +49,17 @@ double Centre(const std::map<int, std::vector<double>>& processes) {
 
 std::string ShapeColumns(const OpShape& shape) {
   if (std::holds_alternative<GemmShape>(shape)) return "m, n, k, groups";
-  if (std::holds_alternative<AttentionShape>(shape)) return "batch, heads, kv_heads, q_len, kv_len, d_qk, d_v, causal";
+  if (std::holds_alternative<AttentionShape>(shape))
+    return "batch, heads, kv_heads, q_len, kv_len, d_qk, d_v, causal";
   return "rows, cols, bytes";
 }
 
 std::string ShapeCells(const RowData& row) {
-  if (const auto* g = std::get_if<GemmShape>(&row.shape)) return fmt::format("{}, {}, {}, {}", g->m, g->n, g->k, g->groups);
+  if (const auto* g = std::get_if<GemmShape>(&row.shape))
+    return fmt::format("{}, {}, {}, {}", g->m, g->n, g->k, g->groups);
   if (const auto* a = std::get_if<AttentionShape>(&row.shape)) {
-    return fmt::format("{}, {}, {}, {}, {}, {}, {}, {}", a->batch, a->heads, a->kv_heads, a->q_len, a->kv_len, a->d_qk, a->d_v, a->causal);
+    return fmt::format("{}, {}, {}, {}, {}, {}, {}, {}", a->batch, a->heads, a->kv_heads, a->q_len, a->kv_len,
+                       a->d_qk, a->d_v, a->causal);
   }
   const auto& r = std::get<RowsShape>(row.shape);
   return fmt::format("{}, {}, {}", r.rows, r.cols, row.bytes.count);
@@ -63,7 +67,8 @@ std::string ShapeCells(const RowData& row) {
 
 /// Whether every dimension the table wants is there.
 bool Complete(const KernelSample& sample) {
-  if (const auto* g = std::get_if<GemmShape>(&sample.shape)) return g->m > 0 && g->n > 0 && g->k > 0 && g->groups > 0;
+  if (const auto* g = std::get_if<GemmShape>(&sample.shape))
+    return g->m > 0 && g->n > 0 && g->k > 0 && g->groups > 0;
   if (const auto* a = std::get_if<AttentionShape>(&sample.shape)) {
     return std::min({a->batch, a->heads, a->kv_heads, a->q_len, a->kv_len, a->d_qk, a->d_v}) > 0;
   }
@@ -73,10 +78,12 @@ bool Complete(const KernelSample& sample) {
 
 std::string RowText(const RowData& row, bool with_beside) {
   std::vector<double> all;
-  for (const auto& [process, durations] : row.alone) all.insert(all.end(), durations.begin(), durations.end());
+  for (const auto& [process, durations] : row.alone)
+    all.insert(all.end(), durations.begin(), durations.end());
   const auto [low, high] = std::minmax_element(all.begin(), all.end());
   const std::string beside = with_beside ? fmt::format(", {:.3f}", Centre(row.beside)) : "";
-  return fmt::format("      - [{}, {:.3f}{}, {}, {:.3f}, {:.3f}]\n", ShapeCells(row), Centre(row.alone), beside, all.size(), *low, *high);
+  return fmt::format("      - [{}, {:.3f}{}, {}, {:.3f}, {:.3f}]\n", ShapeCells(row), Centre(row.alone),
+                     beside, all.size(), *low, *high);
 }
 
 /// Rows with and without a time beside a copy have different columns, so they are tables of their own.
@@ -87,8 +94,11 @@ std::string SectionText(const SectionKey& key, const Section& section, bool with
     if (text.empty()) {
       const auto& [kind, kernel, sms] = key;
       text = fmt::format("  - op: {}\n    kernel: {}\n    sms: {}\n", Name(kind), Quoted(kernel), sms);
-      if (section.worst_error >= 0) text += fmt::format("    # largest relative error against the reference: {:.2g}\n", section.worst_error);
-      text += fmt::format("    columns: [{}, time_us{}, count, min_us, max_us]\n    rows:\n", ShapeColumns(row.shape), with_beside ? ", beside_us" : "");
+      if (section.worst_error >= 0)
+        text +=
+            fmt::format("    # largest relative error against the reference: {:.2g}\n", section.worst_error);
+      text += fmt::format("    columns: [{}, time_us{}, count, min_us, max_us]\n    rows:\n",
+                          ShapeColumns(row.shape), with_beside ? ", beside_us" : "");
     }
     text += RowText(row, with_beside);
     ++*rows;
@@ -105,13 +115,18 @@ std::string Libraries(const MeasurementRun& run) {
 std::string ClockText(const Clocks& c) {
   if (c.sm_max_mhz <= 0) return "not recorded";
   const std::string throttling = c.throttling.empty() ? "" : ", throttling: " + c.throttling;
-  return fmt::format("SM {:.0f} of {:.0f} MHz, memory {:.0f} of {:.0f} MHz{}", c.sm_mhz, c.sm_max_mhz, c.memory_mhz, c.memory_max_mhz, throttling);
+  return fmt::format("SM {:.0f} of {:.0f} MHz, memory {:.0f} of {:.0f} MHz{}", c.sm_mhz, c.sm_max_mhz,
+                     c.memory_mhz, c.memory_max_mhz, throttling);
 }
 
-std::string Header(const MeasurementRun& run, const std::string& device, const std::map<int, std::vector<double>>& gaps) {
-  std::string text = "# Written by orrery profile; the schema is told in docs/calibration.md.\nschema_version: 1\n";
-  text += fmt::format("device: {}\ndate: {}\nsource: {}\ndriver: {}\nlibraries: {}\nclocks: {}\n", device, run.date_utc.substr(0, 10),
-                      Quoted(fmt::format("orrery profile, suite {}, {} ({} SMs)", run.suite, run.device.name, run.device.sms)),
+std::string Header(const MeasurementRun& run, const std::string& device,
+                   const std::map<int, std::vector<double>>& gaps) {
+  std::string text =
+      "# Written by orrery profile; the schema is told in docs/calibration.md.\nschema_version: 1\n";
+  text += fmt::format("device: {}\ndate: {}\nsource: {}\ndriver: {}\nlibraries: {}\nclocks: {}\n", device,
+                      run.date_utc.substr(0, 10),
+                      Quoted(fmt::format("orrery profile, suite {}, {} ({} SMs)", run.suite, run.device.name,
+                                         run.device.sms)),
                       Quoted(run.driver), Quoted(Libraries(run)), Quoted(ClockText(run.clocks)));
   if (!gaps.empty()) text += fmt::format("launch_gap: {:.3f} us\n", Centre(gaps));
   return text + "tables:\n";
@@ -119,17 +134,23 @@ std::string Header(const MeasurementRun& run, const std::string& device, const s
 
 }  // namespace
 
-std::string DevicePresetName(const std::string& device_name) {
+std::optional<std::string> FindDevicePresetName(const std::string& device_name) {
   struct Known {
     const char* word;
     const char* preset;
   };
-  constexpr Known kKnown[] = {{"H100 80GB HBM3", "h100-sxm"}, {"H800", "h800-sxm"}, {"H200", "h200-sxm"},
-                              {"H20", "h20"},                 {"A100-SXM", "a100-sxm"}, {"B200", "b200-sxm"}};
+  constexpr Known kKnown[] = {{"H100 80GB HBM3", "h100-sxm"}, {"H800", "h800-sxm"},
+                              {"H200", "h200-sxm"},           {"H20", "h20"},
+                              {"A100-SXM", "a100-sxm"},       {"B200", "b200-sxm"}};
   for (const Known& known : kKnown) {
     if (device_name.find(known.word) != std::string::npos) return known.preset;
   }
-  throw InputError("no device preset is known for '" + device_name + "': name one with --device");
+  return std::nullopt;
+}
+
+std::string DevicePresetName(const std::string& device_name) {
+  if (const auto preset = FindDevicePresetName(device_name)) return *preset;
+  throw InputError("no device preset is known for '" + Printable(device_name) + "': name one with --device");
 }
 
 CalibrationText CalibrationYaml(const MeasurementRun& run, const std::string& device) {
@@ -153,13 +174,15 @@ CalibrationText CalibrationYaml(const MeasurementRun& run, const std::string& de
       durations.insert(durations.end(), sample.durations_us.begin(), sample.durations_us.end());
     }
   }
-  for (const auto& [reason, count] : left_out) result.left_out.push_back(fmt::format("{} samples, {}", count, reason));
+  for (const auto& [reason, count] : left_out)
+    result.left_out.push_back(fmt::format("{} samples, {}", count, reason));
   result.yaml = Header(run, device, gaps);
   for (const auto& [key, section] : sections) {
     result.yaml += SectionText(key, section, false, &result.rows);
     result.yaml += SectionText(key, section, true, &result.rows);
   }
-  if (result.rows == 0) throw InputError("the measurement holds no case that a calibration table can price from");
+  if (result.rows == 0)
+    throw InputError("the measurement holds no case that a calibration table can price from");
   return result;
 }
 

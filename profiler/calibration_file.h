@@ -1,6 +1,7 @@
 // From a measurement to the kernel table that `hw` prices from (schema: docs/calibration.md).
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -8,9 +9,11 @@
 
 namespace orrery::profiler {
 
-/// The preset in hw/data/ of a device by the name its driver gives, e.g. "NVIDIA H100 80GB HBM3" -> "h100-sxm". InputError if
-/// none is known.
+/// The preset in hw/data/ of a device by the name its driver gives, e.g. "NVIDIA H100 80GB HBM3" ->
+/// "h100-sxm". InputError if none is known.
 std::string DevicePresetName(const std::string& device_name);
+/// The same; absent if none is known.
+std::optional<std::string> FindDevicePresetName(const std::string& device_name);
 
 struct CalibrationText {
   std::string yaml;
@@ -19,8 +22,9 @@ struct CalibrationText {
   std::vector<std::string> left_out;
 };
 
-/// One row per kernel, shape and SM count: the median over processes of the median over launches, alone and beside a copy;
-/// two labels of one shape are pooled. The launch gap is that of the sample labelled kLaunchGapLabel, if there is one.
+/// One row per kernel, shape and SM count: the median over processes of the median over launches, alone and
+/// beside a copy; two labels of one shape are pooled. The launch gap is that of the sample labelled
+/// kLaunchGapLabel, if there is one.
 CalibrationText CalibrationYaml(const MeasurementRun& run, const std::string& device);
 
 }  // namespace orrery::profiler

@@ -18,8 +18,8 @@ struct Row {
 };
 
 // Sources of the names: DeepSeek's training trace (dpsk::*, cuda::*, layer_norm::*), the DeepGEMM, FlashMLA,
-// FlashAttention, DeepEP, NCCL, PyTorch, Triton, vLLM and SGLang sources, and cuBLAS and cuDNN kernel names as profilers show them.
-// Mangled names hold the same words. Order matters: the specific before the general.
+// FlashAttention, DeepEP, NCCL, PyTorch, Triton, vLLM and SGLang sources, and cuBLAS and cuDNN kernel names
+// as profilers show them. Mangled names hold the same words. Order matters: the specific before the general.
 constexpr Row kRows[] = {
     // torch.compile names its kernels after what they fuse ("triton_red_fused_rms_norm"): before everything.
     {"triton_red_", "", "Triton", G::kReduce, {}},
@@ -107,7 +107,8 @@ constexpr Row kRows[] = {
     {"per_token_cast_to_fp8_with_fp8_special_fmt", "", "DeepSeek", G::kQuantize, K::kSaveE5M6},
     {"per_token_cast_back_special_fmt", "", "DeepSeek", G::kQuantize, K::kRestoreE5M6},
     {"per_token_cast_to_fp8", "", "DeepSeek", G::kQuantize, K::kCastFp8},
-    {"per_channel_cast_and_transpose<256, 128, true, true", "", "DeepSeek", G::kQuantize, K::kRequantizeGather},
+    {"per_channel_cast_and_transpose<256, 128, true, true", "", "DeepSeek", G::kQuantize,
+     K::kRequantizeGather},
     {"per_channel_cast_and_transpose", "", "DeepSeek", G::kQuantize, K::kCastTransposeFp8},
     {"cast_back_impl", "", "DeepSeek", G::kQuantize, K::kDequantize},
     {"batched_transpose", "", "DeepSeek", G::kQuantize, K::kTransposeFp8},
@@ -186,10 +187,22 @@ KernelClass ClassifyKernel(std::string_view name) {
 }
 
 std::string_view Name(KernelGroup group) {
-  constexpr std::array<std::string_view, 16> kNames = {
-      "GEMM",        "attention core", "attention pre/post", "quantise, cast, transpose", "activation", "norm",
-      "routing",     "permute",        "RoPE",               "elementwise",               "reduce",     "optimizer",
-      "communication payload", "communication sync", "copy", "other"};
+  constexpr std::array<std::string_view, 16> kNames = {"GEMM",
+                                                       "attention core",
+                                                       "attention pre/post",
+                                                       "quantise, cast, transpose",
+                                                       "activation",
+                                                       "norm",
+                                                       "routing",
+                                                       "permute",
+                                                       "RoPE",
+                                                       "elementwise",
+                                                       "reduce",
+                                                       "optimizer",
+                                                       "communication payload",
+                                                       "communication sync",
+                                                       "copy",
+                                                       "other"};
   return kNames[static_cast<std::size_t>(group)];
 }
 
@@ -214,7 +227,8 @@ std::string ShortKernelName(std::string_view name, std::size_t width) {
   }
   // A wrapper says nothing: show what it wraps.
   const bool wrapper = text == "cutlass::device_kernel" || text == "cutlass::Kernel2";
-  if (wrapper && name.find('<') != std::string_view::npos) return ShortKernelName(name.substr(name.find('<') + 1), width);
+  if (wrapper && name.find('<') != std::string_view::npos)
+    return ShortKernelName(name.substr(name.find('<') + 1), width);
   if (text.empty()) text = name;
   if (text.size() > width) text = text.substr(0, width - 3) + "...";
   return text;

@@ -1,4 +1,5 @@
-// What a kernel is, from its name alone: who wrote it and what it computes. One explicit table (classify.cc), first match wins.
+// What a kernel is, from its name alone: who wrote it and what it computes. One explicit table (classify.cc),
+// first match wins.
 #pragma once
 
 #include <optional>
@@ -17,24 +18,24 @@ enum class KernelGroup {
   kQuantize,         ///< casts, transposes, activation with cast
   kActivation,
   kNorm,
-  kRoute,            ///< gate, top-k, permute and unpermute bookkeeping
+  kRoute,  ///< gate, top-k, permute and unpermute bookkeeping
   kPermute,
   kRope,
   kElementwise,
   kReduce,
   kOptimizer,
-  kCommunication,     ///< moves the payload between GPUs
-  kCommunicationSync, ///< notifies and waits for peers
-  kCopy,              ///< memcpy and memset
+  kCommunication,      ///< moves the payload between GPUs
+  kCommunicationSync,  ///< notifies and waits for peers
+  kCopy,               ///< memcpy and memset
   kOther,
 };
 std::string_view Name(KernelGroup group);
 bool IsCommunication(KernelGroup group);
 
 struct KernelClass {
-  std::string_view library;   ///< "DeepGEMM", "cuBLAS", ...; "unknown"
+  std::string_view library;  ///< "DeepGEMM", "cuBLAS", ...; "unknown"
   KernelGroup group = KernelGroup::kOther;
-  std::optional<OpKind> kind; ///< absent where the name does not tell
+  std::optional<OpKind> kind;  ///< absent where the name does not tell
 };
 
 /// Accepts mangled and demangled names. Never fails: an unknown name is {"unknown", kOther}.

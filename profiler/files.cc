@@ -1,10 +1,10 @@
 #include "profiler/files.h"
 
-#include <unistd.h>
-
 #include <cstdio>
 #include <fstream>
 #include <string>
+
+#include <unistd.h>
 
 #include "core/error.h"
 

@@ -6,7 +6,8 @@
 
 namespace orrery::profiler {
 
-/// Writes `text` to a temporary file beside `file` and renames it; "-" is standard output. InputError if it cannot.
+/// Writes `text` to a temporary file beside `file` and renames it; "-" is standard output. InputError if it
+/// cannot.
 void WriteFileWhole(const std::filesystem::path& file, std::string_view text);
 
 }  // namespace orrery::profiler

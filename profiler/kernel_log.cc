@@ -28,7 +28,8 @@ std::string HeaderLine(const KernelLogHeader& h) {
 }  // namespace
 
 std::string KernelLogFileName(const KernelLogHeader& header) {
-  return header.rank >= 0 ? fmt::format("rank{}-pid{}.jsonl", header.rank, header.pid) : fmt::format("pid{}.jsonl", header.pid);
+  return header.rank >= 0 ? fmt::format("rank{}-pid{}.jsonl", header.rank, header.pid)
+                          : fmt::format("pid{}.jsonl", header.pid);
 }
 
 KernelLogWriter::KernelLogWriter(const std::filesystem::path& file, const KernelLogHeader& header)
@@ -42,7 +43,8 @@ KernelLogWriter::~KernelLogWriter() {
 
 void KernelLogWriter::Line(std::string_view text) {
   if (file_ == nullptr) return;
-  ok_ = ok_ && std::fwrite(text.data(), 1, text.size(), file_) == text.size() && std::fputc('\n', file_) != EOF;
+  ok_ =
+      ok_ && std::fwrite(text.data(), 1, text.size(), file_) == text.size() && std::fputc('\n', file_) != EOF;
 }
 
 void KernelLogWriter::Flush() {
@@ -55,31 +57,35 @@ void KernelLogWriter::Write(const cupti::ActivityRecord& record) {
 
 void KernelLogWriter::Close(const cupti::SessionLosses& losses) {
   if (file_ == nullptr) return;
-  Line(fmt::format(R"({{"end":true,"dropped":{},"untimed":{},"undecoded":{}}})", losses.dropped, losses.untimed, losses.undecoded));
+  Line(fmt::format(R"({{"end":true,"dropped":{},"untimed":{},"undecoded":{}}})", losses.dropped,
+                   losses.untimed, losses.undecoded));
   ok_ = std::fclose(file_) == 0 && ok_;
   file_ = nullptr;
 }
 
 std::uint32_t KernelLogWriter::NameNumber(std::string_view name) {
-  const auto [it, added] = names_.try_emplace(std::string(name), static_cast<std::uint32_t>(names_.size() + 1));
+  const auto [it, added] =
+      names_.try_emplace(std::string(name), static_cast<std::uint32_t>(names_.size() + 1));
   if (added) Line(fmt::format("[\"name\",{},{}]", it->second, Quoted(name)));
   return it->second;
 }
 
 void KernelLogWriter::operator()(const cupti::KernelRecord& r) {
-  Line(fmt::format("[\"kernel\",{},{},{},{},{},{},[{},{},{}],[{},{},{}],{},{}]", NameNumber(r.name), r.start_ns, r.end_ns, r.device, r.stream,
-                   r.correlation, r.grid[0], r.grid[1], r.grid[2], r.block[0], r.block[1], r.block[2], r.registers,
+  Line(fmt::format("[\"kernel\",{},{},{},{},{},{},[{},{},{}],[{},{},{}],{},{}]", NameNumber(r.name),
+                   r.start_ns, r.end_ns, r.device, r.stream, r.correlation, r.grid[0], r.grid[1], r.grid[2],
+                   r.block[0], r.block[1], r.block[2], r.registers,
                    r.static_shared_bytes + r.dynamic_shared_bytes));
 }
 
 void KernelLogWriter::operator()(const cupti::MemcpyRecord& r) {
-  Line(fmt::format("[\"memcpy\",{},{},{},{},{},{},{}]", NameNumber(fmt::format("Memcpy {}", cupti::CopyKindName(r.copy_kind))), r.bytes,
+  Line(fmt::format("[\"memcpy\",{},{},{},{},{},{},{}]",
+                   NameNumber(fmt::format("Memcpy {}", cupti::CopyKindName(r.copy_kind))), r.bytes,
                    r.start_ns, r.end_ns, r.device, r.stream, r.correlation));
 }
 
 void KernelLogWriter::operator()(const cupti::MemsetRecord& r) {
-  Line(fmt::format("[\"memset\",{},{},{},{},{},{},{}]", NameNumber("Memset"), r.bytes, r.start_ns, r.end_ns, r.device, r.stream,
-                   r.correlation));
+  Line(fmt::format("[\"memset\",{},{},{},{},{},{},{}]", NameNumber("Memset"), r.bytes, r.start_ns, r.end_ns,
+                   r.device, r.stream, r.correlation));
 }
 
 void KernelLogWriter::operator()(const cupti::MarkerRecord& r) {
@@ -88,7 +94,8 @@ void KernelLogWriter::operator()(const cupti::MarkerRecord& r) {
   } else if (r.type == cupti::MarkerRecord::Type::kEnd) {
     const auto it = open_.find(r.id);
     if (it == open_.end()) return;  // began before recording did
-    Line(fmt::format("[\"range\",{},{},{},{}]", it->second.name, it->second.thread, it->second.start_ns, r.time_ns));
+    Line(fmt::format("[\"range\",{},{},{},{}]", it->second.name, it->second.thread, it->second.start_ns,
+                     r.time_ns));
     open_.erase(it);
   }
 }

@@ -1,7 +1,8 @@
-// The kernel log: what the injection library writes, one file per process, while a program runs. JSON lines, so that a program
-// that is killed leaves a log that can be read up to its last whole line.
+// The kernel log: what the injection library writes, one file per process, while a program runs. JSON lines,
+// so that a program that is killed leaves a log that can be read up to its last whole line.
 //
-//   {"schema":"orrery-kernel-log","schema_version":1,"pid":1,"rank":-1,"program":"python3","device":"NVIDIA H100", ...}
+//   {"schema":"orrery-kernel-log","schema_version":1,"pid":1,"rank":-1,"program":"python3","device":"NVIDIA
+//   H100", ...}
 //   ["name",1,"kernel name"]                         names are written once, then meant by number
 //   ["kernel",name,start_ns,end_ns,device,stream,correlation,[gx,gy,gz],[bx,by,bz],registers,shared_bytes]
 //   ["memcpy",name,bytes,start_ns,end_ns,device,stream,correlation]      and "memset"
@@ -27,7 +28,7 @@ namespace orrery::profiler {
 
 struct KernelLogHeader {
   std::int64_t pid = 0;
-  int rank = -1;        ///< RANK or LOCAL_RANK of the environment; -1 if neither is set
+  int rank = -1;  ///< RANK or LOCAL_RANK of the environment; -1 if neither is set
   int world_size = 0;
   std::string program;  ///< name of the executable
   std::string device;
@@ -40,8 +41,8 @@ struct KernelLogHeader {
 /// "rank3-pid4711.jsonl", "pid4711.jsonl" without a rank.
 std::string KernelLogFileName(const KernelLogHeader& header);
 
-/// Writes a log. Not thread-safe; the session calls its sink one record at a time. Write errors are remembered, not thrown: a
-/// profiled program goes on.
+/// Writes a log. Not thread-safe; the session calls its sink one record at a time. Write errors are
+/// remembered, not thrown: a profiled program goes on.
 class KernelLogWriter {
  public:
   KernelLogWriter(const std::filesystem::path& file, const KernelLogHeader& header);
@@ -81,8 +82,8 @@ class KernelLogWriter {
 /// Whether the file starts like a kernel log.
 bool IsKernelLog(const std::filesystem::path& file);
 
-/// InputError with file and line for anything that is no kernel log or against its format. A missing last line or closing line is
-/// no error: info.note says so.
+/// InputError with file and line for anything that is no kernel log or against its format. A missing last
+/// line or closing line is no error: info.note says so.
 Trace ReadKernelLog(const std::filesystem::path& file);
 Trace ReadKernelLog(std::istream& stream, const std::string& name);
 

@@ -59,7 +59,8 @@ class Reader {
   void AddCopy(const Json& json, GpuEventKind kind);
   void AddRange(const Json& json);
   std::int64_t Int(const Json& json, std::size_t index) const {
-    if (index >= json.size() || !json[index].is_number_integer()) Fail(fmt::format("expected a whole number as item {}", index + 1));
+    if (index >= json.size() || !json[index].is_number_integer())
+      Fail(fmt::format("expected a whole number as item {}", index + 1));
     return json[index].get<std::int64_t>();
   }
   std::int32_t Small(const Json& json, std::size_t index) const {
@@ -75,7 +76,8 @@ class Reader {
     return end - start;
   }
   std::array<std::int32_t, 3> Triple(const Json& json, std::size_t index) const {
-    if (index >= json.size() || !json[index].is_array() || json[index].size() != 3) Fail("expected three numbers");
+    if (index >= json.size() || !json[index].is_array() || json[index].size() != 3)
+      Fail("expected three numbers");
     return {Small(json[index], 0), Small(json[index], 1), Small(json[index], 2)};
   }
 
@@ -87,11 +89,14 @@ class Reader {
 };
 
 void Reader::ReadHeader(const Json& json) {
-  if (!json.is_object() || json.value("schema", Json()) != "orrery-kernel-log") Fail("is no kernel log of orrery profile attach");
-  if (json.value("schema_version", Json()) != 1) Fail("has a schema_version this program does not know; expected 1");
+  if (!json.is_object() || json.value("schema", Json()) != "orrery-kernel-log")
+    Fail("is no kernel log of orrery profile attach");
+  if (json.value("schema_version", Json()) != 1)
+    Fail("has a schema_version this program does not know; expected 1");
   TraceInfo& info = builder_.trace().info;
   try {
-    info.trace_name = fmt::format("{} (pid {})", json.at("program").get<std::string>(), json.at("pid").get<std::int64_t>());
+    info.trace_name =
+        fmt::format("{} (pid {})", json.at("program").get<std::string>(), json.at("pid").get<std::int64_t>());
     info.rank = json.at("rank").get<int>();
     info.world_size = json.at("world_size").get<int>();
     info.device_name = json.at("device").get<std::string>();
@@ -104,7 +109,8 @@ void Reader::ReadHeader(const Json& json) {
 
 bool Reader::ReadEnd(const Json& json) {
   for (const char* loss : {"dropped", "untimed"}) {
-    const std::int64_t count = json.contains(loss) && json[loss].is_number_integer() ? json[loss].get<std::int64_t>() : 0;
+    const std::int64_t count =
+        json.contains(loss) && json[loss].is_number_integer() ? json[loss].get<std::int64_t>() : 0;
     if (count > 0) Note(fmt::format("{} records {}", count, loss));
   }
   return json.contains("end");
@@ -118,7 +124,8 @@ void Reader::ReadRecord(const Json& json) {
   if (type == "memset") return AddCopy(json, GpuEventKind::kMemset);
   if (type == "range") return AddRange(json);
   if (type == "launch") {
-    builder_.trace().launches.push_back({static_cast<std::uint64_t>(Int(json, 1)), Int(json, 2), Int(json, 3)});
+    builder_.trace().launches.push_back(
+        {static_cast<std::uint64_t>(Int(json, 1)), Int(json, 2), Int(json, 3)});
   } else if (type == "clock") {
     builder_.trace().sm_clocks_mhz.push_back(static_cast<double>(Int(json, 2)));
   } else if (type == "name") {
@@ -160,7 +167,8 @@ void Reader::AddCopy(const Json& json, GpuEventKind kind) {
 
 void Reader::AddRange(const Json& json) {
   const std::int64_t start = Int(json, 3);
-  builder_.trace().annotations.push_back({Int(json, 2), start, Duration(start, Int(json, 4)), NameOf(json), 0});
+  builder_.trace().annotations.push_back(
+      {Int(json, 2), start, Duration(start, Int(json, 4)), NameOf(json), 0});
 }
 
 }  // namespace

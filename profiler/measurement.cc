@@ -16,15 +16,16 @@ std::string ShapeText(const OpShape& shape) {
     return fmt::format("{}M={} N={} K={}", groups, g->m, g->n, g->k);
   }
   if (const auto* a = std::get_if<AttentionShape>(&shape)) {
-    return fmt::format("B={} H={}/{} Sq={} Skv={} d={}/{}{}", a->batch, a->heads, a->kv_heads, a->q_len, a->kv_len, a->d_qk,
-                       a->d_v, a->causal ? " causal" : "");
+    return fmt::format("B={} H={}/{} Sq={} Skv={} d={}/{}{}", a->batch, a->heads, a->kv_heads, a->q_len,
+                       a->kv_len, a->d_qk, a->d_v, a->causal ? " causal" : "");
   }
   const auto& r = std::get<RowsShape>(shape);
   return fmt::format("{}x{}", r.rows, r.cols);
 }
 
 std::string CaseKey(const KernelSample& sample) {
-  std::string key = fmt::format("{} | {} | {} | {} SMs", sample.op_label, Name(sample.kind), ShapeText(sample.shape), sample.sms);
+  std::string key = fmt::format("{} | {} | {} | {} SMs", sample.op_label, Name(sample.kind),
+                                ShapeText(sample.shape), sample.sms);
   if (sample.beside_copy) key += " | beside copy";
   if (!sample.variant.empty()) key += " | " + sample.variant;
   return key;
@@ -34,7 +35,8 @@ std::string Iso8601Utc(std::int64_t seconds) {
   const std::time_t time = seconds;
   std::tm utc{};
   gmtime_r(&time, &utc);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
+                     utc.tm_hour, utc.tm_min, utc.tm_sec);
 }
 
 namespace {
@@ -42,7 +44,8 @@ namespace {
 /// What must be equal for two runs to be processes of one; the name of the first that differs.
 std::string FirstDifference(const MeasurementRun& a, const MeasurementRun& b) {
   if (a.suite != b.suite) return fmt::format("suite '{}' and '{}'", a.suite, b.suite);
-  if (a.device.name != b.device.name) return fmt::format("device '{}' and '{}'", a.device.name, b.device.name);
+  if (a.device.name != b.device.name)
+    return fmt::format("device '{}' and '{}'", a.device.name, b.device.name);
   if (a.driver != b.driver) return fmt::format("driver {} and {}", a.driver, b.driver);
   if (a.cuda_runtime != b.cuda_runtime) return fmt::format("CUDA {} and {}", a.cuda_runtime, b.cuda_runtime);
   if (a.libraries != b.libraries) return "library versions";
@@ -57,7 +60,8 @@ MeasurementRun MergeProcesses(std::vector<MeasurementRun> runs) {
   for (KernelSample& sample : merged.samples) sample.process = 0;
   for (std::size_t i = 1; i < runs.size(); ++i) {
     const std::string difference = FirstDifference(merged, runs[i]);
-    if (!difference.empty()) throw InputError("measurements of different " + difference + " cannot be merged");
+    if (!difference.empty())
+      throw InputError("measurements of different " + difference + " cannot be merged");
     for (KernelSample& sample : runs[i].samples) {
       sample.process = static_cast<int>(i);
       merged.samples.push_back(std::move(sample));

@@ -15,26 +15,26 @@
 
 namespace orrery::profiler {
 
-/// Hardware counters of one launch, read in a separate replay (never in the timed launches). Each is absent where
-/// the device or the privilege does not allow it.
+/// Hardware counters of one launch, read in a separate replay (never in the timed launches). Each is absent
+/// where the device or the privilege does not allow it.
 struct KernelCounters {
-  std::optional<double> dram_read_bytes;     ///< dram__bytes_read.sum
-  std::optional<double> dram_write_bytes;    ///< dram__bytes_write.sum
-  std::optional<double> tensor_fp8_flops;    ///< sm__ops_path_tensor_src_fp8.sum
-  std::optional<double> tensor_bf16_flops;   ///< sm__ops_path_tensor_src_bf16_dst_fp32.sum
-  std::optional<double> duration_us;         ///< gpu__time_duration.sum of the replayed launch
-  std::optional<double> sm_clock_mhz;        ///< sm__cycles_elapsed.max / duration of the replayed launch
+  std::optional<double> dram_read_bytes;    ///< dram__bytes_read.sum
+  std::optional<double> dram_write_bytes;   ///< dram__bytes_write.sum
+  std::optional<double> tensor_fp8_flops;   ///< sm__ops_path_tensor_src_fp8.sum
+  std::optional<double> tensor_bf16_flops;  ///< sm__ops_path_tensor_src_bf16_dst_fp32.sum
+  std::optional<double> duration_us;        ///< gpu__time_duration.sum of the replayed launch
+  std::optional<double> sm_clock_mhz;       ///< sm__cycles_elapsed.max / duration of the replayed launch
   bool empty() const;
   bool operator==(const KernelCounters&) const = default;
 };
 
-/// One kernel at one shape under one condition, measured in one process. Several processes give several samples with the
-/// same key and different `process`.
+/// One kernel at one shape under one condition, measured in one process. Several processes give several
+/// samples with the same key and different `process`.
 struct KernelSample {
-  std::string kernel;        ///< raw (mangled or demangled) name; " + " between the kernels of one operation
-  std::string library;       ///< who wrote it: "cublasLt", "cublas", "cudnn", "orrery"
-  std::string op_label;      ///< what a reader calls it, e.g. "q_b fprop"
-  std::string variant;       ///< condition beside sms and beside_copy, e.g. "", "no-promotion", "skew-4x"
+  std::string kernel;    ///< raw (mangled or demangled) name; " + " between the kernels of one operation
+  std::string library;   ///< who wrote it: "cublasLt", "cublas", "cudnn", "orrery"
+  std::string op_label;  ///< what a reader calls it, e.g. "q_b fprop"
+  std::string variant;   ///< condition beside sms and beside_copy, e.g. "", "no-promotion", "skew-4x"
   OpKind kind{};
   OpShape shape{};
   int sms = 0;               ///< SMs the kernel was allowed to use
@@ -50,11 +50,12 @@ struct KernelSample {
   KernelCounters counters;
 };
 
-/// op_label of the sample whose durations are not a kernel's but the gaps between empty kernels launched back to back on one
-/// stream.
+/// op_label of the sample whose durations are not a kernel's but the gaps between empty kernels launched back
+/// to back on one stream.
 inline constexpr std::string_view kLaunchGapLabel = "launch gap";
 
-/// Names a kernel case across runs: label, kind, shape, variant, SMs, copy. Two samples with equal keys are compared.
+/// Names a kernel case across runs: label, kind, shape, variant, SMs, copy. Two samples with equal keys are
+/// compared.
 std::string CaseKey(const KernelSample& sample);
 
 /// "M=4096 N=1536 K=7168", "G=4 M=...", "B=1 H=128 ...", "4096x7168".
@@ -71,12 +72,12 @@ struct DeviceDescription {
 };
 
 struct Clocks {
-  double sm_mhz = 0;        ///< while measuring (median over the run)
+  double sm_mhz = 0;  ///< while measuring (median over the run)
   double memory_mhz = 0;
   double sm_max_mhz = 0;
   double memory_max_mhz = 0;
-  std::string throttling;   ///< reasons seen, e.g. "none", "power cap"; "" if unknown
-  double power_w = 0;       ///< highest seen; 0 if unknown
+  std::string throttling;  ///< reasons seen, e.g. "none", "power cap"; "" if unknown
+  double power_w = 0;      ///< highest seen; 0 if unknown
 };
 
 /// A whole run. Says nothing about the machine beyond what changes a kernel's time.
@@ -85,12 +86,13 @@ struct MeasurementRun {
   std::string command;   ///< the command line that repeats it
   std::string date_utc;  ///< ISO 8601, "2026-01-31T12:00:00Z"
   DeviceDescription device;
-  std::string driver;        ///< "580.95.05"
-  std::string cuda_runtime;  ///< "13.0"
-  std::string cupti;         ///< "130001"; "" if times come from CUDA events
+  std::string driver;                            ///< "580.95.05"
+  std::string cuda_runtime;                      ///< "13.0"
+  std::string cupti;                             ///< "130001"; "" if times come from CUDA events
   std::map<std::string, std::string> libraries;  ///< name -> version, e.g. cublasLt -> 13.1.0.3
   Clocks clocks;
-  std::string counters_note;  ///< why counters are missing, e.g. the privilege and its remedy; "" if they are there
+  std::string
+      counters_note;  ///< why counters are missing, e.g. the privilege and its remedy; "" if they are there
   std::vector<KernelSample> samples;
 };
 
@@ -98,15 +100,15 @@ inline constexpr int kMeasurementSchemaVersion = 1;
 
 /// The file's text: JSON with `schema_version` and units in the keys, one sample per line.
 std::string MeasurementJson(const MeasurementRun& run);
-/// Strict: an unknown, missing or mistyped key, a negative or absurd duration, an empty list is an InputError with
-/// file:line:column and key path.
+/// Strict: an unknown, missing or mistyped key, a negative or absurd duration, an empty list, a date that is
+/// none, a second sample of one case and process is an InputError with file:line:column and key path.
 MeasurementRun ReadMeasurement(const std::filesystem::path& file);
 MeasurementRun ParseMeasurement(std::string_view text, const std::string& name);
 /// Writes the whole file or nothing.
 void WriteMeasurement(const MeasurementRun& run, const std::filesystem::path& file);
 
-/// One run of several processes from runs of one process each, renumbering `process` in order of the list. InputError if
-/// they do not come from the same device, driver, libraries and suite.
+/// One run of several processes from runs of one process each, renumbering `process` in order of the list.
+/// InputError if they do not come from the same device, driver, libraries and suite.
 MeasurementRun MergeProcesses(std::vector<MeasurementRun> runs);
 
 }  // namespace orrery::profiler

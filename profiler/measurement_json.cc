@@ -1,10 +1,16 @@
 // Reader and writer of the measurement file.
+#include <chrono>
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "core/document.h"
 #include "core/error.h"
 #include "profiler/files.h"
 #include "profiler/measurement.h"
+#include "profiler/printable.h"
 
 namespace orrery::profiler {
 namespace {
@@ -22,8 +28,9 @@ Json ShapeJson(const OpShape& shape) {
     return {{"type", "gemm"}, {"m", g->m}, {"n", g->n}, {"k", g->k}, {"groups", g->groups}};
   }
   if (const auto* a = std::get_if<AttentionShape>(&shape)) {
-    return {{"type", "attention"}, {"batch", a->batch}, {"heads", a->heads}, {"kv_heads", a->kv_heads},
-            {"q_len", a->q_len}, {"kv_len", a->kv_len}, {"d_qk", a->d_qk}, {"d_v", a->d_v}, {"causal", a->causal}};
+    return {{"type", "attention"},     {"batch", a->batch}, {"heads", a->heads},
+            {"kv_heads", a->kv_heads}, {"q_len", a->q_len}, {"kv_len", a->kv_len},
+            {"d_qk", a->d_qk},         {"d_v", a->d_v},     {"causal", a->causal}};
   }
   const auto& r = std::get<RowsShape>(shape);
   return {{"type", "rows"}, {"rows", r.rows}, {"cols", r.cols}};
@@ -34,10 +41,12 @@ struct CounterField {
   const char* key;
   std::optional<double> KernelCounters::*member;
 };
-constexpr CounterField kCounterFields[] = {
-    {"dram_read_bytes", &KernelCounters::dram_read_bytes},   {"dram_write_bytes", &KernelCounters::dram_write_bytes},
-    {"tensor_fp8_flops", &KernelCounters::tensor_fp8_flops}, {"tensor_bf16_flops", &KernelCounters::tensor_bf16_flops},
-    {"duration_us", &KernelCounters::duration_us},           {"sm_clock_mhz", &KernelCounters::sm_clock_mhz}};
+constexpr CounterField kCounterFields[] = {{"dram_read_bytes", &KernelCounters::dram_read_bytes},
+                                           {"dram_write_bytes", &KernelCounters::dram_write_bytes},
+                                           {"tensor_fp8_flops", &KernelCounters::tensor_fp8_flops},
+                                           {"tensor_bf16_flops", &KernelCounters::tensor_bf16_flops},
+                                           {"duration_us", &KernelCounters::duration_us},
+                                           {"sm_clock_mhz", &KernelCounters::sm_clock_mhz}};
 
 Json CountersJson(const KernelCounters& counters) {
   Json json = Json::object();
@@ -48,10 +57,11 @@ Json CountersJson(const KernelCounters& counters) {
 }
 
 Json SampleJson(const KernelSample& sample) {
-  Json json = {{"op", sample.op_label},       {"kind", Name(sample.kind)},   {"shape", ShapeJson(sample.shape)},
-               {"variant", sample.variant},   {"sms", sample.sms},           {"beside_copy", sample.beside_copy},
-               {"process", sample.process},   {"kernel", sample.kernel},     {"library", sample.library},
-               {"flops", sample.flops.count}, {"bytes", sample.bytes.count}};
+  Json json = {
+      {"op", sample.op_label},       {"kind", Name(sample.kind)},  {"shape", ShapeJson(sample.shape)},
+      {"variant", sample.variant},   {"sms", sample.sms},          {"beside_copy", sample.beside_copy},
+      {"process", sample.process},   {"kernel", sample.kernel},    {"library", sample.library},
+      {"flops", sample.flops.count}, {"bytes", sample.bytes.count}};
   if (sample.reference_error) json["reference_error"] = *sample.reference_error;
   if (sample.sm_clock_mhz) json["sm_clock_mhz"] = *sample.sm_clock_mhz;
   if (!sample.counters.empty()) json["counters"] = CountersJson(sample.counters);
@@ -72,7 +82,10 @@ Json HeaderJson(const MeasurementRun& run) {
             {"sms", run.device.sms},
             {"memory_bytes", run.device.memory.count}}},
           {"software",
-           {{"driver", run.driver}, {"cuda_runtime", run.cuda_runtime}, {"cupti", run.cupti}, {"libraries", run.libraries}}},
+           {{"driver", run.driver},
+            {"cuda_runtime", run.cuda_runtime},
+            {"cupti", run.cupti},
+            {"libraries", run.libraries}}},
           {"clocks",
            {{"sm_mhz", c.sm_mhz},
             {"memory_mhz", c.memory_mhz},
@@ -85,7 +98,9 @@ Json HeaderJson(const MeasurementRun& run) {
 
 // ---- Reading.
 
-std::int64_t Dimension(const Value& shape, std::string_view key) { return shape.At(key).AsInt(0, kMaxDimension); }
+std::int64_t Dimension(const Value& shape, std::string_view key) {
+  return shape.At(key).AsInt(0, kMaxDimension);
+}
 
 OpShape ReadShape(const Value& v) {
   switch (v.At("type").AsChoice({"gemm", "attention", "rows"})) {
@@ -94,9 +109,9 @@ OpShape ReadShape(const Value& v) {
       return GemmShape{Dimension(v, "m"), Dimension(v, "n"), Dimension(v, "k"), Dimension(v, "groups")};
     case 1:
       v.AllowKeys({"type", "batch", "heads", "kv_heads", "q_len", "kv_len", "d_qk", "d_v", "causal"});
-      return AttentionShape{Dimension(v, "batch"),  Dimension(v, "heads"), Dimension(v, "kv_heads"),
-                            Dimension(v, "q_len"),  Dimension(v, "kv_len"), Dimension(v, "d_qk"),
-                            Dimension(v, "d_v"),    v.At("causal").AsBool()};
+      return AttentionShape{Dimension(v, "batch"), Dimension(v, "heads"),  Dimension(v, "kv_heads"),
+                            Dimension(v, "q_len"), Dimension(v, "kv_len"), Dimension(v, "d_qk"),
+                            Dimension(v, "d_v"),   v.At("causal").AsBool()};
     default:
       v.AllowKeys({"type", "rows", "cols"});
       return RowsShape{Dimension(v, "rows"), Dimension(v, "cols")};
@@ -130,8 +145,8 @@ std::vector<double> ReadDurations(const Value& v) {
 }
 
 KernelSample ReadSample(const Value& v) {
-  v.AllowKeys({"op", "kind", "shape", "variant", "sms", "beside_copy", "process", "kernel", "library", "flops", "bytes",
-               "reference_error", "sm_clock_mhz", "counters", "durations_us"});
+  v.AllowKeys({"op", "kind", "shape", "variant", "sms", "beside_copy", "process", "kernel", "library",
+               "flops", "bytes", "reference_error", "sm_clock_mhz", "counters", "durations_us"});
   KernelSample s;
   s.op_label = v.At("op").AsString();
   s.kind = ReadKind(v.At("kind"));
@@ -151,6 +166,38 @@ KernelSample ReadSample(const Value& v) {
   return s;
 }
 
+/// "2026-01-31T12:00:00Z", a day that exists. The table's date is cut from it, so no other form passes.
+std::string ReadDate(const Value& v) {
+  const std::string text = v.AsString();
+  constexpr std::string_view kForm = "0000-00-00T00:00:00Z";
+  bool good = text.size() == kForm.size();
+  for (std::size_t i = 0; good && i < kForm.size(); ++i) {
+    good = kForm[i] == '0' ? text[i] >= '0' && text[i] <= '9' : text[i] == kForm[i];
+  }
+  const auto number = [&](std::size_t at, std::size_t count) { return std::stoi(text.substr(at, count)); };
+  if (good) {
+    const std::chrono::year_month_day day{std::chrono::year(number(0, 4)),
+                                          std::chrono::month(static_cast<unsigned>(number(5, 2))),
+                                          std::chrono::day(static_cast<unsigned>(number(8, 2)))};
+    good = day.ok() && number(11, 2) < 24 && number(14, 2) < 60 && number(17, 2) <= 60;  // 60: a leap second
+  }
+  if (!good) throw v.Error("expected a date and time in UTC as 2026-01-31T12:00:00Z");
+  return text;
+}
+
+/// A sample twice would count its launches twice, and make a difference look surer than it is.
+void ReadSamples(const Value& v, MeasurementRun* run) {
+  std::set<std::pair<std::string, int>> seen;
+  for (const Value& item : v.items()) {
+    const KernelSample& sample = run->samples.emplace_back(ReadSample(item));
+    if (!seen.emplace(CaseKey(sample), sample.process).second) {
+      throw item.Error(fmt::format("a second sample of process {} of the case '{}'; expected one",
+                                   sample.process, Printable(CaseKey(sample))));
+    }
+  }
+  if (run->samples.empty()) throw v.Error("expected at least one sample");
+}
+
 void ReadSoftware(const Value& v, MeasurementRun* run) {
   v.AllowKeys({"driver", "cuda_runtime", "cupti", "libraries"});
   run->driver = v.At("driver").AsString();
@@ -161,34 +208,40 @@ void ReadSoftware(const Value& v, MeasurementRun* run) {
 
 DeviceDescription ReadDevice(const Value& v) {
   v.AllowKeys({"name", "compute_capability", "sms", "memory_bytes"});
-  return {v.At("name").AsString(), v.At("compute_capability").AsString(), static_cast<int>(v.At("sms").AsInt(1, 4096)),
+  return {v.At("name").AsString(),
+          v.At("compute_capability").AsString(),
+          static_cast<int>(v.At("sms").AsInt(1, 4096)),
           {v.At("memory_bytes").AsInt(0, std::int64_t{1} << 60)}};
 }
 
 Clocks ReadClocks(const Value& v) {
   v.AllowKeys({"sm_mhz", "memory_mhz", "sm_max_mhz", "memory_max_mhz", "throttling", "power_w"});
   const auto mhz = [&](std::string_view key) { return v.At(key).AsDouble(0, 1e5); };
-  return {mhz("sm_mhz"),         mhz("memory_mhz"), mhz("sm_max_mhz"),
-          mhz("memory_max_mhz"), v.At("throttling").AsString(), v.At("power_w").AsDouble(0, 1e5)};
+  return {mhz("sm_mhz"),
+          mhz("memory_mhz"),
+          mhz("sm_max_mhz"),
+          mhz("memory_max_mhz"),
+          v.At("throttling").AsString(),
+          v.At("power_w").AsDouble(0, 1e5)};
 }
 
 MeasurementRun ReadRun(const Value& root) {
   if (root.Find("schema") == nullptr || root.At("schema").AsString() != kSchema) {
-    throw InputError(root.place(), "not a measurement file: expected the key 'schema' with 'orrery-measurements'");
+    throw InputError(root.place(),
+                     "not a measurement file: expected the key 'schema' with 'orrery-measurements'");
   }
   root.At("schema_version").AsInt(kMeasurementSchemaVersion, kMeasurementSchemaVersion);
-  root.AllowKeys({"schema", "schema_version", "suite", "command", "date_utc", "device", "software", "clocks", "counters_note",
-                  "samples"});
+  root.AllowKeys({"schema", "schema_version", "suite", "command", "date_utc", "device", "software", "clocks",
+                  "counters_note", "samples"});
   MeasurementRun run;
   run.suite = root.At("suite").AsString();
   run.command = root.At("command").AsString();
-  run.date_utc = root.At("date_utc").AsString();
+  run.date_utc = ReadDate(root.At("date_utc"));
   run.device = ReadDevice(root.At("device"));
   ReadSoftware(root.At("software"), &run);
   run.clocks = ReadClocks(root.At("clocks"));
   run.counters_note = root.At("counters_note").AsString();
-  for (const Value& sample : root.At("samples").items()) run.samples.push_back(ReadSample(sample));
-  if (run.samples.empty()) throw root.At("samples").Error("expected at least one sample");
+  ReadSamples(root.At("samples"), &run);
   return run;
 }
 
@@ -196,15 +249,19 @@ MeasurementRun ReadRun(const Value& root) {
 
 std::string MeasurementJson(const MeasurementRun& run) {
   std::string text = HeaderJson(run).dump(1, ' ', false, Json::error_handler_t::replace);
-  text.resize(text.size() - 2);  // drop "\n}": the samples follow, one per line so that a diff of two files can be read
+  text.resize(text.size() -
+              2);  // drop "\n}": the samples follow, one per line so that a diff of two files can be read
   text += ",\n \"samples\": [";
   for (std::size_t i = 0; i < run.samples.size(); ++i) {
-    text += (i == 0 ? "\n  " : ",\n  ") + SampleJson(run.samples[i]).dump(-1, ' ', false, Json::error_handler_t::replace);
+    text += (i == 0 ? "\n  " : ",\n  ") +
+            SampleJson(run.samples[i]).dump(-1, ' ', false, Json::error_handler_t::replace);
   }
   return text + "\n ]\n}\n";
 }
 
-MeasurementRun ReadMeasurement(const std::filesystem::path& file) { return ReadRun(Document::Load(file).root()); }
+MeasurementRun ReadMeasurement(const std::filesystem::path& file) {
+  return ReadRun(Document::Load(file).root());
+}
 
 MeasurementRun ParseMeasurement(std::string_view text, const std::string& name) {
   return ReadRun(Document::Parse(text, name).root());

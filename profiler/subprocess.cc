@@ -1,15 +1,15 @@
 #include "profiler/subprocess.h"
 
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "core/error.h"
 
@@ -22,7 +22,8 @@ constexpr std::size_t kMaxCaptured = std::size_t{64} << 10;
 class Pipe {
  public:
   Pipe() {
-    if (::pipe2(ends_.data(), O_CLOEXEC) != 0) throw InputError(std::string("cannot make a pipe: ") + std::strerror(errno));
+    if (::pipe2(ends_.data(), O_CLOEXEC) != 0)
+      throw InputError(std::string("cannot make a pipe: ") + std::strerror(errno));
   }
   ~Pipe() {
     CloseRead();
@@ -114,7 +115,8 @@ int Wait(pid_t child) {
 
 }  // namespace
 
-ProgramResult RunProgram(const std::vector<std::string>& arguments, const std::map<std::string, std::string>& environment, Capture capture) {
+ProgramResult RunProgram(const std::vector<std::string>& arguments,
+                         const std::map<std::string, std::string>& environment, Capture capture) {
   if (arguments.empty() || arguments[0].empty()) throw InputError("no command given");
   std::vector<std::string> argument_texts = arguments, environment_texts = Environment(environment);
   const std::vector<char*> argv = Pointers(argument_texts), envp = Pointers(environment_texts);
@@ -133,7 +135,8 @@ ProgramResult RunProgram(const std::vector<std::string>& arguments, const std::m
   std::string error_text;
   if (captured) DrainBoth(output.read_end(), errors.read_end(), &result.output, &error_text);
   int exec_error = 0;
-  const bool failed = ::read(failure.read_end(), &exec_error, sizeof exec_error) == static_cast<ssize_t>(sizeof exec_error);
+  const bool failed =
+      ::read(failure.read_end(), &exec_error, sizeof exec_error) == static_cast<ssize_t>(sizeof exec_error);
   result.exit_code = Wait(child);
   result.last_error = LastLine(std::move(error_text));
   if (failed) throw InputError("cannot run '" + arguments[0] + "': " + std::strerror(exec_error));

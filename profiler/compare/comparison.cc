@@ -12,8 +12,8 @@
 namespace orrery::profiler {
 namespace {
 
-constexpr std::size_t kMinLaunches = 8;    // below, the rank test's normal approximation does not hold
-constexpr double kErrorGrowth = 2.0;       // a reference error that doubles is said
+constexpr std::size_t kMinLaunches = 8;  // below, the rank test's normal approximation does not hold
+constexpr double kErrorGrowth = 2.0;     // a reference error that doubles is said
 
 /// All launches of one case of one run.
 struct CaseData {
@@ -29,7 +29,8 @@ struct CaseData {
   }
   std::vector<double> Launches() const {
     std::vector<double> all;
-    for (const auto& [process, durations] : processes) all.insert(all.end(), durations.begin(), durations.end());
+    for (const auto& [process, durations] : processes)
+      all.insert(all.end(), durations.begin(), durations.end());
     return all;
   }
 };
@@ -75,15 +76,16 @@ double Spread(const CaseData& data) {
   return medians.size() < 2 ? 0 : ScaledMad(medians) / Median(medians);
 }
 
-/// What processes differ by in this run: the median over its cases. Three processes say little of one case, of all cases much.
+/// What processes differ by in this run: the median over its cases. Three processes say little of one case,
+/// of all cases much.
 double TypicalSpread(const RunData& run) {
   std::vector<double> spreads;
   for (const auto& [key, data] : run.cases) spreads.push_back(Spread(data));
   return Median(std::move(spreads));
 }
 
-/// The relative change that counts. A single process tells nothing of the spread: then each side may be off by what was seen
-/// elsewhere.
+/// The relative change that counts. A single process tells nothing of the spread: then each side may be off
+/// by what was seen elsewhere.
 double Threshold(const CaseComparison& c, const ComparisonOptions& options) {
   const bool unknown = std::min(c.base_processes, c.new_processes) < 2;
   const double spread = unknown ? 2 * options.unknown_spread : options.spread_factor * c.spread;
@@ -127,12 +129,14 @@ Measured Measure(const std::string& key, const CaseData& base, const CaseData& n
 
 /// Whether a ratio counts as a change: both the relative and the absolute minimum.
 bool Counts(const CaseComparison& c, double ratio, const ComparisonOptions& options) {
-  return std::abs(std::log(ratio)) > std::log1p(c.threshold) && std::abs(ratio - 1) * c.base_us > options.min_delta_us;
+  return std::abs(std::log(ratio)) > std::log1p(c.threshold) &&
+         std::abs(ratio - 1) * c.base_us > options.min_delta_us;
 }
 
 /// Whether it would count if processes did not differ.
 bool BeyondMinimum(const CaseComparison& c, const ComparisonOptions& options) {
-  return std::abs(std::log(c.ratio)) > std::log1p(options.min_ratio) && std::abs(c.new_us - c.base_us) > options.min_delta_us;
+  return std::abs(std::log(c.ratio)) > std::log1p(options.min_ratio) &&
+         std::abs(c.new_us - c.base_us) > options.min_delta_us;
 }
 
 void Decide(const ComparisonOptions& options, Measured* measured) {
@@ -147,15 +151,18 @@ void Decide(const ComparisonOptions& options, Measured* measured) {
   if (!Counts(*c, c->ratio, options)) {
     const bool may_hide = Counts(*c, c->launches.low, options) || Counts(*c, c->launches.high, options);
     if (BeyondMinimum(*c, options) && c->p_adjusted < options.alpha) {
-      return unclear(fmt::format("{:+.1f} %, within the {:.1f} % that processes may differ", 100 * (c->ratio - 1), 100 * c->threshold));
+      return unclear(fmt::format("{:+.1f} %, within the {:.1f} % that processes may differ",
+                                 100 * (c->ratio - 1), 100 * c->threshold));
     }
     if (may_hide) unclear("too noisy to call the same");
     return;
   }
-  if (c->p_adjusted >= options.alpha) return unclear(fmt::format("not significant (adjusted p {:.2g})", c->p_adjusted));
+  if (c->p_adjusted >= options.alpha)
+    return unclear(fmt::format("not significant (adjusted p {:.2g})", c->p_adjusted));
   const bool slower = c->ratio > 1;
   if (c->cycle_ratio && (!Counts(*c, *c->cycle_ratio, options) || (*c->cycle_ratio > 1) != slower)) {
-    return unclear(fmt::format("clock: {:+.1f} % in time but {:+.1f} % in SM cycles", 100 * (c->ratio - 1), 100 * (*c->cycle_ratio - 1)));
+    return unclear(fmt::format("clock: {:+.1f} % in time but {:+.1f} % in SM cycles", 100 * (c->ratio - 1),
+                               100 * (*c->cycle_ratio - 1)));
   }
   c->verdict = slower ? Verdict::kSlower : Verdict::kFaster;
 }
@@ -183,19 +190,22 @@ void DecideAll(const ComparisonOptions& options, std::vector<Measured> cases, Co
 void WarnOfErrors(Comparison* comparison) {
   for (const CaseComparison& c : comparison->cases) {
     if (!c.base_error || !c.new_error || *c.new_error <= kErrorGrowth * *c.base_error) continue;
-    comparison->warnings.push_back(fmt::format("less exact: {}: reference error {:.2g}, was {:.2g}", c.key, *c.new_error, *c.base_error));
+    comparison->warnings.push_back(fmt::format("less exact: {}: reference error {:.2g}, was {:.2g}", c.key,
+                                               *c.new_error, *c.base_error));
   }
 }
 
 }  // namespace
 
 std::string_view Name(Verdict verdict) {
-  constexpr std::array<std::string_view, 6> kNames = {"same", "faster", "slower", "unclear", "missing", "added"};
+  constexpr std::array<std::string_view, 6> kNames = {"same",    "faster",  "slower",
+                                                      "unclear", "missing", "added"};
   return kNames[static_cast<std::size_t>(verdict)];
 }
 
 int Comparison::Count(Verdict verdict) const {
-  return static_cast<int>(std::count_if(cases.begin(), cases.end(), [&](const CaseComparison& c) { return c.verdict == verdict; }));
+  return static_cast<int>(std::count_if(cases.begin(), cases.end(),
+                                        [&](const CaseComparison& c) { return c.verdict == verdict; }));
 }
 
 Comparison Compare(const MeasurementRun& base, const MeasurementRun& next, const ComparisonOptions& options) {
@@ -203,7 +213,8 @@ Comparison Compare(const MeasurementRun& base, const MeasurementRun& next, const
   comparison.device = next.device.name;
   for (const std::string& mismatch : Mismatches(base, next)) {
     if (!options.force) {
-      throw InputError("the runs cannot be compared: " + mismatch + "; record a new baseline, or --force to compare anyway");
+      throw InputError("the runs cannot be compared: " + mismatch +
+                       "; record a new baseline, or --force to compare anyway");
     }
     comparison.warnings.push_back("forced comparison: " + mismatch);
   }
@@ -212,16 +223,19 @@ Comparison Compare(const MeasurementRun& base, const MeasurementRun& next, const
   std::vector<Measured> shared;
   for (const std::string& key : before.order) {
     const auto it = after.cases.find(key);
-    if (it != after.cases.end()) shared.push_back(Measure(key, before.cases.at(key), it->second, typical, options));
+    if (it != after.cases.end())
+      shared.push_back(Measure(key, before.cases.at(key), it->second, typical, options));
   }
   if (shared.empty()) throw InputError("the runs share no case: nothing to compare");
   DecideAll(options, std::move(shared), &comparison);
   WarnOfErrors(&comparison);
   for (const std::string& key : before.order) {
-    if (!after.cases.contains(key)) comparison.cases.push_back(OneSided(key, before.cases.at(key), Verdict::kMissing));
+    if (!after.cases.contains(key))
+      comparison.cases.push_back(OneSided(key, before.cases.at(key), Verdict::kMissing));
   }
   for (const std::string& key : after.order) {
-    if (!before.cases.contains(key)) comparison.cases.push_back(OneSided(key, after.cases.at(key), Verdict::kAdded));
+    if (!before.cases.contains(key))
+      comparison.cases.push_back(OneSided(key, after.cases.at(key), Verdict::kAdded));
   }
   return comparison;
 }
@@ -232,7 +246,8 @@ void ConfirmWith(const Comparison& again, Comparison* comparison) {
   for (CaseComparison& c : comparison->cases) {
     if (c.verdict != Verdict::kSlower && c.verdict != Verdict::kFaster) continue;
     const auto it = verdicts.find(c.key);
-    if (it == verdicts.end() || it->second == c.verdict) continue;  // not measured again: the first verdict stands
+    if (it == verdicts.end() || it->second == c.verdict)
+      continue;  // not measured again: the first verdict stands
     c.reason = fmt::format("{} at first, {} when measured again", Name(c.verdict), Name(it->second));
     c.verdict = Verdict::kUnclear;
   }

@@ -11,8 +11,8 @@ namespace orrery::profiler {
 namespace {
 
 constexpr double kMadToSigma = 1.4826;  // 1 / Phi^-1(3/4)
-// The MAD of a few values is too small on average; factors for n = 2 to 9 of Croux & Rousseeuw, "Time-efficient algorithms
-// for two highly robust estimators of scale" (1992), and n / (n - 0.8) above.
+// The MAD of a few values is too small on average; factors for n = 2 to 9 of Croux & Rousseeuw,
+// "Time-efficient algorithms for two highly robust estimators of scale" (1992), and n / (n - 0.8) above.
 constexpr double kSmallSample[] = {1, 1, 1.196, 1.495, 1.363, 1.206, 1.200, 1.140, 1.129, 1.107};
 
 /// Quantile of the standard normal by bisection of erfc; called once per case.
@@ -67,7 +67,8 @@ double ScaledMad(const std::vector<double>& values) {
   std::vector<double> deviations;
   for (const double value : values) deviations.push_back(std::abs(value - centre));
   const std::size_t n = values.size();
-  const double correction = n < std::size(kSmallSample) ? kSmallSample[n] : static_cast<double>(n) / (static_cast<double>(n) - 0.8);
+  const double correction =
+      n < std::size(kSmallSample) ? kSmallSample[n] : static_cast<double>(n) / (static_cast<double>(n) - 0.8);
   return correction * kMadToSigma * Median(std::move(deviations));
 }
 

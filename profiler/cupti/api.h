@@ -1,5 +1,5 @@
-// CUPTI behind a seam: what the profiler session calls. The device half implements it over the real library; tests
-// over a fake. Calls return CUPTI's result code; none throws.
+// CUPTI behind a seam: what the profiler session calls. The device half implements it over the real library;
+// tests over a fake. Calls return CUPTI's result code; none throws.
 #pragma once
 
 #include <cstddef>
@@ -36,7 +36,8 @@ class Api {
   virtual ~Api() = default;
   virtual std::uint32_t Version() = 0;  ///< cuptiGetVersion
   virtual std::string ResultText(int result) = 0;
-  /// cuptiSubscribe_v2 under the name "orrery"; on kErrorMultipleSubscribers *other names the tool in the way, or is "".
+  /// cuptiSubscribe_v2 under the name "orrery"; on kErrorMultipleSubscribers *other names the tool in the
+  /// way, or is "".
   virtual int Subscribe(std::string* other) = 0;
   virtual int Unsubscribe() = 0;
   /// cuptiActivityRegisterCallbacks; must come before Enable. `buffers` outlives the session.
@@ -44,7 +45,8 @@ class Api {
   virtual int Enable(ActivityKind kind) = 0;
   virtual int Disable(ActivityKind kind) = 0;
   virtual int Flush(bool forced) = 0;
-  /// cuptiActivityGetNextRecord: *record is the record before the call (nullptr at first), the next one after it.
+  /// cuptiActivityGetNextRecord: *record is the record before the call (nullptr at first), the next one after
+  /// it.
   virtual int NextRecord(std::uint8_t* buffer, std::size_t valid, std::uint8_t** record) = 0;
   /// Records CUPTI dropped since the last call.
   virtual int DroppedRecords(std::size_t* dropped) = 0;

@@ -1,6 +1,7 @@
 // Byte offsets of the fields Orrery reads in CUPTI's activity records, from cupti_activity.h of CUDA 13.0
-// (CUpti_ActivityKernel10, Memcpy6, Memset4, Marker2, API, ExternalCorrelation, Overhead3, Environment). For kernels they are the
-// same in Kernel7 to Kernel10 (CUPTI 11.8 to 13.0; the cluster from Kernel8). Records start with their 32-bit kind.
+// (CUpti_ActivityKernel10, Memcpy6, Memset4, Marker2, API, ExternalCorrelation, Overhead3, Environment). For
+// kernels they are the same in Kernel7 to Kernel10 (CUPTI 11.8 to 13.0; the cluster from Kernel8). Records
+// start with their 32-bit kind.
 #pragma once
 
 #include <cstddef>
@@ -10,19 +11,23 @@ namespace orrery::profiler::cupti::layout {
 namespace kernel {
 inline constexpr std::size_t kSize = 176;  // of the oldest, Kernel7; the cluster lies beyond it
 inline constexpr std::size_t kSizeWithCluster = 188;
-inline constexpr std::size_t kRegisters = 6, kStart = 16, kEnd = 24, kDevice = 40, kContext = 44, kStream = 48;
-inline constexpr std::size_t kGrid = 52, kBlock = 64, kStaticShared = 76, kDynamicShared = 80, kCorrelation = 92;
+inline constexpr std::size_t kRegisters = 6, kStart = 16, kEnd = 24, kDevice = 40, kContext = 44,
+                             kStream = 48;
+inline constexpr std::size_t kGrid = 52, kBlock = 64, kStaticShared = 76, kDynamicShared = 80,
+                             kCorrelation = 92;
 inline constexpr std::size_t kName = 104, kGraphNode = 144, kCluster = 176;
 }  // namespace kernel
 
 namespace memcpy_record {
 inline constexpr std::size_t kSize = 48;
-inline constexpr std::size_t kCopyKind = 4, kBytes = 8, kStart = 16, kEnd = 24, kDevice = 32, kStream = 40, kCorrelation = 44;
+inline constexpr std::size_t kCopyKind = 4, kBytes = 8, kStart = 16, kEnd = 24, kDevice = 32, kStream = 40,
+                             kCorrelation = 44;
 }  // namespace memcpy_record
 
 namespace memset_record {
 inline constexpr std::size_t kSize = 48;
-inline constexpr std::size_t kBytes = 8, kStart = 16, kEnd = 24, kDevice = 32, kStream = 40, kCorrelation = 44;
+inline constexpr std::size_t kBytes = 8, kStart = 16, kEnd = 24, kDevice = 32, kStream = 40,
+                             kCorrelation = 44;
 }  // namespace memset_record
 
 namespace marker {
@@ -33,7 +38,8 @@ inline constexpr unsigned kFlagInstantaneous = 1, kFlagStart = 2, kFlagEnd = 4;
 
 namespace api {
 inline constexpr std::size_t kSize = 40;
-inline constexpr std::size_t kFunction = 4, kStart = 8, kEnd = 16, kProcess = 24, kThread = 28, kCorrelation = 32;
+inline constexpr std::size_t kFunction = 4, kStart = 8, kEnd = 16, kProcess = 24, kThread = 28,
+                             kCorrelation = 32;
 }  // namespace api
 
 namespace external_correlation {

@@ -48,15 +48,20 @@ KernelRecord DecodeKernel(const std::uint8_t* r, std::size_t size) {
 
 MemcpyRecord DecodeMemcpy(const std::uint8_t* r) {
   namespace at = layout::memcpy_record;
-  return {Get<std::uint8_t>(r, at::kCopyKind),   Get<std::uint64_t>(r, at::kBytes),  Nanoseconds(r, at::kStart),
-          Nanoseconds(r, at::kEnd),              Get<std::uint32_t>(r, at::kDevice), Get<std::uint32_t>(r, at::kStream),
+  return {Get<std::uint8_t>(r, at::kCopyKind),
+          Get<std::uint64_t>(r, at::kBytes),
+          Nanoseconds(r, at::kStart),
+          Nanoseconds(r, at::kEnd),
+          Get<std::uint32_t>(r, at::kDevice),
+          Get<std::uint32_t>(r, at::kStream),
           Get<std::uint32_t>(r, at::kCorrelation)};
 }
 
 MemsetRecord DecodeMemset(const std::uint8_t* r) {
   namespace at = layout::memset_record;
-  return {Get<std::uint64_t>(r, at::kBytes),  Nanoseconds(r, at::kStart),          Nanoseconds(r, at::kEnd),
-          Get<std::uint32_t>(r, at::kDevice), Get<std::uint32_t>(r, at::kStream), Get<std::uint32_t>(r, at::kCorrelation)};
+  return {Get<std::uint64_t>(r, at::kBytes),  Nanoseconds(r, at::kStart),
+          Nanoseconds(r, at::kEnd),           Get<std::uint32_t>(r, at::kDevice),
+          Get<std::uint32_t>(r, at::kStream), Get<std::uint32_t>(r, at::kCorrelation)};
 }
 
 MarkerRecord DecodeMarker(const std::uint8_t* r) {
@@ -65,15 +70,22 @@ MarkerRecord DecodeMarker(const std::uint8_t* r) {
   const auto type = (flags & at::kFlagStart) ? MarkerRecord::Type::kStart
                     : (flags & at::kFlagEnd) ? MarkerRecord::Type::kEnd
                                              : MarkerRecord::Type::kMark;
-  return {type, Get<std::uint32_t>(r, at::kId), Nanoseconds(r, at::kTime), Get<std::uint32_t>(r, at::kProcess),
-          Get<std::uint32_t>(r, at::kThread), Text(r, at::kName)};
+  return {type,
+          Get<std::uint32_t>(r, at::kId),
+          Nanoseconds(r, at::kTime),
+          Get<std::uint32_t>(r, at::kProcess),
+          Get<std::uint32_t>(r, at::kThread),
+          Text(r, at::kName)};
 }
 
 ApiRecord DecodeApi(const std::uint8_t* r) {
   namespace at = layout::api;
-  return {Nanoseconds(r, at::kStart),         Nanoseconds(r, at::kEnd),
-          Get<std::uint32_t>(r, at::kProcess), Get<std::uint32_t>(r, at::kThread),
-          Get<std::uint32_t>(r, at::kCorrelation), Get<std::uint32_t>(r, at::kFunction)};
+  return {Nanoseconds(r, at::kStart),
+          Nanoseconds(r, at::kEnd),
+          Get<std::uint32_t>(r, at::kProcess),
+          Get<std::uint32_t>(r, at::kThread),
+          Get<std::uint32_t>(r, at::kCorrelation),
+          Get<std::uint32_t>(r, at::kFunction)};
 }
 
 ExternalCorrelationRecord DecodeExternalCorrelation(const std::uint8_t* r) {
@@ -98,12 +110,15 @@ EnvironmentRecord DecodeEnvironment(const std::uint8_t* r) {
       e.memory_mhz = Get<std::uint32_t>(r, at::kMemoryClock);
       e.throttle_reasons = Get<std::uint32_t>(r, at::kThrottle);
       break;
-    case at::kKindTemperature: e.temperature_c = Get<std::uint32_t>(r, at::kTemperature); break;
+    case at::kKindTemperature:
+      e.temperature_c = Get<std::uint32_t>(r, at::kTemperature);
+      break;
     case at::kKindPower:
       e.power_mw = Get<std::uint32_t>(r, at::kPower);
       e.power_limit_mw = Get<std::uint32_t>(r, at::kPowerLimit);
       break;
-    default: break;
+    default:
+      break;
   }
   return e;
 }
@@ -121,16 +136,23 @@ std::optional<ActivityRecord> DecodeRecord(const std::uint8_t* r, std::size_t si
   if (size < sizeof(std::uint32_t)) return std::nullopt;
   switch (static_cast<ActivityKind>(Get<std::uint32_t>(r, 0))) {
     case ActivityKind::kKernel:
-    case ActivityKind::kConcurrentKernel: return IfFits(size, layout::kernel::kSize, [&] { return DecodeKernel(r, size); });
-    case ActivityKind::kMemcpy: return IfFits(size, layout::memcpy_record::kSize, [&] { return DecodeMemcpy(r); });
-    case ActivityKind::kMemset: return IfFits(size, layout::memset_record::kSize, [&] { return DecodeMemset(r); });
-    case ActivityKind::kMarker: return IfFits(size, layout::marker::kSize, [&] { return DecodeMarker(r); });
+    case ActivityKind::kConcurrentKernel:
+      return IfFits(size, layout::kernel::kSize, [&] { return DecodeKernel(r, size); });
+    case ActivityKind::kMemcpy:
+      return IfFits(size, layout::memcpy_record::kSize, [&] { return DecodeMemcpy(r); });
+    case ActivityKind::kMemset:
+      return IfFits(size, layout::memset_record::kSize, [&] { return DecodeMemset(r); });
+    case ActivityKind::kMarker:
+      return IfFits(size, layout::marker::kSize, [&] { return DecodeMarker(r); });
     case ActivityKind::kDriver:
-    case ActivityKind::kRuntime: return IfFits(size, layout::api::kSize, [&] { return DecodeApi(r); });
+    case ActivityKind::kRuntime:
+      return IfFits(size, layout::api::kSize, [&] { return DecodeApi(r); });
     case ActivityKind::kExternalCorrelation:
       return IfFits(size, layout::external_correlation::kSize, [&] { return DecodeExternalCorrelation(r); });
-    case ActivityKind::kOverhead: return IfFits(size, layout::overhead::kSize, [&] { return DecodeOverhead(r); });
-    case ActivityKind::kEnvironment: return IfFits(size, layout::environment::kSize, [&] { return DecodeEnvironment(r); });
+    case ActivityKind::kOverhead:
+      return IfFits(size, layout::overhead::kSize, [&] { return DecodeOverhead(r); });
+    case ActivityKind::kEnvironment:
+      return IfFits(size, layout::environment::kSize, [&] { return DecodeEnvironment(r); });
   }
   return std::nullopt;
 }

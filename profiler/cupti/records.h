@@ -26,7 +26,8 @@ enum class ActivityKind : std::uint32_t {
   kExternalCorrelation = 39,
 };
 
-/// Times are nanoseconds of CUPTI's clock. Names point into CUPTI's memory: valid while the record is handled.
+/// Times are nanoseconds of CUPTI's clock. Names point into CUPTI's memory: valid while the record is
+/// handled.
 struct KernelRecord {
   std::string_view name;
   std::int64_t start_ns = 0, end_ns = 0;
@@ -93,8 +94,8 @@ std::string ThrottleText(std::uint32_t reasons);
 using ActivityRecord = std::variant<KernelRecord, MemcpyRecord, MemsetRecord, MarkerRecord, ApiRecord,
                                     ExternalCorrelationRecord, OverheadRecord, EnvironmentRecord>;
 
-/// Decodes the record at `record`, of which at least `size` bytes can be read; absent if its kind is none of ours or it
-/// would not fit.
+/// Decodes the record at `record`, of which at least `size` bytes can be read; absent if its kind is none of
+/// ours or it would not fit.
 std::optional<ActivityRecord> DecodeRecord(const std::uint8_t* record, std::size_t size);
 
 }  // namespace orrery::profiler::cupti

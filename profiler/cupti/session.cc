@@ -12,8 +12,11 @@ namespace {
 constexpr std::uint32_t kBufferRejectionMinVersion = 27;
 
 std::string AnotherProfiler(const std::string& name) {
-  const std::string who = name.empty() ? "another profiler (it gave no name)" : "another profiler, '" + name + "',";
-  return who + " is attached to this process and CUPTI serves one at a time: run without it (nsys, ncu, the PyTorch profiler)";
+  const std::string who =
+      name.empty() ? "another profiler (it gave no name)" : "another profiler, '" + name + "',";
+  return who +
+         " is attached to this process and CUPTI serves one at a time: run without it (nsys, ncu, the "
+         "PyTorch profiler)";
 }
 
 }  // namespace
@@ -45,7 +48,8 @@ void Session::Subscribe() {
   const int result = api_.Subscribe(&other);
   if (result == kErrorMultipleSubscribers) throw UnavailableError(AnotherProfiler(other));
   if (result == kErrorNotInitialized || result == kErrorUnknown) {
-    throw UnavailableError("CUPTI cannot start: no NVIDIA driver or GPU here (" + api_.ResultText(result) + ")");
+    throw UnavailableError("CUPTI cannot start: no NVIDIA driver or GPU here (" + api_.ResultText(result) +
+                           ")");
   }
   if (result != kSuccess) throw UnavailableError("CUPTI cannot start: " + api_.ResultText(result));
 }
@@ -56,8 +60,9 @@ void Session::EnableKinds() {
   for (const ActivityKind kind : options_.required) {
     result = api_.Enable(kind);
     if (result != kSuccess) {
-      throw UnavailableError("CUPTI cannot record activity kind " + std::to_string(static_cast<unsigned>(kind)) + ": " +
-                             api_.ResultText(result) + (result == kErrorUnknown ? " (no NVIDIA driver or GPU here)" : ""));
+      throw UnavailableError("CUPTI cannot record activity kind " +
+                             std::to_string(static_cast<unsigned>(kind)) + ": " + api_.ResultText(result) +
+                             (result == kErrorUnknown ? " (no NVIDIA driver or GPU here)" : ""));
     }
     enabled_.push_back(kind);
   }

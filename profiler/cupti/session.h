@@ -18,16 +18,17 @@ namespace orrery::profiler::cupti {
 struct SessionOptions {
   std::vector<ActivityKind> required = {ActivityKind::kConcurrentKernel};
   /// Recorded where the device and the privilege allow it.
-  std::vector<ActivityKind> optional = {ActivityKind::kMemcpy, ActivityKind::kMemset, ActivityKind::kOverhead};
+  std::vector<ActivityKind> optional = {ActivityKind::kMemcpy, ActivityKind::kMemset,
+                                        ActivityKind::kOverhead};
   std::size_t buffer_bytes = std::size_t{4} << 20;  ///< CUPTI advises 1 to 10 MB
   std::size_t max_buffers = 64;                     ///< beyond this buffers are rejected and records dropped
 };
 
 /// What was lost; a report says so where any is not 0.
 struct SessionLosses {
-  std::size_t dropped = 0;           ///< by CUPTI for want of buffers
-  std::size_t untimed = 0;           ///< kernels whose times CUPTI could not collect
-  std::size_t undecoded = 0;         ///< records of kinds we did not ask for, or cut off
+  std::size_t dropped = 0;    ///< by CUPTI for want of buffers
+  std::size_t untimed = 0;    ///< kernels whose times CUPTI could not collect
+  std::size_t undecoded = 0;  ///< records of kinds we did not ask for, or cut off
   std::size_t rejected_buffers = 0;
 };
 
@@ -47,7 +48,8 @@ class Session final : private ActivityBuffers {
   void Start();
   /// Hands over the buffers that are full. Cheap; call it now and then.
   void Flush();
-  /// Hands over everything and unsubscribes. Synchronise the device first: CUPTI does not. Again does nothing.
+  /// Hands over everything and unsubscribes. Synchronise the device first: CUPTI does not. Again does
+  /// nothing.
   void Stop();
 
   State state() const { return state_; }

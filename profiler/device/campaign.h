@@ -24,13 +24,16 @@ struct CampaignOptions {
 
 struct CampaignResult {
   MeasurementRun run;
-  std::vector<std::string> wrong;    ///< cases whose result missed the reference, with the error; not in the run
+  std::vector<std::string>
+      wrong;  ///< cases whose result missed the reference, with the error; not in the run
   std::vector<std::string> skipped;  ///< cases that cannot run here, with the reason
-  std::string fatal;                 ///< the device was lost (a kernel trapped); the run holds what came before
-  double worst_event_ratio = 1.0;    ///< of kernels over 100 us: farthest of median event time / median CUPTI time from 1
+  std::string fatal;  ///< the device was lost (a kernel trapped); the run holds what came before
+  double worst_event_ratio =
+      1.0;  ///< of kernels over 100 us: farthest of median event time / median CUPTI time from 1
 };
 
-/// The GPU's name. UnavailableError with one line if there is none that the kernels run on (compute capability 9.0).
+/// The GPU's name. UnavailableError with one line if there is none that the kernels run on (compute
+/// capability 9.0).
 std::string ProbeDevice();
 
 /// Measures; progress, one line per case, goes to standard error.

@@ -1,12 +1,13 @@
-// Random inputs, poisoned outputs and references in double precision: what every kernel passes before it is timed.
+// Random inputs, poisoned outputs and references in double precision: what every kernel passes before it is
+// timed.
 #pragma once
-
-#include <cuda_bf16.h>
-#include <cuda_runtime.h>
 
 #include <cstddef>
 #include <cstdint>
 #include <vector>
+
+#include <cuda_bf16.h>
+#include <cuda_runtime.h>
 
 #include "profiler/device/cuda_support.h"
 
@@ -16,14 +17,16 @@ namespace orrery::profiler {
 void FillNormal(__nv_bfloat16* out, std::size_t count, std::uint64_t seed, float scale, cudaStream_t stream);
 void FillNormal(float* out, std::size_t count, std::uint64_t seed, float scale, cudaStream_t stream);
 /// The same as e4m3 bytes.
-void FillNormalFp8(std::uint8_t* out, std::size_t count, std::uint64_t seed, float scale, cudaStream_t stream);
+void FillNormalFp8(std::uint8_t* out, std::size_t count, std::uint64_t seed, float scale,
+                   cudaStream_t stream);
 /// Uniform in [low, high).
-void FillUniform(float* out, std::size_t count, std::uint64_t seed, float low, float high, cudaStream_t stream);
+void FillUniform(float* out, std::size_t count, std::uint64_t seed, float low, float high,
+                 cudaStream_t stream);
 /// All bits set: a NaN in bf16, FP32 and e4m3, so that elements nobody wrote are found.
 void Poison(const DeviceBuffer& buffer, cudaStream_t stream);
 
-/// A GEMM operand [rows, k] with FP32 scales; value(r, c) = data(r, c) * scales[r / row_block * row_stride + c / 128 *
-/// k_stride].
+/// A GEMM operand [rows, k] with FP32 scales; value(r, c) = data(r, c) * scales[r / row_block * row_stride +
+/// c / 128 * k_stride].
 struct CheckOperand {
   const void* data = nullptr;
   bool fp8 = true;  ///< e4m3, else bf16
@@ -44,9 +47,10 @@ struct CheckResult {
 class GemmCheck {
  public:
   GemmCheck();
-  /// `samples` elements of d[m, n] = a[m, k] b[n, k]^T, and a scan of all m x n for values that are not finite.
-  void Add(const CheckOperand& a, const CheckOperand& b, const CheckResult& d, int m, int n, int k, int samples, std::uint64_t seed,
-           cudaStream_t stream);
+  /// `samples` elements of d[m, n] = a[m, k] b[n, k]^T, and a scan of all m x n for values that are not
+  /// finite.
+  void Add(const CheckOperand& a, const CheckOperand& b, const CheckResult& d, int m, int n, int k,
+           int samples, std::uint64_t seed, cudaStream_t stream);
   /// Relative error over everything added; NaN if any element was not finite.
   double Error(cudaStream_t stream) const;
 

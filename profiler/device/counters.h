@@ -1,4 +1,5 @@
-// Hardware counters of one launch through CUPTI's Range Profiler, in a replay of its own: never of a timed launch.
+// Hardware counters of one launch through CUPTI's Range Profiler, in a replay of its own: never of a timed
+// launch.
 #pragma once
 
 #include <cstdint>
@@ -14,14 +15,14 @@ namespace orrery::profiler {
 /// The metrics of KernelCounters, in its order; on GH100 one pass (the clock's two may add one).
 const std::vector<const char*>& CounterMetrics();
 
-/// Passes that chip `name` needs for CounterMetrics, through CUPTI's host half: no GPU needed. Throws UnavailableError where CUPTI
-/// or a metric is missing.
+/// Passes that chip `name` needs for CounterMetrics, through CUPTI's host half: no GPU needed. Throws
+/// UnavailableError where CUPTI or a metric is missing.
 int CounterPasses(const std::string& chip);
 
 class CounterReader {
  public:
-  /// Opens the profiler on the current context. Where that is refused available() is false and note() says why and what
-  /// to do, once.
+  /// Opens the profiler on the current context. Where that is refused available() is false and note() says
+  /// why and what to do, once.
   CounterReader();
   ~CounterReader();
   CounterReader(const CounterReader&) = delete;

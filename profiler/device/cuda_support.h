@@ -1,13 +1,14 @@
-// The one place that turns CUDA error codes into exceptions, and the owners of device memory, streams and events.
+// The one place that turns CUDA error codes into exceptions, and the owners of device memory, streams and
+// events.
 #pragma once
-
-#include <cuda_runtime.h>
 
 #include <cstddef>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
 #include <utility>
+
+#include <cuda_runtime.h>
 
 namespace orrery::profiler {
 
@@ -20,7 +21,8 @@ class DeviceError : public std::runtime_error {
 /// Raises DeviceError unless `code` is cudaSuccess.
 void CheckCuda(cudaError_t code, const char* expression, const char* file, int line);
 
-#define ORRERY_CUDA_CHECK(expression) ::orrery::profiler::CheckCuda((expression), #expression, __FILE__, __LINE__)
+#define ORRERY_CUDA_CHECK(expression) \
+  ::orrery::profiler::CheckCuda((expression), #expression, __FILE__, __LINE__)
 
 /// Device memory by plain cudaMalloc; freed with the object.
 class DeviceBuffer {

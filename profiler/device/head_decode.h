@@ -8,7 +8,8 @@ namespace orrery::profiler {
 
 inline constexpr int kHeadWidth = 128;
 
-/// out[b, h, :] = softmax(scale * q[b, h, :] . k[b, :, h / group, :]) v[b, :, h / group, :], group = heads / kv_heads.
+/// out[b, h, :] = softmax(scale * q[b, h, :] . k[b, :, h / group, :]) v[b, :, h / group, :], group = heads /
+/// kv_heads.
 struct HeadDecode {
   int batch = 1;
   int heads = 128;
@@ -21,10 +22,10 @@ struct HeadDecode {
   int table_stride = 0;
   int length = 0;  ///< tokens of every sequence
   __nv_bfloat16* out = nullptr;
-  int splits = 1;                    ///< CTAs along the sequence
-  const int* slot_begin = nullptr;   ///< splits > 1: device, [batch + 1], b * splits
-  float* partial_out = nullptr;      ///< [batch * splits, heads, 128]
-  float* partial_lse = nullptr;      ///< [batch * splits, heads], base 2
+  int splits = 1;                   ///< CTAs along the sequence
+  const int* slot_begin = nullptr;  ///< splits > 1: device, [batch + 1], b * splits
+  float* partial_out = nullptr;     ///< [batch * splits, heads, 128]
+  float* partial_lse = nullptr;     ///< [batch * splits, heads], base 2
 };
 
 /// The attention kernel and, where split, the combination. Throws DeviceError.

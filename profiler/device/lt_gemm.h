@@ -1,10 +1,10 @@
 // One GEMM through cuBLASLt, with DeepSeek-V3's FP8 scaling or in BF16.
 #pragma once
 
+#include <cstddef>
+
 #include <cublasLt.h>
 #include <cuda_runtime.h>
-
-#include <cstddef>
 
 namespace orrery::profiler {
 
@@ -36,12 +36,13 @@ class LtGemm {
 
   /// Times the library's candidates on these operands and keeps the fastest. Overwrites D.
   void Choose(const LtPointers& pointers, void* workspace, std::size_t workspace_bytes, cudaStream_t stream);
-  void Launch(const LtPointers& pointers, void* workspace, std::size_t workspace_bytes, cudaStream_t stream) const;
+  void Launch(const LtPointers& pointers, void* workspace, std::size_t workspace_bytes,
+              cudaStream_t stream) const;
 
  private:
   static constexpr int kCandidates = 8;
-  cublasStatus_t Run(const LtPointers& pointers, const cublasLtMatmulAlgo_t& algorithm, void* workspace, std::size_t workspace_bytes,
-                     cudaStream_t stream) const;
+  cublasStatus_t Run(const LtPointers& pointers, const cublasLtMatmulAlgo_t& algorithm, void* workspace,
+                     std::size_t workspace_bytes, cudaStream_t stream) const;
   void DescribeScales();
   void DescribeLayouts();
   void FindCandidates();

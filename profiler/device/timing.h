@@ -64,9 +64,10 @@ struct Timing {
 };
 
 /// Warms up, then times `samples` launches on rotating inputs; with the neighbour running if given.
-Timing TimeWorkload(Workload& workload, int warmups, int samples, KernelCollector& collector, CopyNeighbour* neighbour);
-/// Time from the start of one empty kernel to the next, launched back to back or from a graph. Without CUPTI, whose records
-/// would widen the gap.
+Timing TimeWorkload(Workload& workload, int warmups, int samples, KernelCollector& collector,
+                    CopyNeighbour* neighbour);
+/// Time from the start of one empty kernel to the next, launched back to back or from a graph. Without CUPTI,
+/// whose records would widen the gap.
 Timing TimeLaunchGap(bool graph, int samples);
 
 }  // namespace orrery::profiler

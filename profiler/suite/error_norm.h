@@ -12,7 +12,9 @@ class ErrorNorm {
     difference_ += (ours - reference) * (ours - reference);
     reference_ += reference * reference;
   }
-  double Relative() const { return reference_ > 0 ? std::sqrt(difference_ / reference_) : std::sqrt(difference_); }
+  double Relative() const {
+    return reference_ > 0 ? std::sqrt(difference_ / reference_) : std::sqrt(difference_);
+  }
 
  private:
   double difference_ = 0;

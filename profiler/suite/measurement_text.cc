@@ -42,7 +42,9 @@ class Object {
   Object& Real(const char* key, double value) { return Raw(key, Number(value)); }
   Object& Integer(const char* key, std::int64_t value) { return Raw(key, std::to_string(value)); }
   Object& Truth(const char* key, bool value) { return Raw(key, value ? "true" : "false"); }
-  Object& Maybe(const char* key, const std::optional<double>& value) { return value ? Real(key, *value) : *this; }
+  Object& Maybe(const char* key, const std::optional<double>& value) {
+    return value ? Real(key, *value) : *this;
+  }
   std::string Done() const { return "{" + text_ + "}"; }
 
  private:
@@ -52,11 +54,23 @@ class Object {
 std::string ShapeObject(const OpShape& shape) {
   Object o;
   if (const auto* g = std::get_if<GemmShape>(&shape)) {
-    return o.Text("type", "gemm").Integer("m", g->m).Integer("n", g->n).Integer("k", g->k).Integer("groups", g->groups).Done();
+    return o.Text("type", "gemm")
+        .Integer("m", g->m)
+        .Integer("n", g->n)
+        .Integer("k", g->k)
+        .Integer("groups", g->groups)
+        .Done();
   }
   if (const auto* a = std::get_if<AttentionShape>(&shape)) {
-    o.Text("type", "attention").Integer("batch", a->batch).Integer("heads", a->heads).Integer("kv_heads", a->kv_heads);
-    o.Integer("q_len", a->q_len).Integer("kv_len", a->kv_len).Integer("d_qk", a->d_qk).Integer("d_v", a->d_v).Truth("causal", a->causal);
+    o.Text("type", "attention")
+        .Integer("batch", a->batch)
+        .Integer("heads", a->heads)
+        .Integer("kv_heads", a->kv_heads);
+    o.Integer("q_len", a->q_len)
+        .Integer("kv_len", a->kv_len)
+        .Integer("d_qk", a->d_qk)
+        .Integer("d_v", a->d_v)
+        .Truth("causal", a->causal);
     return o.Done();
   }
   const auto& r = std::get<RowsShape>(shape);
@@ -75,9 +89,19 @@ std::string SampleObject(const KernelSample& s) {
   std::string durations;
   for (const double d : s.durations_us) durations += (durations.empty() ? "" : ", ") + Number(d);
   Object o;
-  o.Text("op", s.op_label).Text("kind", std::string(Name(s.kind))).Raw("shape", ShapeObject(s.shape)).Text("variant", s.variant);
-  o.Integer("sms", s.sms).Truth("beside_copy", s.beside_copy).Integer("process", s.process).Text("kernel", s.kernel).Text("library", s.library);
-  o.Real("flops", s.flops.count).Integer("bytes", s.bytes.count).Maybe("reference_error", s.reference_error).Maybe("sm_clock_mhz", s.sm_clock_mhz);
+  o.Text("op", s.op_label)
+      .Text("kind", std::string(Name(s.kind)))
+      .Raw("shape", ShapeObject(s.shape))
+      .Text("variant", s.variant);
+  o.Integer("sms", s.sms)
+      .Truth("beside_copy", s.beside_copy)
+      .Integer("process", s.process)
+      .Text("kernel", s.kernel)
+      .Text("library", s.library);
+  o.Real("flops", s.flops.count)
+      .Integer("bytes", s.bytes.count)
+      .Maybe("reference_error", s.reference_error)
+      .Maybe("sm_clock_mhz", s.sm_clock_mhz);
   const std::string counters = CountersObject(s.counters);
   if (counters != "{}") o.Raw("counters", counters);
   return o.Raw("durations_us", "[" + durations + "]").Done();
@@ -86,7 +110,12 @@ std::string SampleObject(const KernelSample& s) {
 std::string SoftwareObject(const MeasurementRun& run) {
   Object libraries;
   for (const auto& [name, version] : run.libraries) libraries.Text(name.c_str(), version);
-  return Object().Text("driver", run.driver).Text("cuda_runtime", run.cuda_runtime).Text("cupti", run.cupti).Raw("libraries", libraries.Done()).Done();
+  return Object()
+      .Text("driver", run.driver)
+      .Text("cuda_runtime", run.cuda_runtime)
+      .Text("cupti", run.cupti)
+      .Raw("libraries", libraries.Done())
+      .Done();
 }
 
 }  // namespace
@@ -97,14 +126,25 @@ std::string MeasurementText(const MeasurementRun& run) {
   device.Text("name", run.device.name).Text("compute_capability", run.device.compute_capability);
   device.Integer("sms", run.device.sms).Integer("memory_bytes", run.device.memory.count);
   Object clocks;
-  clocks.Real("sm_mhz", c.sm_mhz).Real("memory_mhz", c.memory_mhz).Real("sm_max_mhz", c.sm_max_mhz).Real("memory_max_mhz", c.memory_max_mhz);
+  clocks.Real("sm_mhz", c.sm_mhz)
+      .Real("memory_mhz", c.memory_mhz)
+      .Real("sm_max_mhz", c.sm_max_mhz)
+      .Real("memory_max_mhz", c.memory_max_mhz);
   clocks.Text("throttling", c.throttling).Real("power_w", c.power_w);
   std::string samples;
-  for (const KernelSample& sample : run.samples) samples += (samples.empty() ? "\n  " : ",\n  ") + SampleObject(sample);
+  for (const KernelSample& sample : run.samples)
+    samples += (samples.empty() ? "\n  " : ",\n  ") + SampleObject(sample);
   Object root;
-  root.Text("schema", "orrery-measurements").Integer("schema_version", kMeasurementSchemaVersion).Text("suite", run.suite);
-  root.Text("command", run.command).Text("date_utc", run.date_utc).Raw("device", device.Done()).Raw("software", SoftwareObject(run));
-  root.Raw("clocks", clocks.Done()).Text("counters_note", run.counters_note).Raw("samples", "[" + samples + "\n ]");
+  root.Text("schema", "orrery-measurements")
+      .Integer("schema_version", kMeasurementSchemaVersion)
+      .Text("suite", run.suite);
+  root.Text("command", run.command)
+      .Text("date_utc", run.date_utc)
+      .Raw("device", device.Done())
+      .Raw("software", SoftwareObject(run));
+  root.Raw("clocks", clocks.Done())
+      .Text("counters_note", run.counters_note)
+      .Raw("samples", "[" + samples + "\n ]");
   return root.Done() + "\n";
 }
 

@@ -1,4 +1,5 @@
-// The measurement file written with the standard library alone: the device half is built on GPU machines that have little else.
+// The measurement file written with the standard library alone: the device half is built on GPU machines that
+// have little else.
 #pragma once
 
 #include <string>
@@ -7,7 +8,8 @@
 
 namespace orrery::profiler {
 
-/// The same document as MeasurementJson (profiler/measurement.h); a test reads it back through ParseMeasurement.
+/// The same document as MeasurementJson (profiler/measurement.h); a test reads it back through
+/// ParseMeasurement.
 std::string MeasurementText(const MeasurementRun& run);
 
 }  // namespace orrery::profiler

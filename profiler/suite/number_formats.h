@@ -33,7 +33,9 @@ inline std::uint8_t EncodeE4m3(double value) {
   return static_cast<std::uint8_t>(sign | (exponent + 6) << 3 | mantissa);
 }
 
-inline double DecodeBf16(std::uint16_t bits) { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
+inline double DecodeBf16(std::uint16_t bits) {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+}
 
 /// Nearest bf16, ties to even. Finite values only.
 inline std::uint16_t EncodeBf16(float value) {

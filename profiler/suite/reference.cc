@@ -10,7 +10,9 @@ namespace {
 
 constexpr double kLowest = -std::numeric_limits<double>::infinity();
 
-double Dot(std::span<const double> a, std::span<const double> b) { return std::inner_product(a.begin(), a.end(), b.begin(), 0.0); }
+double Dot(std::span<const double> a, std::span<const double> b) {
+  return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
+}
 
 double Sigmoid(double x) { return 1.0 / (1.0 + std::exp(-x)); }
 
@@ -18,7 +20,9 @@ double Sigmoid(double x) { return 1.0 / (1.0 + std::exp(-x)); }
 std::vector<int> Ranking(std::span<const double> values) {
   std::vector<int> order(values.size());
   std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return values[static_cast<std::size_t>(a)] > values[static_cast<std::size_t>(b)]; });
+  std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
+    return values[static_cast<std::size_t>(a)] > values[static_cast<std::size_t>(b)];
+  });
   return order;
 }
 
@@ -26,18 +30,23 @@ double SumOfBestTwo(std::span<const double> group) {
   double first = kLowest;
   double second = kLowest;
   for (const double v : group) {
-    if (v > first) second = first, first = v;
-    else second = std::max(second, v);
+    if (v > first)
+      second = first, first = v;
+    else
+      second = std::max(second, v);
   }
   return first + second;
 }
 
-double InverseRms(std::span<const double> x, double epsilon) { return 1.0 / std::sqrt(Dot(x, x) / static_cast<double>(x.size()) + epsilon); }
+double InverseRms(std::span<const double> x, double epsilon) {
+  return 1.0 / std::sqrt(Dot(x, x) / static_cast<double>(x.size()) + epsilon);
+}
 
 }  // namespace
 
-Doubles AttendRow(std::span<const double> q, std::span<const double> keys, std::size_t key_row, std::span<const double> values, std::size_t value_row,
-                  std::size_t value_width, std::size_t length, double scale) {
+Doubles AttendRow(std::span<const double> q, std::span<const double> keys, std::size_t key_row,
+                  std::span<const double> values, std::size_t value_row, std::size_t value_width,
+                  std::size_t length, double scale) {
   Doubles weights(length);
   for (std::size_t t = 0; t < length; ++t) weights[t] = scale * Dot(q, keys.subspan(t * key_row, q.size()));
   const double max = *std::max_element(weights.begin(), weights.end());
@@ -58,7 +67,8 @@ Doubles SwiGluRow(std::span<const double> gate, std::span<const double> up, doub
   return out;
 }
 
-SwiGluGradient SwiGluBackwardRow(std::span<const double> gate, std::span<const double> up, double weight, std::span<const double> d_out) {
+SwiGluGradient SwiGluBackwardRow(std::span<const double> gate, std::span<const double> up, double weight,
+                                 std::span<const double> d_out) {
   SwiGluGradient g{Doubles(gate.size()), Doubles(gate.size()), 0.0};
   for (std::size_t i = 0; i < gate.size(); ++i) {
     const double s = Sigmoid(gate[i]);
@@ -76,7 +86,8 @@ Doubles RmsNormRow(std::span<const double> x, std::span<const double> gain, doub
   return y;
 }
 
-Doubles LayerNormRow(std::span<const double> x, std::span<const double> gain, std::span<const double> bias, double epsilon) {
+Doubles LayerNormRow(std::span<const double> x, std::span<const double> gain, std::span<const double> bias,
+                     double epsilon) {
   const double mean = std::accumulate(x.begin(), x.end(), 0.0) / static_cast<double>(x.size());
   Doubles centred(x.begin(), x.end());
   for (double& v : centred) v -= mean;
@@ -85,7 +96,8 @@ Doubles LayerNormRow(std::span<const double> x, std::span<const double> gain, st
   return centred;
 }
 
-Doubles RmsNormBackwardRow(std::span<const double> x, std::span<const double> gain, std::span<const double> d_y, double epsilon) {
+Doubles RmsNormBackwardRow(std::span<const double> x, std::span<const double> gain,
+                           std::span<const double> d_y, double epsilon) {
   const double scale = InverseRms(x, epsilon);
   double mean = 0;
   for (std::size_t i = 0; i < x.size(); ++i) mean += d_y[i] * gain[i] * x[i] * scale;
@@ -95,12 +107,14 @@ Doubles RmsNormBackwardRow(std::span<const double> x, std::span<const double> ga
   return d_x;
 }
 
-GateChoice GroupTopK(std::span<const double> logits, std::span<const double> bias, int groups, int keep, int choices, double factor) {
+GateChoice GroupTopK(std::span<const double> logits, std::span<const double> bias, int groups, int keep,
+                     int choices, double factor) {
   const std::size_t width = logits.size() / static_cast<std::size_t>(groups);
   Doubles biased(logits.size());
   for (std::size_t i = 0; i < biased.size(); ++i) biased[i] = Sigmoid(logits[i]) + bias[i];
   Doubles group_scores;
-  for (std::size_t g = 0; g < static_cast<std::size_t>(groups); ++g) group_scores.push_back(SumOfBestTwo(std::span(biased).subspan(g * width, width)));
+  for (std::size_t g = 0; g < static_cast<std::size_t>(groups); ++g)
+    group_scores.push_back(SumOfBestTwo(std::span(biased).subspan(g * width, width)));
   const std::vector<int> group_order = Ranking(group_scores);
   for (std::size_t g = static_cast<std::size_t>(keep); g < group_order.size(); ++g) {
     std::fill_n(biased.begin() + static_cast<std::ptrdiff_t>(width) * group_order[g], width, kLowest);
@@ -110,7 +124,8 @@ GateChoice GroupTopK(std::span<const double> logits, std::span<const double> bia
   choice.experts.resize(static_cast<std::size_t>(choices));
   double sum = 0;
   for (const int e : choice.experts) sum += Sigmoid(logits[static_cast<std::size_t>(e)]);
-  for (const int e : choice.experts) choice.weights.push_back(Sigmoid(logits[static_cast<std::size_t>(e)]) / sum * factor);
+  for (const int e : choice.experts)
+    choice.weights.push_back(Sigmoid(logits[static_cast<std::size_t>(e)]) / sum * factor);
   return choice;
 }
 

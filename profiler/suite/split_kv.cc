@@ -10,9 +10,12 @@ int PairsOf(std::int32_t length) { return (length + 2 * kKvTile - 1) / (2 * kKvT
 int TilesOf(std::int32_t length) { return (length + kKvTile - 1) / kKvTile; }
 
 void CheckArguments(std::span<const std::int32_t> lengths, int parts) {
-  if (parts < 1) throw std::invalid_argument("split-KV plan: parts must be at least 1, got " + std::to_string(parts));
+  if (parts < 1)
+    throw std::invalid_argument("split-KV plan: parts must be at least 1, got " + std::to_string(parts));
   for (const std::int32_t length : lengths) {
-    if (length < 1) throw std::invalid_argument("split-KV plan: a length must be at least 1, got " + std::to_string(length));
+    if (length < 1)
+      throw std::invalid_argument("split-KV plan: a length must be at least 1, got " +
+                                  std::to_string(length));
   }
 }
 
@@ -28,7 +31,8 @@ void NumberSlots(SplitKvPlan& plan, std::size_t sequences) {
   std::vector<std::int32_t> pieces(sequences, 0);
   for (const DecodeItem& item : plan.items) ++pieces[static_cast<std::size_t>(item.batch)];
   plan.slot_begin.assign(sequences + 1, 0);
-  for (std::size_t b = 0; b < sequences; ++b) plan.slot_begin[b + 1] = plan.slot_begin[b] + (pieces[b] > 1 ? pieces[b] : 0);
+  for (std::size_t b = 0; b < sequences; ++b)
+    plan.slot_begin[b + 1] = plan.slot_begin[b] + (pieces[b] > 1 ? pieces[b] : 0);
   std::vector<std::int32_t> next(plan.slot_begin.begin(), plan.slot_begin.end() - 1);
   for (DecodeItem& item : plan.items) {
     const auto b = static_cast<std::size_t>(item.batch);
@@ -51,7 +55,8 @@ SplitKvPlan PlanSplitKv(std::span<const std::int32_t> lengths, int parts, int fi
     while (batch < lengths.size() && left > fixed_pairs) {
       const int pairs = PairsOf(lengths[batch]);
       const int take = std::min(pairs - done, left - fixed_pairs);
-      plan.items.push_back({static_cast<std::int32_t>(batch), 2 * done, std::min(2 * (done + take), TilesOf(lengths[batch])), -1});
+      plan.items.push_back({static_cast<std::int32_t>(batch), 2 * done,
+                            std::min(2 * (done + take), TilesOf(lengths[batch])), -1});
       left -= take + fixed_pairs;
       done += take;
       if (done == pairs) ++batch, done = 0;

@@ -24,7 +24,7 @@ std::int64_t Median(std::vector<std::int64_t> values) {
 struct Context {
   const Trace& trace;
   const Attribution& attribution;
-  std::vector<KernelClass> classes;             // per name
+  std::vector<KernelClass> classes;              // per name
   std::map<StreamKey, bool> is_communication{};  // per stream
   std::vector<Interval> compute{};
 
@@ -171,7 +171,8 @@ void FindLayers(std::int64_t end_ns, TraceSummary* summary) {
     if (phase.start_ns.size() != count || count < 2) return;
   }
   summary->layers = static_cast<int>(count);
-  const auto first = std::find_if(phases.begin(), phases.end(), [](const Phase& phase) { return !phase.communication; });
+  const auto first =
+      std::find_if(phases.begin(), phases.end(), [](const Phase& phase) { return !phase.communication; });
   if (first == phases.end()) return;
   for (std::size_t i = 0; i < count; ++i) {
     const std::int64_t next = i + 1 < count ? first->start_ns[i + 1] : end_ns;

@@ -1,4 +1,5 @@
-// What a trace says: where the time went, what ran beside what, how the phases a user annotated follow each other.
+// What a trace says: where the time went, what ran beside what, how the phases a user annotated follow each
+// other.
 #pragma once
 
 #include <cstdint>
@@ -40,10 +41,11 @@ struct OverlapTotal {
   std::int64_t exposed_ns() const { return busy_ns - overlapped_ns; }
 };
 
-/// One user annotation that comes again and again, e.g. "attn(F)"; one entry per occurrence, in order of time.
+/// One user annotation that comes again and again, e.g. "attn(F)"; one entry per occurrence, in order of
+/// time.
 struct Phase {
   std::string name;
-  bool communication = false;        ///< most of its GPU time is on communication streams
+  bool communication = false;            ///< most of its GPU time is on communication streams
   std::vector<std::int64_t> start_ns;    ///< of its first event
   std::vector<std::int64_t> block_ns;    ///< from the first to the last event on compute streams
   std::vector<std::int64_t> payload_ns;  ///< communication kernels that move data
@@ -59,10 +61,11 @@ struct TraceSummary {
   std::vector<StreamTotal> streams;  ///< by device and stream
   std::vector<GroupTotal> groups;    ///< most time first
   std::vector<KernelTotal> kernels_by_time;
-  std::vector<Phase> phases;         ///< in order of first start; leaf annotations that hold GPU work
+  std::vector<Phase> phases;  ///< in order of first start; leaf annotations that hold GPU work
   /// Times every phase occurs, if it is the same for all and more than 1: the layers of the trace.
   std::optional<int> layers;
-  std::vector<std::int64_t> layer_period_ns;  ///< start to start of the first compute phase; the last to the end
+  std::vector<std::int64_t>
+      layer_period_ns;  ///< start to start of the first compute phase; the last to the end
 };
 
 /// Per event, the class of its name (computed once per name).

@@ -134,12 +134,18 @@ void KinetoHandler::ShapesText(std::string_view text) {
 bool KinetoHandler::Number(std::int64_t value, const std::string& text) {
   TraceInfo& info = builder_.trace().info;
   switch (frame()) {
-    case Frame::kEvent: EventNumber(value, text); break;
-    case Frame::kArgs: ArgsNumber(value); break;
+    case Frame::kEvent:
+      EventNumber(value, text);
+      break;
+    case Frame::kArgs:
+      ArgsNumber(value);
+      break;
     case Frame::kTriple:
       if (triple_index_ < 3) (*triple_)[triple_index_++] = value;
       break;
-    case Frame::kShapes: ShapesText(text); break;
+    case Frame::kShapes:
+      ShapesText(text);
+      break;
     case Frame::kDevice:
       if (device_count_ > 0) break;
       if (key_ == "numSms") info.sms = static_cast<int>(std::clamp<std::int64_t>(value, 0, 4096));
@@ -151,7 +157,8 @@ bool KinetoHandler::Number(std::int64_t value, const std::string& text) {
       if (key_ == "rank") info.rank = static_cast<int>(value);
       if (key_ == "world_size") info.world_size = static_cast<int>(value);
       break;
-    default: break;
+    default:
+      break;
   }
   return true;
 }
@@ -176,10 +183,14 @@ void KinetoHandler::ArgsNumber(std::int64_t value) {
 bool KinetoHandler::string(string_t& value) {
   TraceInfo& info = builder_.trace().info;
   if (frame() == Frame::kEvent) {
-    if (key_ == "ph") event_.phase = std::move(value);
-    else if (key_ == "cat") event_.category = std::move(value);
-    else if (key_ == "name") event_.name = std::move(value);
-    else if (key_ == "ts" || key_ == "dur") event_.bad_time = value;
+    if (key_ == "ph")
+      event_.phase = std::move(value);
+    else if (key_ == "cat")
+      event_.category = std::move(value);
+    else if (key_ == "name")
+      event_.name = std::move(value);
+    else if (key_ == "ts" || key_ == "dur")
+      event_.bad_time = value;
   } else if (frame() == Frame::kTop && key_ == "traceName") {
     info.trace_name = std::move(value);
   } else if (frame() == Frame::kDevice && key_ == "name" && device_count_ == 0) {
@@ -192,9 +203,11 @@ bool KinetoHandler::string(string_t& value) {
 
 bool KinetoHandler::parse_error(std::size_t byte, const std::string&, const nlohmann::json::exception& e) {
   const std::string where = fmt::format("at byte {}, after event {}", byte, event_count_);
-  if (bytes_.AtEnd()) throw InputError(Place{file_}, "the trace is cut off " + where + ": record it again or copy it whole");
+  if (bytes_.AtEnd())
+    throw InputError(Place{file_}, "the trace is cut off " + where + ": record it again or copy it whole");
   std::string reason = e.what();
-  if (const std::size_t from = reason.find("syntax error"); from != std::string::npos) reason = reason.substr(from);
+  if (const std::size_t from = reason.find("syntax error"); from != std::string::npos)
+    reason = reason.substr(from);
   throw InputError(Place{file_}, "not valid JSON " + where + ": " + reason.substr(0, 200));
 }
 
@@ -206,20 +219,26 @@ void RefuseKnownBinaries(const ByteSource& source, const std::string& name) {
     throw InputError(Place{name}, "compressed with gzip: use 'gunzip -c FILE | orrery profile import -'");
   }
   if (first == 0x28 || first == 0xb5 || first == 'S' || first == 'P' || first == 'N') {
-    throw InputError(Place{name}, "not a Chrome trace in JSON (Perfetto protobuf, SQLite, zip, nsys-rep or the like): export the "
-                                  "trace with prof.export_chrome_trace(FILE)");
+    throw InputError(
+        Place{name},
+        "not a Chrome trace in JSON (Perfetto protobuf, SQLite, zip, nsys-rep or the like): export the "
+        "trace with prof.export_chrome_trace(FILE)");
   }
 }
 
 void RequireGpuEvents(const KinetoHandler& handler, const KinetoEventSink& sink, const std::string& name,
                       std::size_t events) {
   if (!handler.saw_events()) {
-    throw InputError(Place{name}, "JSON without 'traceEvents': not a Chrome trace; export it with prof.export_chrome_trace(FILE)");
+    throw InputError(
+        Place{name},
+        "JSON without 'traceEvents': not a Chrome trace; export it with prof.export_chrome_trace(FILE)");
   }
   if (events == 0) {
-    throw InputError(Place{name}, fmt::format("no GPU events (category kernel, gpu_memcpy or gpu_memset) among {}; categories: {}. "
-                                              "Was it recorded with ProfilerActivity.CUDA, by the PyTorch profiler?",
-                                              handler.event_count(), sink.Categories()));
+    throw InputError(
+        Place{name},
+        fmt::format("no GPU events (category kernel, gpu_memcpy or gpu_memset) among {}; categories: {}. "
+                    "Was it recorded with ProfilerActivity.CUDA, by the PyTorch profiler?",
+                    handler.event_count(), sink.Categories()));
   }
 }
 
@@ -242,7 +261,8 @@ Trace ReadKinetoTrace(const std::filesystem::path& file) {
   if (file == "-") return ReadKinetoTrace(std::cin, "standard input");
   std::error_code error;
   if (!std::filesystem::exists(file, error)) throw InputError(Place{file.string()}, "no such file");
-  if (std::filesystem::is_directory(file, error)) throw InputError(Place{file.string()}, "is a folder, expected a trace");
+  if (std::filesystem::is_directory(file, error))
+    throw InputError(Place{file.string()}, "is a folder, expected a trace");
   std::ifstream stream(file, std::ios::binary);
   if (!stream) throw InputError(Place{file.string()}, "cannot be read");
   return ReadKinetoTrace(stream, file.string());

@@ -7,12 +7,16 @@
 #include <fmt/format.h>
 
 #include "core/error.h"
+#include "profiler/printable.h"
 
 namespace orrery::profiler {
 namespace {
 
 constexpr std::size_t kMaxCategories = 64;  // in messages; a hostile file may have one per event
-constexpr std::int64_t kMaxTimeNs = std::int64_t{1} << 62;
+constexpr std::int64_t kMaxTimeNs = (std::int64_t{1} << 62) - 1;  // so that start + duration fits
+// Further apart than any one recording runs, nearer than any two clocks' epochs (boot and 1970, say): 30
+// days.
+constexpr std::int64_t kMaxSpanNs = std::int64_t{30} * 24 * 3600 * 1'000'000'000;
 
 std::optional<GpuEventKind> GpuKind(const std::string& category) {
   if (category == "kernel" || category == "Kernel") return GpuEventKind::kKernel;
@@ -48,17 +52,21 @@ std::optional<std::int64_t> ParseMicroseconds(const std::string& text) {
   const auto [rest, error] = std::from_chars(text.data(), end, whole);
   if (error != std::errc() || std::abs(whole) > kMaxTimeNs / 1000) return FromDouble(text);
   if (rest == end) return whole * 1000;
-  if (*rest != '.' || text.find_first_not_of("0123456789", static_cast<std::size_t>(rest + 1 - text.data())) != std::string::npos) {
+  if (*rest != '.' ||
+      text.find_first_not_of("0123456789", static_cast<std::size_t>(rest + 1 - text.data())) !=
+          std::string::npos) {
     return FromDouble(text);
   }
   std::string digits(rest + 1, end);
   digits.resize(4, '0');
-  const int thousandths = (digits[0] - '0') * 100 + (digits[1] - '0') * 10 + (digits[2] - '0') + (digits[3] >= '5' ? 1 : 0);
+  const int thousandths =
+      (digits[0] - '0') * 100 + (digits[1] - '0') * 10 + (digits[2] - '0') + (digits[3] >= '5' ? 1 : 0);
   return whole * 1000 + (text[0] == '-' ? -thousandths : thousandths);
 }
 
 void KinetoEventSink::Add(const KinetoEvent& event, std::uint64_t index, std::uint64_t byte) {
-  if (categories_.size() < kMaxCategories || categories_.contains(event.category)) ++categories_[event.category];
+  if (categories_.size() < kMaxCategories || categories_.contains(event.category))
+    ++categories_[event.category];
   if (event.phase != "X") return;
   const std::optional<GpuEventKind> kind = GpuKind(event.category);
   const bool annotation = event.category == "user_annotation";
@@ -66,15 +74,24 @@ void KinetoEventSink::Add(const KinetoEvent& event, std::uint64_t index, std::ui
   const bool launch = IsLaunch(event.category);
   if (!kind && !annotation && !operation && !launch) return;
   const auto fail = [&](const std::string& what) {
-    throw InputError(Place{file_}, fmt::format("event {} (ends at byte {}), '{}' of category '{}': {}", index, byte,
-                                               event.name.substr(0, 80), event.category, what));
+    throw InputError(Place{file_},
+                     fmt::format("event {} (ends at byte {}), '{}' of category '{}': {}", index, byte,
+                                 Printable(event.name.substr(0, 80)), Printable(event.category), what));
   };
   if (!event.bad_time.empty()) fail("time '" + event.bad_time + "' is no number of microseconds");
   if (!event.start_ns) fail("has no start time 'ts'");
   if (!event.duration_ns) fail("has no duration 'dur'");
-  if (*event.duration_ns < 0) fail(fmt::format("duration {} us is negative", static_cast<double>(*event.duration_ns) / 1000));
+  if (*event.duration_ns < 0)
+    fail(fmt::format("duration {} us is negative", static_cast<double>(*event.duration_ns) / 1000));
   if (*event.duration_ns > kMaxTimeNs || std::abs(*event.start_ns) > kMaxTimeNs) fail("time out of range");
-  if (builder_.trace().events.size() >= TraceBuilder::kMaxEvents) fail("too many GPU events for one import: split the trace");
+  if (*event.start_ns < 0)
+    fail(fmt::format("time {} us is negative", static_cast<double>(*event.start_ns) / 1000));
+  if (kind && std::abs(*event.start_ns - first_start_ns_.value_or(*event.start_ns)) > kMaxSpanNs) {
+    fail("starts more than 30 days from the first GPU event: times of two clocks in one trace");
+  }
+  if (kind && !first_start_ns_) first_start_ns_ = event.start_ns;
+  if (builder_.trace().events.size() >= TraceBuilder::kMaxEvents)
+    fail("too many GPU events for one import: split the trace");
   if (kind) AddGpuEvent(event, *kind);
   if (launch) builder_.trace().launches.push_back({event.correlation, event.thread, *event.start_ns});
   if (annotation) builder_.trace().annotations.push_back(MakeRange(event));
@@ -99,13 +116,15 @@ void KinetoEventSink::AddGpuEvent(const KinetoEvent& event, GpuEventKind kind) {
 }
 
 Range KinetoEventSink::MakeRange(const KinetoEvent& event) {
-  return {event.thread, *event.start_ns, *event.duration_ns, builder_.Intern(event.name), builder_.Intern(event.shapes)};
+  return {event.thread, *event.start_ns, *event.duration_ns, builder_.Intern(event.name),
+          builder_.Intern(event.shapes)};
 }
 
 std::string KinetoEventSink::Categories() const {
   std::string text;
   for (const auto& [name, count] : categories_) {
-    text += fmt::format("{}{} ({})", text.empty() ? "" : ", ", name.empty() ? "none" : name, count);
+    text +=
+        fmt::format("{}{} ({})", text.empty() ? "" : ", ", name.empty() ? "none" : Printable(name), count);
   }
   return text.empty() ? "none" : text;
 }

@@ -37,9 +37,11 @@ class KinetoEventSink {
   TraceBuilder& builder_;
   std::string file_;
   std::map<std::string, std::uint64_t> categories_;
+  std::optional<std::int64_t> first_start_ns_;  ///< of the GPU events
 };
 
-/// "1740461679479712.125" microseconds to whole nanoseconds, without the rounding of a double; absent if no number.
+/// "1740461679479712.125" microseconds to whole nanoseconds, without the rounding of a double; absent if no
+/// number.
 std::optional<std::int64_t> ParseMicroseconds(const std::string& text);
 
 }  // namespace orrery::profiler

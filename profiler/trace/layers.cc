@@ -11,7 +11,21 @@ namespace orrery::profiler {
 namespace {
 
 /// A matrix dimension by what it is; T and M depend on the launch.
-enum class Dim { kTokens, kRows, kRowsPerExpert, kHidden, kQRank, kKvRank, kKvDown, kQUp, kKvUp, kOut, kExpert, kExpert2, kExperts };
+enum class Dim {
+  kTokens,
+  kRows,
+  kRowsPerExpert,
+  kHidden,
+  kQRank,
+  kKvRank,
+  kKvDown,
+  kQUp,
+  kKvUp,
+  kOut,
+  kExpert,
+  kExpert2,
+  kExperts
+};
 
 /// The next GEMM of a phase: which kernel class it must be, what it is, and M, N, K.
 struct Slot {
@@ -57,11 +71,13 @@ constexpr Slot kSlots[] = {
     {"attn(W)", "kv_a wgrad", K::kGemmFp8Wgrad, D::kKvDown, D::kHidden, D::kTokens},
     {"attn(W)", "q_a wgrad", K::kGemmFp8Wgrad, D::kQRank, D::kHidden, D::kTokens},
 };
-constexpr std::array<std::string_view, 6> kPhases = {"attn(F)", "mlp(B)", "mlp(W)", "mlp(F)", "attn(B)", "attn(W)"};
+constexpr std::array<std::string_view, 6> kPhases = {"attn(F)", "mlp(B)",  "mlp(W)",
+                                                     "mlp(F)",  "attn(B)", "attn(W)"};
 
-constexpr std::int64_t kRowsPerExpandBlock = 16;        // grid of expand_to_fused = M / 16
-constexpr std::int64_t kElementsPerTransposeBlock = 16384;  // grid of batched_transpose = weight elements / 16384
-constexpr std::int64_t kAlignment = 128;                // kv_a's 576 outputs are padded to 640 for the transpose
+constexpr std::int64_t kRowsPerExpandBlock = 16;  // grid of expand_to_fused = M / 16
+constexpr std::int64_t kElementsPerTransposeBlock =
+    16384;                                // grid of batched_transpose = weight elements / 16384
+constexpr std::int64_t kAlignment = 128;  // kv_a's 576 outputs are padded to 640 for the transpose
 
 bool IsGemm(const KernelClass& klass) { return klass.group == KernelGroup::kGemm; }
 
@@ -73,8 +89,13 @@ struct PhaseEvents {
 
 class Recogniser {
  public:
-  Recogniser(const Trace& trace, const Attribution& attribution, const TraceSummary& summary, const MlaMoeDimensions& dims)
-      : trace_(trace), attribution_(attribution), summary_(summary), dims_(dims), classes_(ClassifyAll(trace)) {}
+  Recogniser(const Trace& trace, const Attribution& attribution, const TraceSummary& summary,
+             const MlaMoeDimensions& dims)
+      : trace_(trace),
+        attribution_(attribution),
+        summary_(summary),
+        dims_(dims),
+        classes_(ClassifyAll(trace)) {}
 
   LayerOps Run() {
     if (!CollectPhases() || !FindRows() || !CheckWeights()) return std::move(result_);
@@ -109,7 +130,8 @@ class Recogniser {
   std::int64_t Size(Dim dim, const PhaseEvents& phase) const;
   std::int64_t PaddedRows(const PhaseEvents& phase) const;
   std::int64_t ReceivedRows(const PhaseEvents& phase) const;
-  RecognisedOp& Add(const PhaseEvents& phase, std::string_view label, OpKind kind, const OpShape& shape, Flops flops, const GpuEvent& event);
+  RecognisedOp& Add(const PhaseEvents& phase, std::string_view label, OpKind kind, const OpShape& shape,
+                    Flops flops, const GpuEvent& event);
   std::optional<OpShape> MemoryBoundShape(const GpuEvent& event, const PhaseEvents& phase) const;
   AttentionShape Attention() const;
 
@@ -126,18 +148,21 @@ bool Recogniser::CollectPhases() {
   if (!summary_.layers) return Fail("no phases that repeat once per layer");
   for (const std::string_view name : kPhases) {
     const auto has = [&](const Phase& phase) { return phase.name == name; };
-    if (std::none_of(summary_.phases.begin(), summary_.phases.end(), has)) return Fail(fmt::format("no phase '{}'", name));
+    if (std::none_of(summary_.phases.begin(), summary_.phases.end(), has))
+      return Fail(fmt::format("no phase '{}'", name));
   }
   std::map<std::int32_t, std::vector<const GpuEvent*>> by_annotation;
   for (std::size_t i = 0; i < trace_.events.size(); ++i) {
-    if (attribution_.annotation[i] >= 0) by_annotation[attribution_.annotation[i]].push_back(&trace_.events[i]);
+    if (attribution_.annotation[i] >= 0)
+      by_annotation[attribution_.annotation[i]].push_back(&trace_.events[i]);
   }
   std::map<std::string_view, int> seen;
   for (auto& [annotation, events] : by_annotation) {
     const std::string& name = trace_.name(trace_.annotations[static_cast<std::size_t>(annotation)].name);
     const auto known = std::find(kPhases.begin(), kPhases.end(), name);
     if (known == kPhases.end()) continue;
-    std::stable_sort(events.begin(), events.end(), [](auto* a, auto* b) { return a->correlation < b->correlation; });
+    std::stable_sort(events.begin(), events.end(),
+                     [](auto* a, auto* b) { return a->correlation < b->correlation; });
     phases_.push_back({*known, seen[*known]++, std::move(events)});
   }
   return true;
@@ -148,9 +173,12 @@ bool Recogniser::FindRows() {
   for (const PhaseEvents& phase : phases_) {
     LayerRows& rows = result_.rows[static_cast<std::size_t>(phase.layer)];
     for (const GpuEvent* event : phase.events) {
-      if (phase.phase == "attn(F)" && result_.tokens == 0 && Is(*event, K::kCastFp8)) result_.tokens = event->grid[0];
-      if (Is(*event, K::kPermute)) (phase.phase == "mlp(F)" ? rows.forward_m : rows.backward_m) = event->grid[0] * kRowsPerExpandBlock;
-      if (Is(*event, K::kUnpermute)) (phase.phase == "mlp(F)" ? rows.forward_u : rows.backward_u) = event->grid[0];
+      if (phase.phase == "attn(F)" && result_.tokens == 0 && Is(*event, K::kCastFp8))
+        result_.tokens = event->grid[0];
+      if (Is(*event, K::kPermute))
+        (phase.phase == "mlp(F)" ? rows.forward_m : rows.backward_m) = event->grid[0] * kRowsPerExpandBlock;
+      if (Is(*event, K::kUnpermute))
+        (phase.phase == "mlp(F)" ? rows.forward_u : rows.backward_u) = event->grid[0];
     }
   }
   if (result_.tokens == 0) return Fail("no cast to FP8 in 'attn(F)' to count tokens by");
@@ -160,7 +188,8 @@ bool Recogniser::FindRows() {
   return true;
 }
 
-/// The weights Hopper makes FP8 dgrad transpose say which model this is: every one of attention's must be there.
+/// The weights Hopper makes FP8 dgrad transpose say which model this is: every one of attention's must be
+/// there.
 bool Recogniser::CheckWeights() {
   std::set<std::int64_t> seen;
   for (const PhaseEvents& phase : phases_) {
@@ -176,7 +205,8 @@ bool Recogniser::CheckWeights() {
       {"kv_a", h * kv_down},
       {"q_a", h * dims_.q_rank}};
   for (const auto& [name, elements] : weights) {
-    if (!seen.contains(elements)) return Fail(fmt::format("no transpose of a {} weight of {} elements: another model", name, elements));
+    if (!seen.contains(elements))
+      return Fail(fmt::format("no transpose of a {} weight of {} elements: another model", name, elements));
   }
   return true;
 }
@@ -193,19 +223,32 @@ std::int64_t Recogniser::ReceivedRows(const PhaseEvents& phase) const {
 
 std::int64_t Recogniser::Size(Dim dim, const PhaseEvents& phase) const {
   switch (dim) {
-    case Dim::kTokens: return result_.tokens;
-    case Dim::kRows: return PaddedRows(phase);
-    case Dim::kRowsPerExpert: return PaddedRows(phase) / 4;  // 4 experts a rank; which has how many the trace does not say
-    case Dim::kHidden: return dims_.hidden;
-    case Dim::kQRank: return dims_.q_rank;
-    case Dim::kKvRank: return dims_.kv_rank;
-    case Dim::kKvDown: return dims_.kv_rank + dims_.d_rope;
-    case Dim::kQUp: return dims_.heads * (dims_.d_nope + dims_.d_rope);
-    case Dim::kKvUp: return dims_.heads * (dims_.d_nope + dims_.d_v);
-    case Dim::kOut: return dims_.heads * dims_.d_v;
-    case Dim::kExpert: return dims_.expert_hidden;
-    case Dim::kExpert2: return 2 * dims_.expert_hidden;
-    case Dim::kExperts: return dims_.routed_experts;
+    case Dim::kTokens:
+      return result_.tokens;
+    case Dim::kRows:
+      return PaddedRows(phase);
+    case Dim::kRowsPerExpert:
+      return PaddedRows(phase) / 4;  // 4 experts a rank; which has how many the trace does not say
+    case Dim::kHidden:
+      return dims_.hidden;
+    case Dim::kQRank:
+      return dims_.q_rank;
+    case Dim::kKvRank:
+      return dims_.kv_rank;
+    case Dim::kKvDown:
+      return dims_.kv_rank + dims_.d_rope;
+    case Dim::kQUp:
+      return dims_.heads * (dims_.d_nope + dims_.d_rope);
+    case Dim::kKvUp:
+      return dims_.heads * (dims_.d_nope + dims_.d_v);
+    case Dim::kOut:
+      return dims_.heads * dims_.d_v;
+    case Dim::kExpert:
+      return dims_.expert_hidden;
+    case Dim::kExpert2:
+      return 2 * dims_.expert_hidden;
+    case Dim::kExperts:
+      return dims_.routed_experts;
   }
   return 0;
 }
@@ -222,25 +265,29 @@ bool Recogniser::AssignGemms(const PhaseEvents& phase) {
     for (int i = 0; i < slot.times; ++i) {
       std::size_t& position = next[slot.kind];
       if (position >= launched[slot.kind].size()) {
-        return Fail(fmt::format("'{}' of layer {} has no launch for {}", phase.phase, phase.layer, slot.label));
+        return Fail(
+            fmt::format("'{}' of layer {} has no launch for {}", phase.phase, phase.layer, slot.label));
       }
       GemmShape shape{Size(slot.m, phase), Size(slot.n, phase), Size(slot.k, phase), 1};
       if (slot.kind == K::kGroupedGemmFp8) shape.groups = 4;
-      const Flops flops{2.0 * static_cast<double>(shape.m) * static_cast<double>(shape.n) * static_cast<double>(shape.k)};
-      Add(phase, slot.label, slot.kind, shape, flops, *launched[slot.kind][position++]).approximate = slot.k == Dim::kRowsPerExpert;
+      const Flops flops{2.0 * static_cast<double>(shape.m) * static_cast<double>(shape.n) *
+                        static_cast<double>(shape.k)};
+      Add(phase, slot.label, slot.kind, shape, flops, *launched[slot.kind][position++]).approximate =
+          slot.k == Dim::kRowsPerExpert;
     }
   }
   for (const auto& [kind, events] : launched) {
     if (next[kind] != events.size()) {
-      return Fail(fmt::format("'{}' of layer {} has {} launches of {}, expected {}", phase.phase, phase.layer, events.size(), Name(kind),
-                              next[kind]));
+      return Fail(fmt::format("'{}' of layer {} has {} launches of {}, expected {}", phase.phase, phase.layer,
+                              events.size(), Name(kind), next[kind]));
     }
   }
   return true;
 }
 
 AttentionShape Recogniser::Attention() const {
-  return {1, dims_.heads, dims_.heads, result_.tokens, result_.tokens, dims_.d_nope + dims_.d_rope, dims_.d_v, true};
+  return {1,         dims_.heads, dims_.heads, result_.tokens, result_.tokens, dims_.d_nope + dims_.d_rope,
+          dims_.d_v, true};
 }
 
 /// Rows and columns of the kernels whose grid says them.
@@ -249,14 +296,22 @@ std::optional<OpShape> Recogniser::MemoryBoundShape(const GpuEvent& event, const
   const std::string& name = trace_.name(event);
   switch (*Class(event).kind) {
     case K::kCastTransposeFp8:
-    case K::kRequantizeGather: return RowsShape{std::int64_t{event.grid[1]} * 128, std::int64_t{event.grid[0]} * 128};
-    case K::kTransposeFp8: return RowsShape{event.grid[0] * kElementsPerTransposeBlock / 128, 128};
-    case K::kPermute: return RowsShape{PaddedRows(phase), dims_.hidden};
-    case K::kUnpermute: return RowsShape{ReceivedRows(phase), dims_.hidden};
-    case K::kSwiGluCast: return RowsShape{event.grid[0], dims_.expert_hidden};
-    case K::kSwiGluForwardBackward: return RowsShape{PaddedRows(phase), dims_.expert_hidden};
-    case K::kSaveE5M6: return RowsShape{result_.tokens, dims_.heads * dims_.d_v};
-    case K::kRestoreE5M6: return RowsShape{result_.tokens, dims_.heads * dims_.d_v};
+    case K::kRequantizeGather:
+      return RowsShape{std::int64_t{event.grid[1]} * 128, std::int64_t{event.grid[0]} * 128};
+    case K::kTransposeFp8:
+      return RowsShape{event.grid[0] * kElementsPerTransposeBlock / 128, 128};
+    case K::kPermute:
+      return RowsShape{PaddedRows(phase), dims_.hidden};
+    case K::kUnpermute:
+      return RowsShape{ReceivedRows(phase), dims_.hidden};
+    case K::kSwiGluCast:
+      return RowsShape{event.grid[0], dims_.expert_hidden};
+    case K::kSwiGluForwardBackward:
+      return RowsShape{PaddedRows(phase), dims_.expert_hidden};
+    case K::kSaveE5M6:
+      return RowsShape{result_.tokens, dims_.heads * dims_.d_v};
+    case K::kRestoreE5M6:
+      return RowsShape{result_.tokens, dims_.heads * dims_.d_v};
     case K::kRmsNorm:
     case K::kRmsNormBackward: {
       for (const std::int64_t cols : {dims_.hidden, dims_.q_rank, dims_.kv_rank}) {
@@ -264,33 +319,47 @@ std::optional<OpShape> Recogniser::MemoryBoundShape(const GpuEvent& event, const
       }
       return std::nullopt;
     }
-    case K::kRope: return RowsShape{result_.tokens * event.grid[2], dims_.d_rope};
-    default: return std::nullopt;
+    case K::kRope:
+      return RowsShape{result_.tokens * event.grid[2], dims_.d_rope};
+    default:
+      return std::nullopt;
   }
 }
 
 void Recogniser::AssignOthers(const PhaseEvents& phase) {
-  const double area = static_cast<double>(result_.tokens) * static_cast<double>(result_.tokens) * static_cast<double>(dims_.heads);
+  const double area = static_cast<double>(result_.tokens) * static_cast<double>(result_.tokens) *
+                      static_cast<double>(dims_.heads);
   const auto d_qk = static_cast<double>(dims_.d_nope + dims_.d_rope), d_v = static_cast<double>(dims_.d_v);
   for (const GpuEvent* event : phase.events) {
     if (Is(*event, K::kAttentionForward)) {  // causal: half of the 2 S^2 H (d_qk + d_v)
       Add(phase, "attention forward", K::kAttentionForward, Attention(), {area * (d_qk + d_v)}, *event);
     } else if (Is(*event, K::kAttentionBackward)) {
-      Add(phase, "attention backward", K::kAttentionBackward, Attention(), {area * (3 * d_qk + 2 * d_v)}, *event);
+      Add(phase, "attention backward", K::kAttentionBackward, Attention(), {area * (3 * d_qk + 2 * d_v)},
+          *event);
     } else if (const auto shape = MemoryBoundShape(*event, phase)) {
       Add(phase, Name(*Class(*event).kind), *Class(*event).kind, *shape, {}, *event);
     }
   }
 }
 
-RecognisedOp& Recogniser::Add(const PhaseEvents& phase, std::string_view label, OpKind kind, const OpShape& shape, Flops flops,
-                              const GpuEvent& event) {
+RecognisedOp& Recogniser::Add(const PhaseEvents& phase, std::string_view label, OpKind kind,
+                              const OpShape& shape, Flops flops, const GpuEvent& event) {
   const auto same = [&](const RecognisedOp& op) {
-    return op.phase == phase.phase && op.label == label && op.kind == kind && op.shape == shape && op.kernel == event.name;
+    return op.phase == phase.phase && op.label == label && op.kind == kind && op.shape == shape &&
+           op.kernel == event.name;
   };
   auto it = std::find_if(result_.ops.begin(), result_.ops.end(), same);
   if (it == result_.ops.end()) {
-    result_.ops.push_back({std::string(phase.phase), std::string(label), kind, shape, flops, event.name, event.blocks(), false, {}, {}});
+    result_.ops.push_back({std::string(phase.phase),
+                           std::string(label),
+                           kind,
+                           shape,
+                           flops,
+                           event.name,
+                           event.blocks(),
+                           false,
+                           {},
+                           {}});
     it = result_.ops.end() - 1;
   }
   it->durations_us.push_back(static_cast<double>(event.duration_ns) / 1000);
@@ -299,8 +368,11 @@ RecognisedOp& Recogniser::Add(const PhaseEvents& phase, std::string_view label, 
 }
 
 void Recogniser::OrderOps() {
-  const auto rank = [](const RecognisedOp& op) { return std::find(kPhases.begin(), kPhases.end(), op.phase) - kPhases.begin(); };
-  std::stable_sort(result_.ops.begin(), result_.ops.end(), [&](auto& a, auto& b) { return rank(a) < rank(b); });
+  const auto rank = [](const RecognisedOp& op) {
+    return std::find(kPhases.begin(), kPhases.end(), op.phase) - kPhases.begin();
+  };
+  std::stable_sort(result_.ops.begin(), result_.ops.end(),
+                   [&](auto& a, auto& b) { return rank(a) < rank(b); });
 }
 
 }  // namespace

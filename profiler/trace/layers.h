@@ -1,6 +1,7 @@
-// Gives the kernels of an MLA + MoE training trace their operations and shapes. Inside a phase the order of the
-// GEMMs is fixed by the layer's mathematics, so the n-th FP8 GEMM of "attn(F)" is known; rows come from launch grids. Names, order and
-// grids are those of DeepSeek's published training profile (deepseek-ai/profile-data train.json, 2025-03-21).
+// Gives the kernels of an MLA + MoE training trace their operations and shapes. Inside a phase the order of
+// the GEMMs is fixed by the layer's mathematics, so the n-th FP8 GEMM of "attn(F)" is known; rows come from
+// launch grids. Names, order and grids are those of DeepSeek's published training profile
+// (deepseek-ai/profile-data train.json, 2025-03-21).
 #pragma once
 
 #include <cstdint>
@@ -20,23 +21,25 @@ struct MlaMoeDimensions {
   std::int64_t expert_hidden = 2048, routed_experts = 256;
 };
 
-/// One operation in one phase, with a duration per launch in order of time. Where `shape` differs from launch to
-/// launch (rows per expert do), each group of equal shapes is an entry of its own.
+/// One operation in one phase, with a duration per launch in order of time. Where `shape` differs from launch
+/// to launch (rows per expert do), each group of equal shapes is an entry of its own.
 struct RecognisedOp {
   std::string phase;
-  std::string label;     ///< "q_b fprop"
+  std::string label;  ///< "q_b fprop"
   OpKind kind{};
   OpShape shape{};
-  Flops flops{};         ///< of one launch
+  Flops flops{};  ///< of one launch
   NameId kernel = 0;
   std::int64_t blocks = 0;  ///< of the grid
-  /// The shape is a mean the trace does not resolve (rows of one expert) and launches run two at a time: no price for a table.
+  /// The shape is a mean the trace does not resolve (rows of one expert) and launches run two at a time: no
+  /// price for a table.
   bool approximate = false;
   std::vector<double> durations_us;
   std::vector<int> layers;  ///< of each duration, from 0
 };
 
-/// Token counts of one layer: M rows after expansion to (token, expert) pairs with padding, U tokens received.
+/// Token counts of one layer: M rows after expansion to (token, expert) pairs with padding, U tokens
+/// received.
 struct LayerRows {
   std::int64_t forward_m = 0, forward_u = 0, backward_m = 0, backward_u = 0;
 };

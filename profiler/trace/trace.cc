@@ -7,14 +7,18 @@ namespace orrery::profiler {
 namespace {
 
 constexpr auto kByStart = [](const auto& a, const auto& b) { return a.start_ns < b.start_ns; };
-constexpr auto kByCorrelation = [](const Launch& a, const Launch& b) { return a.correlation < b.correlation; };
+constexpr auto kByCorrelation = [](const Launch& a, const Launch& b) {
+  return a.correlation < b.correlation;
+};
 
-/// Ranges in order of start, asked for the innermost that holds a time. Ranges of a thread nest; those of several threads
-/// may not, so the latest start that has not ended is taken. `latest_end` of a prefix bounds the walk back.
+/// Ranges in order of start, asked for the innermost that holds a time. Ranges of a thread nest; those of
+/// several threads may not, so the latest start that has not ended is taken. `latest_end` of a prefix bounds
+/// the walk back.
 class RangeIndex {
  public:
   void Add(const Range& range, std::int32_t index) {
-    const std::int64_t latest = items_.empty() ? range.end_ns() : std::max(items_.back().latest_end, range.end_ns());
+    const std::int64_t latest =
+        items_.empty() ? range.end_ns() : std::max(items_.back().latest_end, range.end_ns());
     items_.push_back({range.start_ns, range.end_ns(), latest, index});
   }
 
@@ -60,7 +64,8 @@ class ThreadedIndex {
 
 const Launch* FindLaunch(const Trace& trace, std::uint64_t correlation) {
   if (correlation == 0) return nullptr;
-  const auto it = std::lower_bound(trace.launches.begin(), trace.launches.end(), Launch{correlation, 0, 0}, kByCorrelation);
+  const auto it = std::lower_bound(trace.launches.begin(), trace.launches.end(), Launch{correlation, 0, 0},
+                                   kByCorrelation);
   return it != trace.launches.end() && it->correlation == correlation ? &*it : nullptr;
 }
 
@@ -91,7 +96,8 @@ Trace TraceBuilder::Finish() {
 Attribution Attribute(const Trace& trace) {
   const ThreadedIndex annotations(trace.annotations);
   const ThreadedIndex operators(trace.operators);
-  Attribution result{std::vector<std::int32_t>(trace.events.size(), -1), std::vector<std::int32_t>(trace.events.size(), -1)};
+  Attribution result{std::vector<std::int32_t>(trace.events.size(), -1),
+                     std::vector<std::int32_t>(trace.events.size(), -1)};
   for (std::size_t i = 0; i < trace.events.size(); ++i) {
     const Launch* launch = FindLaunch(trace, trace.events[i].correlation);
     if (launch == nullptr) continue;

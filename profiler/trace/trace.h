@@ -1,6 +1,6 @@
-// What ran on the GPUs and who asked for it: the one structure behind both inputs, a PyTorch-profiler (Kineto) trace
-// and our own kernel log. Compact, so that a trace of gigabytes fits: names are interned and what no analysis reads is dropped while
-// reading.
+// What ran on the GPUs and who asked for it: the one structure behind both inputs, a PyTorch-profiler
+// (Kineto) trace and our own kernel log. Compact, so that a trace of gigabytes fits: names are interned and
+// what no analysis reads is dropped while reading.
 #pragma once
 
 #include <array>
@@ -54,7 +54,7 @@ struct TraceInfo {
   std::int64_t device_memory_bytes = 0;
   int rank = -1, world_size = 0;
   std::uint64_t events_read = 0;
-  std::string note;         ///< e.g. that the log was cut off or records were dropped
+  std::string note;  ///< e.g. that the log was cut off or records were dropped
 };
 
 /// Sorted: events and ranges by start (ties by reading order), launches by correlation.

@@ -34,7 +34,8 @@ Json StreamsJson(const TraceSummary& s) {
 Json KernelsJson(const AnalysedTrace& a) {
   Json list = Json::array();
   for (const KernelTotal& k : a.summary.kernels_by_time) {
-    Json json = {{"kernel", a.trace.name(k.name)}, {"library", k.klass.library}, {"class", Name(k.klass.group)}};
+    Json json = {
+        {"kernel", a.trace.name(k.name)}, {"library", k.klass.library}, {"class", Name(k.klass.group)}};
     if (k.klass.kind) json["kind"] = Name(*k.klass.kind);
     json["launches"] = k.count;
     json["total_us"] = Us(k.total_ns);
@@ -49,7 +50,10 @@ Json KernelsJson(const AnalysedTrace& a) {
 Json PhasesJson(const TraceSummary& s) {
   Json list = Json::array();
   for (const Phase& p : s.phases) {
-    list.push_back({{"phase", p.name}, {"compute_us", UsList(p.block_ns)}, {"payload_us", UsList(p.payload_ns)}, {"sync_us", UsList(p.sync_ns)}});
+    list.push_back({{"phase", p.name},
+                    {"compute_us", UsList(p.block_ns)},
+                    {"payload_us", UsList(p.payload_ns)},
+                    {"sync_us", UsList(p.sync_ns)}});
   }
   return list;
 }
@@ -61,7 +65,10 @@ Json LayersJson(const LayerOps& layers) {
   json["tensor_flops"] = layers.tensor_flops.count;
   json["rows"] = Json::array();
   for (const LayerRows& r : layers.rows) {
-    json["rows"].push_back({{"forward_m", r.forward_m}, {"forward_u", r.forward_u}, {"backward_m", r.backward_m}, {"backward_u", r.backward_u}});
+    json["rows"].push_back({{"forward_m", r.forward_m},
+                            {"forward_u", r.forward_u},
+                            {"backward_m", r.backward_m},
+                            {"backward_u", r.backward_u}});
   }
   json["operations"] = Json::array();
   for (const RecognisedOp& op : layers.ops) {
@@ -77,19 +84,28 @@ Json LayersJson(const LayerOps& layers) {
 
 Json AnalysedJson(const AnalysedTrace& a) {
   const TraceSummary& s = a.summary;
-  Json json = {{"source", a.trace.info.source}, {"trace_name", a.trace.info.trace_name}, {"rank", a.trace.info.rank},
-               {"device", a.trace.info.device_name}, {"note", a.trace.info.note}};
+  Json json = {{"source", a.trace.info.source},
+               {"trace_name", a.trace.info.trace_name},
+               {"rank", a.trace.info.rank},
+               {"device", a.trace.info.device_name},
+               {"note", a.trace.info.note}};
   json["kernels"] = s.kernels;
   json["wall_us"] = Us(s.wall_ns);
   json["compute_busy_us"] = Us(s.compute_busy_ns);
-  json["payload"] = {{"busy_us", Us(s.payload.busy_ns)}, {"overlapped_us", Us(s.payload.overlapped_ns)}, {"exposed_us", Us(s.payload.exposed_ns())}};
-  json["sync"] = {{"busy_us", Us(s.sync.busy_ns)}, {"overlapped_us", Us(s.sync.overlapped_ns)}, {"exposed_us", Us(s.sync.exposed_ns())}};
+  json["payload"] = {{"busy_us", Us(s.payload.busy_ns)},
+                     {"overlapped_us", Us(s.payload.overlapped_ns)},
+                     {"exposed_us", Us(s.payload.exposed_ns())}};
+  json["sync"] = {{"busy_us", Us(s.sync.busy_ns)},
+                  {"overlapped_us", Us(s.sync.overlapped_ns)},
+                  {"exposed_us", Us(s.sync.exposed_ns())}};
   if (s.layers) json["layer_period_us"] = UsList(s.layer_period_ns);
   json["phases"] = PhasesJson(s);
   json["layers"] = LayersJson(a.layers);
   json["streams"] = StreamsJson(s);
   json["classes"] = Json::array();
-  for (const GroupTotal& g : s.groups) json["classes"].push_back({{"class", Name(g.group)}, {"launches", g.count}, {"total_us", Us(g.total_ns)}});
+  for (const GroupTotal& g : s.groups)
+    json["classes"].push_back(
+        {{"class", Name(g.group)}, {"launches", g.count}, {"total_us", Us(g.total_ns)}});
   json["kernels_by_time"] = KernelsJson(a);
   return json;
 }

@@ -1,12 +1,14 @@
 #include "profiler/trace/trace_report.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <numeric>
 
 #include <fmt/format.h>
 
 #include "core/error.h"
+#include "profiler/printable.h"
 
 namespace orrery::profiler {
 namespace {
@@ -19,7 +21,8 @@ double Percent(std::int64_t part, std::int64_t whole) {
 
 double Mean(const std::vector<std::int64_t>& values) {
   if (values.empty()) return 0;
-  return static_cast<double>(std::accumulate(values.begin(), values.end(), std::int64_t{0})) / static_cast<double>(values.size());
+  return static_cast<double>(std::accumulate(values.begin(), values.end(), std::int64_t{0})) /
+         static_cast<double>(values.size());
 }
 
 /// "4.60 (4.83 4.39 4.57 4.60)": the mean and, if they are few, each.
@@ -32,24 +35,29 @@ std::string MeanAndEach(const std::vector<std::int64_t>& ns) {
 }
 
 std::string HeaderText(const TraceInfo& info) {
-  std::string text = info.trace_name.empty() ? info.source : info.trace_name;
+  std::string text = Printable(info.trace_name.empty() ? info.source : info.trace_name);
   if (info.world_size > 0) text += fmt::format(", rank {} of {}", info.rank, info.world_size);
-  if (!info.device_name.empty()) text += fmt::format(", {}", info.device_name);
+  if (!info.device_name.empty()) text += fmt::format(", {}", Printable(info.device_name));
   if (info.sms > 0) text += fmt::format(" ({} SMs)", info.sms);
   text += "\n";
-  if (!info.note.empty()) text += "note: " + info.note + "\n";
+  if (!info.note.empty()) text += "note: " + Printable(info.note) + "\n";
   return text;
 }
 
 std::string TotalsText(const TraceSummary& s) {
-  std::string text = fmt::format("{} kernels, {} copies, {} memsets in {:.2f} ms; compute streams busy {:.2f} ms ({:.1f} %), idle {:.2f} ms\n",
-                                 s.kernels, s.copies, s.memsets, Ms(s.wall_ns), Ms(s.compute_busy_ns), Percent(s.compute_busy_ns, s.wall_ns),
-                                 Ms(s.wall_ns - s.compute_busy_ns));
-  text += fmt::format("{} kernels under 10 us on compute streams take {:.2f} ms\n", s.short_kernels, Ms(s.short_kernels_ns));
+  std::string text = fmt::format(
+      "{} kernels, {} copies, {} memsets in {:.2f} ms; compute streams busy {:.2f} ms ({:.1f} %), idle "
+      "{:.2f} ms\n",
+      s.kernels, s.copies, s.memsets, Ms(s.wall_ns), Ms(s.compute_busy_ns),
+      Percent(s.compute_busy_ns, s.wall_ns), Ms(s.wall_ns - s.compute_busy_ns));
+  text += fmt::format("{} kernels under 10 us on compute streams take {:.2f} ms\n", s.short_kernels,
+                      Ms(s.short_kernels_ns));
   const auto overlap = [&](std::string_view what, const OverlapTotal& o) {
     if (o.busy_ns == 0) return;
-    text += fmt::format("{} {:.2f} ms: {:.2f} ms ({:.1f} %) beside compute, {:.2f} ms exposed ({:.1f} % of the whole)\n", what, Ms(o.busy_ns),
-                        Ms(o.overlapped_ns), Percent(o.overlapped_ns, o.busy_ns), Ms(o.exposed_ns()), Percent(o.exposed_ns(), s.wall_ns));
+    text += fmt::format(
+        "{} {:.2f} ms: {:.2f} ms ({:.1f} %) beside compute, {:.2f} ms exposed ({:.1f} % of the whole)\n",
+        what, Ms(o.busy_ns), Ms(o.overlapped_ns), Percent(o.overlapped_ns, o.busy_ns), Ms(o.exposed_ns()),
+        Percent(o.exposed_ns(), s.wall_ns));
   };
   overlap("communication payload", s.payload);
   overlap("communication sync (waiting for peers)", s.sync);
@@ -57,11 +65,12 @@ std::string TotalsText(const TraceSummary& s) {
 }
 
 std::string StreamsText(const TraceSummary& s) {
-  std::string text = fmt::format("\n{:>6} {:>6}  {:<13} {:>7} {:>10} {:>7} {:>14} {:>12}\n", "device", "stream", "", "events", "busy ms", "gaps",
-                                 "median gap us", "all gaps ms");
+  std::string text = fmt::format("\n{:>6} {:>6}  {:<13} {:>7} {:>10} {:>7} {:>14} {:>12}\n", "device",
+                                 "stream", "", "events", "busy ms", "gaps", "median gap us", "all gaps ms");
   for (const StreamTotal& t : s.streams) {
     text += fmt::format("{:>6} {:>6}  {:<13} {:>7} {:>10.2f} {:>7} {:>14.2f} {:>12.2f}\n", t.device, t.stream,
-                        t.communication ? "communication" : "compute", t.events, Ms(t.busy_ns), t.gaps, Us(t.gap_median_ns), Ms(t.gap_total_ns));
+                        t.communication ? "communication" : "compute", t.events, Ms(t.busy_ns), t.gaps,
+                        Us(t.gap_median_ns), Ms(t.gap_total_ns));
   }
   return text;
 }
@@ -69,17 +78,23 @@ std::string StreamsText(const TraceSummary& s) {
 std::string PhasesText(const TraceSummary& s) {
   if (s.phases.empty()) return "";
   std::string text = "\n";
-  if (s.layers) text += fmt::format("{} layers, {} ms from start to start of '{}'\n", *s.layers, MeanAndEach(s.layer_period_ns),
-                                    std::find_if(s.phases.begin(), s.phases.end(), [](auto& p) { return !p.communication; })->name);
-  text += fmt::format("{:<24} {:<32} {:<32} {}\n", "phase", "compute ms (each)", "payload ms (each)", "sync ms (each)");
+  if (s.layers)
+    text += fmt::format(
+        "{} layers, {} ms from start to start of '{}'\n", *s.layers, MeanAndEach(s.layer_period_ns),
+        Printable(
+            std::find_if(s.phases.begin(), s.phases.end(), [](auto& p) { return !p.communication; })->name));
+  text += fmt::format("{:<24} {:<32} {:<32} {}\n", "phase", "compute ms (each)", "payload ms (each)",
+                      "sync ms (each)");
   for (const Phase& p : s.phases) {
-    text += fmt::format("{:<24} {:<32} {:<32} {}\n", p.name.substr(0, 24), MeanAndEach(p.block_ns), MeanAndEach(p.payload_ns), MeanAndEach(p.sync_ns));
+    text += fmt::format("{:<24} {:<32} {:<32} {}\n", Printable(p.name).substr(0, 24), MeanAndEach(p.block_ns),
+                        MeanAndEach(p.payload_ns), MeanAndEach(p.sync_ns));
   }
   return text;
 }
 
 std::string RowsText(const LayerOps& layers) {
-  std::string text = fmt::format("\n{} tokens; rows M (expanded, padded) and U (received) by layer\n", layers.tokens);
+  std::string text =
+      fmt::format("\n{} tokens; rows M (expanded, padded) and U (received) by layer\n", layers.tokens);
   const auto line = [&](std::string_view what, std::int64_t LayerRows::*member) {
     text += fmt::format("  {:<12}", what);
     for (const LayerRows& rows : layers.rows) text += fmt::format(" {:>6}", rows.*member);
@@ -92,7 +107,8 @@ std::string RowsText(const LayerOps& layers) {
   return text;
 }
 
-/// What one line of the table of operations tells: all launches of one operation of a phase, whatever their rows.
+/// What one line of the table of operations tells: all launches of one operation of a phase, whatever their
+/// rows.
 struct OpLine {
   const RecognisedOp* first = nullptr;
   bool varies = false;
@@ -114,8 +130,10 @@ std::vector<OpLine> OpLines(const std::vector<RecognisedOp>& ops) {
   std::vector<OpLine> lines;
   for (const RecognisedOp& op : ops) {
     const auto same = [&](const OpLine& line) {
-      const bool one_per_layer = op.label.find("transpose") == std::string::npos || op.shape == line.first->shape;
-      return line.first->phase == op.phase && line.first->label == op.label && one_per_layer && SameButRows(line.first->shape, op.shape);
+      const bool one_per_layer =
+          op.label.find("transpose") == std::string::npos || op.shape == line.first->shape;
+      return line.first->phase == op.phase && line.first->label == op.label && one_per_layer &&
+             SameButRows(line.first->shape, op.shape);
     };
     auto it = std::find_if(lines.begin(), lines.end(), same);
     if (it == lines.end()) it = lines.insert(lines.end(), {&op, false, {}, {}});
@@ -128,19 +146,23 @@ std::vector<OpLine> OpLines(const std::vector<RecognisedOp>& ops) {
 
 std::string OpsText(const AnalysedTrace& a) {
   std::string text;
-  if (a.layers.ops.empty()) return a.summary.layers ? "\nno operations recognised: " + a.layers.not_recognised + "\n" : "";
+  if (a.layers.ops.empty())
+    return a.summary.layers ? "\nno operations recognised: " + a.layers.not_recognised + "\n" : "";
   text += RowsText(a.layers);
-  text += fmt::format("{:.2f} TFLOP of tensor-core work, {:.0f} TFLOPS sustained\n\n", a.layers.tensor_flops.count * 1e-12,
+  text += fmt::format("{:.2f} TFLOP of tensor-core work, {:.0f} TFLOPS sustained\n\n",
+                      a.layers.tensor_flops.count * 1e-12,
                       a.layers.tensor_flops.count / static_cast<double>(a.summary.wall_ns) * 1e-3);
-  text += fmt::format("{:<8} {:<24} {:<52} {:>3} {:>9} {:>9} {:>9} {:>7}\n", "phase", "operation", "shape", "n", "mean us", "min us", "max us",
-                      "TFLOPS");
+  text += fmt::format("{:<8} {:<24} {:<52} {:>3} {:>9} {:>9} {:>9} {:>7}\n", "phase", "operation", "shape",
+                      "n", "mean us", "min us", "max us", "TFLOPS");
   for (const OpLine& line : OpLines(a.layers.ops)) {
     const auto [low, high] = std::minmax_element(line.durations_us.begin(), line.durations_us.end());
     const double total = std::accumulate(line.durations_us.begin(), line.durations_us.end(), 0.0);
-    const std::string tflops = line.flops.count > 0 ? fmt::format("{:.0f}", line.flops.count / total * 1e-6) : "";
-    text += fmt::format("{:<8} {:<24} {:<52} {:>3} {:>9.1f} {:>9.1f} {:>9.1f} {:>7}\n", line.first->phase, line.first->label,
-                        ShapeText(line.first->shape) + (line.varies ? " (rows vary)" : ""), line.durations_us.size(),
-                        total / static_cast<double>(line.durations_us.size()), *low, *high, tflops);
+    const std::string tflops =
+        line.flops.count > 0 ? fmt::format("{:.0f}", line.flops.count / total * 1e-6) : "";
+    text += fmt::format("{:<8} {:<24} {:<52} {:>3} {:>9.1f} {:>9.1f} {:>9.1f} {:>7}\n", line.first->phase,
+                        line.first->label, ShapeText(line.first->shape) + (line.varies ? " (rows vary)" : ""),
+                        line.durations_us.size(), total / static_cast<double>(line.durations_us.size()), *low,
+                        *high, tflops);
   }
   return text;
 }
@@ -149,7 +171,9 @@ std::string GroupsText(const std::vector<GroupTotal>& groups) {
   std::int64_t all = 0;
   for (const GroupTotal& g : groups) all += g.total_ns;
   std::string text = fmt::format("\n{:<24} {:>9} {:>12} {:>8}\n", "class", "launches", "ms", "share");
-  for (const GroupTotal& g : groups) text += fmt::format("{:<24} {:>9} {:>12.2f} {:>6.1f} %\n", Name(g.group), g.count, Ms(g.total_ns), Percent(g.total_ns, all));
+  for (const GroupTotal& g : groups)
+    text += fmt::format("{:<24} {:>9} {:>12.2f} {:>6.1f} %\n", Name(g.group), g.count, Ms(g.total_ns),
+                        Percent(g.total_ns, all));
   return text;
 }
 
@@ -161,15 +185,17 @@ struct NamedTotal {
 };
 
 std::string KernelsText(const std::vector<NamedTotal>& kernels, int top) {
-  std::string text = fmt::format("\n{:>9} {:>12} {:>10} {:>10} {:>10}  {:<15} {:<24} {}\n", "launches", "ms", "mean us", "min us", "max us", "library",
-                                 "class", "kernel");
+  std::string text = fmt::format("\n{:>9} {:>12} {:>10} {:>10} {:>10}  {:<15} {:<24} {}\n", "launches", "ms",
+                                 "mean us", "min us", "max us", "library", "class", "kernel");
   for (std::size_t i = 0; i < kernels.size() && static_cast<int>(i) < top; ++i) {
     const NamedTotal& k = kernels[i];
     const std::string_view what = k.klass.kind ? Name(*k.klass.kind) : Name(k.klass.group);
-    text += fmt::format("{:>9} {:>12.2f} {:>10.1f} {:>10.1f} {:>10.1f}  {:<15} {:<24} {}\n", k.count, Ms(k.total_ns),
-                        Us(k.total_ns) / static_cast<double>(k.count), Us(k.min_ns), Us(k.max_ns), k.klass.library, what, ShortKernelName(k.name));
+    text += fmt::format("{:>9} {:>12.2f} {:>10.1f} {:>10.1f} {:>10.1f}  {:<15} {:<24} {}\n", k.count,
+                        Ms(k.total_ns), Us(k.total_ns) / static_cast<double>(k.count), Us(k.min_ns),
+                        Us(k.max_ns), k.klass.library, what, Printable(ShortKernelName(k.name)));
   }
-  if (static_cast<int>(kernels.size()) > top) text += fmt::format("... and {} more kernels (--top N)\n", static_cast<int>(kernels.size()) - top);
+  if (static_cast<int>(kernels.size()) > top)
+    text += fmt::format("... and {} more kernels (--top N)\n", static_cast<int>(kernels.size()) - top);
   return text;
 }
 
@@ -224,51 +250,76 @@ AnalysedTrace Analyse(Trace trace) {
 }
 
 std::string TraceText(const AnalysedTrace& a, int top) {
-  return HeaderText(a.trace.info) + TotalsText(a.summary) + PhasesText(a.summary) + OpsText(a) + StreamsText(a.summary) +
-         GroupsText(a.summary.groups) + KernelsText(MergeKernels({&a}), top);
+  return HeaderText(a.trace.info) + TotalsText(a.summary) + PhasesText(a.summary) + OpsText(a) +
+         StreamsText(a.summary) + GroupsText(a.summary.groups) + KernelsText(MergeKernels({&a}), top);
 }
 
 std::string ProcessesText(const std::vector<AnalysedTrace>& processes, int top) {
   if (processes.size() == 1) return TraceText(processes.front(), top);
-  std::string text = fmt::format("{} processes\n{:<40} {:>5} {:>9} {:>12} {:>10} {:>14}\n", processes.size(), "process", "rank", "kernels", "wall ms",
-                                 "busy", "exposed comm.");
+  std::string text = fmt::format("{} processes\n{:<40} {:>5} {:>9} {:>12} {:>10} {:>14}\n", processes.size(),
+                                 "process", "rank", "kernels", "wall ms", "busy", "exposed comm.");
   std::vector<const AnalysedTrace*> pointers;
   for (const AnalysedTrace& p : processes) {
     const TraceSummary& s = p.summary;
-    text += fmt::format("{:<40} {:>5} {:>9} {:>12.2f} {:>8.1f} % {:>11.2f} ms\n", p.trace.info.trace_name.substr(0, 40), p.trace.info.rank, s.kernels,
+    text += fmt::format("{:<40} {:>5} {:>9} {:>12.2f} {:>8.1f} % {:>11.2f} ms\n",
+                        Printable(p.trace.info.trace_name).substr(0, 40), p.trace.info.rank, s.kernels,
                         Ms(s.wall_ns), Percent(s.compute_busy_ns, s.wall_ns), Ms(s.payload.exposed_ns()));
-    if (!p.trace.info.note.empty()) text += "  note: " + p.trace.info.note + "\n";
+    if (!p.trace.info.note.empty()) text += "  note: " + Printable(p.trace.info.note) + "\n";
     pointers.push_back(&p);
   }
   return text + GroupsText(MergeGroups(processes)) + KernelsText(MergeKernels(pointers), top);
 }
 
+std::int64_t ZeroDurations(const AnalysedTrace& a) {
+  std::int64_t count = 0;
+  for (const RecognisedOp& op : a.layers.ops)
+    count += std::count(op.durations_us.begin(), op.durations_us.end(), 0.0);
+  return count;
+}
+
 MeasurementRun TraceMeasurement(const AnalysedTrace& a) {
-  if (a.layers.ops.empty()) throw InputError(Place{a.trace.info.source}, "no operation with a shape was recognised (" + a.layers.not_recognised + ")");
+  if (a.layers.ops.empty())
+    throw InputError(Place{a.trace.info.source},
+                     "no operation with a shape was recognised (" + a.layers.not_recognised + ")");
   const TraceInfo& info = a.trace.info;
   MeasurementRun run;
   run.suite = info.trace_name.empty() ? "trace" : info.trace_name;
   run.command = "orrery profile import";
   run.date_utc = "1970-01-01T00:00:00Z";
   const std::int64_t start_s = a.trace.events.front().start_ns / 1'000'000'000;
-  if (start_s > 1'000'000'000) run.date_utc = Iso8601Utc(start_s);  // Kineto's older traces count from the epoch
-  run.device = {info.device_name.empty() ? "unknown" : info.device_name, info.compute_capability, std::max(info.sms, 1), {info.device_memory_bytes}};
+  if (start_s > 1'000'000'000)
+    run.date_utc = Iso8601Utc(start_s);  // Kineto's older traces count from the epoch
+  run.device = {info.device_name.empty() ? "unknown" : info.device_name,
+                info.compute_capability,
+                std::max(info.sms, 1),
+                {info.device_memory_bytes}};
   run.driver = run.cuda_runtime = "not recorded";
   run.counters_note = "times from a trace; no counters";
+  if (const std::int64_t zero = ZeroDurations(a); zero > 0)
+    run.counters_note += fmt::format("; {} launches of zero duration left out", zero);
+  std::map<std::string, int> seen;
   for (const RecognisedOp& op : a.layers.ops) {
     KernelSample s;
     s.kernel = a.trace.name(op.kernel);
     s.library = ClassifyKernel(s.kernel).library;
-    s.op_label = op.label;
+    s.op_label = op.phase + " " + op.label;
     s.kind = op.kind;
     s.shape = op.shape;
     // Persistent GEMMs launch one block per SM they may use; other kernels use what there is.
-    s.sms = std::holds_alternative<GemmShape>(op.shape) && op.blocks < run.device.sms ? static_cast<int>(op.blocks) : run.device.sms;
+    s.sms = std::holds_alternative<GemmShape>(op.shape) && op.blocks < run.device.sms
+                ? static_cast<int>(op.blocks)
+                : run.device.sms;
     s.flops = op.flops;
     if (op.approximate) s.variant = "mean rows, two at a time";
-    for (const double us : op.durations_us) s.durations_us.push_back(std::max(us, 1e-3));
+    std::copy_if(op.durations_us.begin(), op.durations_us.end(), std::back_inserter(s.durations_us),
+                 [](double us) { return us > 0; });
+    if (s.durations_us.empty()) continue;
+    // One operation may come from several kernels: a case of a measurement has one sample per process.
+    if (const int earlier = seen[CaseKey(s)]++; earlier > 0) s.op_label += fmt::format(" ({})", earlier + 1);
     run.samples.push_back(std::move(s));
   }
+  if (run.samples.empty())
+    throw InputError(Place{info.source}, "every recognised operation has a duration of zero");
   return run;
 }
 

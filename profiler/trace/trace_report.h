@@ -1,6 +1,7 @@
 // What a user reads of a trace: text and JSON from plain results.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -22,14 +23,18 @@ AnalysedTrace Analyse(Trace trace);
 
 /// Totals, phases per layer, overlap, launch gaps, operations with shapes, and the `top` kernels by time.
 std::string TraceText(const AnalysedTrace& analysed, int top = 20);
-/// Several processes of one program: a line for each, then where the time went in all of them by class and by kernel.
+/// Several processes of one program: a line for each, then where the time went in all of them by class and by
+/// kernel.
 std::string ProcessesText(const std::vector<AnalysedTrace>& processes, int top = 20);
 std::string TraceJson(const AnalysedTrace& analysed);
 /// {"processes": [...]} of TraceJson.
 std::string ProcessesJson(const std::vector<AnalysedTrace>& processes);
 
-/// The recognised operations as a measurement, for a calibration table. `sms`: SMs the GEMMs could use; found from their
-/// grids where they are persistent. InputError if no operation was recognised.
+/// The recognised operations as a measurement, for a calibration table. `sms`: SMs the GEMMs could use; found
+/// from their grids where they are persistent. Launches of zero duration are left out: they are no times.
+/// InputError if no operation was recognised or none has a time.
 MeasurementRun TraceMeasurement(const AnalysedTrace& analysed);
+/// How many launches TraceMeasurement leaves out.
+std::int64_t ZeroDurations(const AnalysedTrace& analysed);
 
 }  // namespace orrery::profiler

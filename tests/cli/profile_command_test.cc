@@ -116,6 +116,47 @@ TEST_F(ProfileCommand, RunWritesTheMeasurementAndTheTable) {
   EXPECT_THAT(Read("table.yaml"), HasSubstr("device: h100-sxm"));
 }
 
+TEST_F(ProfileCommand, AnUnknownDevicePresetIsBadInputBeforeAnyWork) {
+  const std::string trace = Write("t.json", std::string(kTrace));
+  const Outcome o = RunCommand({"profile", "import", trace, "--device", "h100-smx", "--json", File("s.json")});
+  EXPECT_EQ(o.code, 2);
+  EXPECT_THAT(o.error, HasSubstr("did you mean 'h100-sxm'"));
+  EXPECT_FALSE(fs::exists(File("s.json")));
+}
+
+TEST_F(ProfileCommand, ATableForAnotherDeviceThanTheMeasuredIsRefusedUnlessForced) {
+  profiler::MeasurementRun run = SyntheticRun(1, 2, 1, 5, {});
+  run.device.name = "NVIDIA H100 80GB HBM3";
+  Write("canned.json", run);
+  InstallDevice("[ $1 = probe ] && { echo GPU; exit 0; }\nwhile [ $# -gt 0 ]; do [ \"$1\" = --out ] && out=$2; shift; done\ncp " + File("canned.json") +
+                " \"$out\"\n");
+  std::vector<std::string> words = {"profile", "run", "--processes", "1", "--out", File("m.json"), "--calibration", File("t.yaml"), "--device", "h800-sxm"};
+  const Outcome refused = RunCommand(words);
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_THAT(refused.error, HasSubstr("which is h100-sxm"));
+  EXPECT_FALSE(fs::exists(File("t.yaml")));
+  EXPECT_TRUE(fs::exists(File("m.json"))) << "the measurement is kept";
+  words.emplace_back("--force");
+  EXPECT_EQ(RunCommand(words).code, 0);
+  EXPECT_THAT(Read("t.yaml"), HasSubstr("device: h800-sxm"));
+}
+
+TEST_F(ProfileCommand, ATraceOfAnotherDeviceThanTheNamedIsRefusedUnlessForced) {
+  const std::string trace = Write("t.json", R"({"deviceProperties":[{"name":"NVIDIA H800"}],)" + std::string(kTrace).substr(1));
+  const Outcome refused = RunCommand({"profile", "import", trace, "--device", "h100-sxm"});
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_THAT(refused.error, HasSubstr("'NVIDIA H800', which is h800-sxm"));
+  EXPECT_EQ(RunCommand({"profile", "import", trace, "--device", "h100-sxm", "--force"}).code, 0);
+  EXPECT_EQ(RunCommand({"profile", "import", trace, "--device", "h800-sxm"}).code, 0);
+}
+
+TEST_F(ProfileCommand, NamesOfATraceReachTheTerminalEscaped) {
+  const std::string trace = R"({"traceEvents":[{"ph":"X","cat":"kernel","name":"a\u001b[2J\nb","ts":1,"dur":5,"tid":7,"args":{"stream":7}}]})";
+  const Outcome o = RunCommand({"profile", "import", Write("t.json", trace)});
+  EXPECT_THAT(o.out, HasSubstr("a\\x1b[2J\\nb"));
+  EXPECT_THAT(o.out, testing::Not(HasSubstr("\x1b")));
+}
+
 TEST_F(ProfileCommand, AttachRecordsAProgramAndItsChildren) {
   InstallDevice("echo GPU\n");
   const std::string head = R"({"schema":"orrery-kernel-log","schema_version":1,"pid":1,"rank":-1,"world_size":0,"program":"p","device":"d","compute_capability":"9.0","sms":1})";

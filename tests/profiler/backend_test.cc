@@ -1,12 +1,11 @@
 #include "profiler/backend.h"
 
-#include <unistd.h>
-
-#include <gmock/gmock.h>
-
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+
+#include <gmock/gmock.h>
+#include <unistd.h>
 
 #include "core/error.h"
 #include "profiler/subprocess.h"
@@ -35,7 +34,8 @@ class Backend : public testing::Test {
     std::filesystem::permissions(file, std::filesystem::perms::owner_all);
   }
 
-  std::filesystem::path folder_ = std::filesystem::temp_directory_path() / ("orrery_backend_test_" + std::to_string(getpid()));
+  std::filesystem::path folder_ =
+      std::filesystem::temp_directory_path() / ("orrery_backend_test_" + std::to_string(getpid()));
 };
 
 TEST_F(Backend, IsAbsentWhereItIsNotBuilt) { EXPECT_EQ(FindDeviceBackend(), nullptr); }
@@ -60,7 +60,8 @@ TEST_F(Backend, RunsTheSuiteOncePerProcessAndMerges) {
   Install(R"(echo "$*" >> )" + (folder_ / "calls").string() + R"(
 out=
 while [ $# -gt 0 ]; do [ "$1" = --out ] && out=$2; shift; done
-cp )" + (folder_ / "canned.json").string() + R"( "$out"
+cp )" + (folder_ / "canned.json").string() +
+          R"( "$out"
 )");
   SuiteOptions options;
   options.processes = 3;
@@ -73,13 +74,15 @@ cp )" + (folder_ / "canned.json").string() + R"( "$out"
   std::getline(calls, first);
   std::getline(calls, second);
   EXPECT_THAT(first, HasSubstr("run --suite deepseek-v3 --out "));
-  EXPECT_THAT(first, HasSubstr("--process 0 --seed 1 --samples 30 --warmups 5 --priority 1 --filter q_b; rm -rf x"));
+  EXPECT_THAT(first,
+              HasSubstr("--process 0 --seed 1 --samples 30 --warmups 5 --priority 1 --filter q_b; rm -rf x"));
   EXPECT_THAT(first, testing::Not(HasSubstr("--no-counters")));
   EXPECT_THAT(second, HasSubstr("--no-counters")) << "counters are read once";
 }
 
 TEST_F(Backend, AFailingKernelCheckIsAnError) {
-  Install("echo working >&2; echo 'orrery-device: grouped GEMM differs from its reference by 0.4' >&2; exit 2\n");
+  Install(
+      "echo working >&2; echo 'orrery-device: grouped GEMM differs from its reference by 0.4' >&2; exit 2\n");
   try {
     FindDeviceBackend()->RunSuite({});
     FAIL();
@@ -106,15 +109,17 @@ TEST_F(Backend, TheInjectionLibraryMustBeThere) {
 }
 
 TEST(Subprocess, PassesArgumentsAndEnvironmentAsTheyAre) {
-  const ProgramResult r = RunProgram({"/bin/sh", "-c", "echo \"$1|$ORRERY_X\"; echo problem >&2; exit 3", "sh", "a b*c"},
-                                     {{"ORRERY_X", "y z"}}, Capture::kOutputAndErrors);
+  const ProgramResult r =
+      RunProgram({"/bin/sh", "-c", "echo \"$1|$ORRERY_X\"; echo problem >&2; exit 3", "sh", "a b*c"},
+                 {{"ORRERY_X", "y z"}}, Capture::kOutputAndErrors);
   EXPECT_EQ(r.output, "a b*c|y z\n");
   EXPECT_EQ(r.last_error, "problem");
   EXPECT_EQ(r.exit_code, 3);
 }
 
 TEST(Subprocess, LargeOutputNeitherBlocksNorGrows) {
-  const ProgramResult r = RunProgram({"/bin/sh", "-c", "head -c 1000000 /dev/zero; echo done >&2"}, {}, Capture::kOutputAndErrors);
+  const ProgramResult r = RunProgram({"/bin/sh", "-c", "head -c 1000000 /dev/zero; echo done >&2"}, {},
+                                     Capture::kOutputAndErrors);
   EXPECT_EQ(r.exit_code, 0);
   EXPECT_LE(r.output.size(), 65536u);
 }

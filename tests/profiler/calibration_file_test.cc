@@ -39,7 +39,8 @@ MeasurementRun RunOf(std::vector<KernelSample> samples) {
 constexpr GemmShape kGemm{4096, 1536, 7168, 1};
 
 TEST(CalibrationFile, IsStrictYamlWithProvenance) {
-  const CalibrationText table = CalibrationYaml(RunOf({Sample(OpKind::kGemmFp8, kGemm, {100, 102, 101})}), "h100-sxm");
+  const CalibrationText table =
+      CalibrationYaml(RunOf({Sample(OpKind::kGemmFp8, kGemm, {100, 102, 101})}), "h100-sxm");
   const Document document = Document::Parse(table.yaml, "table.yaml");
   const Value& root = document.root();
   EXPECT_EQ(root.At("schema_version").AsInt(1, 1), 1);
@@ -60,8 +61,10 @@ TEST(CalibrationFile, IsReadByTheCostModel) {
   KernelSample norm = Sample(OpKind::kRmsNorm, RowsShape{4096, 7168}, {50}), beside = norm;
   beside.beside_copy = true;
   beside.durations_us = {60};
-  const KernelSample decode = Sample(OpKind::kAttentionDecode, AttentionShape{128, 128, 1, 1, 4096, 576, 512, false}, {220});
-  const CalibrationText text = CalibrationYaml(RunOf({Sample(OpKind::kGemmFp8, kGemm, {100}), norm, beside, decode}), "h100-sxm");
+  const KernelSample decode =
+      Sample(OpKind::kAttentionDecode, AttentionShape{128, 128, 1, 1, 4096, 576, 512, false}, {220});
+  const CalibrationText text =
+      CalibrationYaml(RunOf({Sample(OpKind::kGemmFp8, kGemm, {100}), norm, beside, decode}), "h100-sxm");
   const hw::KernelTable table = hw::ParseKernelTable(Document::Parse(text.yaml, "table.yaml").root());
   EXPECT_EQ(table.device, "h100-sxm");
   ASSERT_EQ(table.rows.size(), 3u);
@@ -72,12 +75,14 @@ TEST(CalibrationFile, IsReadByTheCostModel) {
 }
 
 TEST(CalibrationFile, TakesTheMedianOfProcessMedians) {
-  KernelSample first = Sample(OpKind::kGemmFp8, kGemm, {100, 100, 100, 100, 100}), second = first, third = first;
+  KernelSample first = Sample(OpKind::kGemmFp8, kGemm, {100, 100, 100, 100, 100}), second = first,
+               third = first;
   second.process = 1;
   second.durations_us = {110, 110};
   third.process = 2;
   third.durations_us = {105};
-  EXPECT_THAT(CalibrationYaml(RunOf({first, second, third}), "h100-sxm").yaml, HasSubstr("1, 105.000, 8, 100.000, 110.000]"));
+  EXPECT_THAT(CalibrationYaml(RunOf({first, second, third}), "h100-sxm").yaml,
+              HasSubstr("1, 105.000, 8, 100.000, 110.000]"));
 }
 
 TEST(CalibrationFile, JoinsTimesBesideACopyWithTimesAlone) {
@@ -102,15 +107,19 @@ TEST(CalibrationFile, ExperimentsAndIncompleteCasesStayOutAndAreNamed) {
   KernelSample skewed = Sample(OpKind::kGroupedGemmFp8, kGemm, {1});
   skewed.variant = "skew-4x";
   KernelSample empty = Sample(OpKind::kMemset, RowsShape{0, 0}, {1});
-  const CalibrationText table = CalibrationYaml(RunOf({skewed, empty, Sample(OpKind::kGemmFp8, kGemm, {1})}), "h100-sxm");
-  EXPECT_THAT(table.left_out, ElementsAre("1 samples, variant 'skew-4x'", "1 samples, which shape or bytes are incomplete"));
-  EXPECT_THROW(CalibrationYaml(RunOf({skewed}), "h100-sxm"), InputError) << "a table without rows is no table";
+  const CalibrationText table =
+      CalibrationYaml(RunOf({skewed, empty, Sample(OpKind::kGemmFp8, kGemm, {1})}), "h100-sxm");
+  EXPECT_THAT(table.left_out,
+              ElementsAre("1 samples, variant 'skew-4x'", "1 samples, which shape or bytes are incomplete"));
+  EXPECT_THROW(CalibrationYaml(RunOf({skewed}), "h100-sxm"), InputError)
+      << "a table without rows is no table";
 }
 
 TEST(CalibrationFile, TheLaunchGapComesFromItsSample) {
   KernelSample gap = Sample(OpKind::kMemset, RowsShape{1, 1}, {1.1, 1.2, 1.3});
   gap.op_label = std::string(kLaunchGapLabel);
-  const std::string yaml = CalibrationYaml(RunOf({gap, Sample(OpKind::kGemmFp8, kGemm, {1})}), "h100-sxm").yaml;
+  const std::string yaml =
+      CalibrationYaml(RunOf({gap, Sample(OpKind::kGemmFp8, kGemm, {1})}), "h100-sxm").yaml;
   EXPECT_THAT(yaml, HasSubstr("launch_gap: 1.200 us\n"));
   EXPECT_THAT(yaml, Not(HasSubstr("memset")));
 }

@@ -1,11 +1,11 @@
 // The injection library in a process of its own: it must load anywhere and never disturb the program.
+#include <cstdlib>
+#include <filesystem>
+
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <cstdlib>
-#include <filesystem>
 
 namespace orrery::profiler {
 namespace {
@@ -13,14 +13,19 @@ namespace {
 namespace fs = std::filesystem;
 
 // Built beside the tests where the CUDA Toolkit is: <build>/tests/profiler_tests, <build>/profiler/device/.
-fs::path Library() { return fs::read_symlink("/proc/self/exe").parent_path().parent_path() / "profiler/device/liborrery_injection.so"; }
+fs::path Library() {
+  return fs::read_symlink("/proc/self/exe").parent_path().parent_path() /
+         "profiler/device/liborrery_injection.so";
+}
 
 // Exit code of a child that loads the library, begins twice, forks, and ends with `code`.
 int RunProgram(const fs::path& folder, int code) {
   const pid_t child = fork();
   if (child == 0) {
-    if (folder.empty()) unsetenv("ORRERY_PROFILE_DIR");
-    else setenv("ORRERY_PROFILE_DIR", folder.c_str(), 1);
+    if (folder.empty())
+      unsetenv("ORRERY_PROFILE_DIR");
+    else
+      setenv("ORRERY_PROFILE_DIR", folder.c_str(), 1);
     void* library = dlopen(Library().c_str(), RTLD_NOW);
     if (library == nullptr) _exit(101);
     const auto initialize = reinterpret_cast<int (*)()>(dlsym(library, "InitializeInjection"));

@@ -1,12 +1,11 @@
 #include "profiler/kernel_log.h"
 
-#include <unistd.h>
-
-#include <gmock/gmock.h>
-
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+
+#include <gmock/gmock.h>
+#include <unistd.h>
 
 #include "core/error.h"
 #include "profiler/trace/trace_report.h"
@@ -25,7 +24,8 @@ class KernelLog : public testing::Test {
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
   KernelLogHeader header_{4711, 3, 8, "python3", "NVIDIA Test", "9.0", 132, "580.00", 130001};
-  std::filesystem::path folder_ = std::filesystem::temp_directory_path() / ("orrery_kernel_log_test_" + std::to_string(getpid()));
+  std::filesystem::path folder_ =
+      std::filesystem::temp_directory_path() / ("orrery_kernel_log_test_" + std::to_string(getpid()));
   std::filesystem::path file_ = folder_ / KernelLogFileName(header_);
 
   std::string Text() const {
@@ -45,7 +45,8 @@ class KernelLog : public testing::Test {
   }
 };
 
-cupti::MarkerRecord Marker(cupti::MarkerRecord::Type type, std::uint32_t id, std::int64_t time, std::string_view name) {
+cupti::MarkerRecord Marker(cupti::MarkerRecord::Type type, std::uint32_t id, std::int64_t time,
+                           std::string_view name) {
   return {type, id, time, 1, 12, name};
 }
 
@@ -58,7 +59,8 @@ TEST_F(KernelLog, WhatASessionRecordsIsReadBackWithItsRanges) {
     fake.Record(cupti::RawKernel("flash_fwd_splitkv_mla_kernel", 2000, 5000, 42));
     fake.Record(cupti::RawKernel("ncclDevKernel_AllReduce", 5000, 5500, 43));
     session.Stop();
-    log.Write(ActivityRecord{Marker(cupti::MarkerRecord::Type::kStart, 6, 100, "decode, seq = 1, sizes = [[128, 576]]")});
+    log.Write(ActivityRecord{
+        Marker(cupti::MarkerRecord::Type::kStart, 6, 100, "decode, seq = 1, sizes = [[128, 576]]")});
     log.Write(ActivityRecord{cupti::ApiRecord{150, 160, 1, 12, 42, 211}});
     log.Write(ActivityRecord{Marker(cupti::MarkerRecord::Type::kEnd, 6, 900, "")});
     log.Write(ActivityRecord{cupti::MemcpyRecord{1, 4096, 6000, 6100, 2, 7, 44}});
@@ -87,7 +89,8 @@ TEST_F(KernelLog, WhatASessionRecordsIsReadBackWithItsRanges) {
 TEST_F(KernelLog, AKilledProgramLeavesALogThatCanBeRead) {
   {
     KernelLogWriter log(file_, header_);
-    for (int i = 0; i < 3; ++i) log.Write(ActivityRecord{cupti::KernelRecord{"k", 10, 20, 0, 0, 7, 1, {}, {}, {}, 0, 0, 0, 0}});
+    for (int i = 0; i < 3; ++i)
+      log.Write(ActivityRecord{cupti::KernelRecord{"k", 10, 20, 0, 0, 7, 1, {}, {}, {}, 0, 0, 0, 0}});
     log.Flush();
   }
   const std::string text = Text();
@@ -106,18 +109,27 @@ TEST_F(KernelLog, LossesAreNoted) {
 }
 
 TEST_F(KernelLog, ErrorsNameTheLine) {
-  const std::string head = R"({"schema":"orrery-kernel-log","schema_version":1,"pid":1,"rank":-1,"world_size":0,"program":"p","device":"d","compute_capability":"9.0","sms":1})" "\n";
+  const std::string head =
+      R"({"schema":"orrery-kernel-log","schema_version":1,"pid":1,"rank":-1,"world_size":0,"program":"p","device":"d","compute_capability":"9.0","sms":1})"
+      "\n";
   const std::string name = "[\"name\",1,\"k\"]\n";
   EXPECT_THAT(ErrorOf(""), HasSubstr("empty"));
   EXPECT_THAT(ErrorOf("{}\n"), HasSubstr("log:1: is no kernel log"));
   EXPECT_THAT(ErrorOf(head + "nonsense\n[]\n"), HasSubstr("log:2: is not JSON"));
-  EXPECT_THAT(ErrorOf(head + "[\"kernel\",1,5,9,0,7,1,[1,1,1],[1,1,1],0,0]\n"), HasSubstr("names a kernel that no line before it gave"));
-  EXPECT_THAT(ErrorOf(head + name + "[\"kernel\",1,9,5,0,7,1,[1,1,1],[1,1,1],0,0]\n"), HasSubstr("log:3: ends at 5 ns before it starts"));
-  EXPECT_THAT(ErrorOf(head + name + "[\"kernel\",1,5,9,0,7,1,[1,1],[1,1,1],0,0]\n"), HasSubstr("expected three numbers"));
+  EXPECT_THAT(ErrorOf(head + "[\"kernel\",1,5,9,0,7,1,[1,1,1],[1,1,1],0,0]\n"),
+              HasSubstr("names a kernel that no line before it gave"));
+  EXPECT_THAT(ErrorOf(head + name + "[\"kernel\",1,9,5,0,7,1,[1,1,1],[1,1,1],0,0]\n"),
+              HasSubstr("log:3: ends at 5 ns before it starts"));
+  EXPECT_THAT(ErrorOf(head + name + "[\"kernel\",1,5,9,0,7,1,[1,1],[1,1,1],0,0]\n"),
+              HasSubstr("expected three numbers"));
   EXPECT_THAT(ErrorOf(head + name + "[\"kernel\",1]\n"), HasSubstr("expected a whole number as item 3"));
   EXPECT_THAT(ErrorOf(head + "[\"kernal\",1]\n"), HasSubstr("unknown record 'kernal'"));
-  EXPECT_THAT(ErrorOf(R"({"schema":"orrery-kernel-log","schema_version":2})" "\n"), HasSubstr("schema_version"));
-  EXPECT_THAT(ErrorOf(R"({"schema":"orrery-kernel-log","schema_version":1})" "\n"), HasSubstr("bad header"));
+  EXPECT_THAT(ErrorOf(R"({"schema":"orrery-kernel-log","schema_version":2})"
+                      "\n"),
+              HasSubstr("schema_version"));
+  EXPECT_THAT(ErrorOf(R"({"schema":"orrery-kernel-log","schema_version":1})"
+                      "\n"),
+              HasSubstr("bad header"));
 }
 
 TEST_F(KernelLog, AFolderThatCannotBeWrittenIsNoReasonToStop) {
@@ -140,8 +152,10 @@ TEST_F(KernelLog, ProcessesAreReportedTogetherByClass) {
     const auto file = folder_ / KernelLogFileName(header_);
     {
       KernelLogWriter log(file, header_);
-      log.Write(ActivityRecord{cupti::KernelRecord{"ncclDevKernel_AllReduce", 0, 1'000'000, 0, 0, 27, 1, {}, {}, {}, 0, 0, 0, 0}});
-      log.Write(ActivityRecord{cupti::KernelRecord{"nvjet_tst_a", 500'000, 2'500'000, 0, 0, 7, 2, {}, {}, {}, 0, 0, 0, 0}});
+      log.Write(ActivityRecord{
+          cupti::KernelRecord{"ncclDevKernel_AllReduce", 0, 1'000'000, 0, 0, 27, 1, {}, {}, {}, 0, 0, 0, 0}});
+      log.Write(ActivityRecord{
+          cupti::KernelRecord{"nvjet_tst_a", 500'000, 2'500'000, 0, 0, 7, 2, {}, {}, {}, 0, 0, 0, 0}});
       log.Close({});
     }
     processes.push_back(Analyse(ReadKernelLog(file)));

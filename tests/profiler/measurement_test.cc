@@ -1,11 +1,10 @@
 #include "profiler/measurement.h"
 
-#include <unistd.h>
-
-#include <gmock/gmock.h>
-
 #include <filesystem>
 #include <fstream>
+
+#include <gmock/gmock.h>
+#include <unistd.h>
 
 #include "core/error.h"
 #include "tests/profiler/synthetic_run.h"
@@ -55,6 +54,26 @@ std::string Replaced(std::string text, const std::string& what, const std::strin
   return text.replace(at, what.size(), with);
 }
 
+TEST(Measurement, ASecondSampleOfACaseAndProcessIsRefused) {
+  MeasurementRun run = FullRun();
+  run.samples.push_back(run.samples.back());
+  EXPECT_THAT(ErrorOf(MeasurementJson(run)), HasSubstr("a second sample of process"));
+  run.samples.back().process += 1;
+  EXPECT_EQ(ErrorOf(MeasurementJson(run)), "");
+}
+
+TEST(Measurement, ADateThatIsNoneIsRefused) {
+  MeasurementRun run = FullRun();
+  for (const char* date :
+       {"", "yesterday", "2026-01-31", "2026-01-31 12:00:00", "2026-1-31T12:00:00Z0", "2026-13-01T12:00:00Z",
+        "2026-02-29T12:00:00Z", "2026-01-31T24:00:00Z", "2026-01-31T12:60:00Z", "-026-01-31T12:00:00Z"}) {
+    run.date_utc = date;
+    EXPECT_THAT(ErrorOf(MeasurementJson(run)), HasSubstr("expected a date and time in UTC")) << date;
+  }
+  run.date_utc = "2024-02-29T23:59:60Z";
+  EXPECT_EQ(ErrorOf(MeasurementJson(run)), "");
+}
+
 TEST(Measurement, SurvivesWritingAndReading) {
   const MeasurementRun run = FullRun();
   const std::string text = MeasurementJson(run);
@@ -76,11 +95,16 @@ TEST(Measurement, SurvivesWritingAndReading) {
 TEST(Measurement, ErrorsNamePlaceKeyAndWhatWasExpected) {
   const std::string good = MeasurementJson(FullRun());
   EXPECT_THAT(ErrorOf(Replaced(good, "\"suite\"", "\"suit\"")), HasSubstr("did you mean 'suite'"));
-  EXPECT_THAT(ErrorOf(Replaced(good, "\"schema_version\": 1", "\"schema_version\": 9")), HasSubstr("schema_version"));
-  EXPECT_THAT(ErrorOf(Replaced(good, "gemm_fp8\",\"shape", "gemm_fp9\",\"shape")), HasSubstr("did you mean 'gemm_fp8'"));
-  EXPECT_THAT(ErrorOf(Replaced(good, "\"sms\":132", "\"sms\":-1")), HasSubstr("samples[0].sms: '-1': expected"));
-  EXPECT_THAT(ErrorOf(Replaced(good, "\"durations_us\":[", "\"durations_us\":[-3,")), HasSubstr("durations_us[0]: '-3'"));
-  EXPECT_THAT(ErrorOf(Replaced(good, "\"durations_us\":[", "\"durations_us\":[],\"x\":[")), HasSubstr("unknown key"));
+  EXPECT_THAT(ErrorOf(Replaced(good, "\"schema_version\": 1", "\"schema_version\": 9")),
+              HasSubstr("schema_version"));
+  EXPECT_THAT(ErrorOf(Replaced(good, "gemm_fp8\",\"shape", "gemm_fp9\",\"shape")),
+              HasSubstr("did you mean 'gemm_fp8'"));
+  EXPECT_THAT(ErrorOf(Replaced(good, "\"sms\":132", "\"sms\":-1")),
+              HasSubstr("samples[0].sms: '-1': expected"));
+  EXPECT_THAT(ErrorOf(Replaced(good, "\"durations_us\":[", "\"durations_us\":[-3,")),
+              HasSubstr("durations_us[0]: '-3'"));
+  EXPECT_THAT(ErrorOf(Replaced(good, "\"durations_us\":[", "\"durations_us\":[],\"x\":[")),
+              HasSubstr("unknown key"));
   EXPECT_THAT(ErrorOf(good.substr(0, good.size() / 2)), HasSubstr("m.json:"));
   EXPECT_THAT(ErrorOf("{\"traceEvents\": []}"), HasSubstr("not a measurement file"));
   EXPECT_THAT(ErrorOf("[1, 2]"), HasSubstr("expected a map"));
@@ -95,7 +119,8 @@ TEST(Measurement, AnEmptyListOfSamplesOrDurationsIsRefused) {
 }
 
 TEST(Measurement, IsWrittenWholeOrNotAtAll) {
-  const auto folder = std::filesystem::temp_directory_path() / ("orrery_measurement_test_" + std::to_string(getpid()));
+  const auto folder =
+      std::filesystem::temp_directory_path() / ("orrery_measurement_test_" + std::to_string(getpid()));
   std::filesystem::remove_all(folder);
   EXPECT_THROW(WriteMeasurement(FullRun(), folder / "none" / "m.json"), InputError);
   std::filesystem::create_directories(folder);
@@ -113,9 +138,12 @@ TEST(Measurement, CaseKeysTellConditionsApart) {
   KernelSample other = s;
   other.process = 7;
   EXPECT_EQ(CaseKey(other), key) << "processes of one case share its key";
-  for (auto change : std::vector<void (*)(KernelSample&)>{[](KernelSample& x) { x.sms = 112; }, [](KernelSample& x) { x.beside_copy = true; },
-                                                          [](KernelSample& x) { x.variant = ""; }, [](KernelSample& x) { x.op_label = "o"; },
-                                                          [](KernelSample& x) { x.shape = RowsShape{1, 1}; }}) {
+  for (auto change : std::vector<void (*)(KernelSample&)>{
+           [](KernelSample& x) { x.sms = 112; }, [](KernelSample& x) { x.beside_copy = true; },
+           [](KernelSample& x) { x.variant = ""; }, [](KernelSample& x) { x.op_label = "o"; },
+           [](KernelSample& x) {
+             x.shape = RowsShape{1, 1};
+           }}) {
     other = s;
     change(other);
     EXPECT_NE(CaseKey(other), key);

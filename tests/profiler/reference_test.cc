@@ -1,11 +1,11 @@
 // The references themselves: number formats, scale layouts, attention, SwiGLU, norms, gate, loss.
 #include "profiler/suite/reference.h"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
 #include <cmath>
 #include <limits>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 #include "core/random.h"
 #include "profiler/suite/error_norm.h"
@@ -46,15 +46,16 @@ TEST(E4m3, RoundsToTheNearestCode) {
   for (double value = 0.001; value < 440.0; value *= 1.037) {
     const double rounded = DecodeE4m3(EncodeE4m3(value));
     double best = std::numeric_limits<double>::infinity();
-    for (int bits = 0; bits < 0x7F; ++bits) best = std::min(best, std::fabs(DecodeE4m3(static_cast<std::uint8_t>(bits)) - value));
+    for (int bits = 0; bits < 0x7F; ++bits)
+      best = std::min(best, std::fabs(DecodeE4m3(static_cast<std::uint8_t>(bits)) - value));
     EXPECT_DOUBLE_EQ(std::fabs(rounded - value), best) << value;
   }
 }
 
 TEST(Bf16, RoundsToNearestEven) {
   EXPECT_EQ(DecodeBf16(EncodeBf16(1.0f)), 1.0);
-  EXPECT_EQ(DecodeBf16(EncodeBf16(1.00390625f)), 1.0);        // half a step above 1: to even
-  EXPECT_EQ(DecodeBf16(EncodeBf16(1.01171875f)), 1.015625);   // half a step above 1 + 2^-7: to even
+  EXPECT_EQ(DecodeBf16(EncodeBf16(1.00390625f)), 1.0);       // half a step above 1: to even
+  EXPECT_EQ(DecodeBf16(EncodeBf16(1.01171875f)), 1.015625);  // half a step above 1 + 2^-7: to even
 }
 
 TEST(RowScales, PutsTheRowsOfOneBlockOfKSideBySide) {
@@ -78,7 +79,8 @@ TEST(AttendRow, AveragesValuesWhereAllKeysAreAlike) {
   const Doubles q = {1, 2};
   const Doubles keys = {3, 4, 3, 4, 3, 4};
   const Doubles values = {1, 10, 2, 20, 6, 60};
-  EXPECT_THAT(AttendRow(q, keys, 2, values, 2, 2, 3, 0.5), testing::ElementsAre(testing::DoubleEq(3), testing::DoubleEq(30)));
+  EXPECT_THAT(AttendRow(q, keys, 2, values, 2, 2, 3, 0.5),
+              testing::ElementsAre(testing::DoubleEq(3), testing::DoubleEq(30)));
 }
 
 TEST(AttendRow, SeesOnlyItsLength) {
@@ -93,7 +95,8 @@ TEST(SwiGlu, HasTheGradientOfItsForwardPass) {
   for (std::size_t i = 0; i < gate.size(); ++i) {
     Doubles more = gate, less = gate;
     more[i] += kStep, less[i] -= kStep;
-    const double numeric = (SwiGluRow(more, up, 0.7)[i] - SwiGluRow(less, up, 0.7)[i]) / (2 * kStep) * d_out[i];
+    const double numeric =
+        (SwiGluRow(more, up, 0.7)[i] - SwiGluRow(less, up, 0.7)[i]) / (2 * kStep) * d_out[i];
     EXPECT_NEAR(g.d_gate[i], numeric, 1e-8);
     EXPECT_NEAR(g.d_up[i], d_out[i] * SwiGluRow(gate, up, 0.7)[i] / up[i], 1e-8);
   }

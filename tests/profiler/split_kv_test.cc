@@ -1,11 +1,11 @@
 // The split-KV plan: all tiles, in order, evenly.
 #include "profiler/suite/split_kv.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <stdexcept>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "core/random.h"
 
@@ -34,7 +34,8 @@ void ExpectWhole(const SplitKvPlan& plan, const std::vector<std::int32_t>& lengt
     EXPECT_LT(item.slot, plan.slot_begin[b + 1]);
     ++slots_used[static_cast<std::size_t>(item.slot)];
   }
-  for (std::size_t b = 0; b < lengths.size(); ++b) EXPECT_EQ(next[b], TilesOf(lengths[b])) << "sequence " << b;
+  for (std::size_t b = 0; b < lengths.size(); ++b)
+    EXPECT_EQ(next[b], TilesOf(lengths[b])) << "sequence " << b;
   for (const int used : slots_used) EXPECT_EQ(used, 1);
 }
 
@@ -63,8 +64,10 @@ TEST(SplitKvPlan, LoadsNoPartMuchAboveTheMean) {
   int most = 0;
   for (int p = 0; p < parts; ++p) {
     int tiles = 0;
-    for (int i = plan.part_begin[static_cast<std::size_t>(p)]; i < plan.part_begin[static_cast<std::size_t>(p) + 1]; ++i) {
-      tiles += plan.items[static_cast<std::size_t>(i)].tile_end - plan.items[static_cast<std::size_t>(i)].tile_begin;
+    for (int i = plan.part_begin[static_cast<std::size_t>(p)];
+         i < plan.part_begin[static_cast<std::size_t>(p) + 1]; ++i) {
+      tiles += plan.items[static_cast<std::size_t>(i)].tile_end -
+               plan.items[static_cast<std::size_t>(i)].tile_begin;
     }
     most = std::max(most, tiles);
   }
@@ -74,7 +77,8 @@ TEST(SplitKvPlan, LoadsNoPartMuchAboveTheMean) {
 TEST(SplitKvPlan, SpreadsOneLongSequenceOverAllParts) {
   const std::vector<std::int32_t> lengths = {131072};
   const SplitKvPlan plan = PlanSplitKv(lengths, 66);
-  // 1024 pairs of tiles over 66 parts are 15.5 each: 16 in 64 parts is the shortest, the last two parts stay idle.
+  // 1024 pairs of tiles over 66 parts are 15.5 each: 16 in 64 parts is the shortest, the last two parts stay
+  // idle.
   EXPECT_EQ(plan.items.size(), 64u);
   EXPECT_EQ(plan.slots(), 64);
 }

@@ -1,8 +1,6 @@
 // The suite: what it contains, and its operations and bytes against an independently computed table.
 #include "profiler/suite/suite.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -11,6 +9,8 @@
 #include <regex>
 #include <set>
 #include <sstream>
+
+#include <gtest/gtest.h>
 
 #include "profiler/measurement.h"
 #include "profiler/suite/cost.h"
@@ -81,21 +81,26 @@ std::vector<std::string> SplitCsv(const std::string& line) {
   std::vector<std::string> fields(1);
   bool quoted = false;
   for (const char c : line) {
-    if (c == '"') quoted = !quoted;
-    else if (c == ',' && !quoted) fields.emplace_back();
-    else fields.back() += c;
+    if (c == '"')
+      quoted = !quoted;
+    else if (c == ',' && !quoted)
+      fields.emplace_back();
+    else
+      fields.back() += c;
   }
   return fields;
 }
 
 std::vector<TableRow> ReadTable() {
   std::vector<TableRow> rows;
-  std::ifstream file(std::filesystem::path(ORRERY_SOURCE_DIR) / "../shared/reference/kernels/dsv3_kernel_matrix.csv");
+  std::ifstream file(std::filesystem::path(ORRERY_SOURCE_DIR) /
+                     "../shared/reference/kernels/dsv3_kernel_matrix.csv");
   std::string line;
   std::getline(file, line);
   while (std::getline(file, line)) {
     const auto f = SplitCsv(line);
-    if (f.size() >= 7 && f[0] == "1") rows.push_back({f[1], f[2], f[3], f[4], std::stod(f[5]), std::stod(f[6])});
+    if (f.size() >= 7 && f[0] == "1")
+      rows.push_back({f[1], f[2], f[3], f[4], std::stod(f[5]), std::stod(f[6])});
   }
   return rows;
 }
@@ -107,18 +112,23 @@ std::int64_t Find(const std::string& text, const std::string& pattern) {
 
 // Kind and shape a row of the table means; absent for what is compared elsewhere or left out.
 std::optional<std::pair<OpKind, OpShape>> Meaning(const TableRow& row) {
-  const std::int64_t m = Find(row.shape, "\\bM=(\\d+)"), n = Find(row.shape, "\\bN=(\\d+)"), k = Find(row.shape, "\\bK=(\\d+)");
+  const std::int64_t m = Find(row.shape, "\\bM=(\\d+)"), n = Find(row.shape, "\\bN=(\\d+)"),
+                     k = Find(row.shape, "\\bK=(\\d+)");
   const std::int64_t g = Find(row.shape, "G=(\\d+)"), each = Find(row.shape, "/expert=(\\d+)");
-  const std::int64_t b = Find(row.shape, "\\bB=(\\d+)"), s = Find(row.shape, "\\bS=(\\d+)"), kv = Find(row.shape, "KV=(\\d+)");
+  const std::int64_t b = Find(row.shape, "\\bB=(\\d+)"), s = Find(row.shape, "\\bS=(\\d+)"),
+                     kv = Find(row.shape, "KV=(\\d+)");
   if (row.group == "routed experts grouped") {
-    if (row.op.find("wgrad") != std::string::npos) return std::pair{OpKind::kGroupedGemmFp8Wgrad, OpShape{GemmShape{m, n, g * each, g}}};
+    if (row.op.find("wgrad") != std::string::npos)
+      return std::pair{OpKind::kGroupedGemmFp8Wgrad, OpShape{GemmShape{m, n, g * each, g}}};
     const bool masked = row.shape.find("masked") != std::string::npos;
-    return std::pair{masked ? OpKind::kGroupedGemmFp8Masked : OpKind::kGroupedGemmFp8, OpShape{GemmShape{g * each, n, k, g}}};
+    return std::pair{masked ? OpKind::kGroupedGemmFp8Masked : OpKind::kGroupedGemmFp8,
+                     OpShape{GemmShape{g * each, n, k, g}}};
   }
   if (row.group == "mla absorbed") return std::pair{OpKind::kGemmBf16, OpShape{GemmShape{m, n, k, 128}}};
   if (row.group == "core attn prefill") {
     const bool forward = row.op.substr(0, 3) == "fwd";
-    return std::pair{forward ? OpKind::kAttentionForward : OpKind::kAttentionBackward, OpShape{AttentionShape{b, 128, 128, s, s, 192, 128, true}}};
+    return std::pair{forward ? OpKind::kAttentionForward : OpKind::kAttentionBackward,
+                     OpShape{AttentionShape{b, 128, 128, s, s, 192, 128, true}}};
   }
   if (row.group.substr(0, 16) == "core attn decode") {
     const std::int64_t q = Find(row.shape, "sq=(\\d+)");
@@ -143,8 +153,10 @@ TEST(DeepSeekV3Suite, HasEveryTensorCoreRowOfTheKernelTableWithItsOperationsAndB
     });
     ASSERT_NE(found, suite.end()) << row.group << " " << row.op << " " << row.shape;
     EXPECT_NEAR(found->flops * 1e-9, row.gflop, 1e-3 * row.gflop + 1e-3) << row.op << " " << row.shape;
-    // The table leaves out the scales of the second 1x128 operand of weight gradients, the weight scales of experts.
-    EXPECT_NEAR(static_cast<double>(found->bytes) * 1e-6, row.mbytes, 0.015 * row.mbytes) << row.op << " " << row.shape;
+    // The table leaves out the scales of the second 1x128 operand of weight gradients, the weight scales of
+    // experts.
+    EXPECT_NEAR(static_cast<double>(found->bytes) * 1e-6, row.mbytes, 0.015 * row.mbytes)
+        << row.op << " " << row.shape;
     ++compared;
   }
   EXPECT_EQ(compared, 121 - 4 + 2);  // all but the four of the router, and two of the head
@@ -158,21 +170,30 @@ struct RowsExpectation {
 
 // Bytes per element of the memory-bound rows, as the kernel table gives them (in MB).
 TEST(DeepSeekV3Suite, CountsTheBytesOfMemoryBoundKernelsAsTheKernelTableDoes) {
-  const RowsExpectation expectations[] = {{"RMSNorm", 4096, 7168, 117.4405},      {"RMSNorm backward", 4096, 7168, 176.1608},
-                                          {"cast 1x128", 4096, 16384, 203.4237},  {"weight transpose", 7168, 16384, 234.881},
-                                          {"residual add", 4096, 7168, 176.1608}, {"permute rows", 32768, 7168, 467.6771},
-                                          {"unpermute rows", 32768, 7168, 907.01}, {"cross-entropy forward and backward", 4096, 129280, 3177.1853},
-                                          {"AdamW", 1, 268435456, 5905.58},       {"RoPE of q", 4096, 8192, 134.2177},
+  const RowsExpectation expectations[] = {{"RMSNorm", 4096, 7168, 117.4405},
+                                          {"RMSNorm backward", 4096, 7168, 176.1608},
+                                          {"cast 1x128", 4096, 16384, 203.4237},
+                                          {"weight transpose", 7168, 16384, 234.881},
+                                          {"residual add", 4096, 7168, 176.1608},
+                                          {"permute rows", 32768, 7168, 467.6771},
+                                          {"unpermute rows", 32768, 7168, 907.01},
+                                          {"cross-entropy forward and backward", 4096, 129280, 3177.1853},
+                                          {"AdamW", 1, 268435456, 5905.58},
+                                          {"RoPE of q", 4096, 8192, 134.2177},
                                           {"device copy", 32768, 4096, 536.8709}};
   const auto suite = DeepSeekV3Suite();
   for (const RowsExpectation& e : expectations) {
-    const auto found = std::find_if(suite.begin(), suite.end(), [&](const SuiteCase& c) { return c.label == e.label && c.shape == OpShape{RowsShape{e.rows, e.cols}}; });
+    const auto found = std::find_if(suite.begin(), suite.end(), [&](const SuiteCase& c) {
+      return c.label == e.label && c.shape == OpShape{RowsShape{e.rows, e.cols}};
+    });
     ASSERT_NE(found, suite.end()) << e.label;
     EXPECT_NEAR(static_cast<double>(found->bytes) * 1e-6, e.mbytes, 1e-3 * e.mbytes) << e.label;
   }
 }
 
-TEST(CostOf, RefusesAKindTheSuiteHasNot) { EXPECT_THROW(CostOf(OpKind::kHostCopy, RowsShape{1, 1}), std::invalid_argument); }
+TEST(CostOf, RefusesAKindTheSuiteHasNot) {
+  EXPECT_THROW(CostOf(OpKind::kHostCopy, RowsShape{1, 1}), std::invalid_argument);
+}
 
 }  // namespace
 }  // namespace orrery::profiler

@@ -1,5 +1,5 @@
-// Synthetic measurement runs with the noise real ones have: processes that differ, launches with a floor and a tail, outliers,
-// a drift while the device warms up. For tests of the comparison and its false-alarm rate.
+// Synthetic measurement runs with the noise real ones have: processes that differ, launches with a floor and
+// a tail, outliers, a drift while the device warms up. For tests of the comparison and its false-alarm rate.
 #pragma once
 
 #include <cmath>
@@ -17,7 +17,8 @@ struct Noise {
   double drift = 0.01;              ///< first to last launch of a process
 };
 
-inline KernelSample SyntheticSample(int index, double us, int process, int launches, const Noise& noise, RandomStream& random) {
+inline KernelSample SyntheticSample(int index, double us, int process, int launches, const Noise& noise,
+                                    RandomStream& random) {
   KernelSample s;
   s.kernel = "orrery::gemm_fp8";
   s.library = "orrery";
@@ -39,7 +40,8 @@ inline KernelSample SyntheticSample(int index, double us, int process, int launc
 }
 
 /// `cases` kernels of 20 us to 2 ms, each slower by `factor`.
-inline MeasurementRun SyntheticRun(std::uint64_t seed, int cases, int processes, int launches, const Noise& noise, double factor = 1) {
+inline MeasurementRun SyntheticRun(std::uint64_t seed, int cases, int processes, int launches,
+                                   const Noise& noise, double factor = 1) {
   MeasurementRun run;
   run.suite = "synthetic";
   run.command = "none";

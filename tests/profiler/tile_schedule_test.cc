@@ -1,11 +1,11 @@
 // The tile walk of the persistent GEMM: every tile once, none twice, whatever the grid.
 #include "profiler/suite/tile_schedule.h"
 
-#include <gtest/gtest.h>
-
 #include <map>
 #include <tuple>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 namespace orrery::profiler {
 namespace {
@@ -19,7 +19,8 @@ struct Grid {
 std::map<TileKey, int> Visits(const Grid& g, const int* group_of_block, const int* masked_rows) {
   std::map<TileKey, int> visits;
   for (int cta = 0; cta < g.ctas; ++cta) {
-    TileWalk walk(g.row_blocks, g.groups, g.columns, g.cluster, cta / g.cluster, g.ctas / g.cluster, cta % g.cluster, group_of_block, masked_rows);
+    TileWalk walk(g.row_blocks, g.groups, g.columns, g.cluster, cta / g.cluster, g.ctas / g.cluster,
+                  cta % g.cluster, group_of_block, masked_rows);
     for (Tile t = walk.Next(); t.valid; t = walk.Next()) ++visits[{t.group, t.row_block, t.column_block}];
   }
   return visits;
@@ -40,7 +41,8 @@ TEST_P(TileWalkOverGrids, VisitsEveryTileOfOneGroupOnce) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Grids, TileWalkOverGrids,
-                         testing::Values(Grid{32, 1, 7168, 2, 132}, Grid{32, 1, 7168, 1, 112}, Grid{1, 1, 2112, 2, 132}, Grid{17, 1, 576, 2, 132},
+                         testing::Values(Grid{32, 1, 7168, 2, 132}, Grid{32, 1, 7168, 1, 112},
+                                         Grid{1, 1, 2112, 2, 132}, Grid{17, 1, 576, 2, 132},
                                          Grid{33, 1, 128, 1, 1}, Grid{256, 1, 4096, 2, 112}));
 
 TEST(TileWalk, GivesEachRowBlockOfTheContiguousLayoutToItsExpertAndSkipsPadding) {
@@ -77,7 +79,8 @@ TEST(TileWalk, GivesTheTwoCtasOfAClusterTheSameRowsAndNeighbouringColumns) {
 
 TEST(RasterTile, KeepsABandOfRowsTogetherSoThatWeightsAreReadOncePerBand) {
   const int column_sets = 5;
-  for (int i = 0; i < kRasterRows * column_sets; ++i) EXPECT_LT(RasterTile(i, 40, column_sets, 1, 0).row_block, kRasterRows);
+  for (int i = 0; i < kRasterRows * column_sets; ++i)
+    EXPECT_LT(RasterTile(i, 40, column_sets, 1, 0).row_block, kRasterRows);
   EXPECT_EQ(RasterTile(kRasterRows * column_sets, 40, column_sets, 1, 0).row_block, kRasterRows);
   EXPECT_FALSE(RasterTile(40 * column_sets, 40, column_sets, 1, 0).valid);
 }

@@ -1,9 +1,6 @@
-// Loaded by the CUDA driver into any program through CUDA_INJECTION64_PATH; records its kernels into one kernel log per process
-// in $ORRERY_PROFILE_DIR. It never throws into the program, writes nothing to its standard output and keeps its exit code.
-#include <dlfcn.h>
-#include <pthread.h>
-#include <unistd.h>
-
+// Loaded by the CUDA driver into any program through CUDA_INJECTION64_PATH; records its kernels into one
+// kernel log per process in $ORRERY_PROFILE_DIR. It never throws into the program, writes nothing to its
+// standard output and keeps its exit code.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -12,6 +9,10 @@
 #include <mutex>
 #include <string>
 #include <thread>
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <unistd.h>
 
 #include "profiler/cupti/session.h"
 #include "profiler/device/cupti_library.h"
@@ -61,7 +62,8 @@ KernelLogHeader HeaderOfThisProcess(std::uint32_t cupti_version) {
   char name[256] = {};
   const auto get = Driver<int (*)(char*, int, int)>("cuDeviceGetName");
   if (get != nullptr && get(name, sizeof(name), 0) == 0) h.device = name;
-  h.compute_capability = std::to_string(DeviceAttribute(kMajor)) + "." + std::to_string(DeviceAttribute(kMinor));
+  h.compute_capability =
+      std::to_string(DeviceAttribute(kMajor)) + "." + std::to_string(DeviceAttribute(kMinor));
   h.sms = DeviceAttribute(kMultiprocessors);
   h.driver = DriverVersion();
   h.cupti = cupti_version;
@@ -70,7 +72,8 @@ KernelLogHeader HeaderOfThisProcess(std::uint32_t cupti_version) {
 
 cupti::SessionOptions Kinds() {
   cupti::SessionOptions options;
-  options.optional = {cupti::ActivityKind::kMemcpy, cupti::ActivityKind::kMemset, cupti::ActivityKind::kMarker, cupti::ActivityKind::kRuntime,
+  options.optional = {cupti::ActivityKind::kMemcpy, cupti::ActivityKind::kMemset,
+                      cupti::ActivityKind::kMarker, cupti::ActivityKind::kRuntime,
                       cupti::ActivityKind::kDriver, cupti::ActivityKind::kEnvironment};
   return options;
 }
@@ -78,7 +81,10 @@ cupti::SessionOptions Kinds() {
 class Recorder {
  public:
   Recorder(std::unique_ptr<cupti::Api> api, std::filesystem::path folder)
-      : owner_(getpid()), api_(std::move(api)), folder_(std::move(folder)), session_(*api_, Kinds(), [this](const cupti::ActivityRecord& r) { Write(r); }) {}
+      : owner_(getpid()),
+        api_(std::move(api)),
+        folder_(std::move(folder)),
+        session_(*api_, Kinds(), [this](const cupti::ActivityRecord& r) { Write(r); }) {}
 
   void Start() {
     session_.Start();
@@ -100,7 +106,8 @@ class Recorder {
     log_.reset();
   }
 
-  // Around fork: what is buffered is written before, so that the child's copy of the buffer is empty and cannot be written twice.
+  // Around fork: what is buffered is written before, so that the child's copy of the buffer is empty and
+  // cannot be written twice.
   void BeforeFork() {
     mutex_.lock();
     if (log_ != nullptr) log_->Flush();
@@ -111,7 +118,8 @@ class Recorder {
   void Write(const cupti::ActivityRecord& record) {
     const std::lock_guard lock(mutex_);
     if (finished_ || getpid() != owner_) return;
-    if (log_ == nullptr) {  // the first record: only processes that use the GPU get a file, and the driver can be asked by now
+    if (log_ == nullptr) {  // the first record: only processes that use the GPU get a file, and the driver
+                            // can be asked by now
       const KernelLogHeader header = HeaderOfThisProcess(api_->Version());
       log_ = std::make_unique<KernelLogWriter>(folder_ / KernelLogFileName(header), header);
     }
@@ -142,13 +150,16 @@ class Recorder {
 // Never destroyed: CUPTI's threads may still deliver while the program's static objects go.
 Recorder* g_recorder = nullptr;
 
-void NotProfiling(const char* reason) { std::fprintf(stderr, "orrery: process %d is not profiled: %s\n", static_cast<int>(getpid()), reason); }
+void NotProfiling(const char* reason) {
+  std::fprintf(stderr, "orrery: process %d is not profiled: %s\n", static_cast<int>(getpid()), reason);
+}
 
 // NVTX loads its tool at the first range; CUPTI itself is that tool.
 void PointNvtxAtCupti(void* library) {
   Dl_info info{};
   void* symbol = dlsym(library, "cuptiGetVersion");
-  if (symbol != nullptr && dladdr(symbol, &info) != 0 && info.dli_fname != nullptr) setenv("NVTX_INJECTION64_PATH", info.dli_fname, /*overwrite=*/0);
+  if (symbol != nullptr && dladdr(symbol, &info) != 0 && info.dli_fname != nullptr)
+    setenv("NVTX_INJECTION64_PATH", info.dli_fname, /*overwrite=*/0);
 }
 
 void Begin() {
@@ -162,13 +173,15 @@ void Begin() {
   recorder->Start();
   g_recorder = recorder.release();
   std::atexit([] { g_recorder->Finish(); });
-  pthread_atfork([] { g_recorder->BeforeFork(); }, [] { g_recorder->AfterFork(); }, [] { g_recorder->AfterFork(); });
+  pthread_atfork([] { g_recorder->BeforeFork(); }, [] { g_recorder->AfterFork(); },
+                 [] { g_recorder->AfterFork(); });
 }
 
 }  // namespace
 }  // namespace orrery::profiler
 
-/// Called by the driver when the process initialises CUDA. 1 always: a program runs on whether it is profiled or not.
+/// Called by the driver when the process initialises CUDA. 1 always: a program runs on whether it is profiled
+/// or not.
 extern "C" __attribute__((visibility("default"))) int InitializeInjection() {
   static std::once_flag once;
   std::call_once(once, [] {

@@ -45,12 +45,13 @@ TEST(Comparison, ARunAgainstItselfIsAllTheSame) {
   EXPECT_TRUE(comparison.warnings.empty());
 }
 
-// The rates docs/profiling.md states. 2000 pairs of cases: two runs of one distribution with processes that differ by 1 %,
-// a warm-up drift of 1 %, 2 % outliers and a floor with a tail.
+// The rates docs/profiling.md states. 2000 pairs of cases: two runs of one distribution with processes that
+// differ by 1 %, a warm-up drift of 1 %, 2 % outliers and a floor with a tail.
 TEST(Comparison, RarelyCallsTwoRunsOfOneBuildDifferent) {
   int alarms = 0, same = 0, cases = 0;
   for (std::uint64_t i = 0; i < 20; ++i) {
-    const Comparison c = Compare(SyntheticRun(2 * i + 1, 100, 3, 30, {}), SyntheticRun(2 * i + 2, 100, 3, 30, {}), {});
+    const Comparison c =
+        Compare(SyntheticRun(2 * i + 1, 100, 3, 30, {}), SyntheticRun(2 * i + 2, 100, 3, 30, {}), {});
     alarms += c.Count(Verdict::kSlower) + c.Count(Verdict::kFaster);
     same += c.Count(Verdict::kSame);
     cases += 100;
@@ -75,7 +76,8 @@ TEST(Comparison, ARetryMakesFalseAlarmsVanish) {
 TEST(Comparison, FindsATenPercentSlowdownOfKernelsLongEnough) {
   int slower = 0;
   for (std::uint64_t i = 0; i < 5; ++i) {
-    const Comparison c = Compare(SyntheticRun(2 * i + 1, 100, 3, 30, {}), SyntheticRun(2 * i + 2, 100, 3, 30, {}, 1.10), {});
+    const Comparison c =
+        Compare(SyntheticRun(2 * i + 1, 100, 3, 30, {}), SyntheticRun(2 * i + 2, 100, 3, 30, {}, 1.10), {});
     slower += c.Count(Verdict::kSlower);
     EXPECT_EQ(c.Count(Verdict::kFaster), 0);
   }
@@ -199,6 +201,20 @@ TEST(ComparisonReport, MarkdownEscapesTheBarsOfItsTable) {
   const std::string markdown = ComparisonMarkdown(Mixed());
   EXPECT_THAT(markdown, HasSubstr("### Kernel times: slower"));
   EXPECT_THAT(markdown, HasSubstr("<a\\|b>"));
+}
+
+TEST(ComparisonReport, ControlCharactersInLabelsAreEscapedEverywhere) {
+  Comparison comparison = Mixed();
+  for (CaseComparison& c : comparison.cases) c.key = c.label = "a\nb\x1b[2J\\|";
+  comparison.warnings = {"x\ny"};
+  for (const std::string& text : {ComparisonText(comparison), ComparisonMarkdown(comparison),
+                                  ComparisonGithub(comparison), ComparisonJUnit(comparison)}) {
+    EXPECT_THAT(text, Not(HasSubstr("a\nb")));
+    EXPECT_THAT(text, Not(HasSubstr("\x1b")));
+    EXPECT_THAT(text, Not(HasSubstr("x\ny")));
+  }
+  EXPECT_THAT(ComparisonText(comparison), HasSubstr("a\\nb\\x1b[2J"));
+  EXPECT_THAT(ComparisonMarkdown(comparison), HasSubstr("a\\\\nb\\\\x1b[2J\\\\\\|"));
 }
 
 TEST(ComparisonReport, GithubAnnotationsEscapePercentAndColon) {

@@ -1,8 +1,8 @@
 #include "profiler/compare/statistics.h"
 
-#include <gtest/gtest.h>
-
 #include <cmath>
+
+#include <gtest/gtest.h>
 
 #include "core/random.h"
 

@@ -1,4 +1,5 @@
-// A CUPTI in memory: builds buffers of raw records byte by byte, as the real one would, and plays the calls of a session.
+// A CUPTI in memory: builds buffers of raw records byte by byte, as the real one would, and plays the calls
+// of a session.
 #pragma once
 
 #include <cstring>
@@ -16,7 +17,9 @@ namespace orrery::profiler::cupti {
 /// Raw bytes of one record. Strings live as long as the process.
 class RawRecord {
  public:
-  RawRecord(ActivityKind kind, std::size_t size) : bytes_(size, 0) { Put(0, static_cast<std::uint32_t>(kind)); }
+  RawRecord(ActivityKind kind, std::size_t size) : bytes_(size, 0) {
+    Put(0, static_cast<std::uint32_t>(kind));
+  }
 
   template <typename T>
   RawRecord& Put(std::size_t offset, T value) {
@@ -33,7 +36,8 @@ class RawRecord {
   std::vector<std::uint8_t> bytes_;
 };
 
-inline RawRecord RawKernel(const std::string& name, std::uint64_t start, std::uint64_t end, std::uint32_t correlation = 1) {
+inline RawRecord RawKernel(const std::string& name, std::uint64_t start, std::uint64_t end,
+                           std::uint32_t correlation = 1) {
   namespace at = layout::kernel;
   constexpr std::size_t kKernel10 = 216;
   RawRecord r(ActivityKind::kConcurrentKernel, kKernel10);
@@ -93,7 +97,9 @@ class FakeCupti final : public Api {
     const auto it = enable_results.find(kind);
     return it == enable_results.end() ? kSuccess : it->second;
   }
-  int Disable(ActivityKind kind) override { return Call("disable " + std::to_string(static_cast<int>(kind))); }
+  int Disable(ActivityKind kind) override {
+    return Call("disable " + std::to_string(static_cast<int>(kind)));
+  }
   int Flush(bool forced) override {
     calls.emplace_back(forced ? "flush forced" : "flush");
     if (forced && current_ != nullptr) {

@@ -58,8 +58,13 @@ TEST(CuptiRecords, AKernelWithoutANameIsNotFollowed) {
 TEST(CuptiRecords, CopiesAndMemsetsCarryBytes) {
   namespace at = layout::memcpy_record;
   RawRecord copy(ActivityKind::kMemcpy, 96);
-  copy.Put(at::kCopyKind, std::uint8_t{8}).Put(at::kBytes, std::uint64_t{4096}).Put(at::kStart, std::uint64_t{10}).Put(at::kEnd, std::uint64_t{30});
-  copy.Put(at::kDevice, std::uint32_t{1}).Put(at::kStream, std::uint32_t{27}).Put(at::kCorrelation, std::uint32_t{5});
+  copy.Put(at::kCopyKind, std::uint8_t{8})
+      .Put(at::kBytes, std::uint64_t{4096})
+      .Put(at::kStart, std::uint64_t{10})
+      .Put(at::kEnd, std::uint64_t{30});
+  copy.Put(at::kDevice, std::uint32_t{1})
+      .Put(at::kStream, std::uint32_t{27})
+      .Put(at::kCorrelation, std::uint32_t{5});
   const auto m = Decoded<MemcpyRecord>(copy);
   EXPECT_EQ(CopyKindName(m.copy_kind), "DtoD");
   EXPECT_EQ(m.bytes, 4096u);
@@ -67,7 +72,8 @@ TEST(CuptiRecords, CopiesAndMemsetsCarryBytes) {
   EXPECT_EQ(m.stream, 27u);
   EXPECT_EQ(m.correlation, 5u);
   RawRecord set(ActivityKind::kMemset, 88);
-  set.Put(layout::memset_record::kBytes, std::uint64_t{8}).Put(layout::memset_record::kStream, std::uint32_t{3});
+  set.Put(layout::memset_record::kBytes, std::uint64_t{8})
+      .Put(layout::memset_record::kStream, std::uint32_t{3});
   EXPECT_EQ(Decoded<MemsetRecord>(set).bytes, 8u);
   EXPECT_EQ(Decoded<MemsetRecord>(set).stream, 3u);
   EXPECT_EQ(CopyKindName(200), "?");
@@ -77,7 +83,10 @@ TEST(CuptiRecords, MarkersAreStartsEndsOrMarks) {
   namespace at = layout::marker;
   const auto raw = [](std::uint32_t flags) {
     RawRecord r(ActivityKind::kMarker, 56);
-    r.Put(at::kFlags, flags).Put(at::kTime, std::uint64_t{77}).Put(at::kId, std::uint32_t{6}).Put(at::kProcess, std::uint32_t{11});
+    r.Put(at::kFlags, flags)
+        .Put(at::kTime, std::uint64_t{77})
+        .Put(at::kId, std::uint32_t{6})
+        .Put(at::kProcess, std::uint32_t{11});
     return r.Put(at::kThread, std::uint32_t{12}).Text(at::kName, "attn, seq = 1");
   };
   EXPECT_EQ(Decoded<MarkerRecord>(raw(2)).type, MarkerRecord::Type::kStart);
@@ -93,11 +102,14 @@ TEST(CuptiRecords, MarkersAreStartsEndsOrMarks) {
 
 TEST(CuptiRecords, CallsCorrelationsAndOverheadDecode) {
   RawRecord call(ActivityKind::kRuntime, 40);
-  call.Put(layout::api::kThread, std::uint32_t{9}).Put(layout::api::kCorrelation, std::uint32_t{42}).Put(layout::api::kStart, std::uint64_t{5});
+  call.Put(layout::api::kThread, std::uint32_t{9})
+      .Put(layout::api::kCorrelation, std::uint32_t{42})
+      .Put(layout::api::kStart, std::uint64_t{5});
   EXPECT_EQ(Decoded<ApiRecord>(call).thread, 9u);
   EXPECT_EQ(Decoded<ApiRecord>(call).correlation, 42u);
   RawRecord external(ActivityKind::kExternalCorrelation, 24);
-  external.Put(layout::external_correlation::kExternalId, std::uint64_t{1} << 40).Put(layout::external_correlation::kCorrelation, std::uint32_t{3});
+  external.Put(layout::external_correlation::kExternalId, std::uint64_t{1} << 40)
+      .Put(layout::external_correlation::kCorrelation, std::uint32_t{3});
   EXPECT_EQ(Decoded<ExternalCorrelationRecord>(external).external_id, std::uint64_t{1} << 40);
   RawRecord overhead(ActivityKind::kOverhead, 56);
   overhead.Put(layout::overhead::kKind, std::uint32_t{2}).Put(layout::overhead::kEnd, std::uint64_t{8});
@@ -107,7 +119,10 @@ TEST(CuptiRecords, CallsCorrelationsAndOverheadDecode) {
 TEST(CuptiRecords, EnvironmentTellsClocksPowerOrTemperature) {
   namespace at = layout::environment;
   RawRecord speed(ActivityKind::kEnvironment, 40);
-  speed.Put(at::kKind, at::kKindSpeed).Put(at::kSmClock, 1755u).Put(at::kMemoryClock, 2619u).Put(at::kThrottle, 4u);
+  speed.Put(at::kKind, at::kKindSpeed)
+      .Put(at::kSmClock, 1755u)
+      .Put(at::kMemoryClock, 2619u)
+      .Put(at::kThrottle, 4u);
   const auto s = Decoded<EnvironmentRecord>(speed);
   EXPECT_EQ(s.sm_mhz, 1755u);
   EXPECT_EQ(s.memory_mhz, 2619u);
@@ -125,7 +140,8 @@ TEST(CuptiRecords, UnknownKindsAndCutOffRecordsAreAbsent) {
   const RawRecord unknown(static_cast<ActivityKind>(51), 96);
   EXPECT_FALSE(DecodeRecord(unknown.bytes().data(), 96));
   const RawRecord kernel = RawKernel("k", 1, 2);
-  for (std::size_t size = 0; size < layout::kernel::kSize; ++size) EXPECT_FALSE(DecodeRecord(kernel.bytes().data(), size)) << size;
+  for (std::size_t size = 0; size < layout::kernel::kSize; ++size)
+    EXPECT_FALSE(DecodeRecord(kernel.bytes().data(), size)) << size;
 }
 
 #ifdef ORRERY_HAS_CUPTI_HEADER
@@ -163,9 +179,12 @@ TEST(CuptiRecords, OffsetsAreThoseOfTheInstalledHeader) {
   EXPECT_AT(CUpti_ActivityOverhead3, start, layout::overhead::kStart);
   EXPECT_AT(CUpti_ActivityEnvironment, environmentKind, layout::environment::kKind);
   EXPECT_AT(CUpti_ActivityEnvironment, data, layout::environment::kSmClock);
-  EXPECT_EQ(static_cast<unsigned>(CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL), static_cast<unsigned>(ActivityKind::kConcurrentKernel));
-  EXPECT_EQ(static_cast<unsigned>(CUPTI_ACTIVITY_KIND_ENVIRONMENT), static_cast<unsigned>(ActivityKind::kEnvironment));
-  EXPECT_EQ(static_cast<int>(CUPTI_ERROR_MULTIPLE_SUBSCRIBERS_NOT_SUPPORTED), static_cast<int>(kErrorMultipleSubscribers));
+  EXPECT_EQ(static_cast<unsigned>(CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL),
+            static_cast<unsigned>(ActivityKind::kConcurrentKernel));
+  EXPECT_EQ(static_cast<unsigned>(CUPTI_ACTIVITY_KIND_ENVIRONMENT),
+            static_cast<unsigned>(ActivityKind::kEnvironment));
+  EXPECT_EQ(static_cast<int>(CUPTI_ERROR_MULTIPLE_SUBSCRIBERS_NOT_SUPPORTED),
+            static_cast<int>(kErrorMultipleSubscribers));
 }
 #endif
 

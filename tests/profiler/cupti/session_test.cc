@@ -45,8 +45,8 @@ TEST(CuptiSession, CallsCuptiInTheOrderItWants) {
   session.Start();
   session.Flush();
   session.Stop();
-  EXPECT_THAT(cupti.calls, ElementsAre("subscribe", "register", "enable 10", "enable 1", "flush", "flush forced", "disable 10", "disable 1",
-                                       "dropped", "unsubscribe"));
+  EXPECT_THAT(cupti.calls, ElementsAre("subscribe", "register", "enable 10", "enable 1", "flush",
+                                       "flush forced", "disable 10", "disable 1", "dropped", "unsubscribe"));
   EXPECT_EQ(session.state(), Session::State::kStopped);
 }
 

@@ -1,8 +1,8 @@
 #include "profiler/trace/kineto.h"
 
-#include <gmock/gmock.h>
-
 #include <sstream>
+
+#include <gmock/gmock.h>
 
 #include "core/error.h"
 #include "profiler/trace/intervals.h"
@@ -20,15 +20,18 @@ constexpr const char* kLaunch =
     R"({"ph":"X","cat":"cuda_runtime","name":"cudaLaunchKernel","pid":3,"tid":3,"ts":100,"dur":2,"args":{"correlation":5}})";
 constexpr const char* kUnusedLaunch =
     R"({"ph":"X","cat":"cuda_runtime","name":"cudaEventRecord","pid":3,"tid":3,"ts":100,"dur":2,"args":{"correlation":6}})";
-constexpr const char* kOuter = R"({"ph":"X","cat":"user_annotation","name":"step","pid":3,"tid":3,"ts":90,"dur":100})";
-constexpr const char* kInner = R"({"ph":"X","cat":"user_annotation","name":"attn","pid":3,"tid":3,"ts":95,"dur":20})";
+constexpr const char* kOuter =
+    R"({"ph":"X","cat":"user_annotation","name":"step","pid":3,"tid":3,"ts":90,"dur":100})";
+constexpr const char* kInner =
+    R"({"ph":"X","cat":"user_annotation","name":"attn","pid":3,"tid":3,"ts":95,"dur":20})";
 constexpr const char* kOp =
     R"({"ph":"X","cat":"cpu_op","name":"aten::mm","pid":3,"tid":3,"ts":99,"dur":5,"args":{"Input Dims":[[4096,7168],[7168,1536],[]]}})";
 
 std::string Document(const std::vector<std::string>& events) {
-  std::string text = R"({"schemaVersion":1,"deviceProperties":[{"id":0,"name":"GPU A","numSms":132,"totalGlobalMem":80,)"
-                     R"("computeMajor":9,"computeMinor":0},{"id":1,"name":"GPU B","numSms":1}],)"
-                     R"("distributedInfo":{"rank":3,"world_size":64},"traceEvents":[)";
+  std::string text =
+      R"({"schemaVersion":1,"deviceProperties":[{"id":0,"name":"GPU A","numSms":132,"totalGlobalMem":80,)"
+      R"("computeMajor":9,"computeMinor":0},{"id":1,"name":"GPU B","numSms":1}],)"
+      R"("distributedInfo":{"rank":3,"world_size":64},"traceEvents":[)";
   for (std::size_t i = 0; i < events.size(); ++i) text += (i == 0 ? "" : ",\n") + events[i];
   return text + R"(],"traceName":"demo"})";
 }
@@ -98,7 +101,8 @@ TEST(KinetoTrace, AcceptsABareArrayOfEvents) {
 }
 
 TEST(KinetoTrace, SkipsWhatItDoesNotKnow) {
-  const std::string odd = R"({"ph":"M","name":"process_name","args":{"name":"x","nested":[{"grid":[1]},[[]]]},"pid":"Spans","ts":"x"})";
+  const std::string odd =
+      R"({"ph":"M","name":"process_name","args":{"name":"x","nested":[{"grid":[1]},[[]]]},"pid":"Spans","ts":"x"})";
   const std::string python = R"({"ph":"X","cat":"python_function","name":"f","ts":1,"dur":-5})";
   EXPECT_EQ(Read(Document({odd, python, kKernel})).events.size(), 1u);
 }
@@ -130,11 +134,27 @@ TEST(KinetoTrace, ErrorsInEventsNameTheEvent) {
     return ErrorOf(Document({kOuter, event}));
   };
   EXPECT_THAT(with("\"dur\":30.5", "\"dur\":-3"), HasSubstr("event 1 (ends at byte"));
-  EXPECT_THAT(with("\"dur\":30.5", "\"dur\":-3"), HasSubstr("'gemm' of category 'kernel': duration -3 us is negative"));
+  EXPECT_THAT(with("\"dur\":30.5", "\"dur\":-3"),
+              HasSubstr("'gemm' of category 'kernel': duration -3 us is negative"));
   EXPECT_THAT(with("\"dur\":30.5,", ""), HasSubstr("has no duration"));
   EXPECT_THAT(with("\"ts\":110,", ""), HasSubstr("has no start time"));
   EXPECT_THAT(with("\"ts\":110", "\"ts\":\"soon\""), HasSubstr("time 'soon' is no number"));
   EXPECT_THAT(with("\"ts\":110", "\"ts\":1e17"), HasSubstr("no number of microseconds"));
+}
+
+TEST(KinetoTrace, TimesThatCannotBeAreRefused) {
+  const auto moved = [](const std::string& ts) {
+    std::string event = kKernel;
+    const std::string what = "\"ts\":110";
+    event.replace(event.find(what), what.size(), "\"ts\":" + ts);
+    return event;
+  };
+  EXPECT_THAT(ErrorOf(Document({kOuter, moved("-110")})), HasSubstr("event 1 (ends at byte"));
+  EXPECT_THAT(ErrorOf(Document({kOuter, moved("-110")})), HasSubstr("time -110 us is negative"));
+  const std::string mixed = ErrorOf(Document({kKernel, moved("1740461679479712.125")}));
+  EXPECT_THAT(mixed, HasSubstr("event 1 (ends at byte"));
+  EXPECT_THAT(mixed, HasSubstr("times of two clocks in one trace"));
+  EXPECT_EQ(ErrorOf(Document({moved("1740461679479712.125"), moved("1740461680479712.125"), kLaunch})), "");
 }
 
 TEST(KinetoTrace, FilesOfOtherToolsAreRefusedWithAdvice) {
@@ -157,7 +177,8 @@ TEST(KinetoTrace, DeepNestingNeitherCrashesNorCounts) {
   EXPECT_EQ(Read(Document({deep, kKernel})).events.size(), 1u);
 }
 
-/// Gigabytes would do; this is the same stream, shorter: events nobody needs between a few that somebody does.
+/// Gigabytes would do; this is the same stream, shorter: events nobody needs between a few that somebody
+/// does.
 class EndlessEvents final : public std::streambuf {
  public:
   explicit EndlessEvents(std::size_t events) : left_(events) {}
@@ -165,7 +186,9 @@ class EndlessEvents final : public std::streambuf {
  protected:
   int_type underflow() override {
     if (left_ == 0) return traits_type::eof();
-    text_ = left_-- % 1000 == 0 ? std::string(kKernel) : R"({"ph":"X","cat":"python_function","name":"f)" + std::to_string(left_) + R"(","ts":1,"dur":1})";
+    text_ = left_-- % 1000 == 0 ? std::string(kKernel)
+                                : R"({"ph":"X","cat":"python_function","name":"f)" + std::to_string(left_) +
+                                      R"(","ts":1,"dur":1})";
     text_ = (first_ ? "[" : ",") + text_ + (left_ == 0 ? "]" : "");
     first_ = false;
     setg(text_.data(), text_.data(), text_.data() + text_.size());

@@ -41,6 +41,28 @@ TEST(Layers, RowsPerExpertComeFromTheGridsOfEachLayer) {
   EXPECT_FALSE(Op(a.layers, "shared down wgrad").approximate);
 }
 
+TEST(Layers, LaunchesOfZeroDurationAreNoTimesOfAMeasurement) {
+  Trace trace = SyntheticTrace().Build(2);
+  for (GpuEvent& e : trace.events) e.duration_ns = e.correlation % 3 == 0 ? 0 : e.duration_ns;
+  const AnalysedTrace some = Analyse(trace);
+  const MeasurementRun run = TraceMeasurement(some);
+  EXPECT_GT(ZeroDurations(some), 0);
+  EXPECT_THAT(run.counters_note,
+              HasSubstr(std::to_string(ZeroDurations(some)) + " launches of zero duration left out"));
+  for (const KernelSample& s : run.samples) {
+    EXPECT_FALSE(s.durations_us.empty());
+    EXPECT_THAT(s.durations_us, testing::Each(100.0));
+  }
+  for (GpuEvent& e : trace.events) e.duration_ns = 0;
+  EXPECT_THROW(TraceMeasurement(Analyse(trace)), InputError);
+}
+
+TEST(Layers, AMeasurementOfATraceCanBeReadBack) {
+  const MeasurementRun run = TraceMeasurement(Analyse(SyntheticTrace().Build(2)));
+  EXPECT_EQ(ParseMeasurement(MeasurementJson(run), "m.json").samples.size(), run.samples.size())
+      << "no case twice";
+}
+
 TEST(Layers, AnotherModelIsNotRecognised) {
   SyntheticTrace other;
   other.o_transpose_grid = 5000;

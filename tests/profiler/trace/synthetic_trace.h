@@ -1,4 +1,5 @@
-// A small MLA + MoE training trace made by hand: two layers, the kernels of each phase in the order the recogniser expects.
+// A small MLA + MoE training trace made by hand: two layers, the kernels of each phase in the order the
+// recogniser expects.
 #pragma once
 
 #include <string>
@@ -11,15 +12,19 @@ namespace orrery::profiler {
 class SyntheticTrace {
  public:
   static constexpr const char* kCast = "cuda::per_token_cast_to_fp8_with_channels<__nv_bfloat16, 128>";
-  static constexpr const char* kGemm = "cutlass::device_kernel<dpsk::grouped_gemm::cuda::fp8_ptp128c::GemmKernel>";
-  static constexpr const char* kGrouped = "cutlass::device_kernel<dpsk::grouped_gemm::cuda::m_grouped_fp8_ptp128c::GemmKernel>";
-  static constexpr const char* kWgrad = "cutlass::device_kernel<dpsk::grouped_gemm::cuda::fp8_dptp128c_acc::GemmKernel>";
+  static constexpr const char* kGemm =
+      "cutlass::device_kernel<dpsk::grouped_gemm::cuda::fp8_ptp128c::GemmKernel>";
+  static constexpr const char* kGrouped =
+      "cutlass::device_kernel<dpsk::grouped_gemm::cuda::m_grouped_fp8_ptp128c::GemmKernel>";
+  static constexpr const char* kWgrad =
+      "cutlass::device_kernel<dpsk::grouped_gemm::cuda::fp8_dptp128c_acc::GemmKernel>";
   static constexpr const char* kRouter = "sm90_xmma_gemm_bf16f32_bf16f32_f32_tn_n_cublas";
   static constexpr const char* kTranspose = "cuda::batched_transpose<512, 128, 1, 1>";
   static constexpr const char* kExpand = "cuda::expand_to_fused_with_scales_impl";
   static constexpr const char* kReduce = "cuda::reduce_fused_impl<__nv_bfloat16>";
   static constexpr const char* kForward = "flash::compute_attn_ws<Flash_fwd_kernel_traits<192, 128>>";
-  static constexpr const char* kBackward = "cutlass::device_kernel<flash::FlashAttnBwd<flash::CollectiveMainloopBwd>>";
+  static constexpr const char* kBackward =
+      "cutlass::device_kernel<flash::FlashAttnBwd<flash::CollectiveMainloopBwd>>";
   static constexpr const char* kDispatch = "dpsk::ep::internode::dispatch<false, 8, false, 8>";
 
   /// What a test may spoil.

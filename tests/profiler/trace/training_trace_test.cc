@@ -1,9 +1,10 @@
-// DeepSeek's published training trace against its analysis (reference/train-trace/ANALYSIS.md), figure by figure.
-#include <gmock/gmock.h>
-
+// DeepSeek's published training trace against its analysis (reference/train-trace/ANALYSIS.md), figure by
+// figure.
 #include <filesystem>
 #include <map>
 #include <numeric>
+
+#include <gmock/gmock.h>
 
 #include "profiler/calibration_file.h"
 #include "profiler/trace/kineto.h"
@@ -101,7 +102,8 @@ TEST_F(TrainingTrace, HasTheTransfersOfTheAnalysis) {
   ExpectMs(phase("dispatch(F)").payload_ns, {4.60, 4.15, 4.44, 4.19});
   ExpectMs(phase("dispatch(B)").payload_ns, {6.55, 6.54, 5.89, 6.49});
   ExpectMs(phase("combine(F)").payload_ns, {6.00, 6.07, 5.85, 6.05});
-  for (const char* name : {"combine(B)", "dispatch(F)", "dispatch(B)", "combine(F)"}) EXPECT_TRUE(phase(name).communication) << name;
+  for (const char* name : {"combine(B)", "dispatch(F)", "dispatch(B)", "combine(F)"})
+    EXPECT_TRUE(phase(name).communication) << name;
 }
 
 TEST_F(TrainingTrace, HasTheRowsOfTheAnalysis) {
@@ -126,15 +128,36 @@ TEST_F(TrainingTrace, DoesTheWorkOfTheAnalysis) {
 }
 
 TEST_F(TrainingTrace, HasTheKernelTimesOfTheAnalysis) {
-  const std::map<std::string, double> expected_us = {
-      {"q_a fprop", 104},          {"kv_a fprop", 53},      {"q_b fprop", 372},        {"kv_b fprop", 244},
-      {"o fprop", 901},            {"router fprop", 46},    {"attention forward", 1237}, {"shared down dgrad", 126},
-      {"expert down dgrad", 864},  {"expert gate_up dgrad", 1969}, {"shared gate_up dgrad", 240}, {"shared down wgrad", 181},
-      {"expert down wgrad", 448},  {"expert gate_up wgrad", 864},  {"shared gate_up wgrad", 370}, {"shared gate_up fprop", 259},
-      {"expert gate_up fprop", 1862}, {"expert down fprop", 1035}, {"shared down fprop", 138},  {"o dgrad", 927},
-      {"attention backward", 3779}, {"q_b dgrad", 332},     {"kv_b dgrad", 220},       {"kv_a dgrad", 65},
-      {"q_a dgrad", 111},          {"o wgrad", 1499},       {"kv_b wgrad", 222},       {"q_b wgrad", 462},
-      {"kv_a wgrad", 70},          {"q_a wgrad", 136}};
+  const std::map<std::string, double> expected_us = {{"q_a fprop", 104},
+                                                     {"kv_a fprop", 53},
+                                                     {"q_b fprop", 372},
+                                                     {"kv_b fprop", 244},
+                                                     {"o fprop", 901},
+                                                     {"router fprop", 46},
+                                                     {"attention forward", 1237},
+                                                     {"shared down dgrad", 126},
+                                                     {"expert down dgrad", 864},
+                                                     {"expert gate_up dgrad", 1969},
+                                                     {"shared gate_up dgrad", 240},
+                                                     {"shared down wgrad", 181},
+                                                     {"expert down wgrad", 448},
+                                                     {"expert gate_up wgrad", 864},
+                                                     {"shared gate_up wgrad", 370},
+                                                     {"shared gate_up fprop", 259},
+                                                     {"expert gate_up fprop", 1862},
+                                                     {"expert down fprop", 1035},
+                                                     {"shared down fprop", 138},
+                                                     {"o dgrad", 927},
+                                                     {"attention backward", 3779},
+                                                     {"q_b dgrad", 332},
+                                                     {"kv_b dgrad", 220},
+                                                     {"kv_a dgrad", 65},
+                                                     {"q_a dgrad", 111},
+                                                     {"o wgrad", 1499},
+                                                     {"kv_b wgrad", 222},
+                                                     {"q_b wgrad", 462},
+                                                     {"kv_a wgrad", 70},
+                                                     {"q_a wgrad", 136}};
   std::map<std::string, std::vector<double>> durations;
   for (const RecognisedOp& op : analysed_->layers.ops) {
     auto& all = durations[op.label];
@@ -143,7 +166,8 @@ TEST_F(TrainingTrace, HasTheKernelTimesOfTheAnalysis) {
   for (const auto& [label, us] : expected_us) {
     const auto& all = durations[label];
     ASSERT_FALSE(all.empty()) << label;
-    EXPECT_NEAR(std::accumulate(all.begin(), all.end(), 0.0) / static_cast<double>(all.size()), us, 0.6) << label;
+    EXPECT_NEAR(std::accumulate(all.begin(), all.end(), 0.0) / static_cast<double>(all.size()), us, 0.6)
+        << label;
   }
 }
 
