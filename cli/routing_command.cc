@@ -49,12 +49,7 @@ Document LoadDocument(const Options& o) {
 void CheckOptions(const Options& o) {
   if (o.layers < 1) throw InputError(fmt::format("--layers {}: expected at least 1", o.layers));
   if (o.steps < 0) throw InputError(fmt::format("--steps {}: expected at least 0", o.steps));
-  if (!o.json.empty() && o.json == o.csv) throw InputError("--json and --csv name one file: '" + o.json + "'");
-  for (const std::string& output : {o.json, o.csv}) {
-    if (!output.empty() && (output == o.scenario || output == o.loads)) {
-      throw InputError("'" + output + "' is an input of this command and would be overwritten");
-    }
-  }
+  RequireDistinct({o.scenario, o.loads}, {o.json, o.csv});
   std::set<std::string> seen;
   for (const std::string& strategy : o.strategies) {
     if (strategy.empty()) throw InputError("--strategies: expected names, found an empty one");

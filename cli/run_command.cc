@@ -79,7 +79,7 @@ int RunAttention(const Options& o, const Document& document) {
 }
 
 int Run(const Options& o) {
-  if (!o.json.empty() && o.json == o.trace) throw InputError("--json and --trace name one file: '" + o.json + "'");
+  RequireDistinct({o.scenario}, {o.json, o.trace});
   Document document = scenarios::LoadScenarioDocument(o.scenario, Overrides(o));
   const Value& kind = document.root().At("workload").At("kind");
   if (kind.AsChoice({"pretraining", "attention"}) == 0) return RunPretraining(o, std::move(document));

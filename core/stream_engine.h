@@ -27,7 +27,6 @@ namespace orrery {
 
 /// Sees what happens; does nothing. Times are picoseconds.
 struct NullObserver {
-  static constexpr bool kWantsWork = false;
   void OnStart(int /*rank*/, int /*stream*/, const ProgramStep&, std::int64_t /*ready*/, std::int64_t /*start*/) {}
   void OnEnd(int /*rank*/, int /*stream*/, const ProgramStep&, std::int64_t /*start*/, std::int64_t /*end*/) {}
   /// `step` of `rank` was made ready by what stream `by_stream` of rank `by_rank` just finished.

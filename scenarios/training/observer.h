@@ -25,7 +25,6 @@ struct TaskTimes {
 
 class TrainingObserver {
  public:
-  static constexpr bool kWantsWork = true;
 
   TrainingObserver(const models::TrainingPrograms& programs, int columns) : programs_(programs), columns_(columns) {
     const std::size_t ranks = programs.programs.size() * static_cast<std::size_t>(columns);

@@ -19,7 +19,6 @@ struct TablePricer {
 
 /// End times per (rank, stream).
 struct EndTimes {
-  static constexpr bool kWantsWork = false;
   std::map<std::pair<int, int>, std::vector<std::int64_t>> ends;
   void OnStart(int, int, const ProgramStep&, std::int64_t, std::int64_t) {}
   void OnEnd(int rank, int stream, const ProgramStep&, std::int64_t, std::int64_t end) { ends[{rank, stream}].push_back(end); }
