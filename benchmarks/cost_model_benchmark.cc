@@ -1,4 +1,5 @@
-// A run prices some ten thousand ops: each should take about a microsecond, and loading the tables some tens of milliseconds.
+// A run prices some ten thousand ops: each should take about a microsecond, and loading the tables some tens
+// of milliseconds.
 #include <benchmark/benchmark.h>
 
 #include "hw/cost/cost_model.h"
@@ -17,7 +18,11 @@ void Price(benchmark::State& state, const Op& op) {
 }
 
 void PriceGemm(benchmark::State& state) {
-  Price(state, {.kind = OpKind::kGemmFp8, .shape = GemmShape{4000, 7168, 2048, 1}, .flops = {}, .bytes = {}, .label = {}});
+  Price(state, {.kind = OpKind::kGemmFp8,
+                .shape = GemmShape{4000, 7168, 2048, 1},
+                .flops = {},
+                .bytes = {},
+                .label = {}});
 }
 BENCHMARK(PriceGemm);
 
@@ -31,7 +36,11 @@ void PriceDecodeAttention(benchmark::State& state) {
 BENCHMARK(PriceDecodeAttention);
 
 void PriceMemoryBound(benchmark::State& state) {
-  Price(state, {.kind = OpKind::kCastFp8, .shape = RowsShape{4000, 7168}, .flops = {}, .bytes = {87'000'000}, .label = {}});
+  Price(state, {.kind = OpKind::kCastFp8,
+                .shape = RowsShape{4000, 7168},
+                .flops = {},
+                .bytes = {87'000'000},
+                .label = {}});
 }
 BENCHMARK(PriceMemoryBound);
 

@@ -13,7 +13,8 @@ void BM_Hold(benchmark::State& state) {
   const auto pending = static_cast<std::size_t>(state.range(0));
   RandomStream random(1, "hold");
   std::vector<std::uint64_t> increments(1 << 16);
-  for (std::uint64_t& i : increments) i = static_cast<std::uint64_t>(-1e6 * std::log(1.0 - random.Uniform())) + 1;
+  for (std::uint64_t& i : increments)
+    i = static_cast<std::uint64_t>(-1e6 * std::log(1.0 - random.Uniform())) + 1;
   RadixHeap<std::uint64_t> heap;
   for (std::size_t i = 0; i < pending; ++i) heap.Push(increments[i & 0xffff], i);
   std::size_t i = 0;
@@ -28,11 +29,15 @@ BENCHMARK(BM_Hold)->Arg(1000)->Arg(10000)->Arg(100000)->Arg(1000000);
 struct JitterPricer {
   std::vector<std::int64_t> times;
   StepPrice operator()(int row, int column, const ProgramStep& step) const {
-    return {times[(static_cast<std::size_t>(row) * 977 + static_cast<std::size_t>(column) * 31 + step.instance) & 4095], 0, 0};
+    return {
+        times[(static_cast<std::size_t>(row) * 977 + static_cast<std::size_t>(column) * 31 + step.instance) &
+              4095],
+        0, 0};
   }
 };
 
-/// `steps` rounds: every rank computes, then exchanges results of the round with itself and its neighbour row.
+/// `steps` rounds: every rank computes, then exchanges results of the round with itself and its neighbour
+/// row.
 std::vector<Program> NeighbourPrograms(int rows, std::uint32_t steps) {
   std::vector<Program> programs(static_cast<std::size_t>(rows));
   for (int row = 0; row < rows; ++row) {
@@ -59,7 +64,8 @@ void BM_Replay2048Ranks(benchmark::State& state) {
   const auto programs = NeighbourPrograms(16, 500);
   JitterPricer pricer;
   RandomStream random(2, "jitter");
-  for (int i = 0; i < 4096; ++i) pricer.times.push_back(1000000 + static_cast<std::int64_t>(random.Below(500000)));
+  for (int i = 0; i < 4096; ++i)
+    pricer.times.push_back(1000000 + static_cast<std::int64_t>(random.Below(500000)));
   NullObserver observer;
   std::uint64_t events = 0;
   for (auto _ : state) {

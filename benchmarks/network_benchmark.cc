@@ -1,7 +1,7 @@
 // Speed of the network models: an exchange's price, one max-min solve, an exchange run to its end.
+#include "benchmarks/exchange_flows.h"
 #include <benchmark/benchmark.h>
 
-#include "benchmarks/exchange_flows.h"
 #include "hw/network/exchange.h"
 #include "hw/network/fold.h"
 

@@ -1,12 +1,12 @@
-// The same exchange run to its end by Orrery's fluid solver and by SimGrid's (network model CM02, no latency, no
-// cross traffic: plain max-min fairness). Fails where the makespans differ by more than 1e-6 of themselves.
-#include <benchmark/benchmark.h>
-
+// The same exchange run to its end by Orrery's fluid solver and by SimGrid's (network model CM02, no latency,
+// no cross traffic: plain max-min fairness). Fails where the makespans differ by more than 1e-6 of
+// themselves.
 #include <chrono>
 #include <cmath>
-#include <simgrid/s4u.hpp>
 
 #include "benchmarks/exchange_flows.h"
+#include <benchmark/benchmark.h>
+#include <simgrid/s4u.hpp>
 
 namespace orrery::benchmarks {
 namespace {
@@ -43,7 +43,8 @@ Platform Build(s4u::NetZone* root, const ExchangeFlows& flows, const std::string
   std::vector<const s4u::Link*> links;
   for (std::size_t l = 0; l < flows.network.capacity.size(); ++l) {
     links.push_back(zone->create_link(name + "-link" + std::to_string(l), flows.network.capacity[l])
-                        ->set_latency(0)->seal());
+                        ->set_latency(0)
+                        ->seal());
   }
   for (std::size_t f = 0; f < flows.demands.size(); ++f) {
     const hw::Demand& d = flows.demands[f];
@@ -52,8 +53,8 @@ Platform Build(s4u::NetZone* root, const ExchangeFlows& flows, const std::string
       way.emplace_back(links[static_cast<std::size_t>(flows.network.links[static_cast<std::size_t>(e)])]);
     }
     zone->add_route(platform.hosts[static_cast<std::size_t>(d.from_node * 8 + d.nic)]->get_netpoint(),
-                    platform.hosts[static_cast<std::size_t>(d.to_node * 8 + d.nic)]->get_netpoint(), nullptr, nullptr,
-                    way, false);
+                    platform.hosts[static_cast<std::size_t>(d.to_node * 8 + d.nic)]->get_netpoint(), nullptr,
+                    nullptr, way, false);
   }
   zone->seal();
   return platform;
@@ -90,8 +91,9 @@ double SimGridMakespan(const Case& c) {
     const double begin = s4u::Engine::get_clock();
     std::vector<s4u::CommPtr> pending;
     for (const hw::Demand& d : c.flows.demands) {
-      s4u::CommPtr comm = s4u::Comm::sendto_init(c.platform.hosts[static_cast<std::size_t>(d.from_node * 8 + d.nic)],
-                                                 c.platform.hosts[static_cast<std::size_t>(d.to_node * 8 + d.nic)]);
+      s4u::CommPtr comm =
+          s4u::Comm::sendto_init(c.platform.hosts[static_cast<std::size_t>(d.from_node * 8 + d.nic)],
+                                 c.platform.hosts[static_cast<std::size_t>(d.to_node * 8 + d.nic)]);
       comm->set_payload_size(static_cast<std::uint64_t>(d.bytes))->start();
       pending.push_back(comm);
     }
@@ -127,8 +129,7 @@ void Ep64Exchange14336Flows(benchmark::State& state) {
     if (!(std::abs(ours / theirs - 1) < 1e-6)) state.SkipWithError("the makespans differ");
   }
 }
-BENCHMARK(Ep64Exchange14336Flows)
-    ->Arg(0)->Arg(1)->ArgName("hashed")->Iterations(1)->Unit(benchmark::kSecond);
+BENCHMARK(Ep64Exchange14336Flows)->Arg(0)->Arg(1)->ArgName("hashed")->Iterations(1)->Unit(benchmark::kSecond);
 
 }  // namespace
 }  // namespace orrery::benchmarks

@@ -38,7 +38,8 @@ BENCHMARK_CAPTURE(RouteOnly, top6_of_64, GateShape{64, 6, 1, 1});
 void GenerateAndRoute(benchmark::State& state, GateShape shape) {
   const RouterLayer layer = DrawRouterLayer({}, shape.experts, 1, 0);
   const auto experts = static_cast<std::size_t>(shape.experts);
-  std::vector<float> base(experts), factor(static_cast<std::size_t>(layer.rank * kLanes)), block(experts * kLanes);
+  std::vector<float> base(experts), factor(static_cast<std::size_t>(layer.rank * kLanes)),
+      block(experts * kLanes);
   const std::vector<float> bias(experts, 0.01f);
   std::vector<std::uint16_t> selected(static_cast<std::size_t>(shape.top_k * kLanes));
   FastNormal normal(RandomStream(1, "routing benchmark"));
@@ -62,7 +63,8 @@ void MeanFieldLayerStep(benchmark::State& state) {
   o.gate = {256, 8, 8, 4};
   o.steps = 2000;
   for (auto _ : state) benchmark::DoNotOptimize(Train(o, 1, 0));
-  state.counters["layer-steps/s"] = benchmark::Counter(o.steps, benchmark::Counter::kIsIterationInvariantRate);
+  state.counters["layer-steps/s"] =
+      benchmark::Counter(o.steps, benchmark::Counter::kIsIterationInvariantRate);
 }
 BENCHMARK(MeanFieldLayerStep)->Unit(benchmark::kMillisecond);
 

@@ -25,8 +25,9 @@ void ListModels() {
   for (const std::string& name : models::ModelPresets()) {
     const models::ModelSpec spec = models::ModelPreset(name);
     const models::ParameterCount p = models::CountParameters(spec);
-    Row(name, fmt::format("{:.1f} B parameters, {:.1f} B active, {} layers", static_cast<double>(p.total) * 1e-9,
-                          static_cast<double>(p.activated) * 1e-9, spec.layers));
+    Row(name,
+        fmt::format("{:.1f} B parameters, {:.1f} B active, {} layers", static_cast<double>(p.total) * 1e-9,
+                    static_cast<double>(p.activated) * 1e-9, spec.layers));
   }
 }
 
@@ -34,8 +35,9 @@ void ListDevices() {
   Heading("devices");
   for (const std::string& name : hw::DevicePresets()) {
     const hw::Device d = hw::DevicePreset(name);
-    Row(name, fmt::format("{:.0f} TFLOPS BF16, {:.0f} FP8, {:.1f} GB at {:.2f} TB/s", d.bf16.value * 1e-12, d.fp8.value * 1e-12,
-                          static_cast<double>(d.memory.count) * 1e-9, d.memory_rate.value * 1e-12));
+    Row(name, fmt::format("{:.0f} TFLOPS BF16, {:.0f} FP8, {:.1f} GB at {:.2f} TB/s", d.bf16.value * 1e-12,
+                          d.fp8.value * 1e-12, static_cast<double>(d.memory.count) * 1e-9,
+                          d.memory_rate.value * 1e-12));
   }
 }
 
@@ -44,7 +46,8 @@ void ListClusters() {
   for (const std::string& name : hw::ClusterPresets()) {
     const hw::Cluster c = hw::ClusterPreset(name);
     const bool planes = c.fabric.kind == hw::FabricKind::kMultiPlaneFatTree;
-    Row(name, fmt::format("{} x {} {}, {}", c.nodes, c.devices_per_node, c.device.name, planes ? "multi-plane fat tree" : "multi-rail fat tree"));
+    Row(name, fmt::format("{} x {} {}, {}", c.nodes, c.devices_per_node, c.device.name,
+                          planes ? "multi-plane fat tree" : "multi-rail fat tree"));
   }
 }
 
@@ -58,7 +61,8 @@ int Run() {
   }
   Heading("calibrations (kernels)");
   for (const std::string& device : hw::DevicePresets()) {
-    for (const std::string& table : ResourceNames("hw/data/" + device + "/kernels", "yaml")) Row(table, device);
+    for (const std::string& table : ResourceNames("hw/data/" + device + "/kernels", "yaml"))
+      Row(table, device);
   }
   Heading("calibrations (expert-parallel exchanges)");
   for (const std::string& version : hw::ExchangeModel::Versions()) Row(version, "DeepEP release");

@@ -81,7 +81,9 @@ fs::path Canonical(const std::string& file) {
 /// The member of `others` that is the same file as `file`; "" if none is.
 std::string SameFile(const std::string& file, const std::vector<std::string>& others) {
   const fs::path path = Canonical(file);
-  const auto same = [&](const std::string& other) { return !other.empty() && other != "-" && Canonical(other) == path; };
+  const auto same = [&](const std::string& other) {
+    return !other.empty() && other != "-" && Canonical(other) == path;
+  };
   const auto it = std::find_if(others.begin(), others.end(), same);
   return it == others.end() ? "" : *it;
 }

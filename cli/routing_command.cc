@@ -26,8 +26,8 @@ struct Options {
   std::optional<std::uint64_t> seed;
 };
 
-/// The scenario, or one made of the options. A strategy other than the scenario's own, or recorded loads, take the
-/// place of its routing section: the keys of one strategy mean nothing to another.
+/// The scenario, or one made of the options. A strategy other than the scenario's own, or recorded loads,
+/// take the place of its routing section: the keys of one strategy mean nothing to another.
 Document LoadDocument(const Options& o) {
   Document doc = o.scenario.empty() ? Document::Parse("model: " + o.model.value_or("deepseek-v3"), "--model")
                                     : scenarios::LoadScenarioDocument(o.scenario, {});
@@ -90,7 +90,8 @@ int RunReport(const Options& o, const StepTimeMaker& step_time) {
 int RunCompare(const Options& o, const StepTimeMaker& step_time) {
   CheckOptions(o);
   if (!o.loads.empty() || !o.strategy.empty()) {
-    throw InputError("routing compare sets strategies side by side: expected --strategies, not --loads or --strategy");
+    throw InputError(
+        "routing compare sets strategies side by side: expected --strategies, not --loads or --strategy");
   }
   std::vector<scenarios::RoutingReport> reports;
   for (const std::string& strategy : o.strategies.empty() ? models::StrategyNames() : o.strategies) {
@@ -104,7 +105,8 @@ int RunCompare(const Options& o, const StepTimeMaker& step_time) {
 }
 
 void AddOptions(CLI::App* command, Options* o) {
-  command->add_option("scenario", o->scenario, "Scenario file or name: its model, cluster, routing and seed are used");
+  command->add_option("scenario", o->scenario,
+                      "Scenario file or name: its model, cluster, routing and seed are used");
   command->add_option("--model", o->model, "Model preset, instead of the scenario's (default deepseek-v3)");
   command->add_option("--set", o->settings, "Override, e.g. --set routing.rate=0.01");
   command->add_option("--layers", o->layers, "Layers reported")->capture_default_str();

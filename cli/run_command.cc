@@ -1,7 +1,5 @@
 #include "cli/run_command.h"
 
-#include <unistd.h>
-
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -10,6 +8,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
 #include "cli/output_file.h"
 #include "core/error.h"
@@ -71,7 +70,8 @@ int RunPretraining(const Options& o, Document document) {
 }
 
 int RunAttention(const Options& o, const Document& document) {
-  if (!o.trace.empty() || o.fold) throw InputError("--trace and --fold are for training scenarios; this one is of kind attention");
+  if (!o.trace.empty() || o.fold)
+    throw InputError("--trace and --fold are for training scenarios; this one is of kind attention");
   const auto report = scenarios::RunAttention(scenarios::ReadAttentionScenario(document.root()));
   if (!o.json.empty()) WriteOutput(o.json, scenarios::AttentionJson(report).dump(2) + "\n");
   if (o.json != "-") WriteOutput("-", scenarios::AttentionText(report));
@@ -90,13 +90,17 @@ int Run(const Options& o) {
 
 void AddRunCommand(CLI::App& app, Action* action) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("run", "Answer a scenario: a YAML file, or the name of one of scenarios/");
+  CLI::App* command =
+      app.add_subcommand("run", "Answer a scenario: a YAML file, or the name of one of scenarios/");
   command->add_option("scenario", options->scenario, "Scenario file or name")->required();
-  command->add_option("--set", options->sets, "KEY=VALUE over the scenario's, e.g. parallelism.expert=32")->take_all();
+  command->add_option("--set", options->sets, "KEY=VALUE over the scenario's, e.g. parallelism.expert=32")
+      ->take_all();
   command->add_option("--json", options->json, "Write the result as JSON to FILE (- is standard output)");
   command->add_option("--trace", options->trace, "Write a Perfetto trace to FILE");
-  command->add_option("--trace-ranks", options->trace_ranks, "Pipeline ranks in the trace (default 0)")->delimiter(',');
-  command->add_option("--calibration", options->calibration, "Calibration table to price from (default auto)");
+  command->add_option("--trace-ranks", options->trace_ranks, "Pipeline ranks in the trace (default 0)")
+      ->delimiter(',');
+  command->add_option("--calibration", options->calibration,
+                      "Calibration table to price from (default auto)");
   command->add_option("--seed", options->seed, "Seed of all random streams");
   command->add_flag("--fold", options->fold, "Simulate equal ranks as one: fast, blind to imbalance");
   command->add_flag("--quick", options->quick, "The step only: no what-ifs, critical path or interval");

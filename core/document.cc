@@ -1,8 +1,5 @@
 #include "core/document.h"
 
-#include <yaml-cpp/eventhandler.h>
-#include <yaml-cpp/yaml.h>
-
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -12,6 +9,8 @@
 #include <sstream>
 
 #include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/yaml.h>
 
 namespace orrery {
 namespace {
@@ -58,16 +57,35 @@ std::optional<double> Convert(std::string_view text, const std::array<Unit, N>& 
   return std::nullopt;
 }
 
-constexpr std::array<Unit, 9> kByteUnits = {{{"B", 1}, {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12},
-                                             {"KiB", 1024.0}, {"MiB", 1048576.0}, {"GiB", 1073741824.0},
+constexpr std::array<Unit, 9> kByteUnits = {{{"B", 1},
+                                             {"KB", 1e3},
+                                             {"MB", 1e6},
+                                             {"GB", 1e9},
+                                             {"TB", 1e12},
+                                             {"KiB", 1024.0},
+                                             {"MiB", 1048576.0},
+                                             {"GiB", 1073741824.0},
                                              {"TiB", 1099511627776.0}}};
-constexpr std::array<Unit, 10> kRateUnits = {{{"B/s", 1}, {"KB/s", 1e3}, {"MB/s", 1e6}, {"GB/s", 1e9},
-                                              {"TB/s", 1e12}, {"GiB/s", 1073741824.0}, {"Mb/s", 1e6 / 8},
-                                              {"Gb/s", 1e9 / 8}, {"Tb/s", 1e12 / 8}, {"TiB/s", 1099511627776.0}}};
-constexpr std::array<Unit, 4> kFlopsUnits = {{{"GFLOPS", 1e9}, {"TFLOPS", 1e12}, {"PFLOPS", 1e15},
-                                              {"FLOPS", 1}}};
-constexpr std::array<Unit, 8> kTimeUnits = {{{"ps", 1e-12}, {"ns", 1e-9}, {"us", 1e-6}, {"ms", 1e-3}, {"s", 1},
-                                             {"min", 60}, {"h", 3600}, {"days", 86400}}};
+constexpr std::array<Unit, 10> kRateUnits = {{{"B/s", 1},
+                                              {"KB/s", 1e3},
+                                              {"MB/s", 1e6},
+                                              {"GB/s", 1e9},
+                                              {"TB/s", 1e12},
+                                              {"GiB/s", 1073741824.0},
+                                              {"Mb/s", 1e6 / 8},
+                                              {"Gb/s", 1e9 / 8},
+                                              {"Tb/s", 1e12 / 8},
+                                              {"TiB/s", 1099511627776.0}}};
+constexpr std::array<Unit, 4> kFlopsUnits = {
+    {{"GFLOPS", 1e9}, {"TFLOPS", 1e12}, {"PFLOPS", 1e15}, {"FLOPS", 1}}};
+constexpr std::array<Unit, 8> kTimeUnits = {{{"ps", 1e-12},
+                                             {"ns", 1e-9},
+                                             {"us", 1e-6},
+                                             {"ms", 1e-3},
+                                             {"s", 1},
+                                             {"min", 60},
+                                             {"h", 3600},
+                                             {"days", 86400}}};
 
 constexpr double kMaxBytes = 9e18;
 constexpr double kMaxRate = 1e24;  // bytes or operations a second; also refuses what overflowed to infinity
@@ -153,10 +171,11 @@ double Value::AsDouble(double min, double max) const {
 
 std::int64_t Value::AsCount(std::string_view unit, std::int64_t min, std::int64_t max) const {
   const std::string singular(unit.ends_with('s') ? unit.substr(0, unit.size() - 1) : unit);
-  const std::string expected =
-      fmt::format("expected a whole number from {} to {} with its unit, e.g. '{} {}s'", min, max, min, singular);
+  const std::string expected = fmt::format(
+      "expected a whole number from {} to {} with its unit, e.g. '{} {}s'", min, max, min, singular);
   const auto quantity = SplitQuantity(Scalar(expected.substr(9)));
-  if (!quantity || (quantity->second != singular && quantity->second != singular + "s")) throw Error(expected);
+  if (!quantity || (quantity->second != singular && quantity->second != singular + "s"))
+    throw Error(expected);
   const double value = quantity->first;
   if (value != std::floor(value) || value < static_cast<double>(min) || value > static_cast<double>(max)) {
     throw Error(expected);
@@ -182,13 +201,15 @@ BytesPerSecond Value::AsRate() const {
 
 FlopsPerSecond Value::AsFlopsRate() const {
   const auto value = Convert(Scalar("a rate with its unit, e.g. '989 TFLOPS'"), kFlopsUnits);
-  if (!value || *value <= 0 || *value > kMaxRate) throw Error("expected a positive rate with its unit, e.g. '989 TFLOPS'");
+  if (!value || *value <= 0 || *value > kMaxRate)
+    throw Error("expected a positive rate with its unit, e.g. '989 TFLOPS'");
   return {*value};
 }
 
 Time Value::AsTime() const {
   const auto value = Convert(Scalar("a time with its unit, e.g. '2 us'"), kTimeUnits);
-  if (!value || *value < 0 || *value > 9e6) throw Error("expected a time with its unit, e.g. '2 us' or '0.29 s'");
+  if (!value || *value < 0 || *value > 9e6)
+    throw Error("expected a time with its unit, e.g. '2 us' or '0.29 s'");
   return FromSeconds(*value);
 }
 
@@ -205,7 +226,9 @@ std::size_t Value::AsChoice(const std::vector<std::string>& choices) const {
 /// Builds Values from yaml-cpp nodes. A class so that Document can befriend one name only.
 namespace {
 
-std::string Join(const std::string& path, const std::string& key) { return path.empty() ? key : path + "." + key; }
+std::string Join(const std::string& path, const std::string& key) {
+  return path.empty() ? key : path + "." + key;
+}
 
 }  // namespace
 
@@ -223,15 +246,18 @@ Place PlaceOf(const YAML::Mark& mark, const std::string& file) {
   return {file, mark.line < 0 ? 0 : mark.line + 1, mark.column < 0 ? 0 : mark.column + 1};
 }
 
-/// What a document has grown to. Aliases repeat what they name, so that a short text may stand for a huge document.
+/// What a document has grown to. Aliases repeat what they name, so that a short text may stand for a huge
+/// document.
 struct Size {
   std::size_t values = 0, text = 0;
 
   void Add(const Place& place, std::size_t characters) {
     text += characters;
     if (++values <= kMaxValues && text <= kMaxText) return;
-    throw InputError(place, fmt::format("the document grows beyond {} values or {} MiB of text once its aliases are followed",
-                                        kMaxValues, kMaxText >> 20));
+    throw InputError(
+        place,
+        fmt::format("the document grows beyond {} values or {} MiB of text once its aliases are followed",
+                    kMaxValues, kMaxText >> 20));
   }
 };
 
@@ -269,20 +295,23 @@ struct Listener : YAML::EventHandler {
   void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
   void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
   void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
-  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
   void OnSequenceEnd() override {}
-  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {
+  }
   void OnMapEnd() override {}
 };
 
-/// InputError if text follows the first document. YAML::LoadAll would not do: where a line without its colon ends the
-/// top map early, it reads the same leftover for ever.
+/// InputError if text follows the first document. YAML::LoadAll would not do: where a line without its colon
+/// ends the top map early, it reads the same leftover for ever.
 void RefuseMore(std::string_view text, const std::string& name) {
   std::istringstream stream{std::string(text)};
   YAML::Parser parser(stream);
   Listener listener;
   if (!parser.HandleNextDocument(listener) || !parser.HandleNextDocument(listener)) return;
-  throw InputError(PlaceOf(listener.start, name), "expected one YAML document, but another begins here (a line without its colon?)");
+  throw InputError(PlaceOf(listener.start, name),
+                   "expected one YAML document, but another begins here (a line without its colon?)");
 }
 
 Tree ParseYaml(std::string_view text, const std::string& name) {
@@ -313,8 +342,12 @@ std::string Quoted(const std::string& text) {
 
 void WriteCanonical(const Value& value, std::string* out) {
   switch (value.type()) {
-    case Value::Type::kNull: *out += "~"; break;
-    case Value::Type::kScalar: *out += Quoted(value.AsString()); break;
+    case Value::Type::kNull:
+      *out += "~";
+      break;
+    case Value::Type::kScalar:
+      *out += Quoted(value.AsString());
+      break;
     case Value::Type::kList:
       *out += "[";
       for (const Value& item : value.items()) {
@@ -389,7 +422,8 @@ void Document::Set(std::string_view path, std::string_view yaml) {
     const std::size_t dot = rest.find('.');
     const std::string key(rest.substr(0, dot));
     rest = dot == std::string_view::npos ? std::string_view{} : rest.substr(dot + 1);
-    if (key.empty() || (rest.empty() && dot != std::string_view::npos)) throw InputError(Place{name}, "empty key in path");
+    if (key.empty() || (rest.empty() && dot != std::string_view::npos))
+      throw InputError(Place{name}, "empty key in path");
     if (node->is_null()) node->type_ = Value::Type::kMap;
     if (!node->is_map()) {
       throw InputError(Place{name}, fmt::format("'{}' is no map, so it has no key '{}'", sofar, key));

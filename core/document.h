@@ -54,10 +54,10 @@ class Value {
   double AsDouble(double min, double max) const;
   /// "15360 sequences" -> 15360; the unit word is mandatory and must be `unit` (singular or plural).
   std::int64_t AsCount(std::string_view unit, std::int64_t min, std::int64_t max) const;
-  Bytes AsBytes() const;             ///< "80 GB", "227 KiB"
-  BytesPerSecond AsRate() const;     ///< "50 GB/s", "400 Gb/s"
-  FlopsPerSecond AsFlopsRate() const;///< "989 TFLOPS"
-  Time AsTime() const;               ///< "2 us", "0.29 s"
+  Bytes AsBytes() const;               ///< "80 GB", "227 KiB"
+  BytesPerSecond AsRate() const;       ///< "50 GB/s", "400 Gb/s"
+  FlopsPerSecond AsFlopsRate() const;  ///< "989 TFLOPS"
+  Time AsTime() const;                 ///< "2 us", "0.29 s"
   /// One of `choices`; its index.
   std::size_t AsChoice(const std::vector<std::string>& choices) const;
 

@@ -13,49 +13,50 @@ namespace orrery {
 
 enum class OpKind : std::uint8_t {
   // Tensor-core kernels.
-  kGemmFp8,             ///< FP8, 1x128 x 128x128 scales, BF16 out (fprop, dgrad)
-  kGemmFp8Wgrad,        ///< FP8, 1x128 x 1x128 scales, accumulates into FP32
-  kGroupedGemmFp8,      ///< m-grouped contiguous: m = total padded rows, groups = experts
-  kGroupedGemmFp8Masked,///< m-grouped masked (decode): m = rows over all groups
-  kGroupedGemmFp8Wgrad, ///< k-grouped: m x n per expert, k = total rows over all groups, FP32 accumulate
-  kGemmBf16,            ///< BF16 (router, output head, absorbed MLA projections; groups = batch)
-  kAttentionForward,    ///< flash attention forward (prefill, training)
-  kAttentionBackward,   ///< flash attention backward, main kernel
-  kAttentionDecode,     ///< decode attention over a (paged) KV cache; MLA absorbed: d_qk 576, d_v 512, kv_heads 1
+  kGemmFp8,               ///< FP8, 1x128 x 128x128 scales, BF16 out (fprop, dgrad)
+  kGemmFp8Wgrad,          ///< FP8, 1x128 x 1x128 scales, accumulates into FP32
+  kGroupedGemmFp8,        ///< m-grouped contiguous: m = total padded rows, groups = experts
+  kGroupedGemmFp8Masked,  ///< m-grouped masked (decode): m = rows over all groups
+  kGroupedGemmFp8Wgrad,   ///< k-grouped: m x n per expert, k = total rows over all groups, FP32 accumulate
+  kGemmBf16,              ///< BF16 (router, output head, absorbed MLA projections; groups = batch)
+  kAttentionForward,      ///< flash attention forward (prefill, training)
+  kAttentionBackward,     ///< flash attention backward, main kernel
+  kAttentionDecode,  ///< decode attention over a (paged) KV cache; MLA absorbed: d_qk 576, d_v 512, kv_heads
+                     ///< 1
   // Memory-bound kernels; RowsShape.
-  kCastFp8,             ///< BF16 -> FP8 1x128
-  kCastTransposeFp8,    ///< -> FP8 128x1 and transposed, for the weight gradient
-  kRequantizeGather,    ///< FP8 1x128 -> 128x1, transposed, rows gathered to experts
-  kTransposeFp8,        ///< FP8 weight transpose (Hopper's FP8 wgmma takes K-major operands only)
-  kScaleTranspose,      ///< transpose of activation scales
-  kDequantize,          ///< FP8 -> BF16 of a saved activation
-  kSaveE5M6,            ///< attention output to DeepSeek's 12-bit cached format
+  kCastFp8,           ///< BF16 -> FP8 1x128
+  kCastTransposeFp8,  ///< -> FP8 128x1 and transposed, for the weight gradient
+  kRequantizeGather,  ///< FP8 1x128 -> 128x1, transposed, rows gathered to experts
+  kTransposeFp8,      ///< FP8 weight transpose (Hopper's FP8 wgmma takes K-major operands only)
+  kScaleTranspose,    ///< transpose of activation scales
+  kDequantize,        ///< FP8 -> BF16 of a saved activation
+  kSaveE5M6,          ///< attention output to DeepSeek's 12-bit cached format
   kRestoreE5M6,
-  kSwiGlu,              ///< SwiGLU, BF16 in and out
-  kSwiGluCast,          ///< SwiGLU (times gate weight) and cast to FP8
-  kSwiGluCastTranspose, ///< SwiGLU recomputed, cast 128x1 and transposed
-  kSwiGluBackward,      ///< dense (shared) SwiGLU backward
-  kSwiGluForwardBackward, ///< experts: forward recomputed and backward
-  kRouterWeightGrad,    ///< row dot: gradient of the gate weights
+  kSwiGlu,                 ///< SwiGLU, BF16 in and out
+  kSwiGluCast,             ///< SwiGLU (times gate weight) and cast to FP8
+  kSwiGluCastTranspose,    ///< SwiGLU recomputed, cast 128x1 and transposed
+  kSwiGluBackward,         ///< dense (shared) SwiGLU backward
+  kSwiGluForwardBackward,  ///< experts: forward recomputed and backward
+  kRouterWeightGrad,       ///< row dot: gradient of the gate weights
   kRmsNorm,
   kRmsNormBackward,
   kLayerNorm,
   kRope,
-  kCopy,                ///< head assembly, broadcast and other straight copies
+  kCopy,  ///< head assembly, broadcast and other straight copies
   kResidualAdd,
-  kScale,               ///< elementwise multiply by a constant
-  kPermute,             ///< expand unique rows to (token, expert) rows
-  kUnpermute,           ///< reduce (token, expert) rows to unique rows
-  kTopK,                ///< group-limited top-k and the bookkeeping around it
-  kRouterMisc,          ///< small router kernels: aux loss, counts, index building
-  kAttentionPreprocess, ///< row dot dO.O before attention backward
-  kAttentionPostprocess,///< dQ conversion after attention backward
+  kScale,                 ///< elementwise multiply by a constant
+  kPermute,               ///< expand unique rows to (token, expert) rows
+  kUnpermute,             ///< reduce (token, expert) rows to unique rows
+  kTopK,                  ///< group-limited top-k and the bookkeeping around it
+  kRouterMisc,            ///< small router kernels: aux loss, counts, index building
+  kAttentionPreprocess,   ///< row dot dO.O before attention backward
+  kAttentionPostprocess,  ///< dQ conversion after attention backward
   kEmbedding,
   kEmbeddingBackward,
-  kCrossEntropy,        ///< softmax cross-entropy, forward and backward
+  kCrossEntropy,  ///< softmax cross-entropy, forward and backward
   kAdamW,
   kGradientNorm,
-  kHostCopy,            ///< device to host copy over PCIe (EMA)
+  kHostCopy,  ///< device to host copy over PCIe (EMA)
   kMemset,
 };
 constexpr int kOpKindCount = static_cast<int>(OpKind::kMemset) + 1;

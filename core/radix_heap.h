@@ -1,13 +1,13 @@
 // A stable monotone priority queue for event times.
 //
 // Purpose: the pending-event set of a simulation, where time never runs backwards. Events of equal time pop
-// in the order they were pushed. Cost per event: a move for every level it descends (Ahuja et al., JACM 37(2),
-// 1990), cut short by a sorted run at the bottom; in practice flat from a thousand to a million pending events,
-// and faster when many times are equal, as they are in a symmetric cluster.
+// in the order they were pushed. Cost per event: a move for every level it descends (Ahuja et al., JACM
+// 37(2), 1990), cut short by a sorted run at the bottom; in practice flat from a thousand to a million
+// pending events, and faster when many times are equal, as they are in a symmetric cluster.
 //
-// How: bucket b holds times whose highest bit that differs from a reference time is bit b - 1. When the run is
-// used up, the lowest bucket becomes the run if it is small (sorted, stably), or is spread over the buckets
-// below it, in order, so that equal times never overtake each other.
+// How: bucket b holds times whose highest bit that differs from a reference time is bit b - 1. When the run
+// is used up, the lowest bucket becomes the run if it is small (sorted, stably), or is spread over the
+// buckets below it, in order, so that equal times never overtake each other.
 #pragma once
 
 #include <algorithm>
@@ -50,8 +50,8 @@ class RadixHeap {
   }
 
  private:
-  static constexpr std::size_t kSmall = 64;     ///< a bucket of at most so many becomes the run
-  static constexpr std::size_t kLongRun = 1024; ///< a run of more than so many is spread again
+  static constexpr std::size_t kSmall = 64;      ///< a bucket of at most so many becomes the run
+  static constexpr std::size_t kLongRun = 1024;  ///< a run of more than so many is spread again
 
   void Place(const Event& event) {
     const auto b = static_cast<unsigned>(std::bit_width(event.time ^ reference_));
@@ -119,13 +119,13 @@ class RadixHeap {
   }
 
   std::array<std::vector<Event>, 64> buckets_;
-  std::vector<Event> run_;          ///< the earliest events, sorted; those before head_ are gone
+  std::vector<Event> run_;  ///< the earliest events, sorted; those before head_ are gone
   std::vector<Event> scratch_;
   std::size_t size_ = 0, head_ = 0;
   std::uint64_t now_ = 0;
   std::uint64_t reference_ = 0;
-  unsigned run_bits_ = 0;           ///< times that differ from the reference in lower bits only belong to the run
-  std::uint64_t occupied_ = 0;      ///< bit i: bucket i is not empty
+  unsigned run_bits_ = 0;       ///< times that differ from the reference in lower bits only belong to the run
+  std::uint64_t occupied_ = 0;  ///< bit i: bucket i is not empty
 };
 
 }  // namespace orrery

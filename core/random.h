@@ -47,7 +47,9 @@ class RandomStream {
   double Uniform() { return static_cast<double>((*this)() >> 11) * 0x1.0p-53; }
 
   /// Uniform integer in [0, n), n > 0 (multiply-shift; bias below 2^-32 for n < 2^32).
-  std::uint64_t Below(std::uint64_t n) { return static_cast<std::uint64_t>(Uniform() * static_cast<double>(n)); }
+  std::uint64_t Below(std::uint64_t n) {
+    return static_cast<std::uint64_t>(Uniform() * static_cast<double>(n));
+  }
 
   /// Standard normal (Box-Muller, both values used).
   double Normal() {

@@ -4,7 +4,8 @@
 // ranks of one row are cut into exchange groups of `group` neighbours. Streams: 0 computes, 1 exchanges
 // within the group, 2 and 3 send. Three things slow a running step down, and are tracked exactly:
 //   - compute beside a running exchange, and an exchange beside running compute: by the step's `beside`;
-//   - an exchange beside messages through the same port: the port is shared equally between those that use it;
+//   - an exchange beside messages through the same port: the port is shared equally between those that use
+//   it;
 //   - a message beside an exchange or another message of the sender.
 // A step's remaining work is brought up to date whenever its rate changes. A rate that falls leaves the
 // pending event in place: it fires early, sees work left, and is scheduled again. Compute beside an exchange
@@ -27,14 +28,16 @@ namespace orrery {
 
 /// Sees what happens; does nothing. Times are picoseconds.
 struct NullObserver {
-  void OnStart(int /*rank*/, int /*stream*/, const ProgramStep&, std::int64_t /*ready*/, std::int64_t /*start*/) {}
-  void OnEnd(int /*rank*/, int /*stream*/, const ProgramStep&, std::int64_t /*start*/, std::int64_t /*end*/) {}
+  void OnStart(int /*rank*/, int /*stream*/, const ProgramStep&, std::int64_t /*ready*/,
+               std::int64_t /*start*/) {}
+  void OnEnd(int /*rank*/, int /*stream*/, const ProgramStep&, std::int64_t /*start*/, std::int64_t /*end*/) {
+  }
   /// `step` of `rank` was made ready by what stream `by_stream` of rank `by_rank` just finished.
   void OnCause(int /*rank*/, int /*stream*/, int /*by_rank*/, int /*by_stream*/) {}
 };
 
 struct EngineResult {
-  std::int64_t end = 0;       ///< picoseconds
+  std::int64_t end = 0;  ///< picoseconds
   std::uint64_t events = 0;
   std::uint64_t steps = 0;
 };
@@ -44,7 +47,8 @@ class StreamEngine {
  public:
   /// `group` divides `columns`. `programs`, pricer and observer must outlive the engine.
   StreamEngine(std::vector<Program>&&, int, int, Pricer&, Observer&) = delete;
-  StreamEngine(const std::vector<Program>& programs, int columns, int group, Pricer& pricer, Observer& observer)
+  StreamEngine(const std::vector<Program>& programs, int columns, int group, Pricer& pricer,
+               Observer& observer)
       : programs_(programs), columns_(columns), group_(group), pricer_(pricer), observer_(observer) {
     ORRERY_CHECK(group > 0 && columns % group == 0, "groups must divide the columns");
     ranks_.resize(programs.size() * static_cast<std::size_t>(columns));
@@ -69,12 +73,12 @@ class StreamEngine {
 
   enum class State : std::uint8_t { kBlocked, kArrived, kRunning };
 
-  struct alignas(64) Stream {     // one cache line
+  struct alignas(64) Stream {  // one cache line
     float beside = 0, port = 0;
-    double stretch = 1;           ///< current slow-down: elapsed = work * stretch
-    double work = 0;              ///< picoseconds left at stretch 1, as of `updated`
+    double stretch = 1;  ///< current slow-down: elapsed = work * stretch
+    double work = 0;     ///< picoseconds left at stretch 1, as of `updated`
     std::int64_t updated = 0;
-    std::int64_t scheduled = 0;   ///< time of its pending event: when it ends as far as can be foreseen
+    std::int64_t scheduled = 0;  ///< time of its pending event: when it ends as far as can be foreseen
     std::int64_t start = 0;
   };
 
@@ -89,7 +93,9 @@ class StreamEngine {
   const Program& ProgramOf(int rank) const { return programs_[static_cast<std::size_t>(rank / columns_)]; }
 
   static State& StateOf(Rank& rank, int s) { return rank.state[static_cast<std::size_t>(s)]; }
-  static bool Running(const Rank& rank, int s) { return rank.state[static_cast<std::size_t>(s)] == State::kRunning; }
+  static bool Running(const Rank& rank, int s) {
+    return rank.state[static_cast<std::size_t>(s)] == State::kRunning;
+  }
   const ProgramStep& StepOf(int r, const Rank& rank, int s) const {
     const auto i = static_cast<std::size_t>(s);
     return ProgramOf(r).streams[i][rank.done[i]];
@@ -216,12 +222,14 @@ class StreamEngine {
     const bool computing = Running(rank, 0);
     const bool exchanging = Running(rank, 1);
     switch (s) {
-      case 0: return exchanging ? 1.0 + stream.beside : 1.0;
+      case 0:
+        return exchanging ? 1.0 + stream.beside : 1.0;
       case 1: {
         const double others = std::max(rank.sends_out, rank.sends_in);
         return (computing ? 1.0 + stream.beside : 1.0) * (1.0 + stream.port * others);
       }
-      default: return 1.0 + stream.port * ((exchanging ? 1.0 : 0.0) + std::max(0, rank.sends_out - 1));
+      default:
+        return 1.0 + stream.port * ((exchanging ? 1.0 : 0.0) + std::max(0, rank.sends_out - 1));
     }
   }
 
@@ -255,7 +263,8 @@ class StreamEngine {
 
   void Schedule(Stream& stream, std::int64_t end, int r, int s) {
     stream.scheduled = end;
-    heap_.Push(static_cast<std::uint64_t>(end), static_cast<std::uint32_t>(r) << 2 | static_cast<std::uint32_t>(s));
+    heap_.Push(static_cast<std::uint64_t>(end),
+               static_cast<std::uint32_t>(r) << 2 | static_cast<std::uint32_t>(s));
   }
 
   void CheckAllDone() const {
@@ -269,18 +278,20 @@ class StreamEngine {
   }
 
   [[noreturn]] void Deadlock(std::size_t r, std::size_t s, const ProgramStep& step) const {
-    std::string text = "no event is left but rank " + std::to_string(r) + " stream " + std::to_string(s) + " waits at step " +
-                       std::to_string(ranks_[r].done[s]) + " (task " + std::to_string(step.task) + ") for";
+    std::string text = "no event is left but rank " + std::to_string(r) + " stream " + std::to_string(s) +
+                       " waits at step " + std::to_string(ranks_[r].done[s]) + " (task " +
+                       std::to_string(step.task) + ") for";
     for (std::size_t i = 0; i < kMaxStreams; ++i) {
       if (ranks_[r].done[i] < step.wait_done[i]) {
-        text += " stream " + std::to_string(i) + " to complete " + std::to_string(step.wait_done[i]) + " steps (has " +
-                std::to_string(ranks_[r].done[i]) + ")";
+        text += " stream " + std::to_string(i) + " to complete " + std::to_string(step.wait_done[i]) +
+                " steps (has " + std::to_string(ranks_[r].done[i]) + ")";
       }
     }
     for (std::size_t i = 0; i < 2; ++i) {
       if (HasMessages(ranks_[r], step, i)) continue;
-      text += " message " + std::to_string(step.wait_messages[i]) + " on channel " + std::to_string(step.wait_channel[i]) +
-              " (has " + std::to_string(ranks_[r].messages[static_cast<std::size_t>(step.wait_channel[i])]) + ")";
+      text += " message " + std::to_string(step.wait_messages[i]) + " on channel " +
+              std::to_string(step.wait_channel[i]) + " (has " +
+              std::to_string(ranks_[r].messages[static_cast<std::size_t>(step.wait_channel[i])]) + ")";
     }
     if (ranks_[r].state[s] == State::kArrived) text += " its exchange group";
     ORRERY_CHECK(false, text);

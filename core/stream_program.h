@@ -18,20 +18,21 @@ constexpr int kMaxChannels = 16;
 
 enum class StepType : std::uint8_t {
   kWork,      ///< runs on the rank alone
-  kExchange,  ///< starts for all ranks of the group when the last of them arrives; each then takes its own time
+  kExchange,  ///< starts for all ranks of the group when the last of them arrives; each then takes its own
+              ///< time
   kSend,      ///< runs on the rank, then delivers a message to a peer
 };
 
 struct ProgramStep {
   StepType type = StepType::kWork;
-  std::array<std::int8_t, 2> wait_channel{-1, -1};   ///< -1: waits for no message
-  std::int16_t peer = 0;            ///< kSend: program index of the receiver (same column)
-  std::uint8_t peer_channel = 0;    ///< kSend
-  std::array<std::uint32_t, 2> wait_messages{};      ///< messages that must have arrived on each wait_channel
+  std::array<std::int8_t, 2> wait_channel{-1, -1};  ///< -1: waits for no message
+  std::int16_t peer = 0;                            ///< kSend: program index of the receiver (same column)
+  std::uint8_t peer_channel = 0;                    ///< kSend
+  std::array<std::uint32_t, 2> wait_messages{};     ///< messages that must have arrived on each wait_channel
   std::array<std::uint32_t, kMaxStreams> wait_done{};  ///< steps each stream must have completed
-  std::uint32_t price = 0;          ///< the pricer's key: what kind of work
-  std::uint32_t instance = 0;       ///< the pricer's key: which micro-batch's
-  std::uint32_t task = 0;           ///< the schedule step it belongs to, for bookkeeping
+  std::uint32_t price = 0;                             ///< the pricer's key: what kind of work
+  std::uint32_t instance = 0;                          ///< the pricer's key: which micro-batch's
+  std::uint32_t task = 0;                              ///< the schedule step it belongs to, for bookkeeping
 };
 
 struct Program {

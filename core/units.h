@@ -28,7 +28,10 @@ inline Time FromMicroseconds(double us) { return Time{std::llround(us * 1e6)}; }
 struct Bytes {
   std::int64_t count = 0;
   constexpr auto operator<=>(const Bytes&) const = default;
-  constexpr Bytes& operator+=(Bytes o) { count += o.count; return *this; }
+  constexpr Bytes& operator+=(Bytes o) {
+    count += o.count;
+    return *this;
+  }
   friend constexpr Bytes operator+(Bytes a, Bytes b) { return {a.count + b.count}; }
   friend constexpr Bytes operator-(Bytes a, Bytes b) { return {a.count - b.count}; }
   friend constexpr Bytes operator*(Bytes a, std::int64_t k) { return {a.count * k}; }
@@ -39,7 +42,10 @@ struct Bytes {
 struct Flops {
   double count = 0;
   constexpr auto operator<=>(const Flops&) const = default;
-  constexpr Flops& operator+=(Flops o) { count += o.count; return *this; }
+  constexpr Flops& operator+=(Flops o) {
+    count += o.count;
+    return *this;
+  }
   friend constexpr Flops operator+(Flops a, Flops b) { return {a.count + b.count}; }
   friend constexpr Flops operator*(Flops a, double k) { return {a.count * k}; }
 };
@@ -54,11 +60,15 @@ struct FlopsPerSecond {
   constexpr auto operator<=>(const FlopsPerSecond&) const = default;
 };
 
-inline Time operator/(Bytes b, BytesPerSecond r) { return FromSeconds(static_cast<double>(b.count) / r.value); }
+inline Time operator/(Bytes b, BytesPerSecond r) {
+  return FromSeconds(static_cast<double>(b.count) / r.value);
+}
 inline Time operator/(Flops f, FlopsPerSecond r) { return FromSeconds(f.count / r.value); }
 
 /// Smallest multiple of `unit` that is at least `value` (both non-negative).
-constexpr std::int64_t RoundUp(std::int64_t value, std::int64_t unit) { return (value + unit - 1) / unit * unit; }
+constexpr std::int64_t RoundUp(std::int64_t value, std::int64_t unit) {
+  return (value + unit - 1) / unit * unit;
+}
 constexpr std::int64_t CeilDiv(std::int64_t value, std::int64_t unit) { return (value + unit - 1) / unit; }
 
 }  // namespace orrery

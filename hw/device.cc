@@ -16,7 +16,8 @@ std::vector<std::string> DevicePresets() {
   std::vector<std::string> names;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(DataFolder(), error)) {
-    if (std::filesystem::exists(entry.path() / "device.yaml")) names.push_back(entry.path().filename().string());
+    if (std::filesystem::exists(entry.path() / "device.yaml"))
+      names.push_back(entry.path().filename().string());
   }
   std::sort(names.begin(), names.end());
   return names;
@@ -35,8 +36,8 @@ Device DevicePreset(const std::string& name) {
 }
 
 Device ReadDevice(const Value& value) {
-  value.AllowKeys({"name", "source", "sms", "bf16", "fp8", "memory", "memory_rate", "scale_up", "scale_up_achieved",
-                   "scale_out", "host", "watts", "dollars_per_hour", "price_source"});
+  value.AllowKeys({"name", "source", "sms", "bf16", "fp8", "memory", "memory_rate", "scale_up",
+                   "scale_up_achieved", "scale_out", "host", "watts", "dollars_per_hour", "price_source"});
   Device d;
   if (const Value* name = value.Find("name")) d.name = name->AsString();
   d.source = value.At("source").AsString();

@@ -23,8 +23,8 @@ bool ReadBoolOr(const Value& map, const char* key, bool fallback) {
 }
 
 AttentionSpec ReadAttention(const Value& value) {
-  value.AllowKeys({"kind", "heads", "kv_heads", "head_dim", "rope_dim", "v_head_dim", "q_lora_rank", "kv_lora_rank",
-                   "qkv_bias", "qk_norm"});
+  value.AllowKeys({"kind", "heads", "kv_heads", "head_dim", "rope_dim", "v_head_dim", "q_lora_rank",
+                   "kv_lora_rank", "qkv_bias", "qk_norm"});
   AttentionSpec a;
   a.kind = static_cast<AttentionKind>(value.At("kind").AsChoice({"mha", "gqa", "mqa", "mla"}));
   a.heads = ReadInt(value, "heads", 1);
@@ -37,7 +37,8 @@ AttentionSpec ReadAttention(const Value& value) {
     a.kv_lora_rank = ReadInt(value, "kv_lora_rank", 1);
   } else {
     const int fallback = a.kind == AttentionKind::kMha ? a.heads : 1;
-    a.kv_heads = a.kind == AttentionKind::kGqa ? ReadInt(value, "kv_heads", 1) : ReadIntOr(value, "kv_heads", fallback, 1);
+    a.kv_heads = a.kind == AttentionKind::kGqa ? ReadInt(value, "kv_heads", 1)
+                                               : ReadIntOr(value, "kv_heads", fallback, 1);
     if (a.heads % a.kv_heads != 0) throw value.At("kv_heads").Error("expected a divisor of heads");
   }
   a.qkv_bias = ReadBoolOr(value, "qkv_bias", false);
@@ -56,10 +57,12 @@ MoeSpec ReadMoe(const Value& value, int layers) {
   m.intermediate = ReadInt(value, "intermediate", 1);
   m.shared_intermediate = ReadIntOr(value, "shared_intermediate", m.shared_experts * m.intermediate);
   m.first_dense_layers = ReadIntOr(value, "first_dense_layers", 0);
-  if (m.first_dense_layers > layers) throw value.At("first_dense_layers").Error("expected at most the number of layers");
+  if (m.first_dense_layers > layers)
+    throw value.At("first_dense_layers").Error("expected at most the number of layers");
   m.groups = ReadIntOr(value, "groups", 1, 1);
   m.top_groups = ReadIntOr(value, "top_groups", m.groups, 1);
-  if (m.routed_experts % m.groups != 0) throw value.At("groups").Error("expected a divisor of routed_experts");
+  if (m.routed_experts % m.groups != 0)
+    throw value.At("groups").Error("expected a divisor of routed_experts");
   if (m.top_groups > m.groups) throw value.At("top_groups").Error("expected at most groups");
   if (m.top_k > m.top_groups * (m.routed_experts / m.groups)) {
     throw value.At("top_k").Error("expected at most the experts of the groups that are kept");
@@ -71,8 +74,8 @@ MoeSpec ReadMoe(const Value& value, int layers) {
 }
 
 ModelSpec ReadSpec(const Value& value, const std::string& name) {
-  value.AllowKeys({"name", "source", "layers", "hidden", "vocabulary", "dense_intermediate", "attention", "moe",
-                   "mtp_modules", "tied_embeddings", "max_positions"});
+  value.AllowKeys({"name", "source", "layers", "hidden", "vocabulary", "dense_intermediate", "attention",
+                   "moe", "mtp_modules", "tied_embeddings", "max_positions"});
   ModelSpec spec;
   spec.name = value.Find("name") != nullptr ? value.At("name").AsString() : name;
   if (const Value* s = value.Find("source")) spec.source = s->AsString();
@@ -120,13 +123,17 @@ void Apply(const Value& changes, const std::string& path, Document* document) {
   }
 }
 
-std::int64_t SwiGluParameters(std::int64_t hidden, std::int64_t intermediate) { return 3 * hidden * intermediate; }
+std::int64_t SwiGluParameters(std::int64_t hidden, std::int64_t intermediate) {
+  return 3 * hidden * intermediate;
+}
 
 }  // namespace
 
 std::vector<std::string> ModelPresets() { return ResourceNames("models/data", "yaml"); }
 
-ModelSpec ModelPreset(const std::string& name) { return ReadSpec(PresetDocument(name, nullptr).root(), name); }
+ModelSpec ModelPreset(const std::string& name) {
+  return ReadSpec(PresetDocument(name, nullptr).root(), name);
+}
 
 ModelSpec ReadModel(const Value& value) {
   if (value.is_scalar()) return ReadSpec(PresetDocument(value.AsString(), &value).root(), value.AsString());
@@ -177,7 +184,8 @@ ParameterCount CountParameters(const ModelSpec& spec) {
   if (spec.moe) {
     const MoeSpec& m = *spec.moe;
     const std::int64_t router = hidden * m.routed_experts + (m.sigmoid ? m.routed_experts : 0) /* bias */;
-    const std::int64_t shared = SwiGluParameters(hidden, m.shared_intermediate) + (m.shared_gate ? hidden : 0);
+    const std::int64_t shared =
+        SwiGluParameters(hidden, m.shared_intermediate) + (m.shared_gate ? hidden : 0);
     const std::int64_t expert = SwiGluParameters(hidden, m.intermediate);
     p.router = moe_layers * router;
     p.shared_experts = moe_layers * shared;
@@ -188,7 +196,8 @@ ParameterCount CountParameters(const ModelSpec& spec) {
   } else {
     moe_layer = moe_layer_activated = SwiGluParameters(hidden, spec.dense_intermediate);
   }
-  p.total = p.embedding + p.head + p.attention + p.dense_ffn + p.router + p.shared_experts + p.routed_experts + p.norms;
+  p.total = p.embedding + p.head + p.attention + p.dense_ffn + p.router + p.shared_experts +
+            p.routed_experts + p.norms;
   p.activated = p.total - p.routed_experts + activated_routed;
   // One module: projection of [hidden; embedding] to hidden, two norms before it, one transformer layer
   // (two norms), one norm before the shared head (V3 report section 2.2).

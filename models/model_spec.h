@@ -14,15 +14,15 @@ enum class AttentionKind { kMha, kGqa, kMqa, kMla };
 
 struct AttentionSpec {
   AttentionKind kind = AttentionKind::kGqa;
-  int heads = 0;            ///< query heads
-  int kv_heads = 0;         ///< key/value heads; MLA: equals heads (after up-projection)
-  int head_dim = 0;         ///< query/key dimension without RoPE part (MLA: qk_nope_head_dim; else the whole head)
-  int rope_dim = 0;         ///< MLA: decoupled RoPE dimension per head (shared key); 0 otherwise
+  int heads = 0;     ///< query heads
+  int kv_heads = 0;  ///< key/value heads; MLA: equals heads (after up-projection)
+  int head_dim = 0;  ///< query/key dimension without RoPE part (MLA: qk_nope_head_dim; else the whole head)
+  int rope_dim = 0;  ///< MLA: decoupled RoPE dimension per head (shared key); 0 otherwise
   int v_head_dim = 0;
-  int q_lora_rank = 0;      ///< MLA: query compression d_c'; 0 = none
-  int kv_lora_rank = 0;     ///< MLA: key/value compression d_c
+  int q_lora_rank = 0;   ///< MLA: query compression d_c'; 0 = none
+  int kv_lora_rank = 0;  ///< MLA: key/value compression d_c
   bool qkv_bias = false;
-  bool qk_norm = false;     ///< RMSNorm on each query and key head (Qwen3)
+  bool qk_norm = false;  ///< RMSNorm on each query and key head (Qwen3)
 };
 
 struct MoeSpec {
@@ -32,23 +32,23 @@ struct MoeSpec {
   int intermediate = 0;         ///< of one routed expert
   int shared_intermediate = 0;  ///< of all shared experts together
   int first_dense_layers = 0;
-  int groups = 1;               ///< group-limited routing: expert groups (n_group)
-  int top_groups = 1;           ///< groups kept per token (topk_group)
-  bool sigmoid = false;         ///< affinity: sigmoid, else softmax
+  int groups = 1;        ///< group-limited routing: expert groups (n_group)
+  int top_groups = 1;    ///< groups kept per token (topk_group)
+  bool sigmoid = false;  ///< affinity: sigmoid, else softmax
   double route_scale = 1.0;
-  bool shared_gate = false;     ///< a learned gate on the shared expert (Qwen2-MoE)
+  bool shared_gate = false;  ///< a learned gate on the shared expert (Qwen2-MoE)
 };
 
 struct ModelSpec {
   std::string name;
   std::string source;
-  int layers = 0;               ///< main model, without MTP modules
+  int layers = 0;  ///< main model, without MTP modules
   int hidden = 0;
   std::int64_t vocabulary = 0;
-  int dense_intermediate = 0;   ///< SwiGLU width of dense layers; 0 if every layer is MoE
+  int dense_intermediate = 0;  ///< SwiGLU width of dense layers; 0 if every layer is MoE
   AttentionSpec attention;
   std::optional<MoeSpec> moe;
-  int mtp_modules = 0;          ///< multi-token prediction depth; shares embedding and head
+  int mtp_modules = 0;  ///< multi-token prediction depth; shares embedding and head
   bool tied_embeddings = false;
   std::int64_t max_positions = 0;
 
@@ -58,15 +58,15 @@ struct ModelSpec {
 
 /// Parameters of each part; biases and norms included.
 struct ParameterCount {
-  std::int64_t embedding = 0, head = 0;   ///< head is 0 when tied
-  std::int64_t attention = 0;             ///< all layers of the main model
+  std::int64_t embedding = 0, head = 0;  ///< head is 0 when tied
+  std::int64_t attention = 0;            ///< all layers of the main model
   std::int64_t dense_ffn = 0;
   std::int64_t router = 0, shared_experts = 0, routed_experts = 0;
   std::int64_t norms = 0;
-  std::int64_t mtp = 0;                   ///< MTP modules, without the shared embedding and head
-  std::int64_t mtp_activated = 0;         ///< per token, without the shared embedding and head
-  std::int64_t total = 0;                 ///< main model, without MTP
-  std::int64_t activated = 0;             ///< per token in the main model, embedding and head included
+  std::int64_t mtp = 0;            ///< MTP modules, without the shared embedding and head
+  std::int64_t mtp_activated = 0;  ///< per token, without the shared embedding and head
+  std::int64_t total = 0;          ///< main model, without MTP
+  std::int64_t activated = 0;      ///< per token in the main model, embedding and head included
 };
 ParameterCount CountParameters(const ModelSpec& spec);
 

@@ -2,8 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "models/program/flops.h"
 #include "core/resources.h"
+#include "models/program/flops.h"
 #include "scenarios/attention_writers.h"
 
 namespace orrery::scenarios {

@@ -1,4 +1,5 @@
-// How well the H800 tables predict kernels they do not contain, and published kernel figures with their own row left out.
+// How well the H800 tables predict kernels they do not contain, and published kernel figures with their own
+// row left out.
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -25,25 +26,33 @@ double Median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-/// Tolerated median of |ln(predicted / measured)| by class. What rows of one kernel scatter by themselves: whole
-/// microseconds of short trace kernels, random expert loads of the masked tables.
+/// Tolerated median of |ln(predicted / measured)| by class. What rows of one kernel scatter by themselves:
+/// whole microseconds of short trace kernels, random expert loads of the masked tables.
 struct ClassBound {
   const char* op_class;
   double median;
 };
-constexpr ClassBound kClassBounds[] = {
-    {"gemm_fp8", 0.10},         {"gemm_fp8_wgrad", 0.10},    {"grouped_gemm_fp8", 0.10}, {"grouped_gemm_fp8_masked", 0.10},
-    {"grouped_gemm_fp8_wgrad", 0.10}, {"gemm_bf16", 0.10},   {"attention_forward", 0.10}, {"attention_decode", 0.10},
-    {"memory_bound", 0.10},     {"latency_bound", 0.15}};
+constexpr ClassBound kClassBounds[] = {{"gemm_fp8", 0.10},
+                                       {"gemm_fp8_wgrad", 0.10},
+                                       {"grouped_gemm_fp8", 0.10},
+                                       {"grouped_gemm_fp8_masked", 0.10},
+                                       {"grouped_gemm_fp8_wgrad", 0.10},
+                                       {"gemm_bf16", 0.10},
+                                       {"attention_forward", 0.10},
+                                       {"attention_decode", 0.10},
+                                       {"memory_bound", 0.10},
+                                       {"latency_bound", 0.15}};
 
-void AppendLeaveOneOut(const std::vector<hw::CostModel::Residual>& residuals, std::vector<ValidationCase>* cases) {
+void AppendLeaveOneOut(const std::vector<hw::CostModel::Residual>& residuals,
+                       std::vector<ValidationCase>* cases) {
   std::map<std::string, std::vector<double>> errors;
   for (const auto& r : residuals) errors[r.op_class].push_back(std::abs(r.log_ratio));
   for (const ClassBound& bound : kClassBounds) {
     ValidationCase c;
     c.id = std::string("LOO-") + bound.op_class;
     c.area = kArea;
-    c.what = "median error with the row left out, " + std::to_string(errors.at(bound.op_class).size()) + " rows";
+    c.what =
+        "median error with the row left out, " + std::to_string(errors.at(bound.op_class).size()) + " rows";
     c.published = 100 * bound.median;
     c.simulated = 100 * Median(errors.at(bound.op_class));
     c.unit = "%";
@@ -71,14 +80,17 @@ constexpr const char* kDense = "gemm/h800/data.csv";
 
 // Why a held-out prediction is off. In use each of these kernels is priced by its own row.
 constexpr const char* kShortPrefill =
-    "the shortest sequence and the end of the table: it reaches 0.37 of the peak, every longer one 0.58 to 0.63";
+    "the shortest sequence and the end of the table: it reaches 0.37 of the peak, every longer one 0.58 to "
+    "0.63";
 constexpr const char* kBetweenShortAndLong =
     "without its row the nearest are 1024 tokens, which reach 0.37 of the peak, and 8192, which reach 0.61";
 constexpr const char* kOneDraw =
-    "one random draw of loads (0.7 to 1.3 of the mean) over a few experts: whether one of them crosses a multiple of 128 rows can "
+    "one random draw of loads (0.7 to 1.3 of the mean) over a few experts: whether one of them crosses a "
+    "multiple of 128 rows can "
     "decide a whole wave, and the publisher gives the total only";
 constexpr const char* kHalfTile =
-    "the model counts two waves of tiles up to 128 columns wide, for which the published time would be 97 % of the peak; a "
+    "the model counts two waves of tiles up to 128 columns wide, for which the published time would be 97 % "
+    "of the peak; a "
     "144-column tile would need one wave, but no source at hand says the kernel has it";
 
 #define MLA_DECODE(batch, kv) "attention_decode batch=" batch " heads=128/1 q=1 kv=" kv " d=576/512 @132"
@@ -101,12 +113,15 @@ constexpr HeldOut kHeldOut[] = {
     {"3P-K14", MLA_PREFILL("16384"), 17774.458, 0.10, kPrefill, ""},
     {"3P-K15", MLA_PREFILL("32768"), 76337.72, 0.10, kPrefill, ""},
     {"3P-K16 up", "grouped_gemm_fp8_masked m=1061 n=4096 k=7168 groups=8 @132", 120.397, 0.15, kMasked, ""},
-    {"3P-K16 down", "grouped_gemm_fp8_masked m=1026 n=7168 k=2048 groups=8 @132", 63.444, 0.15, kMasked, kOneDraw},
-    {"3P-K17 up", "grouped_gemm_fp8_masked m=919 n=4096 k=7168 groups=4 @132", 93.832, 0.15, kMasked, kOneDraw},
+    {"3P-K16 down", "grouped_gemm_fp8_masked m=1026 n=7168 k=2048 groups=8 @132", 63.444, 0.15, kMasked,
+     kOneDraw},
+    {"3P-K17 up", "grouped_gemm_fp8_masked m=919 n=4096 k=7168 groups=4 @132", 93.832, 0.15, kMasked,
+     kOneDraw},
     {"3P-K17 down", "grouped_gemm_fp8_masked m=1108 n=7168 k=2048 groups=4 @132", 50.987, 0.15, kMasked, ""},
     {"3P-K18 up", "grouped_gemm_fp8_masked m=584 n=4096 k=7168 groups=2 @132", 50.615, 0.15, kMasked, ""},
     {"3P-K18 down", "grouped_gemm_fp8_masked m=414 n=7168 k=2048 groups=2 @132", 21.631, 0.15, kMasked, ""},
-    {"3P-K19 up", "grouped_gemm_fp8_masked m=983 n=4096 k=7168 groups=2 @132", 90.889, 0.15, kMasked, kOneDraw},
+    {"3P-K19 up", "grouped_gemm_fp8_masked m=983 n=4096 k=7168 groups=2 @132", 90.889, 0.15, kMasked,
+     kOneDraw},
     {"3P-K19 down", "grouped_gemm_fp8_masked m=1062 n=7168 k=2048 groups=2 @132", 51.723, 0.15, kMasked, ""},
     {"3P-K20 up", "grouped_gemm_fp8_masked m=964 n=4096 k=7168 groups=32 @132", 325.361, 0.15, kMasked, ""},
     {"3P-K20 down", "grouped_gemm_fp8_masked m=980 n=7168 k=2048 groups=32 @132", 175.983, 0.15, kMasked, ""},
@@ -127,13 +142,16 @@ constexpr HeldOut kHeldOut[] = {
 #undef MLA_DECODE
 #undef MLA_PREFILL
 
-const hw::CostModel::Residual& ResidualOf(const std::vector<hw::CostModel::Residual>& residuals, const char* row) {
-  const auto it = std::find_if(residuals.begin(), residuals.end(), [&](const auto& r) { return r.row == row; });
+const hw::CostModel::Residual& ResidualOf(const std::vector<hw::CostModel::Residual>& residuals,
+                                          const char* row) {
+  const auto it =
+      std::find_if(residuals.begin(), residuals.end(), [&](const auto& r) { return r.row == row; });
   ORRERY_CHECK(it != residuals.end(), std::string("no row '") + row + "' in the tables");
   return *it;
 }
 
-void AppendHeldOut(const std::vector<hw::CostModel::Residual>& residuals, std::vector<ValidationCase>* cases) {
+void AppendHeldOut(const std::vector<hw::CostModel::Residual>& residuals,
+                   std::vector<ValidationCase>* cases) {
   for (const HeldOut& h : kHeldOut) {
     ValidationCase c;
     c.id = h.id;
@@ -157,7 +175,8 @@ Op MlaDecode(std::int64_t batch, std::int64_t kv_len, std::int64_t heads, std::i
           .label = {}};
 }
 
-/// The highest rates the model gives to MLA decode of 1 to 256 sequences of 1K to 64K tokens, of 16 to 128 heads.
+/// The highest rates the model gives to MLA decode of 1 to 256 sequences of 1K to 64K tokens, of 16 to 128
+/// heads.
 struct DecodeRates {
   double tflops = 0, gb_per_s = 0;
 };
@@ -168,7 +187,8 @@ DecodeRates HighestDecodeRates() {
       for (const std::int64_t heads : {16, 32, 64, 128}) {
         const double seconds = Seconds(Model().PriceOp(MlaDecode(batch, kv, heads, 1), 132).time);
         const double tokens = static_cast<double>(batch * kv);
-        highest.tflops = std::max(highest.tflops, 2 * tokens * static_cast<double>(heads) * (576 + 512) / seconds / 1e12);
+        highest.tflops =
+            std::max(highest.tflops, 2 * tokens * static_cast<double>(heads) * (576 + 512) / seconds / 1e12);
         highest.gb_per_s = std::max(highest.gb_per_s, 2 * tokens * 576 / seconds / 1e9);
       }
     }

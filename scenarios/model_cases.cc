@@ -33,12 +33,14 @@ double Billions(std::int64_t parameters) { return static_cast<double>(parameters
 void AppendParameterCases(const models::ModelSpec& v3, std::vector<ValidationCase>* cases) {
   const models::ParameterCount p = models::CountParameters(v3);
   cases->push_back(Case("DS-A21", "DeepSeek-V3 parameters", 671, Billions(p.total), "B", 0.005, kV3Report));
-  cases->push_back(Case("DS-A22", "DeepSeek-V3 activated per token", 37, Billions(p.activated), "B", 0.02, kV3Report));
-  cases->push_back(Case("DS-A23", "DeepSeek-V3 activated, embedding and head counted", 36.7, Billions(p.activated), "B",
-                        0.03, kWeightsDoc));
+  cases->push_back(
+      Case("DS-A22", "DeepSeek-V3 activated per token", 37, Billions(p.activated), "B", 0.02, kV3Report));
+  cases->push_back(Case("DS-A23", "DeepSeek-V3 activated, embedding and head counted", 36.7,
+                        Billions(p.activated), "B", 0.03, kWeightsDoc));
   cases->back().residual =
       "the document counts both tables in, yet its figure is what the model activates without one";
-  cases->push_back(Case("DS-A24", "DeepSeek-V3 MTP module, unique", 11.5, Billions(p.mtp), "B", 0.01, kWeightsDoc));
+  cases->push_back(
+      Case("DS-A24", "DeepSeek-V3 MTP module, unique", 11.5, Billions(p.mtp), "B", 0.01, kWeightsDoc));
   cases->push_back(Case("DS-A25", "DeepSeek-V3 MTP module, activated", 2.4,
                         Billions(p.mtp_activated + p.embedding + p.head), "B", 0.03, kWeightsDoc));
   cases->back().residual =
@@ -46,14 +48,18 @@ void AppendParameterCases(const models::ModelSpec& v3, std::vector<ValidationCas
 }
 
 void AppendFlopsCases(const models::ModelSpec& v3, std::vector<ValidationCase>* cases) {
-  const auto gflop = [&](bool causal) { return models::TrainingFlopsPerToken(v3, 4096, causal).total().count / 1e9; };
+  const auto gflop = [&](bool causal) {
+    return models::TrainingFlopsPerToken(v3, 4096, causal).total().count / 1e9;
+  };
   const std::string source = "Insights into DeepSeek-V3 (arXiv 2505.09343) Table 2";
   cases->push_back(Case("DS-P02", "DeepSeek-V3 training operations per token, 4096 causal", 250, gflop(true),
                         "GFLOP", 0.01, source));
-  cases->push_back(Case("DS-E16", "DeepSeek-V3 training operations per token, implied, causal", 249.7, gflop(true),
-                        "GFLOP", 0.01, std::string(kInsights) + ": TFLOPS x GPUs x step / tokens"));
+  cases->push_back(Case("DS-E16", "DeepSeek-V3 training operations per token, implied, causal", 249.7,
+                        gflop(true), "GFLOP", 0.01,
+                        std::string(kInsights) + ": TFLOPS x GPUs x step / tokens"));
   cases->push_back(Case("DS-E16n", "DeepSeek-V3 training operations per token, implied, non-causal", 280.2,
-                        gflop(false), "GFLOP", 0.01, std::string(kInsights) + ": TFLOPS x GPUs x step / tokens"));
+                        gflop(false), "GFLOP", 0.01,
+                        std::string(kInsights) + ": TFLOPS x GPUs x step / tokens"));
 }
 
 }  // namespace

@@ -35,7 +35,8 @@ std::string Residual(const std::string& id) {
            "holds both to 10 %, and leaving one out predicts the other's";
   }
   if (id == "DS-J24b" || id == "DS-J12b") {
-    return "combine slows with the number of peers beyond 64 ranks, dispatch hardly does (DS-J24, DS-J12, DS-J13); the "
+    return "combine slows with the number of peers beyond 64 ranks, dispatch hardly does (DS-J24, DS-J12, "
+           "DS-J13); the "
            "rates are fitted to 64 ranks and fewer and hold no cost per peer";
   }
   return "";
@@ -88,8 +89,8 @@ void AddNormal(const std::string& version, std::vector<ValidationCase>* cases) {
       const double published = (hw::IsDispatch(kind) ? row.dispatch : row.combine).value / 1e9;
       const std::string what = fmt::format("EP{} {}, DeepEP {}", row.fan_out.ranks, Verb(kind), version);
       const std::string id = row.id + (hw::IsDispatch(kind) ? "a" : "b");
-      cases->push_back(NormalCase(id, what, published, LogicalRate(all, table, kind, row.fan_out),
-                                  CaseRole::kCalibrates));
+      cases->push_back(
+          NormalCase(id, what, published, LogicalRate(all, table, kind, row.fan_out), CaseRole::kCalibrates));
       cases->push_back(NormalCase(id + "-loo", what + ", row left out of the fit", published,
                                   LogicalRate(rest, table, kind, row.fan_out), CaseRole::kJudges));
     }
@@ -113,10 +114,11 @@ void AddMultiPlane(std::vector<ValidationCase>* cases) {
   for (const Row& row : rows) {
     for (ExchangeKind kind : {ExchangeKind::kDispatch, ExchangeKind::kCombine}) {
       const bool dispatch = hw::IsDispatch(kind);
-      ValidationCase c = NormalCase(row.id + std::string(dispatch ? "a" : "b"),
-                                    fmt::format("EP{} {} on the multi-plane network", row.fan_out.ranks, Verb(kind)),
-                                    dispatch ? row.dispatch : row.combine,
-                                    LogicalRate(rates, table, kind, row.fan_out), CaseRole::kJudges);
+      ValidationCase c =
+          NormalCase(row.id + std::string(dispatch ? "a" : "b"),
+                     fmt::format("EP{} {} on the multi-plane network", row.fan_out.ranks, Verb(kind)),
+                     dispatch ? row.dispatch : row.combine, LogicalRate(rates, table, kind, row.fan_out),
+                     CaseRole::kJudges);
       c.source = "Insights into DeepSeek-V3 (arXiv 2505.09343) figure 7";
       cases->push_back(c);
     }
@@ -132,10 +134,12 @@ void AddThirdParties(std::vector<ValidationCase>* cases) {
   const hw::DeepEpTable table = hw::LoadDeepEpTable("h800-sxm", "2025-02");
   const hw::ExchangeRates scaled = hw::ExchangeModel::Load(h20, "2025-02").rates();
   const std::string issue = "deepseek-ai/DeepEP issue 138";
-  for (const auto& [kind, rate] : {std::pair{ExchangeKind::kDispatch, 326.56}, {ExchangeKind::kCombine, 332.57}}) {
+  for (const auto& [kind, rate] :
+       {std::pair{ExchangeKind::kDispatch, 326.56}, {ExchangeKind::kCombine, 332.57}}) {
     cases->push_back(Judged(hw::IsDispatch(kind) ? "3P-J55a" : "3P-J55b",
                             fmt::format("EP8 {} on H20, scaled from H800 by NVLink", Verb(kind)), rate,
-                            LogicalRate(scaled, table, kind, table.normal.front().fan_out), "GB/s", kTolerance, issue));
+                            LogicalRate(scaled, table, kind, table.normal.front().fan_out), "GB/s",
+                            kTolerance, issue));
   }
   const hw::LowLatencyModel first = hw::LowLatencyModel::Load(hw::DevicePreset("h800-sxm"), "2025-02");
   double pair_us = 0;
@@ -144,8 +148,8 @@ void AddThirdParties(std::vector<ValidationCase>* cases) {
       pair_us += 1e6 * hw::LowLatencySeconds(first.rates(), s.scale_out_bytes + s.scale_up_bytes, 0);
     }
   }
-  cases->push_back(Judged("3P-J53", "EP16 low-latency dispatch and combine, another H800 cluster", 521.9, pair_us, "us",
-                          kTolerance, "deepseek-ai/DeepEP issue 28"));
+  cases->push_back(Judged("3P-J53", "EP16 low-latency dispatch and combine, another H800 cluster", 521.9,
+                          pair_us, "us", kTolerance, "deepseek-ai/DeepEP issue 28"));
   const double nic_rate = model.rates().scale_out / 1e9;
   ValidationCase nic = Judged("DS-I13", "NIC rate the exchange kernels reach", 40, nic_rate, "GB/s", 0,
                               "Insights into DeepSeek-V3 (arXiv 2505.09343) 4.2: above 40 of 50 GB/s");
@@ -163,14 +167,14 @@ void AddBesideCompute(std::vector<ValidationCase>* cases) {
   const char* ids[] = {"DS-E22", "DS-E21", "DS-E23a", "DS-E23b"};
   for (const hw::BesideRow& row : table.beside->rows) {
     const hw::PairBytes pair = hw::NormalPairBytes(row.kind, table.hidden, table.top_k);
-    const hw::ExchangeSample mean = hw::MeanExchange(row.kind, pair, table.beside->fan_out, table.beside->tokens);
+    const hw::ExchangeSample mean =
+        hw::MeanExchange(row.kind, pair, table.beside->fan_out, table.beside->tokens);
     const auto bytes = [](double b) { return Bytes{static_cast<std::int64_t>(b)}; };
-    const hw::ExchangePrice price = model.Price(
-        row.kind, {bytes(mean.scale_out_bytes), {}, bytes(mean.scale_up_bytes), {}});
-    ValidationCase c = NormalCase(ids[static_cast<int>(row.kind)],
-                                  fmt::format("{} beside compute, EP64, 20 SMs", hw::Name(row.kind)),
-                                  Seconds(row.time) * 1e3, Seconds(price.beside_compute) * 1e3,
-                                  CaseRole::kCalibrates);
+    const hw::ExchangePrice price =
+        model.Price(row.kind, {bytes(mean.scale_out_bytes), {}, bytes(mean.scale_up_bytes), {}});
+    ValidationCase c = NormalCase(
+        ids[static_cast<int>(row.kind)], fmt::format("{} beside compute, EP64, 20 SMs", hw::Name(row.kind)),
+        Seconds(row.time) * 1e3, Seconds(price.beside_compute) * 1e3, CaseRole::kCalibrates);
     c.unit = "ms";
     c.tolerance = 0.01;
     c.source = table.beside->source;
@@ -178,11 +182,13 @@ void AddBesideCompute(std::vector<ValidationCase>* cases) {
   }
 }
 
-ValidationCase LowLatencyCase(const hw::LowLatencySample& s, const hw::LowLatencyRates& rates, bool uses_scale_up) {
-  const double seconds = uses_scale_up ? hw::LowLatencySeconds(rates, s.scale_out_bytes, s.scale_up_bytes)
-                                       : hw::LowLatencySeconds(rates, s.scale_out_bytes + s.scale_up_bytes, 0);
-  ValidationCase c = NormalCase(s.id + (hw::IsDispatch(s.kind) ? "a" : "b"), "", s.seconds * 1e6, seconds * 1e6,
-                                s.held_out ? CaseRole::kJudges : CaseRole::kCalibrates);
+ValidationCase LowLatencyCase(const hw::LowLatencySample& s, const hw::LowLatencyRates& rates,
+                              bool uses_scale_up) {
+  const double seconds = uses_scale_up
+                             ? hw::LowLatencySeconds(rates, s.scale_out_bytes, s.scale_up_bytes)
+                             : hw::LowLatencySeconds(rates, s.scale_out_bytes + s.scale_up_bytes, 0);
+  ValidationCase c = NormalCase(s.id + (hw::IsDispatch(s.kind) ? "a" : "b"), "", s.seconds * 1e6,
+                                seconds * 1e6, s.held_out ? CaseRole::kJudges : CaseRole::kCalibrates);
   c.unit = "us";
   c.source = kLowLatencySource;
   return c;
@@ -199,7 +205,8 @@ void AddLowLatency(const std::string& version, std::vector<ValidationCase>* case
     ValidationCase c = LowLatencyCase(s, all, up);
     c.what = what + (s.held_out ? ", held out of the fit" : "");
     cases->push_back(c);
-    if (s.held_out || (up && s.ranks == hw::kDeepEpRanksPerNode)) continue;  // the one row that fixes scale-up
+    if (s.held_out || (up && s.ranks == hw::kDeepEpRanksPerNode))
+      continue;  // the one row that fixes scale-up
     c = LowLatencyCase(s, hw::FitLowLatency(Without(samples, s.id), up, h800.scale_out, h800.scale_up), up);
     c.id += "-loo";
     c.what = what + ", row left out of the fit";
@@ -240,8 +247,8 @@ void AddLatencies(std::vector<ValidationCase>* cases) {
   const hw::Device h800 = hw::DevicePreset("h800-sxm");
   const hw::CollectiveModel model(h800, hw::PointToPoint(h800, hw::ExchangeModel::Load(h800, "2025-04")));
   const auto add = [&](const char* id, const char* what, hw::Collective collective, double published) {
-    cases->push_back(Judged(id, what, published,
-                            Microseconds(model.Price(collective, {64}, {8, 1}).Total()), "us", 0.15,
+    cases->push_back(Judged(id, what, published, Microseconds(model.Price(collective, {64}, {8, 1}).Total()),
+                            "us", 0.15,
                             "NCCL 2.29.2 on eight H100 (aiconfigurator); model: NCCL src/graph/tuning.cc"));
   };
   add("NCCL-AG8", "all-gather of small messages, 8 GPUs of a node", hw::Collective::kAllGather, 12);
@@ -255,8 +262,9 @@ void AddPlanes(std::vector<ValidationCase>* cases) {
   const std::vector<hw::Demand> all = hw::AllToAll(hw::ContiguousGroups(64, 64), 8, 1e6);
   const double a = hw::FabricStretch(planes, hw::Topology(planes), all).last;
   const double b = hw::FabricStretch(rails, hw::Topology(rails), all).last;
-  ValidationCase c = Judged("DS-I-fig6", "all-to-all of 512 GPUs, multi-plane over multi-rail time", 1.0, a / b, "",
-                            0.015, "Insights into DeepSeek-V3 (arXiv 2505.09343) figure 6: within 1.5 %");
+  ValidationCase c =
+      Judged("DS-I-fig6", "all-to-all of 512 GPUs, multi-plane over multi-rail time", 1.0, a / b, "", 0.015,
+             "Insights into DeepSeek-V3 (arXiv 2505.09343) figure 6: within 1.5 %");
   cases->push_back(c);
 }
 

@@ -16,11 +16,12 @@ constexpr int kMaxGpus = 1 << 17;       // a simulation holds about 1 KiB a rank
 constexpr int kMaxMicroBatches = 4096;  // per pipeline and step
 constexpr int kExchangeSms = 20;        // DeepEP's tables and DeepSeek's trace (V3 report 3.2.2)
 constexpr std::int64_t kMaxTokens = std::int64_t{1} << 24;  // of a micro-batch: rows are counted in 32 bits
-constexpr double kMaxRampSteps = 1e7;   // walked step by step
+constexpr double kMaxRampSteps = 1e7;                       // walked step by step
 
 const std::vector<std::string>& RootKeys() {
-  static const std::vector<std::string> keys = {"name", "model", "cluster", "workload", "parallelism", "precision",
-                                                "routing", "calibration", "communication", "seed"};
+  static const std::vector<std::string> keys = {"name",          "model",     "cluster", "workload",
+                                                "parallelism",   "precision", "routing", "calibration",
+                                                "communication", "seed"};
   return keys;
 }
 
@@ -36,8 +37,10 @@ TrainingWorkload ReadWorkload(const Value& value) {
   if (const Value* r = value.Find("batch_ramp")) {
     r->AllowKeys({"from", "over"});
     if (r->At("from").AsCount("sequences", 1, kMaxBatch) > w.global_batch) {
-      throw r->At("from").Error(fmt::format("the ramp starts above global_batch ({} sequences); expected less, or no batch_ramp "
-                                            "(batch_ramp=null)", w.global_batch));
+      throw r->At("from").Error(
+          fmt::format("the ramp starts above global_batch ({} sequences); expected less, or no batch_ramp "
+                      "(batch_ramp=null)",
+                      w.global_batch));
     }
     w.ramp = BatchRamp{r->At("from").AsCount("sequences", 1, w.global_batch),
                        static_cast<double>(r->At("over").AsCount("tokens", 1, std::int64_t{1} << 53))};
@@ -46,12 +49,14 @@ TrainingWorkload ReadWorkload(const Value& value) {
 }
 
 Parallelism ReadParallelism(const Value& value, const Scenario& s) {
-  value.AllowKeys({"pipeline", "expert", "tensor", "data", "schedule", "virtual_stages", "zero", "layers_per_stage"});
+  value.AllowKeys(
+      {"pipeline", "expert", "tensor", "data", "schedule", "virtual_stages", "zero", "layers_per_stage"});
   Parallelism p;
   p.pipeline = static_cast<int>(value.At("pipeline").AsInt(1, kMaxDegree));
   if (const Value* e = value.Find("expert")) p.expert = static_cast<int>(e->AsInt(1, kMaxDegree));
   if (const Value* t = value.Find("tensor")) p.tensor = static_cast<int>(t->AsInt(1, kMaxDegree));
-  if (p.tensor != 1) throw value.At("tensor").Error("expected 1: training programs have no tensor parallelism");
+  if (p.tensor != 1)
+    throw value.At("tensor").Error("expected 1: training programs have no tensor parallelism");
   const int gpus = s.Gpus();
   if (gpus % p.pipeline != 0) {
     throw value.At("pipeline").Error(fmt::format("expected a divisor of the cluster's {} GPUs", gpus));
@@ -59,16 +64,19 @@ Parallelism ReadParallelism(const Value& value, const Scenario& s) {
   if (const Value* d = value.Find("data")) {
     p.data = static_cast<int>(d->AsInt(1, kMaxDegree));
     if (std::int64_t{p.pipeline} * p.tensor * p.data != gpus) {
-      throw d->Error(fmt::format("pipeline {} x tensor {} x data {} is {} GPUs, but the cluster has {}", p.pipeline, p.tensor,
-                                 p.data, std::int64_t{p.pipeline} * p.tensor * p.data, gpus));
+      throw d->Error(fmt::format("pipeline {} x tensor {} x data {} is {} GPUs, but the cluster has {}",
+                                 p.pipeline, p.tensor, p.data, std::int64_t{p.pipeline} * p.tensor * p.data,
+                                 gpus));
     }
   } else {
     p.data = gpus / p.pipeline / p.tensor;
   }
   if (p.expert > 1 && !s.model.moe) throw value.At("expert").Error("expected 1: the model has no experts");
-  if (p.data % p.expert != 0) throw value.At("expert").Error(fmt::format("expected a divisor of data ({})", p.data));
+  if (p.data % p.expert != 0)
+    throw value.At("expert").Error(fmt::format("expected a divisor of data ({})", p.data));
   if (s.model.moe && s.model.moe->routed_experts % p.expert != 0) {
-    throw value.At("expert").Error(fmt::format("expected a divisor of the model's {} experts", s.model.moe->routed_experts));
+    throw value.At("expert").Error(
+        fmt::format("expected a divisor of the model's {} experts", s.model.moe->routed_experts));
   }
   if (const Value* z = value.Find("zero")) p.zero = static_cast<int>(z->AsInt(0, 1));
   if (const Value* k = value.Find("schedule")) {
@@ -86,10 +94,14 @@ Parallelism ReadParallelism(const Value& value, const Scenario& s) {
 void CheckTokens(const TrainingWorkload& w, const Value& workload) {
   if (w.sequence_length * w.micro_batch > kMaxTokens) {
     throw workload.At("sequence_length")
-        .Error(fmt::format("expected at most {} tokens a micro-batch, not {}", kMaxTokens, w.sequence_length * w.micro_batch));
+        .Error(fmt::format("expected at most {} tokens a micro-batch, not {}", kMaxTokens,
+                           w.sequence_length * w.micro_batch));
   }
-  if (w.ramp && w.ramp->over_tokens / static_cast<double>(w.ramp->from_sequences * w.sequence_length) > kMaxRampSteps) {
-    throw workload.At("batch_ramp").At("over").Error(fmt::format("expected at most {} steps of the first batch", kMaxRampSteps));
+  if (w.ramp &&
+      w.ramp->over_tokens / static_cast<double>(w.ramp->from_sequences * w.sequence_length) > kMaxRampSteps) {
+    throw workload.At("batch_ramp")
+        .At("over")
+        .Error(fmt::format("expected at most {} steps of the first batch", kMaxRampSteps));
   }
 }
 
@@ -97,13 +109,13 @@ void CheckBatch(const Scenario& s, const Value& workload) {
   const std::int64_t unit = std::int64_t{s.parallelism.data} * s.workload.micro_batch;
   if (s.workload.global_batch % unit != 0) {
     throw workload.At("global_batch")
-        .Error(fmt::format("expected a multiple of data x micro_batch = {} x {} = {} sequences", s.parallelism.data,
-                           s.workload.micro_batch, unit));
+        .Error(fmt::format("expected a multiple of data x micro_batch = {} x {} = {} sequences",
+                           s.parallelism.data, s.workload.micro_batch, unit));
   }
   if (s.workload.global_batch / unit > kMaxMicroBatches) {
     throw workload.At("global_batch")
-        .Error(fmt::format("gives {} micro-batches a pipeline, expected at most {}", s.workload.global_batch / unit,
-                           kMaxMicroBatches));
+        .Error(fmt::format("gives {} micro-batches a pipeline, expected at most {}",
+                           s.workload.global_batch / unit, kMaxMicroBatches));
   }
 }
 
@@ -115,7 +127,9 @@ Communication ReadCommunication(const Value* value, const hw::Device& device, bo
   if (const Value* sms = value->Find("sms")) {
     c.sms = static_cast<int>(sms->AsInt(0, device.sms - 1));
     if (exchanges && c.sms != kExchangeSms) {
-      throw sms->Error(fmt::format("expected {}: the exchange kernels are measured on that many SMs and on no other number", kExchangeSms));
+      throw sms->Error(fmt::format(
+          "expected {}: the exchange kernels are measured on that many SMs and on no other number",
+          kExchangeSms));
     }
   }
   if (const Value* k = value->Find("kernels")) c.kernels = k->AsString();
@@ -137,10 +151,12 @@ void SetOverride(std::string path, const std::string& yaml, Document* document) 
   const Value* named = document->root().Find(section);
   if ((section == "cluster" || section == "model") && path.size() > section.size() && named != nullptr) {
     if (named->is_scalar()) document->Set(section, "{preset: '" + named->AsString() + "'}");
-    const std::string key = path.substr(section.size() + 1, path.find('.', section.size() + 1) - section.size() - 1);
+    const std::string key =
+        path.substr(section.size() + 1, path.find('.', section.size() + 1) - section.size() - 1);
     const bool inside = key == "preset" || key == "override" || key == "huggingface";
     const Value& now = document->root().At(section);
-    if (section == "model" && !inside && now.is_map() && now.Find("preset") != nullptr) path = "model.override." + path.substr(6);
+    if (section == "model" && !inside && now.is_map() && now.Find("preset") != nullptr)
+      path = "model.override." + path.substr(6);
   }
   document->Set(path, yaml);
 }
@@ -157,7 +173,8 @@ Document LoadScenarioDocument(const std::string& file_or_name, const std::vector
     if (std::find(known.begin(), known.end(), file_or_name) != known.end()) {
       file = ResourceRoot() / "scenarios" / (file_or_name + ".yaml");
     } else {
-      throw InputError(Place{file_or_name}, "no such file, nor a scenario of that name" + DidYouMean(file_or_name, known));
+      throw InputError(Place{file_or_name},
+                       "no such file, nor a scenario of that name" + DidYouMean(file_or_name, known));
     }
   }
   Document document = Document::Load(file);
@@ -183,7 +200,8 @@ Scenario ReadTrainingScenario(Document document, const std::string& file) {
   s.name = root.At("name").AsString();
   s.model = models::ReadModel(root.At("model"));
   s.cluster = ReadClusterSection(root.At("cluster"));
-  if (s.Gpus() > kMaxGpus) throw root.At("cluster").Error(fmt::format("{} GPUs, expected at most {}", s.Gpus(), kMaxGpus));
+  if (s.Gpus() > kMaxGpus)
+    throw root.At("cluster").Error(fmt::format("{} GPUs, expected at most {}", s.Gpus(), kMaxGpus));
   const Value& workload = root.At("workload");
   workload.At("kind").AsChoice({"pretraining"});
   s.workload = ReadWorkload(workload);
@@ -194,7 +212,8 @@ Scenario ReadTrainingScenario(Document document, const std::string& file) {
   if (const Value* p = root.Find("precision")) s.fp8 = p->AsChoice({"bf16", "fp8-mixed"}) == 1;
   if (s.fp8 && s.cluster.device.fp8.value <= 0) {
     const Value* p = root.Find("precision");
-    throw (p != nullptr ? *p : root).Error(fmt::format("device '{}' has no FP8; expected precision: bf16", s.cluster.device.name));
+    throw(p != nullptr ? *p : root)
+        .Error(fmt::format("device '{}' has no FP8; expected precision: bf16", s.cluster.device.name));
   }
   s.calibration = root.Find("calibration") != nullptr ? root.At("calibration").AsString() : "auto";
   if (const Value* seed = root.Find("seed")) {

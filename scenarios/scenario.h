@@ -21,9 +21,9 @@ struct BatchRamp {
 
 struct TrainingWorkload {
   std::int64_t sequence_length = 0;
-  std::int64_t global_batch = 0;   ///< sequences a step
-  std::int64_t micro_batch = 1;    ///< sequences
-  double run_tokens = 0;           ///< of the whole run; 0: no run is asked for
+  std::int64_t global_batch = 0;  ///< sequences a step
+  std::int64_t micro_batch = 1;   ///< sequences
+  double run_tokens = 0;          ///< of the whole run; 0: no run is asked for
   std::optional<BatchRamp> ramp;
 };
 
@@ -36,23 +36,23 @@ struct Parallelism {
 };
 
 struct Communication {
-  int sms = 20;                    ///< SMs lent to exchange kernels while a step runs
-  std::string kernels;             ///< calibration of the exchange kernels, DeepEP release, e.g. "2025-02"
+  int sms = 20;         ///< SMs lent to exchange kernels while a step runs
+  std::string kernels;  ///< calibration of the exchange kernels, DeepEP release, e.g. "2025-02"
 };
 
 struct Scenario {
   std::string name;
   std::string file;
-  std::string hash;                ///< of the canonical text after overrides
+  std::string hash;  ///< of the canonical text after overrides
   models::ModelSpec model;
   hw::Cluster cluster;
   TrainingWorkload workload;
   Parallelism parallelism;
   Communication communication;
-  bool fp8 = true;                 ///< precision: fp8-mixed, else bf16
-  std::string calibration;         ///< "auto" or a file
+  bool fp8 = true;          ///< precision: fp8-mixed, else bf16
+  std::string calibration;  ///< "auto" or a file
   std::uint64_t seed = 1;
-  Document document;               ///< for sections read elsewhere (routing)
+  Document document;  ///< for sections read elsewhere (routing)
 
   int Gpus() const { return cluster.nodes * cluster.devices_per_node; }
   /// Micro-batches each pipeline runs in a step.

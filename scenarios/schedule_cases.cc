@@ -1,7 +1,7 @@
 // Published facts of pipeline schedules against ours.
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "models/schedule/schedule_timing.h"
 #include "scenarios/validation.h"
@@ -22,9 +22,10 @@ constexpr char kArea[] = "schedules";
 constexpr char kTable2[] = "DeepSeek-V3 (arXiv 2412.19437) Table 2";
 constexpr int kRanks = 16, kMicroBatches = 120;  // DeepSeek-V3 3.2: PP16; 15360 sequences / 128 pipelines
 
-/// Chunk times with which the formulas are compared: Table 4 of "Insights into DeepSeek-V3" (arXiv 2505.09343), MPFT
-/// column, divided by the counts of DualPipe's outermost rank: F = 1.13 s / 23, pair = 13.95 s / 97,
-/// W = 0.48 s / 15, input backward = (1.99 s - 8 W) / 23. The formulas hold for any such times; these are the real scale.
+/// Chunk times with which the formulas are compared: Table 4 of "Insights into DeepSeek-V3" (arXiv
+/// 2505.09343), MPFT column, divided by the counts of DualPipe's outermost rank: F = 1.13 s / 23, pair
+/// = 13.95 s / 97, W = 0.48 s / 15, input backward = (1.99 s - 8 W) / 23. The formulas hold for any such
+/// times; these are the real scale.
 UniformTimes Table4Times() {
   const double weight = 0.48 / 15;
   return {.forward = FromSeconds(1.13 / 23),
@@ -39,8 +40,16 @@ double Bubble(ScheduleKind kind, const UniformTimes& times, std::size_t rank) {
 
 /// Both sides are exact sums of the same chunk times: only the last picosecond may differ.
 ValidationCase BubbleCase(std::string id, std::string what, double published, double simulated) {
-  return {.id = std::move(id), .area = kArea, .what = std::move(what), .published = published, .simulated = simulated,
-          .unit = "s", .kind = ToleranceKind::kAbsolute, .tolerance = 1e-9, .source = kTable2, .residual = {}};
+  return {.id = std::move(id),
+          .area = kArea,
+          .what = std::move(what),
+          .published = published,
+          .simulated = simulated,
+          .unit = "s",
+          .kind = ToleranceKind::kAbsolute,
+          .tolerance = 1e-9,
+          .source = kTable2,
+          .residual = {}};
 }
 
 double PublishedDualPipe(const UniformTimes& t) {
@@ -49,7 +58,8 @@ double PublishedDualPipe(const UniformTimes& t) {
 
 std::vector<ValidationCase> BubbleCases() {
   const UniformTimes t = Table4Times();
-  // Forward as long as the input backward, and nothing gained by overlap: where the DualPipe formula is exact.
+  // Forward as long as the input backward, and nothing gained by overlap: where the DualPipe formula is
+  // exact.
   const UniformTimes equal{t.forward, t.forward, t.backward_weight, 2 * t.forward + t.backward_weight};
   std::vector<ValidationCase> cases = {
       BubbleCase("DS-D07", "1F1B bubble (PP-1)(F+B), PP16",
@@ -60,11 +70,12 @@ std::vector<ValidationCase> BubbleCases() {
                  Bubble(ScheduleKind::kZb1p, t, 0)),
       BubbleCase("DS-D09", "DualPipe bubble (PP/2-1)(F&B+B-3W), F = B-W", PublishedDualPipe(equal),
                  Bubble(ScheduleKind::kDualPipe, equal, 0)),
-      BubbleCase("DS-D09", "DualPipe bubble, chunk times of Table 4, rank 7",
-                 PublishedDualPipe(t), Bubble(ScheduleKind::kDualPipe, t, kRanks / 2 - 1)),
+      BubbleCase("DS-D09", "DualPipe bubble, chunk times of Table 4, rank 7", PublishedDualPipe(t),
+                 Bubble(ScheduleKind::kDualPipe, t, kRanks / 2 - 1)),
   };
   cases.back().residual =
-      "The formula sums one path for all ranks. Played out, the published instruction lists leave the middle ranks exactly "
+      "The formula sums one path for all ranks. Played out, the published instruction lists leave the middle "
+      "ranks exactly "
       "one F less than it whenever backwards are the longer path.";
   return cases;
 }
@@ -74,18 +85,29 @@ std::vector<ValidationCase> ActivationCases() {
     const Schedule schedule = MakeSchedule({kind, kRanks, kMicroBatches});
     int peak = 0;
     for (int rank = 0; rank < kRanks; ++rank) peak = std::max(peak, PeakInFlight(schedule, rank));
-    return ValidationCase{.id = id, .area = kArea, .what = what, .published = static_cast<double>(published),
-                          .simulated = static_cast<double>(peak), .unit = "chunks", .kind = ToleranceKind::kAbsolute,
-                          .source = kTable2, .residual = {}};
+    return ValidationCase{.id = id,
+                          .area = kArea,
+                          .what = what,
+                          .published = static_cast<double>(published),
+                          .simulated = static_cast<double>(peak),
+                          .unit = "chunks",
+                          .kind = ToleranceKind::kAbsolute,
+                          .source = kTable2,
+                          .residual = {}};
   };
   return {peak_case("DS-D07", ScheduleKind::k1F1B, "1F1B activations PP, PP16", kRanks),
           peak_case("DS-D08", ScheduleKind::kZb1p, "ZB1P activations PP, PP16", kRanks),
           peak_case("DS-D09", ScheduleKind::kDualPipe, "DualPipe activations PP+1, PP16", kRanks + 1)};
 }
 
-/// DS-D19 on half-rank `h`. One pair of the middle ranks (h = 7) runs apart: +1 forward, +1 full backward, -1 pair.
+/// DS-D19 on half-rank `h`. One pair of the middle ranks (h = 7) runs apart: +1 forward, +1 full backward, -1
+/// pair.
 std::vector<ValidationCase> CountCases(const Schedule& schedule, int h) {
-  struct Row { StepKind kind; const char* what; int published; };
+  struct Row {
+    StepKind kind;
+    const char* what;
+    int published;
+  };
   const int apart = h == kRanks / 2 - 1 ? 1 : 0;
   const Row rows[] = {{StepKind::kForward, "forwards alone", 23 - h + apart},
                       {StepKind::kForwardBackward, "overlapped pairs", 97 + h - apart},
@@ -95,11 +117,17 @@ std::vector<ValidationCase> CountCases(const Schedule& schedule, int h) {
   const auto& steps = schedule.steps[static_cast<std::size_t>(h)];
   std::vector<ValidationCase> cases;
   for (const Row& row : rows) {
-    const auto count = std::count_if(steps.begin(), steps.end(), [&](const auto& s) { return s.kind == row.kind; });
-    cases.push_back({.id = "DS-D19", .area = kArea, .what = fmt::format("DualPipe {} on rank {}, PP16, M=120", row.what, h),
-                     .published = static_cast<double>(row.published), .simulated = static_cast<double>(count),
-                     .unit = "chunks", .kind = ToleranceKind::kAbsolute,
-                     .source = "deepseek-ai/DualPipe dualpipe.py, counted", .residual = {}});
+    const auto count =
+        std::count_if(steps.begin(), steps.end(), [&](const auto& s) { return s.kind == row.kind; });
+    cases.push_back({.id = "DS-D19",
+                     .area = kArea,
+                     .what = fmt::format("DualPipe {} on rank {}, PP16, M=120", row.what, h),
+                     .published = static_cast<double>(row.published),
+                     .simulated = static_cast<double>(count),
+                     .unit = "chunks",
+                     .kind = ToleranceKind::kAbsolute,
+                     .source = "deepseek-ai/DualPipe dualpipe.py, counted",
+                     .residual = {}});
   }
   return cases;
 }
@@ -109,7 +137,8 @@ std::vector<ValidationCase> CountCases(const Schedule& schedule, int h) {
 std::vector<ValidationCase> ScheduleCases() {
   std::vector<ValidationCase> cases = BubbleCases();
   const Schedule schedule = MakeSchedule({ScheduleKind::kDualPipe, kRanks, kMicroBatches});
-  for (const auto& more : {ActivationCases(), CountCases(schedule, 0), CountCases(schedule, 6), CountCases(schedule, 7)}) {
+  for (const auto& more :
+       {ActivationCases(), CountCases(schedule, 0), CountCases(schedule, 6), CountCases(schedule, 7)}) {
     cases.insert(cases.end(), more.begin(), more.end());
   }
   return cases;

@@ -15,8 +15,8 @@ constexpr const char* kTraceSource = "deepseek-ai/profile-data train.json (H800,
 constexpr const char* kTable4 = "Insights into DeepSeek-V3 (arXiv 2505.09343) Table 4, MPFT";
 constexpr const char* kReport = "DeepSeek-V3 Technical Report (arXiv 2412.19437)";
 
-ValidationCase Case(const char* id, const char* what, double published, double simulated, const char* unit, double tolerance,
-                    const char* source) {
+ValidationCase Case(const char* id, const char* what, double published, double simulated, const char* unit,
+                    double tolerance, const char* source) {
   ValidationCase c;
   c.id = id;
   c.area = "training step";
@@ -43,35 +43,49 @@ ValidationCase Absolute(ValidationCase c) {
 /// launch gap leave; how they add up to the pair judges.
 void TracePairCases(std::vector<ValidationCase>* cases) {
   const hw::Device device = hw::DevicePreset("h800-sxm");
-  const TracePair pair = SimulateTracePair(hw::CostModel::Load(device, {}), hw::ExchangeModel::Load(device, "2025-02"));
-  cases->push_back(Case("DS-E18", "overlapped F and B pair, 4 MoE layers", pair.published_total_ms, pair.total_ms, "ms", 0.03, kTraceSource));
-  constexpr std::array<const char*, 6> kBlocks = {"attn(F) of a layer", "mlp(F)", "mlp(B)", "mlp(W)", "attn(B)", "attn(W)"};
+  const TracePair pair =
+      SimulateTracePair(hw::CostModel::Load(device, {}), hw::ExchangeModel::Load(device, "2025-02"));
+  cases->push_back(Case("DS-E18", "overlapped F and B pair, 4 MoE layers", pair.published_total_ms,
+                        pair.total_ms, "ms", 0.03, kTraceSource));
+  constexpr std::array<const char*, 6> kBlocks = {
+      "attn(F) of a layer", "mlp(F)", "mlp(B)", "mlp(W)", "attn(B)", "attn(W)"};
   for (std::size_t i = 0; i < kBlocks.size(); ++i) {
-    cases->push_back(Calibrates(Case("trace", kBlocks[i], pair.published_compute_ms[i], pair.compute_ms[i], "ms", 0.05, kTraceSource)));
+    cases->push_back(Calibrates(Case("trace", kBlocks[i], pair.published_compute_ms[i], pair.compute_ms[i],
+                                     "ms", 0.05, kTraceSource)));
   }
-  constexpr std::array<const char*, 4> kTransfers = {"dispatch(F)", "combine(F)", "combine(B)", "dispatch(B)"};
+  constexpr std::array<const char*, 4> kTransfers = {"dispatch(F)", "combine(F)", "combine(B)",
+                                                     "dispatch(B)"};
   for (std::size_t i = 0; i < kTransfers.size(); ++i) {
-    cases->push_back(Calibrates(Case("trace", kTransfers[i], pair.published_exchange_ms[i], pair.exchange_ms[i], "ms", 0.10, kTraceSource)));
+    cases->push_back(Calibrates(Case("trace", kTransfers[i], pair.published_exchange_ms[i],
+                                     pair.exchange_ms[i], "ms", 0.10, kTraceSource)));
   }
 }
 
 void StepCases(const TrainingResult& r, std::vector<ValidationCase>* cases) {
   cases->push_back(Case("DS-E02a", "time of a step, multi-plane", 19.926, r.step_s, "s", 0.03, kTable4));
   cases->push_back(Case("DS-E01a", "tokens a day", 272.80, r.tokens_per_day * 1e-9, "B", 0.03, kTable4));
-  cases->push_back(Case("DS-E03a", "forward (1F), pipeline rank 0", 1.13, r.phases.forward, "s", 0.10, kTable4));
+  cases->push_back(
+      Case("DS-E03a", "forward (1F), pipeline rank 0", 1.13, r.phases.forward, "s", 0.10, kTable4));
   cases->push_back(Case("DS-E04a", "bubble, pipeline rank 0", 2.06, r.phases.bubble, "s", 0.15, kTable4));
-  cases->push_back(Case("DS-E05a", "backward for inputs (1B)", 1.99, r.phases.backward_input, "s", 0.10, kTable4));
-  cases->push_back(Case("DS-E06a", "backward for weights (1W)", 0.48, r.phases.backward_weight, "s", 0.10, kTable4));
-  cases->push_back(Case("DS-E07a", "forward and backward (1F1B)", 13.95, r.phases.forward_backward, "s", 0.10, kTable4));
+  cases->push_back(
+      Case("DS-E05a", "backward for inputs (1B)", 1.99, r.phases.backward_input, "s", 0.10, kTable4));
+  cases->push_back(
+      Case("DS-E06a", "backward for weights (1W)", 0.48, r.phases.backward_weight, "s", 0.10, kTable4));
+  cases->push_back(
+      Case("DS-E07a", "forward and backward (1F1B)", 13.95, r.phases.forward_backward, "s", 0.10, kTable4));
   cases->push_back(Case("DS-E08a", "optimizer", 0.29, r.phases.optimizer, "s", 0.10, kTable4));
-  cases->push_back(Absolute(Case("DS-E11a", "MFU non-causal", 43.73, 100 * r.mfu_noncausal, "%", 1.5, kTable4)));
+  cases->push_back(
+      Absolute(Case("DS-E11a", "MFU non-causal", 43.73, 100 * r.mfu_noncausal, "%", 1.5, kTable4)));
   cases->push_back(Absolute(Case("DS-E12a", "MFU causal", 38.94, 100 * r.mfu_causal, "%", 1.5, kTable4)));
-  cases->push_back(Case("DS-C06", "GPU hours per trillion tokens", 180, r.run.gpu_hours_per_trillion * 1e-3, "K", 0.03, kReport));
-  cases->push_back(Case("DS-C01", "GPU hours of pre-training", 2664, r.run.gpu_hours * 1e-3, "K", 0.03, kReport));
+  cases->push_back(Case("DS-C06", "GPU hours per trillion tokens", 180, r.run.gpu_hours_per_trillion * 1e-3,
+                        "K", 0.03, kReport));
+  cases->push_back(
+      Case("DS-C01", "GPU hours of pre-training", 2664, r.run.gpu_hours * 1e-3, "K", 0.03, kReport));
 }
 
 Scenario V3(const std::vector<std::string>& overrides) {
-  return ReadTrainingScenario(LoadScenarioDocument("deepseek-v3-pretraining", overrides), "deepseek-v3-pretraining");
+  return ReadTrainingScenario(LoadScenarioDocument("deepseek-v3-pretraining", overrides),
+                              "deepseek-v3-pretraining");
 }
 
 }  // namespace
@@ -82,13 +96,16 @@ std::vector<ValidationCase> TrainingCases() {
   const TrainingResult planes = StepOnly(V3({}));
   StepCases(planes, &cases);
   const TrainingResult rails = StepOnly(V3({"cluster=h800-2048-mrft"}));
-  ValidationCase against = Case("DS-E02b", "multi-rail against multi-plane step time", 0.1, 100 * (rails.step_s / planes.step_s - 1), "%", 0, kTable4);
+  ValidationCase against = Case("DS-E02b", "multi-rail against multi-plane step time", 0.1,
+                                100 * (rails.step_s / planes.step_s - 1), "%", 0, kTable4);
   against.kind = ToleranceKind::kRange;
   against.low = 0.001;  // the sign, and below 1 %
   against.high = 1;
   against.residual =
-      "2048 NICs hang under two layers of 64-port switches in both fabrics, and both are routed adaptively: the model sees "
-      "no difference at all. The published one is 20 ms, less than the 26 ms by which that table's phases miss its own step";
+      "2048 NICs hang under two layers of 64-port switches in both fabrics, and both are routed adaptively: "
+      "the model sees "
+      "no difference at all. The published one is 20 ms, less than the 26 ms by which that table's phases "
+      "miss its own step";
   cases.push_back(against);
   return cases;
 }

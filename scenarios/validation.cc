@@ -7,10 +7,14 @@ namespace orrery::scenarios {
 bool ValidationCase::Passes() const {
   if (!std::isfinite(simulated)) return false;
   switch (kind) {
-    case ToleranceKind::kRelative: return std::abs(simulated - published) <= tolerance * std::abs(published);
-    case ToleranceKind::kAbsolute: return std::abs(simulated - published) <= tolerance;
-    case ToleranceKind::kAtMost: return simulated <= published;
-    case ToleranceKind::kRange: return simulated >= low && simulated <= high;
+    case ToleranceKind::kRelative:
+      return std::abs(simulated - published) <= tolerance * std::abs(published);
+    case ToleranceKind::kAbsolute:
+      return std::abs(simulated - published) <= tolerance;
+    case ToleranceKind::kAtMost:
+      return simulated <= published;
+    case ToleranceKind::kRange:
+      return simulated >= low && simulated <= high;
   }
   return false;
 }
@@ -26,8 +30,8 @@ std::vector<ValidationCase> RoutingCases();
 
 const std::vector<ValidationGroup>& ValidationGroups() {
   static const std::vector<ValidationGroup> groups = {
-      {"model", ModelCases},         {"schedules", ScheduleCases}, {"calibration", CalibrationCases},
-      {"network", NetworkCases},     {"training", TrainingCases},  {"attention", AttentionCases},
+      {"model", ModelCases},     {"schedules", ScheduleCases}, {"calibration", CalibrationCases},
+      {"network", NetworkCases}, {"training", TrainingCases},  {"attention", AttentionCases},
       {"routing", RoutingCases},
   };
   return groups;

@@ -1,4 +1,5 @@
-// Published figures against ours. Each area of the tool contributes a list of cases; `orrery validate` prints them.
+// Published figures against ours. Each area of the tool contributes a list of cases; `orrery validate` prints
+// them.
 #pragma once
 
 #include <functional>
@@ -22,9 +23,9 @@ enum class ToleranceKind {
 };
 
 struct ValidationCase {
-  std::string id;         ///< of published.csv where it is there, e.g. "DS-E02a"
-  std::string area;       ///< "training step", "routing", "attention", "network", ...
-  std::string what;       ///< in words
+  std::string id;    ///< of published.csv where it is there, e.g. "DS-E02a"
+  std::string area;  ///< "training step", "routing", "attention", "network", ...
+  std::string what;  ///< in words
   double published = 0;
   double simulated = 0;
   std::string unit;
@@ -32,8 +33,9 @@ struct ValidationCase {
   double tolerance = 0;
   double low = 0, high = 0;  ///< kRange only
   CaseRole role = CaseRole::kJudges;
-  std::string source;     ///< paper and table
-  std::string residual;   ///< why it is off; a case outside its tolerance with a residual fails under --strict only
+  std::string source;  ///< paper and table
+  std::string
+      residual;  ///< why it is off; a case outside its tolerance with a residual fails under --strict only
 
   bool Passes() const;
 };

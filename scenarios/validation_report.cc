@@ -22,16 +22,21 @@ std::string Published(const ValidationCase& c) {
 
 std::string Error(const ValidationCase& c) {
   if (c.kind == ToleranceKind::kRange || c.kind == ToleranceKind::kAtMost) return "";
-  if (c.kind == ToleranceKind::kAbsolute || c.published == 0) return fmt::format("{:+.3g}", c.simulated - c.published);
+  if (c.kind == ToleranceKind::kAbsolute || c.published == 0)
+    return fmt::format("{:+.3g}", c.simulated - c.published);
   return fmt::format("{:+.2f} %", 100 * (c.simulated - c.published) / std::abs(c.published));
 }
 
 std::string Tolerance(const ValidationCase& c) {
   switch (c.kind) {
-    case ToleranceKind::kRelative: return c.tolerance == 0 ? "exact" : fmt::format("{:g} %", 100 * c.tolerance);
-    case ToleranceKind::kAbsolute: return c.tolerance == 0 ? "exact" : fmt::format("{:g}", c.tolerance);
-    case ToleranceKind::kAtMost: return "limit";
-    case ToleranceKind::kRange: return "range";
+    case ToleranceKind::kRelative:
+      return c.tolerance == 0 ? "exact" : fmt::format("{:g} %", 100 * c.tolerance);
+    case ToleranceKind::kAbsolute:
+      return c.tolerance == 0 ? "exact" : fmt::format("{:g}", c.tolerance);
+    case ToleranceKind::kAtMost:
+      return "limit";
+    case ToleranceKind::kRange:
+      return "range";
   }
   return "";
 }
@@ -52,7 +57,8 @@ std::vector<std::string> Areas(const std::vector<ValidationCase>& cases) {
 }
 
 std::string Counts(const ValidationSummary& s) {
-  return fmt::format("{} within tolerance, {} off with a declared reason, {} off", s.passed, s.declared, s.failed);
+  return fmt::format("{} within tolerance, {} off with a declared reason, {} off", s.passed, s.declared,
+                     s.failed);
 }
 
 }  // namespace
@@ -75,12 +81,13 @@ std::string ValidationText(const std::vector<ValidationCase>& cases) {
   std::string text;
   for (const std::string& area : Areas(cases)) {
     text += fmt::format("\n{}\n", area);
-    text += fmt::format("  {:<10} {:<58} {:>12} {:>12} {:<8} {:>9} {:>9}  {:<10} {}\n", "id", "case", "published",
-                        "simulated", "unit", "error", "tolerance", "figure", "verdict");
+    text += fmt::format("  {:<10} {:<58} {:>12} {:>12} {:<8} {:>9} {:>9}  {:<10} {}\n", "id", "case",
+                        "published", "simulated", "unit", "error", "tolerance", "figure", "verdict");
     for (const ValidationCase& c : cases) {
       if (c.area != area) continue;
-      text += fmt::format("  {:<10} {:<58} {:>12} {:>12} {:<8} {:>9} {:>9}  {:<10} {}\n", c.id, c.what, Published(c),
-                          Number(c.simulated), c.unit, Error(c), Tolerance(c), Role(c), Verdict(c));
+      text +=
+          fmt::format("  {:<10} {:<58} {:>12} {:>12} {:<8} {:>9} {:>9}  {:<10} {}\n", c.id, c.what,
+                      Published(c), Number(c.simulated), c.unit, Error(c), Tolerance(c), Role(c), Verdict(c));
     }
   }
   bool heading = false;
@@ -95,11 +102,13 @@ std::string ValidationText(const std::vector<ValidationCase>& cases) {
 
 std::string ValidationMarkdown(const std::vector<ValidationCase>& cases) {
   std::string text =
-      "# Validation\n\nWritten by `orrery validate --markdown`. *judges*: the figure feeds nothing. *calibrates*: the "
+      "# Validation\n\nWritten by `orrery validate --markdown`. *judges*: the figure feeds nothing. "
+      "*calibrates*: the "
       "model is calibrated\nwith it, so agreement is expected.\n";
   for (const std::string& area : Areas(cases)) {
     text += fmt::format(
-        "\n## {}\n\n| id | case | published | simulated | unit | error | tolerance | figure | verdict | source |\n"
+        "\n## {}\n\n| id | case | published | simulated | unit | error | tolerance | figure | verdict | "
+        "source |\n"
         "|---|---|---|---|---|---|---|---|---|---|\n",
         area);
     for (const ValidationCase& c : cases) {

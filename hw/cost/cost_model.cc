@@ -30,7 +30,8 @@ RawPrice PriceRaw(const CostData& data, const Op& op, int sms, std::size_t witho
   const AnalyticTime analytic = Analytic(op, data.device, sms);
   const bool known = map.size() > (without == EfficiencyMap::kNone ? 0U : 1U);
   const Efficiency efficiency =
-      known ? map.At(FeaturesOf(op, static_cast<double>(sms) / data.device.sms), without) : Unmeasured(data, op.kind);
+      known ? map.At(FeaturesOf(op, static_cast<double>(sms) / data.device.sms), without)
+            : Unmeasured(data, op.kind);
   RawPrice price;
   price.seconds = std::max(analytic.Seconds(efficiency.log_ratio), Seconds(Attainable(op, data.device, sms)));
   price.beside = price.seconds * std::exp(efficiency.log_beside);
@@ -56,7 +57,8 @@ std::filesystem::path TablePath(const std::string& device, const std::string& na
 
 std::vector<KernelTable> TablesOf(const std::string& device) {
   std::vector<KernelTable> tables;
-  for (const std::string& name : TableNames(device)) tables.push_back(ReadKernelTable(TablePath(device, name)));
+  for (const std::string& name : TableNames(device))
+    tables.push_back(ReadKernelTable(TablePath(device, name)));
   return tables;
 }
 
@@ -109,11 +111,14 @@ KernelTable NamedTable(const Device& device, const CalibrationChoice& choice) {
     throw InputError("calibration '" + choice.name + "': no such file or table of " + device.name +
                      "; expected a file or one of: " + all + DidYouMean(choice.name, known));
   }
-  const std::filesystem::path path = preset ? TablePath(device.name, choice.name) : std::filesystem::path(choice.name);
+  const std::filesystem::path path =
+      preset ? TablePath(device.name, choice.name) : std::filesystem::path(choice.name);
   KernelTable table = ReadKernelTable(path);
   if (table.device != device.name && !choice.forced) {
-    throw InputError(Place{path.string(), 1, 1}, "device: '" + table.device + "': this calibration was measured on another "
-                     "device than '" + device.name + "'; force it to have it scaled");
+    throw InputError(Place{path.string(), 1, 1}, "device: '" + table.device +
+                                                     "': this calibration was measured on another "
+                                                     "device than '" +
+                                                     device.name + "'; force it to have it scaled");
   }
   return table;
 }
@@ -132,7 +137,8 @@ CostModel CostModel::Load(const Device& device, const CalibrationChoice& choice)
 }
 
 Price CostModel::PriceOp(const Op& op, int sms) const {
-  ORRERY_CHECK(sms >= 1 && sms <= data_->device.sms, "op '" + op.label + "' priced on " + std::to_string(sms) + " SMs");
+  ORRERY_CHECK(sms >= 1 && sms <= data_->device.sms,
+               "op '" + op.label + "' priced on " + std::to_string(sms) + " SMs");
   const internal::RawPrice raw = internal::PriceRaw(*data_, op, sms);
   Price price;
   price.provenance = raw.provenance;
@@ -172,7 +178,8 @@ std::vector<CostModel::Residual> CostModel::LeaveOneOut() const {
 
 CostModel CostModel::Perturbed(const std::vector<double>& log_factor_per_class) const {
   ORRERY_CHECK(log_factor_per_class.size() == factor_.size(),
-               std::to_string(log_factor_per_class.size()) + " factors for " + std::to_string(factor_.size()) + " classes");
+               std::to_string(log_factor_per_class.size()) + " factors for " +
+                   std::to_string(factor_.size()) + " classes");
   CostModel copy = *this;
   for (std::size_t i = 0; i < factor_.size(); ++i) copy.factor_[i] *= std::exp(log_factor_per_class[i]);
   return copy;

@@ -4,8 +4,9 @@
 //   const CostModel cost = CostModel::Load(device, {});           // every table of hw/data/h800-sxm/kernels/
 //   const Price price = cost.PriceOp(op, 112);                    // on 112 SMs
 //
-// Price = analytic wave model (hw/cost/roofline.h) x measured efficiency (hw/cost/efficiency.h). Exact at every row of
-// the tables, never faster than the data sheet. docs/calibration.md tells the tables and how they were derived.
+// Price = analytic wave model (hw/cost/roofline.h) x measured efficiency (hw/cost/efficiency.h). Exact at
+// every row of the tables, never faster than the data sheet. docs/calibration.md tells the tables and how
+// they were derived.
 #pragma once
 
 #include <memory>
@@ -33,14 +34,15 @@ struct Price {
 
 /// Which tables price.
 struct CalibrationChoice {
-  std::string name = "auto";  ///< "auto": every table of the device; else a file, or a table of the device by stem
-  bool forced = false;        ///< take a table of another device (everything is then tagged scaled)
+  std::string name =
+      "auto";           ///< "auto": every table of the device; else a file, or a table of the device by stem
+  bool forced = false;  ///< take a table of another device (everything is then tagged scaled)
 };
 
 class CostModel {
  public:
-  /// "auto" on a device without tables takes those of the most similar device, scaled by roofline (sources() says so).
-  /// InputError: no such table, a bad one, or one of another device without `forced`.
+  /// "auto" on a device without tables takes those of the most similar device, scaled by roofline (sources()
+  /// says so). InputError: no such table, a bad one, or one of another device without `forced`.
   static CostModel Load(const Device& device, const CalibrationChoice& choice);
   /// From tables in memory. A table of another device than `device` scales.
   CostModel(const Device& device, const std::vector<KernelTable>& tables);

@@ -1,4 +1,5 @@
-// From tables to points: later rows supersede earlier ones, missing contention is filled in, kinds and devices without rows borrow.
+// From tables to points: later rows supersede earlier ones, missing contention is filled in, kinds and
+// devices without rows borrow.
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -11,8 +12,8 @@
 namespace orrery::hw::internal {
 namespace {
 
-/// Median gap between the 909 kernels of the compute stream of DeepSeek's training trace (deepseek-ai/profile-data):
-/// what CUDA takes from one kernel to the next on any of these devices.
+/// Median gap between the 909 kernels of the compute stream of DeepSeek's training trace
+/// (deepseek-ai/profile-data): what CUDA takes from one kernel to the next on any of these devices.
 constexpr Time kTraceLaunchGap{2'000'000};  // ps
 
 /// A row with the device it was measured on.
@@ -31,7 +32,8 @@ bool SameCase(const SourcedRow& a, const SourcedRow& b) {
 std::vector<SourcedRow> Supersede(std::vector<SourcedRow> rows) {
   std::vector<SourcedRow> kept;
   for (auto it = rows.rbegin(); it != rows.rend(); ++it) {
-    const bool known = std::any_of(kept.begin(), kept.end(), [&](const SourcedRow& k) { return SameCase(k, *it); });
+    const bool known =
+        std::any_of(kept.begin(), kept.end(), [&](const SourcedRow& k) { return SameCase(k, *it); });
     if (!known) kept.push_back(std::move(*it));
   }
   std::reverse(kept.begin(), kept.end());
@@ -40,7 +42,8 @@ std::vector<SourcedRow> Supersede(std::vector<SourcedRow> rows) {
 
 double Median(std::vector<double> values) {
   if (values.empty()) return 0;
-  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
+  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2),
+                   values.end());
   return values[values.size() / 2];
 }
 
@@ -71,7 +74,8 @@ class Contention {
 EfficiencyPoint PointOf(const SourcedRow& r, const Contention& contention) {
   EfficiencyPoint point;
   point.at = FeaturesOf(r.row.op, static_cast<double>(r.row.sms) / r.device->sms);
-  point.log_ratio = static_cast<float>(Analytic(r.row.op, *r.device, r.row.sms).LogRatio(Seconds(r.row.time)));
+  point.log_ratio =
+      static_cast<float>(Analytic(r.row.op, *r.device, r.row.sms).LogRatio(Seconds(r.row.time)));
   point.log_beside = static_cast<float>(contention.Of(r.row));
   point.borrowed = r.borrowed;
   return point;
@@ -147,7 +151,8 @@ Efficiency Streaming(const CostData& data) {
 
 std::string SourceLine(const KernelTable& table, const Device& device) {
   const std::string rows = std::to_string(table.rows.size()) + " rows";
-  const std::string scaled = table.device == device.name ? "" : ", scaled from " + table.device + " by roofline";
+  const std::string scaled =
+      table.device == device.name ? "" : ", scaled from " + table.device + " by roofline";
   return table.source + " (" + table.date + ", " + rows + scaled + ")";
 }
 

@@ -26,7 +26,9 @@ struct CostData {
   Efficiency streaming;  ///< of memory-bound kinds without any point
 
   const EfficiencyMap& map(OpKind kind) const { return maps[static_cast<std::size_t>(kind)].general; }
-  const EfficiencyMap& map(const Op& op) const { return maps[static_cast<std::size_t>(op.kind)].For(op.label); }
+  const EfficiencyMap& map(const Op& op) const {
+    return maps[static_cast<std::size_t>(op.kind)].For(op.label);
+  }
 };
 
 /// Tables in order of date; those of another device are scaled.

@@ -10,10 +10,10 @@ namespace orrery::hw {
 namespace {
 
 constexpr std::size_t kNearest = 6;
-/// Between lines the weight falls with the cube of the distance: nearer shapes decide, as befits a ratio that the
-/// analytic model has already made flat.
-/// A query between two points of a line is this share of its distance to the nearer one away from the line, so that a sparse line
-/// does not silence a dense one beside it. Chosen, as the weights here are, by leave-one-out error over the H800 tables.
+/// Between lines the weight falls with the cube of the distance: nearer shapes decide, as befits a ratio that
+/// the analytic model has already made flat. A query between two points of a line is this share of its
+/// distance to the nearer one away from the line, so that a sparse line does not silence a dense one beside
+/// it. Chosen, as the weights here are, by leave-one-out error over the H800 tables.
 constexpr float kSparse = 0.25F;
 /// A borrowed line counts as if one factor of e further away (added to the squared distance).
 constexpr float kBorrowedPenalty = 1;
@@ -22,13 +22,14 @@ const float kNear = std::log(8.0F);
 /// ln(132/112) = 0.16 becomes 1: a row for another share of the SMs ranks like one of another shape.
 constexpr float kSmWeight = 6;
 
-/// Whether decode attention is bound by memory or by tensor cores decides its efficiency (0.93 and 0.56 of the data sheet in the
-/// H800 tables), so a factor in operations per byte of cache counts twice.
+/// Whether decode attention is bound by memory or by tensor cores decides its efficiency (0.93 and 0.56 of
+/// the data sheet in the H800 tables), so a factor in operations per byte of cache counts twice.
 constexpr float kIntensityWeight = 2;
 
 float Ln(std::int64_t v) { return std::log(static_cast<float>(std::max<std::int64_t>(v, 1))); }
 
-/// ln(operations per cached element): query rows that share a key, times the widths of key and value over what is stored.
+/// ln(operations per cached element): query rows that share a key, times the widths of key and value over
+/// what is stored.
 float LogIntensity(const AttentionShape& s) {
   return Ln(s.heads / s.kv_heads) + Ln(s.q_len) + (IsLatent(s) ? Ln(s.d_qk + s.d_v) - Ln(s.d_qk) : 0.0F);
 }
@@ -48,8 +49,13 @@ struct ShapeFeatures {
   Features operator()(const AttentionShape& s) const {
     const float kv = Ln(s.kv_len), q = Ln(s.q_len), wide = s.causal ? 0.0F : 1.0F;
     if (kind == OpKind::kAttentionDecode) {
-      return {kv, Ln(s.batch), kIntensityWeight * LogIntensity(s), 0.5F * Ln(s.kv_heads), 0.5F * Ln(s.d_qk),
-              IsLatent(s) ? 1.0F : 0.0F, sm};
+      return {kv,
+              Ln(s.batch),
+              kIntensityWeight * LogIntensity(s),
+              0.5F * Ln(s.kv_heads),
+              0.5F * Ln(s.d_qk),
+              IsLatent(s) ? 1.0F : 0.0F,
+              sm};
     }
     return {q, Ln(s.batch), kv - q, Ln(s.heads / s.kv_heads), Ln(s.kv_heads), Ln(s.d_qk), wide, sm};
   }
@@ -100,7 +106,8 @@ float SquaredDistance(const Features& a, const Features& b) {
 }  // namespace
 
 Features FeaturesOf(const Op& op, double sm_share) {
-  return std::visit(ShapeFeatures{op.kind, kSmWeight * static_cast<float>(std::log(sm_share)), op.bytes}, op.shape);
+  return std::visit(ShapeFeatures{op.kind, kSmWeight * static_cast<float>(std::log(sm_share)), op.bytes},
+                    op.shape);
 }
 
 void EfficiencyMap::Add(const EfficiencyPoint& point) {
@@ -113,8 +120,9 @@ void EfficiencyMap::Add(const EfficiencyPoint& point) {
     line = lines_.insert(lines_.end(), Line{point.at, point.borrowed, {}});
     line->at[0] = 0;
   }
-  const auto place = std::upper_bound(line->points.begin(), line->points.end(), index,
-                                      [&](std::size_t a, std::size_t b) { return points_[a].at[0] < points_[b].at[0]; });
+  const auto place =
+      std::upper_bound(line->points.begin(), line->points.end(), index,
+                       [&](std::size_t a, std::size_t b) { return points_[a].at[0] < points_[b].at[0]; });
   line->points.insert(place, index);
   if (point.borrowed) return;
   for (std::size_t i = 0; i < kFeatures; ++i) {

@@ -1,7 +1,8 @@
-// Carries measured efficiencies from the shapes of a table to others. Every row becomes a point: where it lies in the
-// logarithms of its shape, and ln(measured / analytic). Points that differ in their first coordinate only form a line (one weight
-// matrix at many batch sizes, say); along a line efficiency is interpolated linearly, between lines by distance. So a
-// price is exact at a row and keeps the tiles and waves of the analytic model between rows.
+// Carries measured efficiencies from the shapes of a table to others. Every row becomes a point: where it
+// lies in the logarithms of its shape, and ln(measured / analytic). Points that differ in their first
+// coordinate only form a line (one weight matrix at many batch sizes, say); along a line efficiency is
+// interpolated linearly, between lines by distance. So a price is exact at a row and keeps the tiles and
+// waves of the analytic model between rows.
 #pragma once
 
 #include <array>
@@ -16,8 +17,8 @@
 namespace orrery::hw {
 
 inline constexpr std::size_t kFeatures = 8;
-/// Coordinates of an op; unused ones are 0. One unit is a factor of e in one dimension of the shape. The first is the one a
-/// table scans: rows of a GEMM, cached tokens of decode attention.
+/// Coordinates of an op; unused ones are 0. One unit is a factor of e in one dimension of the shape. The
+/// first is the one a table scans: rows of a GEMM, cached tokens of decode attention.
 using Features = std::array<float, kFeatures>;
 
 /// `sm_share`: SMs the op may use over SMs of its device.
@@ -26,9 +27,9 @@ Features FeaturesOf(const Op& op, double sm_share);
 /// A measured kernel relative to the analytic model of the device it was measured on.
 struct EfficiencyPoint {
   Features at{};
-  float log_ratio = 0;     ///< ln(measured / analytic)
-  float log_beside = 0;    ///< ln(time beside communication / time alone), at least 0
-  bool borrowed = false;   ///< measured on another device or for another kind
+  float log_ratio = 0;    ///< ln(measured / analytic)
+  float log_beside = 0;   ///< ln(time beside communication / time alone), at least 0
+  bool borrowed = false;  ///< measured on another device or for another kind
 };
 
 struct Efficiency {

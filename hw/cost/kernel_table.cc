@@ -21,9 +21,12 @@ ShapeKind ShapeOf(OpKind kind) {
 
 std::vector<std::string> ShapeColumns(ShapeKind kind) {
   switch (kind) {
-    case ShapeKind::kGemm: return {"m", "n", "k", "groups"};
-    case ShapeKind::kAttention: return {"batch", "heads", "kv_heads", "q_len", "kv_len", "d_qk", "d_v", "causal"};
-    case ShapeKind::kRows: return {"rows", "cols", "bytes"};
+    case ShapeKind::kGemm:
+      return {"m", "n", "k", "groups"};
+    case ShapeKind::kAttention:
+      return {"batch", "heads", "kv_heads", "q_len", "kv_len", "d_qk", "d_v", "causal"};
+    case ShapeKind::kRows:
+      return {"rows", "cols", "bytes"};
   }
   return {};
 }
@@ -37,7 +40,8 @@ const std::vector<std::string>& StatisticColumns() {
 /// The cells of one row by column name: the row's own, then the table's `shape`.
 class Cells {
  public:
-  Cells(const Value& row, const std::vector<std::string>& columns, const Value* shared) : row_(row), shared_(shared) {
+  Cells(const Value& row, const std::vector<std::string>& columns, const Value* shared)
+      : row_(row), shared_(shared) {
     if (row.items().size() != columns.size()) {
       throw row.Error("expected " + std::to_string(columns.size()) + " cells, one a column");
     }
@@ -89,8 +93,12 @@ Op ReadOp(OpKind kind, const Cells& c) {
   Op op;
   op.kind = kind;
   switch (ShapeOf(kind)) {
-    case ShapeKind::kGemm: op.shape = GemmShape{c.Int("m"), c.Int("n"), c.Int("k"), c.Int("groups", 1)}; break;
-    case ShapeKind::kAttention: op.shape = ReadAttention(c); break;
+    case ShapeKind::kGemm:
+      op.shape = GemmShape{c.Int("m"), c.Int("n"), c.Int("k"), c.Int("groups", 1)};
+      break;
+    case ShapeKind::kAttention:
+      op.shape = ReadAttention(c);
+      break;
     case ShapeKind::kRows:
       op.shape = RowsShape{c.Int("rows"), c.Int("cols")};
       op.bytes = {c.Int("bytes")};
@@ -140,7 +148,8 @@ std::vector<std::string> ReadColumns(const Value& value, OpKind kind) {
     if (std::find(known.begin(), known.end(), name) == known.end()) {
       throw item.Error("unknown column for " + std::string(Name(kind)) + DidYouMean(name, known));
     }
-    if (std::find(columns.begin(), columns.end(), name) != columns.end()) throw item.Error("column given twice");
+    if (std::find(columns.begin(), columns.end(), name) != columns.end())
+      throw item.Error("column given twice");
     columns.push_back(name);
   }
   return columns;
@@ -178,7 +187,8 @@ struct ShapeText {
 }  // namespace
 
 KernelTable ParseKernelTable(const Value& root) {
-  root.AllowKeys({"schema_version", "device", "date", "source", "driver", "libraries", "clocks", "launch_gap", "tables"});
+  root.AllowKeys({"schema_version", "device", "date", "source", "driver", "libraries", "clocks", "launch_gap",
+                  "tables"});
   root.At("schema_version").AsInt(1, 1);
   KernelTable table;
   table.device = root.At("device").AsString();
@@ -200,7 +210,8 @@ KernelTable ReadKernelTable(const std::filesystem::path& file) {
 }
 
 std::string RowText(const KernelRow& row) {
-  return std::string(Name(row.op.kind)) + std::visit(ShapeText{}, row.op.shape) + " @" + std::to_string(row.sms);
+  return std::string(Name(row.op.kind)) + std::visit(ShapeText{}, row.op.shape) + " @" +
+         std::to_string(row.sms);
 }
 
 }  // namespace orrery::hw

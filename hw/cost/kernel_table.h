@@ -1,5 +1,5 @@
-// A file of measured kernels, hw/data/<device>/kernels/*.yaml: which op took how long on how many SMs. The schema is
-// told in docs/calibration.md; the profiler writes the same.
+// A file of measured kernels, hw/data/<device>/kernels/*.yaml: which op took how long on how many SMs. The
+// schema is told in docs/calibration.md; the profiler writes the same.
 #pragma once
 
 #include <filesystem>
@@ -27,15 +27,16 @@ struct KernelRow {
 
 /// A table file.
 struct KernelTable {
-  std::string device;      ///< preset name the rows were measured on
-  std::string date;        ///< ISO 8601; of two rows for one kernel and shape the later file's counts
+  std::string device;  ///< preset name the rows were measured on
+  std::string date;    ///< ISO 8601; of two rows for one kernel and shape the later file's counts
   std::string source;
   std::string driver, libraries, clocks;  ///< as recorded; "not recorded" where the publisher did not
-  std::optional<Time> launch_gap;  ///< median time between dependent kernels of one stream
+  std::optional<Time> launch_gap;         ///< median time between dependent kernels of one stream
   std::vector<KernelRow> rows;
 };
 
-/// InputError with place on an unknown key, kind or column, a missing shape column, a time that is not positive.
+/// InputError with place on an unknown key, kind or column, a missing shape column, a time that is not
+/// positive.
 KernelTable ReadKernelTable(const std::filesystem::path& file);
 KernelTable ParseKernelTable(const Value& root);
 

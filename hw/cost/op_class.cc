@@ -5,16 +5,24 @@
 namespace orrery::hw {
 
 const std::vector<std::string>& CostModel::ResidualClasses() {
-  static const std::vector<std::string> classes = {
-      "gemm_fp8",  "gemm_fp8_wgrad",    "grouped_gemm_fp8",   "grouped_gemm_fp8_masked", "grouped_gemm_fp8_wgrad",
-      "gemm_bf16", "attention_forward", "attention_backward", "attention_decode",        "memory_bound",
-      "latency_bound"};
+  static const std::vector<std::string> classes = {"gemm_fp8",
+                                                   "gemm_fp8_wgrad",
+                                                   "grouped_gemm_fp8",
+                                                   "grouped_gemm_fp8_masked",
+                                                   "grouped_gemm_fp8_wgrad",
+                                                   "gemm_bf16",
+                                                   "attention_forward",
+                                                   "attention_backward",
+                                                   "attention_decode",
+                                                   "memory_bound",
+                                                   "latency_bound"};
   return classes;
 }
 
 int CostModel::ResidualClass(OpKind kind) {
   if (kind <= OpKind::kAttentionDecode) return static_cast<int>(kind);  // one class each, in this order
-  const bool latency = kind == OpKind::kTopK || kind == OpKind::kRouterMisc || kind == OpKind::kScaleTranspose;
+  const bool latency =
+      kind == OpKind::kTopK || kind == OpKind::kRouterMisc || kind == OpKind::kScaleTranspose;
   return latency ? 10 : 9;
 }
 
@@ -24,16 +32,26 @@ bool IsStreaming(OpKind kind) {
 
 std::optional<OpKind> StandIn(OpKind kind) {
   switch (kind) {
-    case OpKind::kSwiGlu: return OpKind::kSwiGluCast;
-    case OpKind::kLayerNorm: return OpKind::kRmsNorm;
-    case OpKind::kRestoreE5M6: return OpKind::kDequantize;
-    case OpKind::kSaveE5M6: return OpKind::kCastFp8;
-    case OpKind::kSwiGluCastTranspose: return OpKind::kCastTransposeFp8;
-    case OpKind::kEmbedding: return OpKind::kPermute;            // gathers rows
-    case OpKind::kEmbeddingBackward: return OpKind::kUnpermute;  // reduces rows
-    case OpKind::kGroupedGemmFp8Masked: return OpKind::kGroupedGemmFp8;
-    case OpKind::kGroupedGemmFp8Wgrad: return OpKind::kGemmFp8Wgrad;
-    default: return std::nullopt;
+    case OpKind::kSwiGlu:
+      return OpKind::kSwiGluCast;
+    case OpKind::kLayerNorm:
+      return OpKind::kRmsNorm;
+    case OpKind::kRestoreE5M6:
+      return OpKind::kDequantize;
+    case OpKind::kSaveE5M6:
+      return OpKind::kCastFp8;
+    case OpKind::kSwiGluCastTranspose:
+      return OpKind::kCastTransposeFp8;
+    case OpKind::kEmbedding:
+      return OpKind::kPermute;  // gathers rows
+    case OpKind::kEmbeddingBackward:
+      return OpKind::kUnpermute;  // reduces rows
+    case OpKind::kGroupedGemmFp8Masked:
+      return OpKind::kGroupedGemmFp8;
+    case OpKind::kGroupedGemmFp8Wgrad:
+      return OpKind::kGemmFp8Wgrad;
+    default:
+      return std::nullopt;
   }
 }
 

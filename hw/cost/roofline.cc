@@ -13,14 +13,15 @@ namespace {
 constexpr double kFp8Bytes = 1, kBf16Bytes = 2, kFp32AccumulateBytes = 8;  // read and written
 constexpr std::int64_t kStepK = 128;  // elements of k a tile consumes between barriers: the FP8 scale block
 
-/// What one Hopper SM gets from L2 a second: 64 bytes a cycle at 1.755 GHz, 112 GB/s. The H800 GEMM table shows it: from k = 16384
-/// to 65536 at m 16, n 128 to 512, a step of 128 in k takes 0.11 us, and the least tile loads (64 + 16) x 128 B = 91 GB/s.
+/// What one Hopper SM gets from L2 a second: 64 bytes a cycle at 1.755 GHz, 112 GB/s. The H800 GEMM table
+/// shows it: from k = 16384 to 65536 at m 16, n 128 to 512, a step of 128 in k takes 0.11 us, and the least
+/// tile loads (64 + 16) x 128 B = 91 GB/s.
 constexpr double kOperandBytesPerSecondPerSm = 64 * 1.755e9;
 /// BF16 peak of a Hopper SM: 4096 flops a cycle at 1.83 GHz (FlashMLA docs/20250929).
 constexpr double kHopperSmFlops = 4096 * 1.83e9;
 
-/// The feed of an SM. SMs with more tensor-core throughput than Hopper's share operands between pairs (Blackwell's
-/// two-SM MMA), so that the feed grows with the throughput.
+/// The feed of an SM. SMs with more tensor-core throughput than Hopper's share operands between pairs
+/// (Blackwell's two-SM MMA), so that the feed grows with the throughput.
 double OperandFeed(const Device& device) {
   return kOperandBytesPerSecondPerSm * std::max(1.0, device.bf16.value / device.sms / kHopperSmFlops);
 }
@@ -51,12 +52,13 @@ struct GemmGrid {
   bool uneven;      ///< `rows` is a mean: problems have more and fewer
 };
 
-/// Tiles of bm rows over all problems. Uneven ones are drawn as the masked tables were, 0.7 to 1.3 of the mean
-/// (InferSim kernel_benchmark), here at the four octiles of that range.
+/// Tiles of bm rows over all problems. Uneven ones are drawn as the masked tables were, 0.7 to 1.3 of the
+/// mean (InferSim kernel_benchmark), here at the four octiles of that range.
 double RowTiles(const GemmGrid& grid, std::int64_t bm) {
   if (!grid.uneven) return D(grid.problems * CeilDiv(grid.rows, bm));
   double tiles = 0;
-  for (const double share : {0.775, 0.925, 1.075, 1.225}) tiles += std::ceil(share * D(grid.rows) / D(bm)) / 4;
+  for (const double share : {0.775, 0.925, 1.075, 1.225})
+    tiles += std::ceil(share * D(grid.rows) / D(bm)) / 4;
   return D(grid.problems) * tiles;
 }
 
@@ -65,11 +67,14 @@ std::int64_t ActiveGroups(const GemmShape& s) { return std::min(s.groups, s.m); 
 
 GemmGrid Grid(OpKind kind, const GemmShape& s) {
   switch (kind) {
-    case OpKind::kGroupedGemmFp8: return {1, s.m, s.n, CeilDiv(s.k, kStepK), true, false};
+    case OpKind::kGroupedGemmFp8:
+      return {1, s.m, s.n, CeilDiv(s.k, kStepK), true, false};
     case OpKind::kGroupedGemmFp8Masked:
       return {ActiveGroups(s), CeilDiv(s.m, ActiveGroups(s)), s.n, CeilDiv(s.k, kStepK), false, s.groups > 1};
-    case OpKind::kGroupedGemmFp8Wgrad: return {s.groups, s.m, s.n, CeilDiv(CeilDiv(s.k, s.groups), kStepK), false, false};
-    default: return {s.groups, s.m, s.n, CeilDiv(s.k, kStepK), false, false};
+    case OpKind::kGroupedGemmFp8Wgrad:
+      return {s.groups, s.m, s.n, CeilDiv(CeilDiv(s.k, s.groups), kStepK), false, false};
+    default:
+      return {s.groups, s.m, s.n, CeilDiv(s.k, kStepK), false, false};
   }
 }
 
@@ -81,7 +86,8 @@ Work GemmWork(OpKind kind, const GemmShape& s) {
     case OpKind::kGroupedGemmFp8:
       return {mnk, kFp8Bytes * (D(s.m) * D(s.k) + g * D(s.n) * D(s.k)) + kBf16Bytes * D(s.m) * D(s.n)};
     case OpKind::kGroupedGemmFp8Masked:
-      return {mnk, kFp8Bytes * (D(s.m) * D(s.k) + D(ActiveGroups(s)) * D(s.n) * D(s.k)) + kBf16Bytes * D(s.m) * D(s.n)};
+      return {mnk, kFp8Bytes * (D(s.m) * D(s.k) + D(ActiveGroups(s)) * D(s.n) * D(s.k)) +
+                       kBf16Bytes * D(s.m) * D(s.n)};
     case OpKind::kGroupedGemmFp8Wgrad:
       return {mnk, kFp8Bytes * (D(s.m) + D(s.n)) * D(s.k) + kFp32AccumulateBytes * g * D(s.m) * D(s.n)};
     default: {
@@ -91,8 +97,8 @@ Work GemmWork(OpKind kind, const GemmShape& s) {
   }
 }
 
-/// Seconds of the tensor-core part with the best tile: 64 or 128 rows by up to 128 columns, unaligned widths such as 112 among them
-/// (deepseek-ai/DeepGEMM README, "Unaligned block sizes").
+/// Seconds of the tensor-core part with the best tile: 64 or 128 rows by up to 128 columns, unaligned widths
+/// such as 112 among them (deepseek-ai/DeepGEMM README, "Unaligned block sizes").
 double GemmTileSeconds(OpKind kind, const GemmGrid& grid, const Device& device, int sms) {
   const double sm_peak = Peak(kind, device) / device.sms;
   const double element = IsFp8(kind) ? kFp8Bytes : kBf16Bytes;
@@ -112,8 +118,8 @@ double GemmTileSeconds(OpKind kind, const GemmGrid& grid, const Device& device, 
 
 // -------------------------------------------------------------------------------------------- attention
 
-/// Scores computed for one head and sequence. Causal: query i of the last q_len positions sees those up to itself, counted
-/// as the field counts it, q_len^2 / 2 of a square.
+/// Scores computed for one head and sequence. Causal: query i of the last q_len positions sees those up to
+/// itself, counted as the field counts it, q_len^2 / 2 of a square.
 double Scores(const AttentionShape& s) {
   const double q = D(s.q_len), kv = D(s.kv_len);
   return s.causal && s.q_len > 1 ? q * kv - q * std::min(q, kv) / 2 : q * kv;
@@ -130,16 +136,19 @@ Work AttentionWork(OpKind kind, const AttentionShape& s) {
   return {2 * heads * Scores(s) * widths, kBf16Bytes * (queries + keys)};
 }
 
-/// Share of the computed tiles that counts: queries in tiles of 128, causal tiles whole as far as the diagonal.
+/// Share of the computed tiles that counts: queries in tiles of 128, causal tiles whole as far as the
+/// diagonal.
 double TileWaste(const AttentionShape& s) {
-  constexpr double kTile = 128;  // FlashAttention-3 tile at d_qk 192 (trace: Flash_fwd_kernel_traits<192, 128, 128>)
+  constexpr double kTile =
+      128;  // FlashAttention-3 tile at d_qk 192 (trace: Flash_fwd_kernel_traits<192, 128, 128>)
   if (s.q_len == 1) return 1;
   const double q = D(s.q_len), padded = D(RoundUp(s.q_len, 128));
   if (!s.causal) return padded / q;
   return (padded * (D(s.kv_len) - q / 2) + padded * kTile / 2) / Scores(s);
 }
 
-/// What the best published kernel reaches of the data sheet: FlashMLA for an absorbed cache, the data sheet itself for others.
+/// What the best published kernel reaches of the data sheet: FlashMLA for an absorbed cache, the data sheet
+/// itself for others.
 struct DecodeShare {
   double flops = 1, bytes = 1;
 };
@@ -163,14 +172,16 @@ double AttentionSeconds(OpKind kind, const AttentionShape& s, const Device& devi
   return std::max(work.flops * TileWaste(s) / (peak * occupancy), work.bytes / device.memory_rate.value);
 }
 
-/// Prologue and drain of a kernel that fills its pipeline first: the least FP8 GEMM of the H800 table (m 32, n 576, k 7168,
-/// 9.5 us) less its 56 steps of 0.115 us is 3 us; 2 us is what the trace's small kernels take with their launch.
+/// Prologue and drain of a kernel that fills its pipeline first: the least FP8 GEMM of the H800 table (m 32,
+/// n 576, k 7168, 9.5 us) less its 56 steps of 0.115 us is 3 us; 2 us is what the trace's small kernels take
+/// with their launch.
 constexpr double kGemmFloorSeconds = 2e-6;
 
 /// The shortest elementwise kernels of DeepSeek's training trace take 1 us whatever they do.
 constexpr double kRowsFloorSeconds = 1e-6;
-/// A split decode kernel launches a second one that merges the parts, and its plan costs both a floor: the least time of the H800
-/// tables (alibaba/InferSim bench_data, FlashInfer MLA, batch 1, 1024 cached tokens) is 20.9 us.
+/// A split decode kernel launches a second one that merges the parts, and its plan costs both a floor: the
+/// least time of the H800 tables (alibaba/InferSim bench_data, FlashInfer MLA, batch 1, 1024 cached tokens)
+/// is 20.9 us.
 constexpr double kDecodeFloorSeconds = 20e-6;
 
 double MemoryRate(OpKind kind, const Device& device) {
@@ -179,7 +190,8 @@ double MemoryRate(OpKind kind, const Device& device) {
 
 Work WorkOf(const Op& op) {
   if (const auto* gemm = std::get_if<GemmShape>(&op.shape)) return GemmWork(op.kind, *gemm);
-  if (const auto* attention = std::get_if<AttentionShape>(&op.shape)) return AttentionWork(op.kind, *attention);
+  if (const auto* attention = std::get_if<AttentionShape>(&op.shape))
+    return AttentionWork(op.kind, *attention);
   return {0, D(op.bytes.count)};
 }
 

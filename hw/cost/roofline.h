@@ -1,16 +1,18 @@
-// The analytic half of the cost model: what a kernel would take if every SM and the memory ran at their data-sheet rates.
-// Knows tiles and waves, so that measured efficiencies carry from one shape to another without the quantisation in them.
+// The analytic half of the cost model: what a kernel would take if every SM and the memory ran at their
+// data-sheet rates. Knows tiles and waves, so that measured efficiencies carry from one shape to another
+// without the quantisation in them.
 //
 //   GEMM       t = floor + max( waves x steps x step, bytes / HBM rate )
-//              waves = ceil(tiles / sms), steps = ceil(k / 128), and one step is the slower of the tensor cores
-//              (2 bm bn 128 flops at the SM's share of the peak) and the operand feed ((bm + bn) 128 elements);
-//              the tile bm x bn is the fastest of those the libraries choose from.
-//   attention  t = floor + max( scores x (d_qk + d_v) flops / peak, bytes / HBM rate ), whole 128-row tiles, causal
+//              waves = ceil(tiles / sms), steps = ceil(k / 128), and one step is the slower of the tensor
+//              cores (2 bm bn 128 flops at the SM's share of the peak) and the operand feed ((bm + bn) 128
+//              elements); the tile bm x bn is the fastest of those the libraries choose from.
+//   attention  t = floor + max( scores x (d_qk + d_v) flops / peak, bytes / HBM rate ), whole 128-row tiles,
+//   causal
 //              kv blocks as far as the diagonal.
 //   rows       t = floor + bytes / HBM rate.
 //
-// A GEMM's or attention's floor scales with its efficiency like the rest; a memory-bound kernel's does not, since most of
-// the time of a small one is the floor.
+// A GEMM's or attention's floor scales with its efficiency like the rest; a memory-bound kernel's does not,
+// since most of the time of a small one is the floor.
 #pragma once
 
 #include "core/op.h"
@@ -19,13 +21,14 @@
 
 namespace orrery::hw {
 
-/// The bound of an op: no kernel on `sms` SMs can be faster than max(flops / peak share, bytes / HBM rate), with
-/// flops and bytes counted from the shape (Op::bytes for memory-bound kinds).
-/// InputError if the op needs FP8 and the device has none.
+/// The bound of an op: no kernel on `sms` SMs can be faster than max(flops / peak share, bytes / HBM rate),
+/// with flops and bytes counted from the shape (Op::bytes for memory-bound kinds). InputError if the op needs
+/// FP8 and the device has none.
 Time Roofline(const Op& op, const Device& device, int sms);
 
-/// No shorter than Roofline, and for absorbed MLA decode no faster than the best kernel published for it: 660 of 989 TFLOPS, 3000 of
-/// 3350 GB/s (deepseek-ai/FlashMLA README, 2025-04-22, H800), the same shares on other devices.
+/// No shorter than Roofline, and for absorbed MLA decode no faster than the best kernel published for it: 660
+/// of 989 TFLOPS, 3000 of 3350 GB/s (deepseek-ai/FlashMLA README, 2025-04-22, H800), the same shares on other
+/// devices.
 Time Attainable(const Op& op, const Device& device, int sms);
 
 /// An absorbed MLA cache: one vector of d_qk a token, whose first d_v are the value too.

@@ -1,6 +1,6 @@
-// Collectives of data parallelism: hierarchical ring reduce-scatter, all-gather and all-reduce, NVLink inside a
-// node and then the NICs between nodes, every GPU on its own rail. A leg's time is NCCL's own model, latency of
-// its steps plus bytes over the rate, for the best of its three protocols.
+// Collectives of data parallelism: hierarchical ring reduce-scatter, all-gather and all-reduce, NVLink inside
+// a node and then the NICs between nodes, every GPU on its own rail. A leg's time is NCCL's own model,
+// latency of its steps plus bytes over the rate, for the best of its three protocols.
 #pragma once
 
 #include "hw/device.h"
@@ -28,14 +28,16 @@ struct CollectiveTime {
 class CollectiveModel {
  public:
   /// Scale-up at NCCL's share of the nominal rate, scale-out at the rate of `link`.
-  CollectiveModel(const Device& device, const PointToPoint& link, Transport transport = Transport::kInfiniBand);
+  CollectiveModel(const Device& device, const PointToPoint& link,
+                  Transport transport = Transport::kInfiniBand);
 
   /// `bytes` is the whole buffer: what a rank feeds into a reduce-scatter, or holds after an all-gather.
   CollectiveTime Price(Collective collective, Bytes bytes, const CollectiveGroup& group) const;
 
   BytesPerSecond scale_up_rate() const { return scale_up_; }
   BytesPerSecond scale_out_rate() const { return scale_out_; }
-  /// No multi-node NCCL table of this machine is published: rates of one node of H100 and of the exchange kernels.
+  /// No multi-node NCCL table of this machine is published: rates of one node of H100 and of the exchange
+  /// kernels.
   Provenance provenance() const { return Provenance::kScaled; }
 
  private:
@@ -56,13 +58,15 @@ struct ReplicatedParameters {
 struct ZeroOneTime {
   CollectiveTime dense_gradients, expert_gradients, dense_parameters, expert_parameters;
   Time Total() const {
-    return dense_gradients.Total() + expert_gradients.Total() + dense_parameters.Total() + expert_parameters.Total();
+    return dense_gradients.Total() + expert_gradients.Total() + dense_parameters.Total() +
+           expert_parameters.Total();
   }
 };
 
-/// Reduce-scatter of gradients of `gradient_bytes` each (FP32: 4, V3 report 3.3.3), then all-gather of the updated
-/// parameters of `parameter_bytes` each (BF16: 2).
+/// Reduce-scatter of gradients of `gradient_bytes` each (FP32: 4, V3 report 3.3.3), then all-gather of the
+/// updated parameters of `parameter_bytes` each (BF16: 2).
 ZeroOneTime PriceZeroOne(const CollectiveModel& model, const ReplicatedParameters& dense,
-                         const ReplicatedParameters& experts, int gradient_bytes = 4, int parameter_bytes = 2);
+                         const ReplicatedParameters& experts, int gradient_bytes = 4,
+                         int parameter_bytes = 2);
 
 }  // namespace orrery::hw

@@ -47,7 +47,8 @@ BesideRow ReadBesideRow(const Value& v) {
 }
 
 BesideTable ReadBeside(const Value& v) {
-  v.AllowKeys({"source", "communication_sms", "tokens", "ranks", "nodes_per_token", "ranks_per_token", "rows"});
+  v.AllowKeys(
+      {"source", "communication_sms", "tokens", "ranks", "nodes_per_token", "ranks_per_token", "rows"});
   BesideTable table;
   table.source = v.At("source").AsString();
   table.tokens = static_cast<int>(v.At("tokens").AsInt(1, kMaxTokens));
@@ -143,8 +144,9 @@ DeepEpTable LoadDeepEpTable(const std::string& device, const std::string& versio
   if (std::find(known.begin(), known.end(), version) == known.end()) {
     std::string all;
     for (const std::string& k : known) all += (all.empty() ? "" : ", ") + k;
-    throw InputError("DeepEP version '" + version + "' of device '" + device + "': unknown; expected one of: " +
-                     (all.empty() ? "(none measured)" : all) + DidYouMean(version, known));
+    throw InputError("DeepEP version '" + version + "' of device '" + device +
+                     "': unknown; expected one of: " + (all.empty() ? "(none measured)" : all) +
+                     DidYouMean(version, known));
   }
   const std::string file = std::string(kFilePrefix) + version + ".yaml";
   DeepEpTable table = ReadDeepEpTable(Document::Load(ResourceRoot() / "hw" / "data" / device / file).root());

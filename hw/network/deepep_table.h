@@ -67,7 +67,8 @@ struct DeepEpTable {
   int hidden = 0, top_k = 0;
   int normal_tokens = 0;
   std::vector<NormalRow> normal;
-  std::string beside_from;  ///< version whose slow-down is carried over; empty if `beside` is this version's own
+  std::string
+      beside_from;  ///< version whose slow-down is carried over; empty if `beside` is this version's own
   std::optional<BesideTable> beside;
   int low_latency_tokens = 0;
   bool low_latency_scale_up = false;  ///< pairs inside a node go over scale-up

@@ -36,7 +36,8 @@ ExchangeModel ExchangeModel::Load(const Device& device, const std::string& versi
     model.TakeSlowDown(table, model.rates_);
   } else {
     const DeepEpTable earlier = LoadDeepEpTable(measured.name, table.beside_from);
-    if (!earlier.beside) throw InputError("deepep-" + table.beside_from + ": expected its own beside_compute rows");
+    if (!earlier.beside)
+      throw InputError("deepep-" + table.beside_from + ": expected its own beside_compute rows");
     model.TakeSlowDown(earlier, FitTable(earlier, measured));
   }
   model.alone_provenance_ = own ? Provenance::kMeasured : Provenance::kScaled;

@@ -35,8 +35,10 @@ FabricRoutes::FabricRoutes(const Cluster& cluster, const Topology& topology, std
     nic_up_.push_back(AddLink(rate, &capacity_));
     nic_down_.push_back(AddLink(rate, &capacity_));
   }
-  if (routing_ == FabricRouting::kAdaptive) BuildTrunks(topology, rate);
-  else BuildHashed(topology, rate, routing_ == FabricRouting::kEcmpSpine);
+  if (routing_ == FabricRouting::kAdaptive)
+    BuildTrunks(topology, rate);
+  else
+    BuildHashed(topology, rate, routing_ == FabricRouting::kEcmpSpine);
 }
 
 void FabricRoutes::BuildTrunks(const Topology& topology, double cable_rate) {
@@ -55,10 +57,14 @@ void FabricRoutes::BuildTrunks(const Topology& topology, double cable_rate) {
     const std::size_t u = boost::source(edge, g), v = boost::target(edge, g);
     if (g[u].layer == Layer::kNic || g[v].layer == Layer::kNic) continue;
     const double rate = g[edge].cables * cable_rate;
-    if (g[u].layer == Layer::kLeaf) AddToTrunk(rate, &leaf_up_[u], &capacity_);
-    else if (g[v].layer == Layer::kLeaf) AddToTrunk(rate, &leaf_down_[v], &capacity_);
-    else if (g[u].layer == Layer::kSpine) AddToTrunk(rate, &pod_up_[pod_of(u)], &capacity_);
-    else AddToTrunk(rate, &pod_down_[pod_of(v)], &capacity_);
+    if (g[u].layer == Layer::kLeaf)
+      AddToTrunk(rate, &leaf_up_[u], &capacity_);
+    else if (g[v].layer == Layer::kLeaf)
+      AddToTrunk(rate, &leaf_down_[v], &capacity_);
+    else if (g[u].layer == Layer::kSpine)
+      AddToTrunk(rate, &pod_up_[pod_of(u)], &capacity_);
+    else
+      AddToTrunk(rate, &pod_down_[pod_of(v)], &capacity_);
   }
 }
 
@@ -69,7 +75,8 @@ void FabricRoutes::BuildHashed(const Topology& topology, double cable_rate, bool
   for (const auto edge : boost::make_iterator_range(boost::edges(g))) {
     const auto number = static_cast<std::size_t>(g[edge].number);
     if (first_link.size() <= number) first_link.resize(number + 1, -1);
-    if (g[boost::source(edge, g)].layer == Layer::kNic || g[boost::target(edge, g)].layer == Layer::kNic) continue;
+    if (g[boost::source(edge, g)].layer == Layer::kNic || g[boost::target(edge, g)].layer == Layer::kNic)
+      continue;
     const int links = pool_cables ? 1 : g[edge].cables;
     first_link[number] = static_cast<std::int32_t>(capacity_.size());
     for (int i = 0; i < links; ++i) AddLink(cable_rate * g[edge].cables / links, &capacity_);
@@ -83,9 +90,11 @@ void FabricRoutes::BuildHashed(const Topology& topology, double cable_rate, bool
     std::vector<Step>* towards = &steps_[steps_.size() - switch_count_];
     for (const auto edge : boost::make_iterator_range(boost::edges(g))) {
       const std::size_t u = boost::source(edge, g), v = boost::target(edge, g);
-      if (g[u].layer == Layer::kNic || g[v].layer == Layer::kNic || hops[u] < 0 || hops[v] != hops[u] - 1) continue;
+      if (g[u].layer == Layer::kNic || g[v].layer == Layer::kNic || hops[u] < 0 || hops[v] != hops[u] - 1)
+        continue;
       const std::int32_t first = first_link[static_cast<std::size_t>(g[edge].number)];
-      towards[u - nic_count_].push_back({static_cast<std::int32_t>(v), first, pool_cables ? 1 : g[edge].cables});
+      towards[u - nic_count_].push_back(
+          {static_cast<std::int32_t>(v), first, pool_cables ? 1 : g[edge].cables});
     }
   }
 }
@@ -112,7 +121,8 @@ void FabricRoutes::Append(int from_node, int to_node, int nic, std::uint64_t flo
   links->push_back(nic_down_[to]);
 }
 
-void FabricRoutes::AppendHashed(int leaf, int to_leaf, std::uint64_t hash, std::vector<std::int32_t>* links) const {
+void FabricRoutes::AppendHashed(int leaf, int to_leaf, std::uint64_t hash,
+                                std::vector<std::int32_t>* links) const {
   const auto ordinal = static_cast<std::size_t>(leaf_ordinal_[static_cast<std::size_t>(to_leaf)]);
   const std::vector<Step>* towards = &steps_[ordinal * switch_count_];
   for (auto v = static_cast<std::size_t>(leaf); v != static_cast<std::size_t>(to_leaf);) {

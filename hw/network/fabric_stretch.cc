@@ -67,7 +67,8 @@ std::vector<Demand> Rings(const NodeGroups& groups, int nics, double bytes) {
   std::vector<Demand> demands;
   for (const std::vector<int>& group : groups) {
     for (std::size_t i = 0; i < group.size() && group.size() > 1; ++i) {
-      for (int nic = 0; nic < nics; ++nic) demands.push_back({group[i], group[(i + 1) % group.size()], nic, bytes});
+      for (int nic = 0; nic < nics; ++nic)
+        demands.push_back({group[i], group[(i + 1) % group.size()], nic, bytes});
     }
   }
   return demands;
@@ -113,9 +114,11 @@ Stretch FabricStretch(const Cluster& cluster, const Topology& topology, const st
   const std::vector<double> sizes = DemandSizes(real);
   const double port_seconds = PortSeconds(ports, sizes);
   const FlowOptions options{.batch_seconds = kBatchShare * port_seconds, .fold = true};
-  const FlowResult with = SimulateFlows(network, sizes, options), without = SimulateFlows(ports, sizes, options);
+  const FlowResult with = SimulateFlows(network, sizes, options),
+                   without = SimulateFlows(ports, sizes, options);
   double sum = 0;
-  for (std::size_t f = 0; f < sizes.size(); ++f) sum += with.completion_seconds[f] / without.completion_seconds[f];
+  for (std::size_t f = 0; f < sizes.size(); ++f)
+    sum += with.completion_seconds[f] / without.completion_seconds[f];
   return {std::max(1.0, with.makespan_seconds / without.makespan_seconds),
           std::max(1.0, sum / static_cast<double>(sizes.size()))};
 }

@@ -23,7 +23,8 @@ NodeGroups ContiguousGroups(int nodes, int size);
 /// Groups of `size` nodes `nodes / size` apart: one under every leaf, the placement to avoid.
 NodeGroups StridedGroups(int nodes, int size);
 
-/// Every node sends `bytes` to every other of its group, on every NIC: an expert-parallel exchange's scale-out leg.
+/// Every node sends `bytes` to every other of its group, on every NIC: an expert-parallel exchange's
+/// scale-out leg.
 std::vector<Demand> AllToAll(const NodeGroups& groups, int nics, double bytes);
 /// Every node sends to the next of its group, the last to the first: a ring collective's step.
 std::vector<Demand> Rings(const NodeGroups& groups, int nics, double bytes);
@@ -36,7 +37,8 @@ struct Stretch {
 };
 
 /// Demands of zero bytes or within a node do not count. 1 exactly where no demand leaves its leaf. Simulates
-/// the flows to their end (batched by a thousandth of the port's time), so call it once a pattern, not once a step.
+/// the flows to their end (batched by a thousandth of the port's time), so call it once a pattern, not once a
+/// step.
 Stretch FabricStretch(const Cluster& cluster, const Topology& topology, const std::vector<Demand>& demands,
                       std::uint64_t seed = 1);
 

@@ -73,8 +73,10 @@ class ComponentRun {
       : solver_(network), left_(std::move(left)), done_(left_.size(), 0), batch_(batch_seconds) {
     for (std::int32_t f = 0; f < network.flows(); ++f) {
       ORRERY_CHECK(left_[At(f)] >= 0, "a flow of negative size");
-      if (left_[At(f)] > 0) active_.push_back(f);
-      else solver_.Remove(f);
+      if (left_[At(f)] > 0)
+        active_.push_back(f);
+      else
+        solver_.Remove(f);
     }
   }
 
@@ -169,7 +171,8 @@ FlowNetwork WithoutAmpleLinks(const FlowNetwork& network) {
   return slim;
 }
 
-FlowResult SimulateFlows(const FlowNetwork& network, const std::vector<double>& sizes, const FlowOptions& options) {
+FlowResult SimulateFlows(const FlowNetwork& network, const std::vector<double>& sizes,
+                         const FlowOptions& options) {
   ORRERY_CHECK(sizes.size() == At(network.flows()), "one size a flow");
   ORRERY_CHECK(network.times.empty(), "a folded network stands for another");
   ORRERY_CHECK(options.batch_seconds >= 0, "a negative batch");

@@ -22,7 +22,8 @@ std::int32_t Recolour(const std::vector<std::uint64_t>& signatures, std::vector<
   std::unordered_map<std::uint64_t, std::int32_t> numbers;
   colours->resize(signatures.size());
   for (std::size_t i = 0; i < signatures.size(); ++i) {
-    (*colours)[i] = numbers.try_emplace(signatures[i], static_cast<std::int32_t>(numbers.size())).first->second;
+    (*colours)[i] =
+        numbers.try_emplace(signatures[i], static_cast<std::int32_t>(numbers.size())).first->second;
   }
   return static_cast<std::int32_t>(numbers.size());
 }
@@ -43,8 +44,8 @@ Colouring InitialColours(const FlowNetwork& network, const std::vector<double>& 
   return c;
 }
 
-/// One round: a flow's new colour tells its old one and those of its links, a link's those of its flows. Sums of
-/// mixed colours stand for multisets; Equitable() checks what they claim.
+/// One round: a flow's new colour tells its old one and those of its links, a link's those of its flows. Sums
+/// of mixed colours stand for multisets; Equitable() checks what they claim.
 void Refine(const FlowNetwork& network, Colouring* c) {
   std::vector<std::uint64_t> flow(c->flow.size()), link(c->link.size());
   for (std::size_t l = 0; l < link.size(); ++l) link[l] = Mix(static_cast<std::uint64_t>(c->link[l]) + 1);
@@ -70,7 +71,8 @@ std::vector<std::int32_t> FirstOfEach(const std::vector<std::int32_t>& colours, 
   return first;
 }
 
-std::vector<std::int32_t> SortedLinkColours(const FlowNetwork& network, const Colouring& c, std::size_t flow) {
+std::vector<std::int32_t> SortedLinkColours(const FlowNetwork& network, const Colouring& c,
+                                            std::size_t flow) {
   std::vector<std::int32_t> row;
   for (std::int32_t e = network.start[flow]; e < network.start[flow + 1]; ++e) {
     row.push_back(c.link[At(network.links[At(e)])]);
@@ -83,7 +85,8 @@ std::vector<std::int32_t> SortedLinkColours(const FlowNetwork& network, const Co
 std::vector<std::vector<std::int32_t>> FlowColoursOfLinks(const FlowNetwork& network, const Colouring& c) {
   std::vector<std::vector<std::int32_t>> of_link(c.link.size());
   std::vector<std::vector<std::int32_t>> by_colour(At(c.flows));
-  for (std::size_t f = 0; f < c.flow.size(); ++f) by_colour[At(c.flow[f])].push_back(static_cast<std::int32_t>(f));
+  for (std::size_t f = 0; f < c.flow.size(); ++f)
+    by_colour[At(c.flow[f])].push_back(static_cast<std::int32_t>(f));
   for (const std::vector<std::int32_t>& flows : by_colour) {  // in order of colour: rows come out sorted
     for (std::int32_t f : flows) {
       for (std::int32_t e = network.start[At(f)]; e < network.start[At(f) + 1]; ++e) {
@@ -105,12 +108,14 @@ bool Equitable(const FlowNetwork& network, const Colouring& c, const std::vector
   }
   for (std::size_t l = 0; l < c.link.size(); ++l) {
     const std::int32_t first = first_link[At(c.link[l])];
-    if (network.capacity[l] != network.capacity[At(first)] || flow_colours[l] != flow_colours[At(first)]) return false;
+    if (network.capacity[l] != network.capacity[At(first)] || flow_colours[l] != flow_colours[At(first)])
+      return false;
   }
   return true;
 }
 
-FlowNetwork ClassNetwork(const FlowNetwork& network, const Colouring& c, const std::vector<std::int32_t>& first_flow,
+FlowNetwork ClassNetwork(const FlowNetwork& network, const Colouring& c,
+                         const std::vector<std::int32_t>& first_flow,
                          const std::vector<std::int32_t>& first_link,
                          const std::vector<std::vector<std::int32_t>>& flow_colours) {
   FlowNetwork folded;
@@ -141,10 +146,12 @@ std::optional<FoldedNetwork> Fold(const FlowNetwork& network, const std::vector<
     Refine(network, &c);
     if (c.flows + c.links == before) break;
   }
-  const std::vector<std::int32_t> first_flow = FirstOfEach(c.flow, c.flows), first_link = FirstOfEach(c.link, c.links);
+  const std::vector<std::int32_t> first_flow = FirstOfEach(c.flow, c.flows),
+                                  first_link = FirstOfEach(c.link, c.links);
   const std::vector<std::vector<std::int32_t>> flow_colours = FlowColoursOfLinks(network, c);
   if (!Equitable(network, c, first_flow, first_link, flow_colours)) return std::nullopt;
-  return FoldedNetwork{ClassNetwork(network, c, first_flow, first_link, flow_colours), c.flow, c.link, first_flow};
+  return FoldedNetwork{ClassNetwork(network, c, first_flow, first_link, flow_colours), c.flow, c.link,
+                       first_flow};
 }
 
 }  // namespace orrery::hw

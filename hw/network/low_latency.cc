@@ -19,7 +19,8 @@ struct Line {
   double latency = 0, seconds_per_byte = 0;
 };
 
-/// Relative least squares of t = latency + bytes * slope; through the origin if the latency came out negative.
+/// Relative least squares of t = latency + bytes * slope; through the origin if the latency came out
+/// negative.
 Line FitLine(const std::vector<LowLatencySample>& samples, double LowLatencySample::*bytes) {
   double w = 0, wx = 0, wxx = 0, wy = 0, wxy = 0;
   for (const LowLatencySample& s : samples) {
@@ -50,12 +51,13 @@ std::vector<LowLatencySample> LowLatencySamples(const DeepEpTable& table) {
   std::vector<LowLatencySample> samples;
   for (const LowLatencyRow& row : table.low_latency) {
     for (ExchangeKind kind : {ExchangeKind::kDispatch, ExchangeKind::kCombine}) {
-      // Random top-k: every rank is as likely as another, so own rank, own node and the rest share the pairs evenly.
+      // Random top-k: every rank is as likely as another, so own rank, own node and the rest share the pairs
+      // evenly.
       const double pairs = static_cast<double>(table.low_latency_tokens) * table.top_k / row.ranks *
                            static_cast<double>(LowLatencyPairBytes(kind, table.hidden).count);
       const int in_node = std::min(row.ranks, kDeepEpRanksPerNode) - 1;
-      samples.push_back({row.id, kind, row.ranks, row.held_out, pairs * (row.ranks - 1 - in_node), pairs * in_node,
-                         Seconds(IsDispatch(kind) ? row.dispatch : row.combine)});
+      samples.push_back({row.id, kind, row.ranks, row.held_out, pairs * (row.ranks - 1 - in_node),
+                         pairs * in_node, Seconds(IsDispatch(kind) ? row.dispatch : row.combine)});
     }
   }
   return samples;
@@ -70,8 +72,10 @@ LowLatencyRates FitLowLatency(const std::vector<LowLatencySample>& samples, bool
   std::vector<LowLatencySample> out, up;
   for (const LowLatencySample& s : samples) {
     if (s.held_out) continue;
-    if (!uses_scale_up) out.push_back(ByRdmaAlone(s));
-    else (s.scale_out_bytes > 0 ? out : up).push_back(s);
+    if (!uses_scale_up)
+      out.push_back(ByRdmaAlone(s));
+    else
+      (s.scale_out_bytes > 0 ? out : up).push_back(s);
   }
   ORRERY_CHECK(out.size() >= 2 && (!uses_scale_up || !up.empty()), "too few low-latency rows to fit");
   const Line line = FitLine(out, &LowLatencySample::scale_out_bytes);
@@ -97,7 +101,8 @@ LowLatencyModel LowLatencyModel::Load(const Device& device, const std::string& v
   const DeepEpTable table = LoadDeepEpTable(measured.name, version);
   LowLatencyModel model;
   model.uses_scale_up_ = table.low_latency_scale_up;
-  model.rates_ = FitLowLatency(LowLatencySamples(table), model.uses_scale_up_, measured.scale_out, measured.scale_up);
+  model.rates_ =
+      FitLowLatency(LowLatencySamples(table), model.uses_scale_up_, measured.scale_out, measured.scale_up);
   model.rates_.scale_out *= device.scale_out.value / measured.scale_out.value;
   model.rates_.scale_up *= model.uses_scale_up_ ? device.scale_up.value / measured.scale_up.value
                                                 : device.scale_out.value / measured.scale_out.value;
@@ -108,7 +113,8 @@ LowLatencyModel LowLatencyModel::Load(const Device& device, const std::string& v
 
 Time LowLatencyModel::Price(Bytes scale_out, Bytes scale_up) const {
   const auto out = static_cast<double>(scale_out.count), up = static_cast<double>(scale_up.count);
-  return FromSeconds(uses_scale_up_ ? LowLatencySeconds(rates_, out, up) : LowLatencySeconds(rates_, out + up, 0));
+  return FromSeconds(uses_scale_up_ ? LowLatencySeconds(rates_, out, up)
+                                    : LowLatencySeconds(rates_, out + up, 0));
 }
 
 }  // namespace orrery::hw

@@ -60,8 +60,10 @@ void MaxMinSolver::Settle(std::int32_t link, double share) {
   for (std::int32_t i = flows_start_[At(link)]; i < flows_start_[At(link) + 1]; ++i) {
     const std::int32_t flow = flows_of_link_[At(i)];
     if (settled_[At(flow)]) continue;
-    if (folded) SettleFlow<true>(flow, share);
-    else SettleFlow<false>(flow, share);
+    if (folded)
+      SettleFlow<true>(flow, share);
+    else
+      SettleFlow<false>(flow, share);
   }
 }
 

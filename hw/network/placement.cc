@@ -25,7 +25,8 @@ CollectiveGroup PlacedGroup(const Cluster& cluster, const Topology& topology, co
   placed.ranks_per_node = ranks_per_node;
   const std::vector<Demand> hops = Rings(groups, ranks_per_node, kBytes);
   int switches = 1;
-  for (const Demand& d : hops) switches = std::max(switches, topology.Switches(d.from_node, d.to_node, d.nic));
+  for (const Demand& d : hops)
+    switches = std::max(switches, topology.Switches(d.from_node, d.to_node, d.nic));
   placed.extra_switches = switches - 1;
   for (const std::vector<int>& g : groups) placed.nodes = std::max(placed.nodes, static_cast<int>(g.size()));
   placed.scale_out_stretch = FabricStretch(cluster, topology, hops).last;

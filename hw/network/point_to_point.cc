@@ -19,13 +19,18 @@ Time HopLatency(Transport transport) {
 }
 
 PointToPoint::PointToPoint(const Device& device, const ExchangeModel& exchange, Transport transport)
-    : scale_out_{exchange.rates().scale_out}, scale_up_{device.scale_up_achieved}, latency_(LatencyOf(transport)) {}
+    : scale_out_{exchange.rates().scale_out},
+      scale_up_{device.scale_up_achieved},
+      latency_(LatencyOf(transport)) {}
 
 Time PointToPoint::latency(Reach reach) const {
   switch (reach) {
-    case Reach::kNode: return latency_.node;
-    case Reach::kLeaf: return latency_.leaf;
-    case Reach::kCrossLeaf: return latency_.cross_leaf;
+    case Reach::kNode:
+      return latency_.node;
+    case Reach::kLeaf:
+      return latency_.leaf;
+    case Reach::kCrossLeaf:
+      return latency_.cross_leaf;
   }
   return latency_.cross_leaf;
 }

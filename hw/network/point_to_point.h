@@ -22,9 +22,10 @@ Time HopLatency(Transport transport);
 
 class PointToPoint {
  public:
-  /// Scale-out at the rate the exchange kernels reach on the NIC with large messages (fit of DS-J01..J04; the NIC's
-  /// nominal rate bounds it), scale-up at the achieved NVLink rate (V3 report 3.2.2).
-  PointToPoint(const Device& device, const ExchangeModel& exchange, Transport transport = Transport::kInfiniBand);
+  /// Scale-out at the rate the exchange kernels reach on the NIC with large messages (fit of DS-J01..J04; the
+  /// NIC's nominal rate bounds it), scale-up at the achieved NVLink rate (V3 report 3.2.2).
+  PointToPoint(const Device& device, const ExchangeModel& exchange,
+               Transport transport = Transport::kInfiniBand);
 
   Time Send(Bytes bytes, Reach reach) const;
   BytesPerSecond rate(Reach reach) const { return reach == Reach::kNode ? scale_up_ : scale_out_; }

@@ -1,6 +1,7 @@
 #include "hw/network/topology.h"
 
 #include <algorithm>
+
 #include <boost/graph/breadth_first_search.hpp>
 
 #include "core/resources.h"
@@ -11,10 +12,10 @@ namespace {
 const std::vector<std::string> kFabricKinds = {"multi_plane_fat_tree", "multi_rail_fat_tree"};
 const std::vector<std::string> kTransports = {"infiniband", "roce"};
 const std::vector<std::string> kRoutings = {"adaptive", "ecmp", "ecmp_spine"};
-const std::vector<std::string> kClusterKeys = {"preset", "name", "source", "device", "nodes", "devices_per_node",
-                                               "fabric"};
-const std::vector<std::string> kFabricKeys = {"kind", "transport", "routing", "planes", "ports", "oversubscription",
-                                              "hop_latency"};
+const std::vector<std::string> kClusterKeys = {"preset",           "name",  "source", "device", "nodes",
+                                               "devices_per_node", "fabric"};
+const std::vector<std::string> kFabricKeys = {"kind",  "transport",        "routing",    "planes",
+                                              "ports", "oversubscription", "hop_latency"};
 
 int DownPorts(const Fabric& f) { return f.ports * f.oversubscription / (f.oversubscription + 1); }
 
@@ -25,19 +26,23 @@ const Value* Field(const Value& value, std::string_view key, bool overrides) {
 
 void ReadFabric(const Value& v, bool overrides, int devices_per_node, Fabric* f) {
   v.AllowKeys(kFabricKeys);
-  if (const Value* x = Field(v, "kind", overrides)) f->kind = static_cast<FabricKind>(x->AsChoice(kFabricKinds));
+  if (const Value* x = Field(v, "kind", overrides))
+    f->kind = static_cast<FabricKind>(x->AsChoice(kFabricKinds));
   if (const Value* x = Field(v, "transport", overrides)) {
     f->transport = static_cast<Transport>(x->AsChoice(kTransports));
   }
-  if (const Value* x = Field(v, "routing", overrides)) f->routing = static_cast<FabricRouting>(x->AsChoice(kRoutings));
+  if (const Value* x = Field(v, "routing", overrides))
+    f->routing = static_cast<FabricRouting>(x->AsChoice(kRoutings));
   if (const Value* x = Field(v, "ports", overrides)) f->ports = static_cast<int>(x->AsInt(2, 1024));
   if (const Value* x = v.Find("oversubscription")) f->oversubscription = static_cast<int>(x->AsInt(1, 64));
   if (f->ports % (f->oversubscription + 1) != 0) {
-    throw v.Error("ports: expected a multiple of oversubscription + 1, so that a leaf divides into down and up");
+    throw v.Error(
+        "ports: expected a multiple of oversubscription + 1, so that a leaf divides into down and up");
   }
   f->planes = f->kind == FabricKind::kMultiPlaneFatTree ? devices_per_node : 1;
   if (const Value* x = v.Find("planes"); x != nullptr && x->AsInt(1, 64) != f->planes) {
-    throw x->Error("expected " + std::to_string(f->planes) + ": a plane a NIC in a multi-plane fat tree, else 1");
+    throw x->Error("expected " + std::to_string(f->planes) +
+                   ": a plane a NIC in a multi-plane fat tree, else 1");
   }
   f->hop_latency = HopLatency(f->transport);
   if (const Value* x = v.Find("hop_latency")) f->hop_latency = x->AsTime();
@@ -118,8 +123,8 @@ void Topology::Connect(int below, int above, int cables) {
 
 namespace {
 
-/// Cables from the `i`-th lower switch to the `j`-th of `uppers` when `cables` are dealt out evenly; the remainder
-/// rotates with i so that the upper switches fill evenly too.
+/// Cables from the `i`-th lower switch to the `j`-th of `uppers` when `cables` are dealt out evenly; the
+/// remainder rotates with i so that the upper switches fill evenly too.
 int Dealt(int cables, int uppers, int i, int j) {
   const int rest = cables % uppers;
   const int turn = (j - (i * rest) % uppers + uppers) % uppers;
@@ -143,9 +148,11 @@ void Topology::BuildTree(const Fabric& fabric, int plane, const std::vector<std:
   }
   if (leaves == 1) return;
   layers_ = std::max(layers_, pods > 1 ? 3 : 2);
-  const int spines = pods > 1 ? up : static_cast<int>(CeilDiv(static_cast<std::int64_t>(leaves) * up, fabric.ports));
+  const int spines =
+      pods > 1 ? up : static_cast<int>(CeilDiv(static_cast<std::int64_t>(leaves) * up, fabric.ports));
   std::vector<int> spine_vertices;
-  for (int s = 0; s < pods * spines; ++s) spine_vertices.push_back(AddSwitch(Layer::kSpine, plane, s / spines));
+  for (int s = 0; s < pods * spines; ++s)
+    spine_vertices.push_back(AddSwitch(Layer::kSpine, plane, s / spines));
   for (int l = 0; l < leaves; ++l) {
     for (int s = 0; s < spines; ++s) {
       const auto spine = static_cast<std::size_t>(l / pod_leaves * spines + s);
@@ -171,7 +178,8 @@ Topology::Topology(const Cluster& cluster) : nodes_(cluster.nodes), nics_(cluste
     boost::add_vertex(FabricVertex{Layer::kNic, multi_plane ? i % nics_ : 0, 0, i}, graph_);
   }
   leaf_of_nic_.resize(static_cast<std::size_t>(nodes_ * nics_));
-  // NIC `nic` of `down` neighbouring nodes hangs on one leaf; all leaves are one tree, or those of each NIC one.
+  // NIC `nic` of `down` neighbouring nodes hangs on one leaf; all leaves are one tree, or those of each NIC
+  // one.
   const int down = DownPorts(cluster.fabric);
   std::vector<std::vector<std::vector<int>>> trees(multi_plane ? static_cast<std::size_t>(nics_) : 1);
   for (int block = 0; block * down < nodes_; ++block) {
@@ -186,7 +194,8 @@ Topology::Topology(const Cluster& cluster) : nodes_(cluster.nodes), nics_(cluste
 
 int Topology::Switches(int from_node, int to_node, int nic) const {
   if (from_node == to_node) return 0;
-  const auto a = static_cast<std::size_t>(Leaf(from_node, nic)), b = static_cast<std::size_t>(Leaf(to_node, nic));
+  const auto a = static_cast<std::size_t>(Leaf(from_node, nic)),
+             b = static_cast<std::size_t>(Leaf(to_node, nic));
   if (a == b) return 1;
   return graph_[a].pod == graph_[b].pod ? 3 : 5;
 }

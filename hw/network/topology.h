@@ -1,13 +1,15 @@
 // Clusters and the fabric between their nodes, as a Boost.Graph graph of NICs and switches.
 //
-// A node's NIC i serves its GPU i. In a multi-plane fat tree NIC i of every node belongs to plane i, a fat tree of
-// its own; in a multi-rail fat tree all NICs share one tree and NIC i of neighbouring nodes shares a leaf.
+// A node's NIC i serves its GPU i. In a multi-plane fat tree NIC i of every node belongs to plane i, a fat
+// tree of its own; in a multi-rail fat tree all NICs share one tree and NIC i of neighbouring nodes shares a
+// leaf.
 #pragma once
 
-#include <boost/graph/adjacency_list.hpp>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <boost/graph/adjacency_list.hpp>
 
 #include "core/document.h"
 #include "hw/device.h"
@@ -27,10 +29,10 @@ struct Fabric {
   FabricKind kind = FabricKind::kMultiPlaneFatTree;
   Transport transport = Transport::kInfiniBand;
   FabricRouting routing = FabricRouting::kAdaptive;
-  int planes = 1;               ///< kMultiPlaneFatTree: as many as a node has NICs
-  int ports = 64;               ///< of a switch
-  int oversubscription = 1;     ///< ports down : ports up of a leaf
-  Time hop_latency{};           ///< one switch more on the way; the transport's if not given
+  int planes = 1;            ///< kMultiPlaneFatTree: as many as a node has NICs
+  int ports = 64;            ///< of a switch
+  int oversubscription = 1;  ///< ports down : ports up of a leaf
+  Time hop_latency{};        ///< one switch more on the way; the transport's if not given
 };
 
 struct Cluster {
@@ -65,7 +67,8 @@ struct FabricEdge {
   int first_cable = 0;  ///< its cables are [first_cable, first_cable + cables)
 };
 
-using FabricGraph = boost::adjacency_list<boost::vecS, boost::vecS, boost::directedS, FabricVertex, FabricEdge>;
+using FabricGraph =
+    boost::adjacency_list<boost::vecS, boost::vecS, boost::directedS, FabricVertex, FabricEdge>;
 
 /// The fabric of a cluster, built once and then constant.
 class Topology {
@@ -75,7 +78,9 @@ class Topology {
   const FabricGraph& graph() const { return graph_; }
   int layers() const { return layers_; }  ///< of switches: 1, 2 or 3
   int switches() const { return switches_; }
-  int switch_links() const { return switch_links_; }  ///< cables between switches, both directions counted once
+  int switch_links() const {
+    return switch_links_;
+  }                                       ///< cables between switches, both directions counted once
   int cables() const { return cables_; }  ///< directed, those of NICs included
   int nics_per_node() const { return nics_; }
   int nodes() const { return nodes_; }
@@ -84,8 +89,8 @@ class Topology {
   int Nic(int node, int nic) const { return node * nics_ + nic; }
   int Leaf(int node, int nic) const { return leaf_of_nic_[static_cast<std::size_t>(Nic(node, nic))]; }
 
-  /// Switches on the way between NIC `nic` of two nodes: 1 under one leaf, 3 across leaves, 5 across pods; 0 for
-  /// one node.
+  /// Switches on the way between NIC `nic` of two nodes: 1 under one leaf, 3 across leaves, 5 across pods; 0
+  /// for one node.
   int Switches(int from_node, int to_node, int nic) const;
   /// Distance in hops from every vertex to `leaf`, by breadth-first search.
   std::vector<int> HopsTo(int leaf) const;
@@ -103,6 +108,7 @@ class Topology {
 
 /// What lies between two nodes, and the latency of a small message (CPU to CPU).
 Reach ReachOf(const Topology& topology, int from_node, int to_node, int nic = 0);
-Time MessageLatency(const Cluster& cluster, const Topology& topology, int from_node, int to_node, int nic = 0);
+Time MessageLatency(const Cluster& cluster, const Topology& topology, int from_node, int to_node,
+                    int nic = 0);
 
 }  // namespace orrery::hw

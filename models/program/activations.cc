@@ -57,7 +57,8 @@ void SaveAttention(const ModelSpec& spec, const TrainingShape& s, Saved* saved) 
   saved->Add("mlp input before its norm", kBf16 * s.tokens * spec.hidden);
 }
 
-void SaveFfn(const std::string& name, std::int64_t rows, std::int64_t width, const TrainingShape& s, Saved* saved) {
+void SaveFfn(const std::string& name, std::int64_t rows, std::int64_t width, const TrainingShape& s,
+             Saved* saved) {
   saved->Quantized(name + " SwiGLU input", rows * 2 * width);
   if (!s.recompute_swiglu) saved->Quantized(name + " SwiGLU output", rows * width);
 }
@@ -123,12 +124,14 @@ std::vector<SavedTensor> SavedActivations(const ModelSpec& spec, LayerKind layer
   return saved.Take();
 }
 
-Bytes WeightPassOperands(const ModelSpec& spec, LayerKind layer, const TrainingShape& shape, const RoutedRows& rows) {
+Bytes WeightPassOperands(const ModelSpec& spec, LayerKind layer, const TrainingShape& shape,
+                         const RoutedRows& rows) {
   const AttentionLinears linears = AttentionProjections(spec);
   std::int64_t bytes = OperandBytes(linears.output, shape);
   for (const Linear& l : linears.from_hidden) bytes += OperandBytes(l, shape);
   for (const Linear& l : linears.up) bytes += OperandBytes(l, shape);
-  if (layer == LayerKind::kDense) return {bytes + FfnOperandBytes(spec.hidden, spec.dense_intermediate, shape)};
+  if (layer == LayerKind::kDense)
+    return {bytes + FfnOperandBytes(spec.hidden, spec.dense_intermediate, shape)};
   const MoeSpec& m = *spec.moe;
   if (m.shared_intermediate > 0) bytes += FfnOperandBytes(spec.hidden, m.shared_intermediate, shape);
   TrainingShape experts = shape;
@@ -139,7 +142,8 @@ Bytes WeightPassOperands(const ModelSpec& spec, LayerKind layer, const TrainingS
   return {bytes + OperandBytes({"received rows", spec.hidden, spec.hidden}, experts)};
 }
 
-Bytes ForwardWorkspace(const ModelSpec& spec, LayerKind layer, const TrainingShape& shape, const RoutedRows& rows) {
+Bytes ForwardWorkspace(const ModelSpec& spec, LayerKind layer, const TrainingShape& shape,
+                       const RoutedRows& rows) {
   // Rows in the GEMM's precision, their gate and up results, the activation, and the BF16 result.
   const Wide w = WideFfn(spec, layer, shape, rows);
   const std::int64_t in = shape.fp8 ? 1 : kBf16;
@@ -147,7 +151,8 @@ Bytes ForwardWorkspace(const ModelSpec& spec, LayerKind layer, const TrainingSha
   return {std::max(AttentionForwardBytes(spec, shape), ffn)};
 }
 
-Bytes BackwardWorkspace(const ModelSpec& spec, LayerKind layer, const TrainingShape& shape, const RoutedRows& rows) {
+Bytes BackwardWorkspace(const ModelSpec& spec, LayerKind layer, const TrainingShape& shape,
+                        const RoutedRows& rows) {
   // Gradient rows, saved input and gradient of gate and up, gradient of the activation, and the BF16 result.
   const Wide w = WideFfn(spec, layer, shape, rows);
   const std::int64_t in = shape.fp8 ? 1 : kBf16;

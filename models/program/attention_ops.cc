@@ -68,7 +68,8 @@ void AppendFlashBackward(const ModelSpec& spec, const TrainingShape& shape, std:
 void AppendOutputBackward(const ModelSpec& spec, const TrainingShape& shape, std::vector<Op>* ops) {
   const Linear o = AttentionProjections(spec).output;
   if (shape.scale_attention_output) {
-    ops->push_back(kernel::Rows(OpKind::kScale, shape.tokens, spec.hidden, 4, "attention output gradient scale"));
+    ops->push_back(
+        kernel::Rows(OpKind::kScale, shape.tokens, spec.hidden, 4, "attention output gradient scale"));
   }
   if (shape.SavesE5M6()) ops->push_back(kernel::RestoreE5M6(shape.tokens, o.in, "restore attention output"));
   AppendDgrad(o, shape.tokens, shape.fp8, Operand::kBf16, ops);
@@ -146,9 +147,14 @@ AttentionLinears AttentionProjections(const ModelSpec& spec) {
 
 AttentionShape FlashShape(const ModelSpec& spec, const TrainingShape& shape) {
   const AttentionSpec& a = spec.attention;
-  return {.batch = shape.tokens / shape.sequence, .heads = a.heads, .kv_heads = a.kv_heads,
-          .q_len = shape.sequence, .kv_len = shape.sequence,
-          .d_qk = a.head_dim + a.rope_dim, .d_v = a.v_head_dim, .causal = shape.causal};
+  return {.batch = shape.tokens / shape.sequence,
+          .heads = a.heads,
+          .kv_heads = a.kv_heads,
+          .q_len = shape.sequence,
+          .kv_len = shape.sequence,
+          .d_qk = a.head_dim + a.rope_dim,
+          .d_v = a.v_head_dim,
+          .causal = shape.causal};
 }
 
 void AppendAttentionForward(const ModelSpec& spec, const TrainingShape& shape, std::vector<Op>* ops) {
@@ -178,7 +184,8 @@ void AppendAttentionBackward(const ModelSpec& spec, const TrainingShape& shape, 
   } else {
     AppendGqaBackwardCore(spec, shape, ops);
   }
-  if (shape.recompute_norms) ops->push_back(kernel::RmsNorm(shape.tokens, spec.hidden, "attention norm recompute"));
+  if (shape.recompute_norms)
+    ops->push_back(kernel::RmsNorm(shape.tokens, spec.hidden, "attention norm recompute"));
   const AttentionLinears linears = AttentionProjections(spec);
   for (auto it = linears.from_hidden.rbegin(); it != linears.from_hidden.rend(); ++it) {
     AppendDgrad(*it, shape.tokens, shape.fp8, Operand::kBf16, ops);
@@ -192,7 +199,8 @@ void AppendAttentionBackward(const ModelSpec& spec, const TrainingShape& shape, 
 void AppendAttentionWeight(const ModelSpec& spec, const TrainingShape& shape, std::vector<Op>* ops) {
   const AttentionLinears linears = AttentionProjections(spec);
   AppendWgrad(linears.output, shape.tokens, shape.fp8, ops);
-  for (auto it = linears.up.rbegin(); it != linears.up.rend(); ++it) AppendWgrad(*it, shape.tokens, shape.fp8, ops);
+  for (auto it = linears.up.rbegin(); it != linears.up.rend(); ++it)
+    AppendWgrad(*it, shape.tokens, shape.fp8, ops);
   for (auto it = linears.from_hidden.rbegin(); it != linears.from_hidden.rend(); ++it) {
     AppendWgrad(*it, shape.tokens, shape.fp8, ops);
   }

@@ -51,7 +51,8 @@ bool Chunked(const TrainingShape& shape, const HeadShape& head) {
   return head.chunk_tokens > 0 && head.chunk_tokens < shape.tokens;
 }
 
-void AppendChunks(const ModelSpec& spec, const TrainingShape& shape, std::int64_t chunk, std::vector<Op>* ops) {
+void AppendChunks(const ModelSpec& spec, const TrainingShape& shape, std::int64_t chunk,
+                  std::vector<Op>* ops) {
   for (std::int64_t done = 0; done < shape.tokens; done += chunk) {
     const std::int64_t tokens = std::min(chunk, shape.tokens - done);
     AppendHeadForwardGemm(spec, tokens, ops);
@@ -64,7 +65,8 @@ Linear MtpProjection(const ModelSpec& spec) {
   return {"mtp projection", 2 * std::int64_t{spec.hidden}, spec.hidden};
 }
 
-void AppendMtpInput(const ModelSpec& spec, std::int64_t tokens, const std::string& suffix, std::vector<Op>* ops) {
+void AppendMtpInput(const ModelSpec& spec, std::int64_t tokens, const std::string& suffix,
+                    std::vector<Op>* ops) {
   ops->push_back(kernel::RmsNorm(tokens, spec.hidden, "mtp hidden norm" + suffix));
   ops->push_back(kernel::RmsNorm(tokens, spec.hidden, "mtp embedding norm" + suffix));
   ops->push_back(kernel::Copy(tokens, 2 * spec.hidden, "mtp concatenation" + suffix));

@@ -57,7 +57,8 @@ Flops HeadForwardFlops(const ModelSpec& spec) {
 
 Flops MtpForwardFlops(const ModelSpec& spec, std::int64_t sequence, bool causal) {
   const Flops projection{4.0 * spec.hidden * spec.hidden};
-  return projection + LayerForwardFlops(spec, spec.moe.has_value(), sequence, causal) + HeadForwardFlops(spec);
+  return projection + LayerForwardFlops(spec, spec.moe.has_value(), sequence, causal) +
+         HeadForwardFlops(spec);
 }
 
 }  // namespace orrery::models

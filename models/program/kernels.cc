@@ -20,7 +20,8 @@ Op MakeGemm(OpKind kind, GemmShape shape, double flops, std::int64_t bytes, std:
 std::int64_t ScaleBytes(std::int64_t elements) { return elements * kFp32 / kFp8Tile; }
 
 Op MakeRows(OpKind kind, std::int64_t rows, std::int64_t cols, std::int64_t bytes, std::string label) {
-  return {.kind = kind, .shape = RowsShape{rows, cols}, .flops = {}, .bytes = {bytes}, .label = std::move(label)};
+  return {
+      .kind = kind, .shape = RowsShape{rows, cols}, .flops = {}, .bytes = {bytes}, .label = std::move(label)};
 }
 
 /// Scores computed: batch x heads x q_len x kv_len, half of it when causal.
@@ -50,12 +51,15 @@ Op GemmFp8Wgrad(std::int64_t m, std::int64_t n, std::int64_t k, std::string labe
 
 Op GroupedGemmFp8(std::int64_t rows, std::int64_t n, std::int64_t k, std::int64_t groups, std::string label) {
   const std::int64_t bytes = kFp8 * (rows * k + groups * n * k) + kBf16 * rows * n;
-  return MakeGemm(OpKind::kGroupedGemmFp8, {rows, n, k, groups}, GemmFlops(rows, n, k), bytes, std::move(label));
+  return MakeGemm(OpKind::kGroupedGemmFp8, {rows, n, k, groups}, GemmFlops(rows, n, k), bytes,
+                  std::move(label));
 }
 
-Op GroupedGemmFp8Wgrad(std::int64_t m, std::int64_t n, std::int64_t rows, std::int64_t groups, std::string label) {
+Op GroupedGemmFp8Wgrad(std::int64_t m, std::int64_t n, std::int64_t rows, std::int64_t groups,
+                       std::string label) {
   const std::int64_t bytes = kFp8 * rows * (m + n) + kReadModifyWriteFp32 * groups * m * n;
-  return MakeGemm(OpKind::kGroupedGemmFp8Wgrad, {m, n, rows, groups}, GemmFlops(m, n, rows), bytes, std::move(label));
+  return MakeGemm(OpKind::kGroupedGemmFp8Wgrad, {m, n, rows, groups}, GemmFlops(m, n, rows), bytes,
+                  std::move(label));
 }
 
 Op GemmBf16(std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t out_bytes, std::string label) {
@@ -63,13 +67,15 @@ Op GemmBf16(std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t out_byt
   return MakeGemm(OpKind::kGemmBf16, {m, n, k, 1}, GemmFlops(m, n, k), bytes, std::move(label));
 }
 
-Op GroupedGemmBf16(std::int64_t rows, std::int64_t n, std::int64_t k, std::int64_t groups, std::string label) {
+Op GroupedGemmBf16(std::int64_t rows, std::int64_t n, std::int64_t k, std::int64_t groups,
+                   std::string label) {
   const std::int64_t bytes = kBf16 * (rows * k + groups * n * k + rows * n);
   return MakeGemm(OpKind::kGemmBf16, {CeilDiv(rows, groups), n, k, groups}, GemmFlops(rows, n, k), bytes,
                   std::move(label));
 }
 
-Op GroupedGemmBf16Wgrad(std::int64_t m, std::int64_t n, std::int64_t rows, std::int64_t groups, std::string label) {
+Op GroupedGemmBf16Wgrad(std::int64_t m, std::int64_t n, std::int64_t rows, std::int64_t groups,
+                        std::string label) {
   const std::int64_t bytes = kBf16 * rows * (m + n) + kReadModifyWriteFp32 * groups * m * n;
   return MakeGemm(OpKind::kGemmBf16, {m, n, CeilDiv(rows, groups), groups}, GemmFlops(m, n, rows), bytes,
                   std::move(label));
@@ -83,8 +89,8 @@ Op AttentionForward(const AttentionShape& s, std::string label) {
 
 Op AttentionBackward(const AttentionShape& s, std::string label) {
   const double flops = 2.0 * Scores(s) * static_cast<double>(3 * s.d_qk + 2 * s.d_v);
-  const std::int64_t queries = QueryRows(s) * (2 * s.d_qk + 2 * s.d_v);   // q, dq, o, do
-  const std::int64_t keys = KeyRows(s) * (2 * s.d_qk + 2 * s.d_v);        // k, dk, v, dv
+  const std::int64_t queries = QueryRows(s) * (2 * s.d_qk + 2 * s.d_v);  // q, dq, o, do
+  const std::int64_t keys = KeyRows(s) * (2 * s.d_qk + 2 * s.d_v);       // k, dk, v, dv
   return MakeAttention(OpKind::kAttentionBackward, s, flops, kBf16 * (queries + keys), std::move(label));
 }
 
@@ -95,16 +101,19 @@ Op AttentionPreprocess(const AttentionShape& s, std::string label) {
 
 Op AttentionPostprocess(const AttentionShape& s, std::string label) {
   const std::int64_t bytes = QueryRows(s) * s.d_qk * (kFp32 + kBf16);
-  return MakeRows(OpKind::kAttentionPostprocess, s.batch * s.q_len, s.heads * s.d_qk, bytes, std::move(label));
+  return MakeRows(OpKind::kAttentionPostprocess, s.batch * s.q_len, s.heads * s.d_qk, bytes,
+                  std::move(label));
 }
 
-Op Rows(OpKind kind, std::int64_t rows, std::int64_t cols, std::int64_t bytes_per_element, std::string label) {
+Op Rows(OpKind kind, std::int64_t rows, std::int64_t cols, std::int64_t bytes_per_element,
+        std::string label) {
   return MakeRows(kind, rows, cols, rows * cols * bytes_per_element, std::move(label));
 }
 
 Op Cast(std::int64_t rows, std::int64_t cols, std::string label) {
   const std::int64_t elements = rows * cols;
-  return MakeRows(OpKind::kCastFp8, rows, cols, elements * (kBf16 + kFp8) + ScaleBytes(elements), std::move(label));
+  return MakeRows(OpKind::kCastFp8, rows, cols, elements * (kBf16 + kFp8) + ScaleBytes(elements),
+                  std::move(label));
 }
 
 Op CastTranspose(std::int64_t rows, std::int64_t cols, std::string label) {

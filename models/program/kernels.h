@@ -24,13 +24,15 @@ Op GemmFp8Wgrad(std::int64_t m, std::int64_t n, std::int64_t k, std::string labe
 /// `rows` padded rows of all `groups` experts, each expert with its own n x k weight.
 Op GroupedGemmFp8(std::int64_t rows, std::int64_t n, std::int64_t k, std::int64_t groups, std::string label);
 /// k-grouped: one m x n FP32 gradient per expert, `rows` of all experts reduced.
-Op GroupedGemmFp8Wgrad(std::int64_t m, std::int64_t n, std::int64_t rows, std::int64_t groups, std::string label);
+Op GroupedGemmFp8Wgrad(std::int64_t m, std::int64_t n, std::int64_t rows, std::int64_t groups,
+                       std::string label);
 /// BF16 in; `out_bytes` per result element: 2 BF16, 4 FP32, 8 FP32 accumulated into memory.
 Op GemmBf16(std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t out_bytes, std::string label);
-/// BF16 grouped GEMM over `rows` rows of all experts. The vocabulary has no ragged BF16 kind: the shape is the
-/// mean rows of a group (rounded up), the operations and traffic are exact.
+/// BF16 grouped GEMM over `rows` rows of all experts. The vocabulary has no ragged BF16 kind: the shape is
+/// the mean rows of a group (rounded up), the operations and traffic are exact.
 Op GroupedGemmBf16(std::int64_t rows, std::int64_t n, std::int64_t k, std::int64_t groups, std::string label);
-Op GroupedGemmBf16Wgrad(std::int64_t m, std::int64_t n, std::int64_t rows, std::int64_t groups, std::string label);
+Op GroupedGemmBf16Wgrad(std::int64_t m, std::int64_t n, std::int64_t rows, std::int64_t groups,
+                        std::string label);
 
 /// Flash attention; causal counts half the square. q, k, v read, o written.
 Op AttentionForward(const AttentionShape& shape, std::string label);
@@ -44,15 +46,16 @@ Op AttentionPostprocess(const AttentionShape& shape, std::string label);
 // Memory-bound kernels over rows x cols elements.
 
 Op Rows(OpKind kind, std::int64_t rows, std::int64_t cols, std::int64_t bytes_per_element, std::string label);
-Op Cast(std::int64_t rows, std::int64_t cols, std::string label);                  ///< BF16 -> FP8 1x128
-Op CastTranspose(std::int64_t rows, std::int64_t cols, std::string label);         ///< BF16 -> FP8 128x1, transposed
-Op CastTransposeFp8(std::int64_t rows, std::int64_t cols, std::string label);      ///< the same from FP8
-Op RequantizeGather(std::int64_t rows, std::int64_t cols, std::string label);      ///< FP8 rows gathered to experts
+Op Cast(std::int64_t rows, std::int64_t cols, std::string label);           ///< BF16 -> FP8 1x128
+Op CastTranspose(std::int64_t rows, std::int64_t cols, std::string label);  ///< BF16 -> FP8 128x1, transposed
+Op CastTransposeFp8(std::int64_t rows, std::int64_t cols, std::string label);  ///< the same from FP8
+Op RequantizeGather(std::int64_t rows, std::int64_t cols,
+                    std::string label);  ///< FP8 rows gathered to experts
 Op TransposeWeight(std::int64_t rows, std::int64_t cols, std::int64_t groups, std::string label);
 /// `cols` of the activation whose scales are transposed; the shape holds scales, cols / 128 a row.
 Op ScaleTranspose(std::int64_t rows, std::int64_t cols, std::string label);
-Op Dequantize(std::int64_t rows, std::int64_t cols, std::string label);            ///< FP8 -> BF16
-Op SaveE5M6(std::int64_t rows, std::int64_t cols, std::string label);              ///< BF16 -> 12 bits
+Op Dequantize(std::int64_t rows, std::int64_t cols, std::string label);  ///< FP8 -> BF16
+Op SaveE5M6(std::int64_t rows, std::int64_t cols, std::string label);    ///< BF16 -> 12 bits
 Op RestoreE5M6(std::int64_t rows, std::int64_t cols, std::string label);
 Op RmsNorm(std::int64_t rows, std::int64_t cols, std::string label);
 Op RmsNormBackward(std::int64_t rows, std::int64_t cols, std::string label);
@@ -61,7 +64,7 @@ Op Copy(std::int64_t rows, std::int64_t cols, std::string label);
 Op ResidualAdd(std::int64_t rows, std::int64_t cols, std::string label);
 
 // SwiGLU: cols is the intermediate width I; gate and up together are 2 I wide.
-Op SwiGlu(std::int64_t rows, std::int64_t cols, std::string label);                ///< BF16 in and out
+Op SwiGlu(std::int64_t rows, std::int64_t cols, std::string label);  ///< BF16 in and out
 Op SwiGluCast(std::int64_t rows, std::int64_t cols, std::string label);
 Op SwiGluCastTranspose(std::int64_t rows, std::int64_t cols, std::string label);
 Op SwiGluBackward(std::int64_t rows, std::int64_t cols, std::string label);

@@ -75,22 +75,32 @@ double HitProbability(int candidates, int local, int top_k) {
 
 std::string_view Name(Block block) {
   switch (block) {
-    case Block::kAttentionForward: return "attn(F)";
-    case Block::kMlpForward: return "mlp(F)";
-    case Block::kMlpBackward: return "mlp(B)";
-    case Block::kMlpWeight: return "mlp(W)";
-    case Block::kAttentionBackward: return "attn(B)";
-    case Block::kAttentionWeight: return "attn(W)";
+    case Block::kAttentionForward:
+      return "attn(F)";
+    case Block::kMlpForward:
+      return "mlp(F)";
+    case Block::kMlpBackward:
+      return "mlp(B)";
+    case Block::kMlpWeight:
+      return "mlp(W)";
+    case Block::kAttentionBackward:
+      return "attn(B)";
+    case Block::kAttentionWeight:
+      return "attn(W)";
   }
   return "";
 }
 
 std::string_view Name(Exchange exchange) {
   switch (exchange) {
-    case Exchange::kDispatchForward: return "dispatch(F)";
-    case Exchange::kCombineForward: return "combine(F)";
-    case Exchange::kCombineBackward: return "combine(B)";
-    case Exchange::kDispatchBackward: return "dispatch(B)";
+    case Exchange::kDispatchForward:
+      return "dispatch(F)";
+    case Exchange::kCombineForward:
+      return "combine(F)";
+    case Exchange::kCombineBackward:
+      return "combine(B)";
+    case Exchange::kDispatchBackward:
+      return "dispatch(B)";
   }
   return "";
 }
@@ -106,8 +116,8 @@ RoutedRows BalancedRows(const MoeSpec& moe, const TrainingShape& shape) {
   const std::int64_t pairs = shape.tokens * moe.top_k;  // of each rank, and by evenness to each rank
   RoutedRows rows;
   for (int e = 0; e < shape.local_experts; ++e) {
-    rows.expert_rows.push_back(static_cast<std::int32_t>(pairs * (e + 1) / shape.local_experts -
-                                                         pairs * e / shape.local_experts));
+    rows.expert_rows.push_back(
+        static_cast<std::int32_t>(pairs * (e + 1) / shape.local_experts - pairs * e / shape.local_experts));
   }
   const bool limited = moe.groups > 1 && moe.routed_experts / moe.groups >= shape.local_experts;
   const int candidates = limited ? moe.routed_experts / moe.groups * moe.top_groups : moe.routed_experts;
@@ -123,10 +133,14 @@ std::vector<Op> BlockOps(const ModelSpec& spec, LayerKind layer, Block block, co
                "tokens " + std::to_string(shape.tokens) + ", sequence " + std::to_string(shape.sequence));
   ORRERY_CHECK(layer == LayerKind::kDense || spec.moe, "an MoE layer of the dense model " + spec.name);
   switch (block) {
-    case Block::kAttentionForward: return AttentionForwardBlock(spec, layer, shape);
-    case Block::kAttentionBackward: return AttentionBackwardBlock(spec, layer, shape);
-    case Block::kAttentionWeight: return AttentionWeightBlock(spec, shape);
-    default: break;
+    case Block::kAttentionForward:
+      return AttentionForwardBlock(spec, layer, shape);
+    case Block::kAttentionBackward:
+      return AttentionBackwardBlock(spec, layer, shape);
+    case Block::kAttentionWeight:
+      return AttentionWeightBlock(spec, shape);
+    default:
+      break;
   }
   return layer == LayerKind::kDense ? DenseBlock(spec, block, shape) : MoeBlock(spec, block, shape, rows);
 }

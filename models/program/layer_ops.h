@@ -18,11 +18,19 @@
 
 namespace orrery::models {
 
-enum class Block { kAttentionForward, kMlpForward, kMlpBackward, kMlpWeight, kAttentionBackward, kAttentionWeight };
+enum class Block {
+  kAttentionForward,
+  kMlpForward,
+  kMlpBackward,
+  kMlpWeight,
+  kAttentionBackward,
+  kAttentionWeight
+};
 /// The trace's name: "attn(F)", "mlp(B)", ...
 std::string_view Name(Block block);
-inline constexpr Block kAllBlocks[] = {Block::kAttentionForward, Block::kMlpForward,        Block::kMlpBackward,
-                                       Block::kMlpWeight,        Block::kAttentionBackward, Block::kAttentionWeight};
+inline constexpr Block kAllBlocks[] = {Block::kAttentionForward,  Block::kMlpForward,
+                                       Block::kMlpBackward,       Block::kMlpWeight,
+                                       Block::kAttentionBackward, Block::kAttentionWeight};
 
 /// The four exchanges of an MoE layer. combine(B) carries the gradients of the layer's output to the experts,
 /// dispatch(B) brings the gradients of its input back.
@@ -31,7 +39,8 @@ std::string_view Name(Exchange exchange);
 
 enum class LayerKind { kDense, kMoe };
 
-/// What routing gave to this rank in one layer: rows per local expert, unpadded, and distinct tokens received.
+/// What routing gave to this rank in one layer: rows per local expert, unpadded, and distinct tokens
+/// received.
 struct RoutedRows {
   std::vector<std::int32_t> expert_rows;
   std::int32_t unique_rows = 0;
@@ -39,10 +48,10 @@ struct RoutedRows {
 
 /// What one rank computes of a micro-batch, and how it saves memory.
 struct TrainingShape {
-  std::int64_t tokens = 4096;        ///< of a micro-batch: sequences x sequence length
-  std::int64_t sequence = 4096;      ///< tokens of one sequence; divides tokens
-  int local_experts = 0;             ///< routed experts of a layer on this rank; 0 for dense models
-  bool fp8 = true;                   ///< linears in FP8 (V3 section 3.3), else BF16
+  std::int64_t tokens = 4096;    ///< of a micro-batch: sequences x sequence length
+  std::int64_t sequence = 4096;  ///< tokens of one sequence; divides tokens
+  int local_experts = 0;         ///< routed experts of a layer on this rank; 0 for dense models
+  bool fp8 = true;               ///< linears in FP8 (V3 section 3.3), else BF16
   bool causal = true;
   // Memory savings of V3 sections 3.2.3 and 3.3.3, all visible in the trace.
   bool recompute_norms = true;           ///< RMSNorm outputs

@@ -16,7 +16,8 @@ void AppendFprop(const Linear& linear, std::int64_t tokens, bool fp8, Operand in
   ops->push_back(kernel::GemmFp8(tokens, linear.out, linear.in, label));
 }
 
-void AppendDgrad(const Linear& linear, std::int64_t tokens, bool fp8, Operand gradient, std::vector<Op>* ops) {
+void AppendDgrad(const Linear& linear, std::int64_t tokens, bool fp8, Operand gradient,
+                 std::vector<Op>* ops) {
   const std::string label = linear.name + " dgrad";
   if (!fp8) {
     ops->push_back(kernel::GemmBf16(tokens, linear.in, linear.out, 2, label));
@@ -28,12 +29,14 @@ void AppendDgrad(const Linear& linear, std::int64_t tokens, bool fp8, Operand gr
   ops->push_back(kernel::GemmFp8(tokens, linear.in, linear.out, label));
 }
 
-void AppendWgradOperands(const Linear& linear, std::int64_t tokens, bool fp8, Operand gradient, std::vector<Op>* ops) {
+void AppendWgradOperands(const Linear& linear, std::int64_t tokens, bool fp8, Operand gradient,
+                         std::vector<Op>* ops) {
   if (!fp8) return;
   const std::string label = linear.name + " wgrad";
-  ops->push_back(gradient == Operand::kBf16
-                     ? kernel::CastTranspose(tokens, linear.out, label + " gradient cast-transpose")
-                     : kernel::CastTransposeFp8(tokens, linear.out, label + " gradient requantize-transpose"));
+  ops->push_back(
+      gradient == Operand::kBf16
+          ? kernel::CastTranspose(tokens, linear.out, label + " gradient cast-transpose")
+          : kernel::CastTransposeFp8(tokens, linear.out, label + " gradient requantize-transpose"));
   ops->push_back(kernel::CastTranspose(tokens, linear.in, label + " input cast-transpose"));
 }
 

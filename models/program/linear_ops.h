@@ -20,10 +20,12 @@ enum class Operand { kBf16, kFp8 };
 /// name fprop: [tokens, in] -> [tokens, out]. A BF16 operand is cast; scales are transposed for the GEMM.
 void AppendFprop(const Linear& linear, std::int64_t tokens, bool fp8, Operand input, const std::string& pass,
                  std::vector<Op>* ops);
-/// name dgrad: [tokens, out] -> [tokens, in]; the FP8 weight is transposed first (wgmma takes K-major operands only).
+/// name dgrad: [tokens, out] -> [tokens, in]; the FP8 weight is transposed first (wgmma takes K-major
+/// operands only).
 void AppendDgrad(const Linear& linear, std::int64_t tokens, bool fp8, Operand gradient, std::vector<Op>* ops);
 /// Gradient and input as 128x1 tiles, transposed, kept until the weight pass. Nothing in BF16.
-void AppendWgradOperands(const Linear& linear, std::int64_t tokens, bool fp8, Operand gradient, std::vector<Op>* ops);
+void AppendWgradOperands(const Linear& linear, std::int64_t tokens, bool fp8, Operand gradient,
+                         std::vector<Op>* ops);
 /// name wgrad: accumulates [out, in] in FP32.
 void AppendWgrad(const Linear& linear, std::int64_t tokens, bool fp8, std::vector<Op>* ops);
 

@@ -43,19 +43,20 @@ std::int64_t SumLayers(const ModelSpec& spec, const Stage& stage, Of of) {
 std::int64_t EndActivations(const ModelSpec& spec, const Stage& stage, const TrainingShape& s) {
   const std::int64_t row = kBf16 * spec.hidden;
   std::int64_t bytes = 0;
-  if (stage.has_embedding) bytes += 8 * s.tokens;          // token ids
-  if (stage.has_head) bytes += s.tokens * row;             // input of the final norm
-  if (stage.has_mtp) bytes += spec.mtp_modules * s.tokens * 3 * row;  // hidden, embedding, input of its final norm
+  if (stage.has_embedding) bytes += 8 * s.tokens;  // token ids
+  if (stage.has_head) bytes += s.tokens * row;     // input of the final norm
+  if (stage.has_mtp)
+    bytes += spec.mtp_modules * s.tokens * 3 * row;  // hidden, embedding, input of its final norm
   return bytes;
 }
 
 std::int64_t StageActivations(const ModelSpec& spec, const Stage& stage, const TrainingShape& shape,
                               const RoutedRows& rows) {
   return EndActivations(spec, stage, shape) + SumLayers(spec, stage, [&](LayerKind kind) {
-    std::int64_t bytes = 0;
-    for (const SavedTensor& t : SavedActivations(spec, kind, shape, rows)) bytes += t.bytes.count;
-    return bytes;
-  });
+           std::int64_t bytes = 0;
+           for (const SavedTensor& t : SavedActivations(spec, kind, shape, rows)) bytes += t.bytes.count;
+           return bytes;
+         });
 }
 
 Bytes Weights(const LocalParameters& p, const TrainingShape& shape, const MemoryPlan& plan) {
@@ -74,8 +75,8 @@ Bytes Optimizer(const LocalParameters& p, const MemoryPlan& plan) {
 }
 
 /// The largest workspace of any layer the rank holds.
-Bytes Workspace(const ModelSpec& spec, const StageLayout& layout, const TrainingShape& shape, const RoutedRows& rows,
-                const MemoryPlan& plan) {
+Bytes Workspace(const ModelSpec& spec, const StageLayout& layout, const TrainingShape& shape,
+                const RoutedRows& rows, const MemoryPlan& plan) {
   Bytes forward{}, backward{};
   for (const int held : plan.held) {
     SumLayers(spec, layout.stages[static_cast<std::size_t>(held)], [&](LayerKind kind) {
@@ -88,8 +89,11 @@ Bytes Workspace(const ModelSpec& spec, const StageLayout& layout, const Training
 }
 
 /// DeepEP's tokens a channel can hold per peer, by ranks: deepseek-ai/DeepEP deep_ep/buffer.py,
-/// get_dispatch_config (NVLink), and csrc/config.hpp, which rounds the 128 RDMA tokens up to chunks of 28 or 20.
-std::int64_t NvlinkTokens(int ranks) { return ranks <= 8 ? 256 : ranks <= 64 ? 288 : ranks <= 128 ? 560 : 720; }
+/// get_dispatch_config (NVLink), and csrc/config.hpp, which rounds the 128 RDMA tokens up to chunks of 28
+/// or 20.
+std::int64_t NvlinkTokens(int ranks) {
+  return ranks <= 8 ? 256 : ranks <= 64 ? 288 : ranks <= 128 ? 560 : 720;
+}
 constexpr std::int64_t kRdmaTokens = 140;
 
 }  // namespace
@@ -103,16 +107,17 @@ LocalParameters LayerParameters(const ModelSpec& spec, bool moe_layer, int exper
     return p;
   }
   const MoeSpec& m = *spec.moe;
-  ORRERY_CHECK(expert_parallel >= 1 && m.routed_experts % expert_parallel == 0,
-               std::to_string(m.routed_experts) + " experts over " + std::to_string(expert_parallel) + " ranks");
+  ORRERY_CHECK(
+      expert_parallel >= 1 && m.routed_experts % expert_parallel == 0,
+      std::to_string(m.routed_experts) + " experts over " + std::to_string(expert_parallel) + " ranks");
   p.expert = 3 * hidden * m.intermediate * (m.routed_experts / expert_parallel);
   p.linear += 3 * hidden * m.shared_intermediate;
   p.other += hidden * m.routed_experts + (m.sigmoid ? m.routed_experts : 0) + (m.shared_gate ? hidden : 0);
   return p;
 }
 
-LocalParameters UniqueParametersPerRank(const ModelSpec& spec, const StageLayout& layout, const std::vector<int>& held,
-                                        int expert_parallel) {
+LocalParameters UniqueParametersPerRank(const ModelSpec& spec, const StageLayout& layout,
+                                        const std::vector<int>& held, int expert_parallel) {
   LocalParameters sum;
   bool embedding = false, head = false;
   for (const int index : held) {
@@ -120,7 +125,8 @@ LocalParameters UniqueParametersPerRank(const ModelSpec& spec, const StageLayout
     for (const int layer : stage.layers) {
       sum = sum + LayerParameters(spec, spec.IsMoeLayer(layer), expert_parallel);
     }
-    for (int i = 0; stage.has_mtp && i < spec.mtp_modules; ++i) sum = sum + MtpParameters(spec, expert_parallel);
+    for (int i = 0; stage.has_mtp && i < spec.mtp_modules; ++i)
+      sum = sum + MtpParameters(spec, expert_parallel);
     embedding = embedding || stage.has_embedding || stage.has_mtp || (stage.has_head && spec.tied_embeddings);
     head = head || stage.has_head;
   }
@@ -145,8 +151,8 @@ Bytes ExpertExchangeBuffers(const ModelSpec& spec, int expert_parallel, int comm
 }
 
 Bytes RankMemory::Total() const {
-  return weights + gradients + optimizer + activations + deferred_weights + workspace + logits + communication +
-         reserve;
+  return weights + gradients + optimizer + activations + deferred_weights + workspace + logits +
+         communication + reserve;
 }
 
 RankMemory MemoryOfRank(const ModelSpec& spec, const StageLayout& layout, const TrainingShape& shape,
@@ -164,8 +170,8 @@ RankMemory MemoryOfRank(const ModelSpec& spec, const StageLayout& layout, const 
     const Stage& stage = layout.stages[static_cast<std::size_t>(plan.held[i])];
     memory.activations += plan.chunks_in_flight[i] * Bytes{StageActivations(spec, stage, shape, rows)};
     deferred = std::max(deferred, SumLayers(spec, stage, [&](LayerKind kind) {
-      return WeightPassOperands(spec, kind, shape, rows).count;
-    }));
+                          return WeightPassOperands(spec, kind, shape, rows).count;
+                        }));
     if (stage.has_head) {
       const int losses = 1 + (stage.has_mtp ? spec.mtp_modules : 0);
       memory.logits = std::max(memory.logits, losses * LogitsBytes(spec, shape, plan.head));

@@ -23,7 +23,8 @@ bool HasShared(const ModelSpec& spec) { return spec.moe->shared_intermediate > 0
 /// Activation, its cast where FP8, and the down projection.
 void AppendFfnDown(const Ffn& ffn, const TrainingShape& s, std::vector<Op>* ops) {
   const std::string label = ffn.down.name + " input SwiGLU";
-  ops->push_back(s.fp8 ? kernel::SwiGluCast(s.tokens, ffn.width, label) : kernel::SwiGlu(s.tokens, ffn.width, label));
+  ops->push_back(s.fp8 ? kernel::SwiGluCast(s.tokens, ffn.width, label)
+                       : kernel::SwiGlu(s.tokens, ffn.width, label));
   AppendFprop(ffn.down, s.tokens, s.fp8, Operand::kFp8, "fprop", ops);
 }
 
@@ -33,16 +34,19 @@ void AppendSaveSwiGluInput(std::int64_t rows, const Ffn& ffn, const TrainingShap
 
 /// Gradient through the down projection and the activation; `gradient` of the block's result.
 void AppendFfnDownBackward(const Ffn& ffn, const TrainingShape& s, Operand gradient, std::vector<Op>* ops) {
-  if (s.fp8) ops->push_back(kernel::Dequantize(s.tokens, 2 * ffn.width, ffn.gate_up.name + " restore SwiGLU input"));
+  if (s.fp8)
+    ops->push_back(kernel::Dequantize(s.tokens, 2 * ffn.width, ffn.gate_up.name + " restore SwiGLU input"));
   AppendDgrad(ffn.down, s.tokens, s.fp8, gradient, ops);
   if (s.fp8) {
     const std::string label = ffn.down.name + " wgrad";
-    ops->push_back(gradient == Operand::kFp8
-                       ? kernel::CastTransposeFp8(s.tokens, ffn.down.out, label + " gradient requantize-transpose")
-                       : kernel::CastTranspose(s.tokens, ffn.down.out, label + " gradient cast-transpose"));
-    ops->push_back(s.recompute_swiglu
-                       ? kernel::SwiGluCastTranspose(s.tokens, ffn.width, label + " input SwiGLU cast-transpose")
-                       : kernel::CastTransposeFp8(s.tokens, ffn.width, label + " input requantize-transpose"));
+    ops->push_back(
+        gradient == Operand::kFp8
+            ? kernel::CastTransposeFp8(s.tokens, ffn.down.out, label + " gradient requantize-transpose")
+            : kernel::CastTranspose(s.tokens, ffn.down.out, label + " gradient cast-transpose"));
+    ops->push_back(
+        s.recompute_swiglu
+            ? kernel::SwiGluCastTranspose(s.tokens, ffn.width, label + " input SwiGLU cast-transpose")
+            : kernel::CastTransposeFp8(s.tokens, ffn.width, label + " input requantize-transpose"));
   } else if (s.recompute_swiglu) {
     ops->push_back(kernel::SwiGlu(s.tokens, ffn.width, ffn.down.name + " input SwiGLU recompute"));
   }
@@ -57,7 +61,8 @@ void AppendNormRecompute(const ModelSpec& spec, const TrainingShape& s, bool cas
 }
 
 void AppendFfnGateUpBackward(const Ffn& ffn, const TrainingShape& s, std::vector<Op>* ops) {
-  if (s.fp8) ops->push_back(kernel::Dequantize(s.tokens, ffn.gate_up.in, ffn.gate_up.name + " restore input"));
+  if (s.fp8)
+    ops->push_back(kernel::Dequantize(s.tokens, ffn.gate_up.in, ffn.gate_up.name + " restore input"));
   AppendDgrad(ffn.gate_up, s.tokens, s.fp8, Operand::kBf16, ops);
   AppendWgradOperands(ffn.gate_up, s.tokens, s.fp8, Operand::kBf16, ops);
 }
@@ -79,8 +84,13 @@ struct Experts {
   std::int64_t hidden, width, groups, padded, unique, top_k;
 
   Experts(const ModelSpec& spec, const TrainingShape& s, const RoutedRows& rows)
-      : shape(s), hidden(spec.hidden), width(spec.moe->intermediate), groups(s.local_experts),
-        padded(PaddedRows(rows, s.row_alignment)), unique(rows.unique_rows), top_k(spec.moe->top_k) {}
+      : shape(s),
+        hidden(spec.hidden),
+        width(spec.moe->intermediate),
+        groups(s.local_experts),
+        padded(PaddedRows(rows, s.row_alignment)),
+        unique(rows.unique_rows),
+        top_k(spec.moe->top_k) {}
 
   Op GroupedGemm(std::int64_t n, std::int64_t k, const std::string& label) const {
     return shape.fp8 ? kernel::GroupedGemmFp8(padded, n, k, groups, label)
@@ -99,7 +109,8 @@ struct Experts {
     if (shape.fp8) ops->push_back(kernel::ScaleTranspose(padded, cols, label + " scale transpose"));
   }
   /// FP8 expert weights are stored for the input gradient, so the forward pass transposes them.
-  void AppendWeightTranspose(std::int64_t n, std::int64_t k, const std::string& label, std::vector<Op>* ops) const {
+  void AppendWeightTranspose(std::int64_t n, std::int64_t k, const std::string& label,
+                             std::vector<Op>* ops) const {
     if (shape.fp8) ops->push_back(kernel::TransposeWeight(n, k, groups, label + " weight transpose"));
   }
 
@@ -112,7 +123,8 @@ struct Experts {
 };
 
 void Experts::Forward(std::vector<Op>* ops) const {
-  // Which received tokens go to which expert: scans of [unique, top_k] indices, one thread block per local expert.
+  // Which received tokens go to which expert: scans of [unique, top_k] indices, one thread block per local
+  // expert.
   ops->push_back(kernel::Rows(OpKind::kRouterMisc, unique, top_k, 8, "expert count"));
   ops->push_back(kernel::Rows(OpKind::kRouterMisc, unique * top_k, groups, 8, "expert mapping"));
   ops->push_back(kernel::Permute(unique, padded, hidden, shape.fp8, "permute to experts"));
@@ -144,7 +156,8 @@ void Experts::BackwardActivation(std::vector<Op>* ops) const {
                      ? kernel::SwiGluForwardBackward(padded, width, "expert SwiGLU forward and backward")
                      : kernel::SwiGluBackward(padded, width, "expert SwiGLU backward"));
   ops->push_back(kernel::Rows(OpKind::kRouterWeightGrad, padded, width, 4, "gate weight gradient"));
-  if (shape.fp8) ops->push_back(kernel::CastTranspose(padded, width, "expert down wgrad input cast-transpose"));
+  if (shape.fp8)
+    ops->push_back(kernel::CastTranspose(padded, width, "expert down wgrad input cast-transpose"));
   ops->push_back(GateWeights("gate weight gradient mask"));
 }
 
@@ -220,7 +233,8 @@ void AppendMoeWeight(const ModelSpec& spec, const TrainingShape& shape, const Ro
   const Experts e(spec, shape, rows);
   const Ffn shared = SharedFfn(spec);
   if (HasShared(spec)) AppendWgrad(shared.down, shape.tokens, shape.fp8, ops);
-  if (shape.fp8) ops->push_back(kernel::RequantizeGather(e.padded, e.hidden, "expert down wgrad gradient gather"));
+  if (shape.fp8)
+    ops->push_back(kernel::RequantizeGather(e.padded, e.hidden, "expert down wgrad gradient gather"));
   // The trace launches one kernel per expert, two at a time on two streams; here one k-grouped kernel.
   ops->push_back(e.GroupedWgrad(e.hidden, e.width, "expert down wgrad"));
   const char* input = "expert gate_up wgrad input gather";

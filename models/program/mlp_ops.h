@@ -13,9 +13,11 @@ void AppendDenseForward(const ModelSpec& spec, const TrainingShape& shape, std::
 void AppendDenseBackward(const ModelSpec& spec, const TrainingShape& shape, std::vector<Op>* ops);
 void AppendDenseWeight(const ModelSpec& spec, const TrainingShape& shape, std::vector<Op>* ops);
 
-void AppendMoeForward(const ModelSpec& spec, const TrainingShape& shape, const RoutedRows& rows, std::vector<Op>* ops);
+void AppendMoeForward(const ModelSpec& spec, const TrainingShape& shape, const RoutedRows& rows,
+                      std::vector<Op>* ops);
 void AppendMoeBackward(const ModelSpec& spec, const TrainingShape& shape, const RoutedRows& rows,
                        std::vector<Op>* ops);
-void AppendMoeWeight(const ModelSpec& spec, const TrainingShape& shape, const RoutedRows& rows, std::vector<Op>* ops);
+void AppendMoeWeight(const ModelSpec& spec, const TrainingShape& shape, const RoutedRows& rows,
+                     std::vector<Op>* ops);
 
 }  // namespace orrery::models

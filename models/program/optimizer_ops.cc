@@ -13,7 +13,8 @@ std::vector<Op> OptimizerOps(const OptimizerShape& shape) {
   ops.push_back(kernel::Rows(OpKind::kAdamW, 1, shape.updated, kAdamW, "AdamW"));
   if (shape.fp8 > 0) ops.push_back(kernel::Rows(OpKind::kCastFp8, 1, shape.fp8, kBf16 + 1, "weights to FP8"));
   ops.push_back(kernel::Rows(OpKind::kMemset, 1, shape.held, kFp32, "gradient clear"));
-  if (shape.ema_on_host) ops.push_back(kernel::Rows(OpKind::kHostCopy, 1, shape.updated, kFp32, "EMA host copy"));
+  if (shape.ema_on_host)
+    ops.push_back(kernel::Rows(OpKind::kHostCopy, 1, shape.updated, kFp32, "EMA host copy"));
   return ops;
 }
 

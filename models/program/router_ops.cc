@@ -23,9 +23,9 @@ using enum Extent;
 using enum When;
 constexpr OpKind kMisc = OpKind::kRouterMisc;
 
-// One row per kernel of the trace between the gate GEMM and the dispatch cast of attn(F), in launch order; extents
-// from the launch grids (deepseek-ai/profile-data train.json). The trace's `normal_`, which overwrites the scores
-// to force even routing, is left out: no training run has it.
+// One row per kernel of the trace between the gate GEMM and the dispatch cast of attn(F), in launch order;
+// extents from the launch grids (deepseek-ai/profile-data train.json). The trace's `normal_`, which
+// overwrites the scores to force even routing, is left out: no training run has it.
 constexpr SmallKernel kForward[] = {
     {kMisc, kExperts, 8, kAlways, "affinity"},
     {kMisc, kExperts, 4, kSigmoid, "affinity sum"},
@@ -97,13 +97,20 @@ constexpr SmallKernel kBackward[] = {
 
 RowsShape ShapeOf(Extent extent, const MoeSpec& moe, std::int64_t tokens) {
   switch (extent) {
-    case kExperts: return {tokens, moe.routed_experts};
-    case kTopK: return {tokens, moe.top_k};
-    case kGroups: return {tokens, moe.groups};
-    case kTopGroups: return {tokens, moe.top_groups};
-    case kToken: return {tokens, 1};
-    case kExpertVector: return {1, moe.routed_experts};
-    case kScalar: return {1, 1};
+    case kExperts:
+      return {tokens, moe.routed_experts};
+    case kTopK:
+      return {tokens, moe.top_k};
+    case kGroups:
+      return {tokens, moe.groups};
+    case kTopGroups:
+      return {tokens, moe.top_groups};
+    case kToken:
+      return {tokens, 1};
+    case kExpertVector:
+      return {1, moe.routed_experts};
+    case kScalar:
+      return {1, 1};
   }
   return {};
 }
@@ -115,7 +122,8 @@ bool Launches(When when, const MoeSpec& moe) {
 }
 
 template <std::size_t kCount>
-void AppendSmall(const SmallKernel (&kernels)[kCount], const MoeSpec& moe, std::int64_t tokens, std::vector<Op>* ops) {
+void AppendSmall(const SmallKernel (&kernels)[kCount], const MoeSpec& moe, std::int64_t tokens,
+                 std::vector<Op>* ops) {
   for (const SmallKernel& k : kernels) {
     if (!Launches(k.when, moe)) continue;
     const RowsShape shape = ShapeOf(k.extent, moe, tokens);

@@ -20,7 +20,8 @@ struct Costs {
   Cost tail = 0;             ///< head and MTP modules
 
   Cost Of(int first, int end, bool last_stage) const {
-    return before[static_cast<std::size_t>(end)] - before[static_cast<std::size_t>(first)] + (last_stage ? tail : 0);
+    return before[static_cast<std::size_t>(end)] - before[static_cast<std::size_t>(first)] +
+           (last_stage ? tail : 0);
   }
 };
 
@@ -30,7 +31,8 @@ double TailFlops(const ModelSpec& spec, std::int64_t sequence, bool causal) {
 
 Costs MakeCosts(const ModelSpec& spec, std::int64_t sequence, bool causal) {
   const double tail = TailFlops(spec, sequence, causal);
-  const double total = ForwardFlopsPerToken(spec, sequence, causal).total().count - HeadForwardFlops(spec).count + tail;
+  const double total =
+      ForwardFlopsPerToken(spec, sequence, causal).total().count - HeadForwardFlops(spec).count + tail;
   const auto units = [&](double flops) { return static_cast<Cost>(std::llround(flops / total * kUnits)); };
   Costs costs{{0}, units(tail)};
   for (int layer = 0; layer < spec.layers; ++layer) {
@@ -46,7 +48,8 @@ struct Table {
   std::vector<std::vector<int>> start;
 };
 
-/// Dynamic programme over contiguous splits; `join(value of the stages before, cost of a stage)` is the value.
+/// Dynamic programme over contiguous splits; `join(value of the stages before, cost of a stage)` is the
+/// value.
 template <typename Join>
 Table Split(const Costs& costs, int stages, Join join) {
   const int layers = static_cast<int>(costs.before.size()) - 1;
@@ -91,8 +94,8 @@ StageLayout MakeStageLayout(const ModelSpec& spec, const std::vector<int>& layer
     for (int i = 0; i < count; ++i) stage.layers.push_back(layer++);
     layout.stages.push_back(std::move(stage));
   }
-  ORRERY_CHECK(layer == spec.layers, std::to_string(layer) + " layers on stages, the model has " +
-                                         std::to_string(spec.layers));
+  ORRERY_CHECK(layer == spec.layers,
+               std::to_string(layer) + " layers on stages, the model has " + std::to_string(spec.layers));
   layout.stages.front().has_embedding = true;
   layout.stages.back().has_head = true;
   layout.stages.back().has_mtp = spec.mtp_modules > 0;
@@ -111,11 +114,13 @@ StageLayout BalancedStageLayout(const ModelSpec& spec, int stages, std::int64_t 
   return MakeStageLayout(spec, LayersPerStage(even, spec.layers));
 }
 
-StageLayout ReadStageLayout(const Value& parallelism, const ModelSpec& spec, int stages, std::int64_t sequence) {
+StageLayout ReadStageLayout(const Value& parallelism, const ModelSpec& spec, int stages,
+                            std::int64_t sequence) {
   if (stages > spec.layers) {
     const Value* pipeline = parallelism.Find("pipeline");
-    throw (pipeline != nullptr ? *pipeline : parallelism)
-        .Error("gives " + std::to_string(stages) + " pipeline stages (virtual ones counted), expected at most the " +
+    throw(pipeline != nullptr ? *pipeline : parallelism)
+        .Error("gives " + std::to_string(stages) +
+               " pipeline stages (virtual ones counted), expected at most the " +
                std::to_string(spec.layers) + " layers of " + spec.name);
   }
   const Value* list = parallelism.Find("layers_per_stage");
@@ -129,8 +134,8 @@ StageLayout ReadStageLayout(const Value& parallelism, const ModelSpec& spec, int
   for (const Value& item : items) counts.push_back(static_cast<int>(item.AsInt(1, spec.layers)));
   const std::int64_t sum = std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
   if (sum != spec.layers) {
-    throw list->Error("expected numbers that sum to the " + std::to_string(spec.layers) + " layers of " + spec.name +
-                      ", not " + std::to_string(sum));
+    throw list->Error("expected numbers that sum to the " + std::to_string(spec.layers) + " layers of " +
+                      spec.name + ", not " + std::to_string(sum));
   }
   return MakeStageLayout(spec, counts);
 }

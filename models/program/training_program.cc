@@ -24,7 +24,7 @@ struct Input {
 
 /// Where its output goes.
 struct Output {
-  int peer = -1;     ///< pipeline rank; -1: nowhere
+  int peer = -1;  ///< pipeline rank; -1: nowhere
   int channel = 0;
 };
 
@@ -38,7 +38,8 @@ struct ChunkPlan {
 /// Emits one rank's program.
 class Emitter {
  public:
-  Emitter(int rank, int micro_batches, Program* program) : rank_(rank), micro_batches_(micro_batches), program_(*program) {}
+  Emitter(int rank, int micro_batches, Program* program)
+      : rank_(rank), micro_batches_(micro_batches), program_(*program) {}
 
   /// Nothing of the task starts before all its inputs are there: DualPipe's published step() waits for the
   /// messages of both chunks of a pair first (deepseek-ai/DualPipe, _commit_and_wait_comm).
@@ -194,7 +195,8 @@ class Router {
   int Channel(int stage, int direction, bool gradient) const {
     const auto stages = schedule_.StagesOf(RankOf(stage, direction));
     for (std::size_t i = 0; i < stages.size(); ++i) {
-      if (stages[i].first == stage && stages[i].second == direction) return static_cast<int>(2 * i) + (gradient ? 1 : 0);
+      if (stages[i].first == stage && stages[i].second == direction)
+        return static_cast<int>(2 * i) + (gradient ? 1 : 0);
     }
     ORRERY_CHECK(false, "stage " + std::to_string(stage) + " is on no rank");
     return 0;
@@ -208,9 +210,11 @@ class Router {
 
 class RankBuilder {
  public:
-  RankBuilder(const Schedule& schedule, const std::vector<std::vector<Unit>>& stages, const Router& router, int rank,
-              TrainingPrograms* out)
-      : schedule_(schedule), stages_(stages), router_(router),
+  RankBuilder(const Schedule& schedule, const std::vector<std::vector<Unit>>& stages, const Router& router,
+              int rank, TrainingPrograms* out)
+      : schedule_(schedule),
+        stages_(stages),
+        router_(router),
         emitter_(rank, schedule.spec.micro_batches, &out->programs[static_cast<std::size_t>(rank)]),
         kinds_(out->task_kinds[static_cast<std::size_t>(rank)]) {}
 
@@ -221,11 +225,21 @@ class RankBuilder {
     const ChunkPlan b = backward ? Plan(step.backward, true) : ChunkPlan{};
     emitter_.BeginTask(f.input, b.input);
     switch (step.kind) {
-      case StepKind::kForward: emitter_.Forward(f); break;
-      case StepKind::kBackward: emitter_.Backward(b, true); break;
-      case StepKind::kBackwardInput: emitter_.Backward(b, false); break;
-      case StepKind::kBackwardWeight: emitter_.BackwardWeight(WeightPlan(step.backward)); break;
-      case StepKind::kForwardBackward: emitter_.Pair(f, b); break;
+      case StepKind::kForward:
+        emitter_.Forward(f);
+        break;
+      case StepKind::kBackward:
+        emitter_.Backward(b, true);
+        break;
+      case StepKind::kBackwardInput:
+        emitter_.Backward(b, false);
+        break;
+      case StepKind::kBackwardWeight:
+        emitter_.BackwardWeight(WeightPlan(step.backward));
+        break;
+      case StepKind::kForwardBackward:
+        emitter_.Pair(f, b);
+        break;
     }
     emitter_.EndTask();
     kinds_.push_back(step.kind);
@@ -272,24 +286,29 @@ class RankBuilder {
 }  // namespace
 
 std::string_view Name(Part part) {
-  constexpr std::array<std::string_view, kParts> kNames = {"attn(F)", "mlp(F)", "mlp(B)", "mlp(W)", "attn(B)", "attn(W)",
-                                                           "dispatch(F)", "combine(F)", "combine(B)", "dispatch(B)"};
+  constexpr std::array<std::string_view, kParts> kNames = {
+      "attn(F)", "mlp(F)",      "mlp(B)",     "mlp(W)",     "attn(B)",
+      "attn(W)", "dispatch(F)", "combine(F)", "combine(B)", "dispatch(B)"};
   return kNames[static_cast<std::size_t>(part)];
 }
 
 bool HasPart(UnitKind kind, Part part) {
   switch (kind) {
-    case UnitKind::kEmbedding: return part == Part::kAttentionForward || part == Part::kAttentionWeight;
-    case UnitKind::kDenseLayer: return !IsExchange(part);
+    case UnitKind::kEmbedding:
+      return part == Part::kAttentionForward || part == Part::kAttentionWeight;
+    case UnitKind::kDenseLayer:
+      return !IsExchange(part);
     case UnitKind::kHead:
       return part == Part::kMlpForward || part == Part::kMlpBackward || part == Part::kMlpWeight;
     case UnitKind::kMoeLayer:
-    case UnitKind::kMtpLayer: return true;
+    case UnitKind::kMtpLayer:
+      return true;
   }
   return false;
 }
 
-TrainingPrograms BuildTrainingPrograms(const Schedule& schedule, const std::vector<std::vector<Unit>>& stages) {
+TrainingPrograms BuildTrainingPrograms(const Schedule& schedule,
+                                       const std::vector<std::vector<Unit>>& stages) {
   ORRERY_CHECK(static_cast<int>(stages.size()) == schedule.stages, "layout and schedule differ in stages");
   TrainingPrograms out;
   const auto ranks = static_cast<std::size_t>(schedule.spec.ranks);

@@ -1,8 +1,8 @@
 // Turns a pipeline schedule and a layout of layers on stages into one program per pipeline rank.
 //
-// A chunk (one stage, one micro-batch) is a sequence of units: an embedding, transformer layers, heads. A unit
-// has up to six compute blocks on stream 0 and four exchanges on stream 1, in the order DeepSeek's training
-// trace shows (reference: deepseek-ai/profile-data train.json):
+// A chunk (one stage, one micro-batch) is a sequence of units: an embedding, transformer layers, heads. A
+// unit has up to six compute blocks on stream 0 and four exchanges on stream 1, in the order DeepSeek's
+// training trace shows (reference: deepseek-ai/profile-data train.json):
 //
 //   compute    attn(F)      mlp(B)   mlp(W)   mlp(F)   attn(B)      attn(W)
 //   exchange   combine(B)   dispatch(F)   dispatch(B)   combine(F)
@@ -31,8 +31,14 @@ struct Unit {
 
 /// What stream 0 and 1 do for a unit. The order of the enumerators is the index into price tables.
 enum class Part : std::uint8_t {
-  kAttentionForward, kMlpForward, kMlpBackward, kMlpWeight, kAttentionBackward, kAttentionWeight,
-  kDispatch, kCombine,
+  kAttentionForward,
+  kMlpForward,
+  kMlpBackward,
+  kMlpWeight,
+  kAttentionBackward,
+  kAttentionWeight,
+  kDispatch,
+  kCombine,
   kCombineBackward,   ///< gradients out to the experts: DeepEP's cached dispatch kernel, FP8
   kDispatchBackward,  ///< gradients back from the experts: DeepEP's combine kernel, BF16
 };
@@ -57,12 +63,13 @@ constexpr std::uint32_t LoadInstance(int moe_layer, int micro_batch, int micro_b
 bool HasPart(UnitKind kind, Part part);
 
 struct TrainingPrograms {
-  std::vector<Program> programs;                    ///< [pipeline rank]
-  std::vector<std::vector<StepKind>> task_kinds;    ///< [pipeline rank][task]
+  std::vector<Program> programs;                  ///< [pipeline rank]
+  std::vector<std::vector<StepKind>> task_kinds;  ///< [pipeline rank][task]
 };
 
 /// One program per pipeline rank. `stages[s]` are the units of stage s in forward order.
-TrainingPrograms BuildTrainingPrograms(const Schedule& schedule, const std::vector<std::vector<Unit>>& stages);
+TrainingPrograms BuildTrainingPrograms(const Schedule& schedule,
+                                       const std::vector<std::vector<Unit>>& stages);
 
 /// One rank, one overlapped pair of a forward chunk of `forward` and a backward chunk of `backward`, no
 /// pipeline traffic: what DeepSeek's training trace shows.

@@ -204,8 +204,8 @@ ExpertLoads ReadExpertLoads(const std::filesystem::path& file) {
 
 namespace {
 
-/// InputError where the loads cannot be those of a model of this shape: a token chooses top_k different experts,
-/// so none gets more than one row in top_k.
+/// InputError where the loads cannot be those of a model of this shape: a token chooses top_k different
+/// experts, so none gets more than one row in top_k.
 void CheckAgainst(const LoadShape& shape, const ExpertLoads& loads) {
   if (loads.experts != shape.experts) {
     throw InputError(
@@ -221,11 +221,12 @@ void CheckAgainst(const LoadShape& shape, const ExpertLoads& loads) {
       const double sum = std::accumulate(load.begin(), load.end(), 0.0);
       const auto most = std::max_element(load.begin(), load.end());
       if (*most * shape.top_k <= sum * (1 + 1e-9)) continue;
-      throw InputError(fmt::format(
-          "{}: layer {} ({}): expert {} has {:.1f} % of all rows, expected at most {:.1f} %: a token chooses {} "
-          "different experts",
-          loads.origin, layer, loads.domains[domain], most - load.begin(), 100 * *most / sum, 100.0 / shape.top_k,
-          shape.top_k));
+      throw InputError(
+          fmt::format("{}: layer {} ({}): expert {} has {:.1f} % of all rows, expected at most {:.1f} %: a "
+                      "token chooses {} "
+                      "different experts",
+                      loads.origin, layer, loads.domains[domain], most - load.begin(), 100 * *most / sum,
+                      100.0 / shape.top_k, shape.top_k));
     }
   }
 }

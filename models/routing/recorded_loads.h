@@ -18,7 +18,7 @@ struct ExpertLoads {
   std::vector<std::string> domains;  ///< at least one
   std::vector<double> share;         ///< [domains] of the mix; even unless known
   int experts = 0;
-  int top_k = 0;                     ///< experts a token, where the file tells; 0: it does not
+  int top_k = 0;  ///< experts a token, where the file tells; 0: it does not
   std::vector<std::vector<std::vector<double>>> load;  ///< [layers][domains][experts]
 
   int layers() const { return static_cast<int>(load.size()); }

@@ -13,16 +13,19 @@ ChunkRef RankProgram::Next(int slot, std::vector<int>& counters) const {
 }
 
 void RankProgram::Forward(int slot) {
-  steps_.push_back({.kind = StepKind::kForward, .phase = phase_, .forward = Next(slot, forwards_), .backward = {}});
+  steps_.push_back(
+      {.kind = StepKind::kForward, .phase = phase_, .forward = Next(slot, forwards_), .backward = {}});
 }
 
 void RankProgram::Backward(int slot) {
-  steps_.push_back({.kind = StepKind::kBackward, .phase = phase_, .forward = {}, .backward = Next(slot, backwards_)});
+  steps_.push_back(
+      {.kind = StepKind::kBackward, .phase = phase_, .forward = {}, .backward = Next(slot, backwards_)});
 }
 
 void RankProgram::BackwardInput(int slot) {
   pending_.push_back(Next(slot, backwards_));
-  steps_.push_back({.kind = StepKind::kBackwardInput, .phase = phase_, .forward = {}, .backward = pending_.back()});
+  steps_.push_back(
+      {.kind = StepKind::kBackwardInput, .phase = phase_, .forward = {}, .backward = pending_.back()});
 }
 
 void RankProgram::ForwardBackward(int forward_slot, int backward_slot) {
@@ -34,7 +37,8 @@ void RankProgram::ForwardBackward(int forward_slot, int backward_slot) {
 
 void RankProgram::Weight() {
   ORRERY_CHECK(!pending_.empty(), "no weight gradient was put off");
-  steps_.push_back({.kind = StepKind::kBackwardWeight, .phase = phase_, .forward = {}, .backward = pending_.front()});
+  steps_.push_back(
+      {.kind = StepKind::kBackwardWeight, .phase = phase_, .forward = {}, .backward = pending_.front()});
   pending_.pop_front();
 }
 

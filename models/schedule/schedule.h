@@ -12,11 +12,11 @@
 namespace orrery::models {
 
 enum class ScheduleKind {
-  kDualPipe,         ///< bidirectional, overlapped pairs; DeepSeek-V3 (arXiv 2412.19437) 3.2.1, deepseek-ai/DualPipe
-  k1F1B,             ///< PipeDream-Flush (Narayanan et al., arXiv 2006.09503)
+  kDualPipe,  ///< bidirectional, overlapped pairs; DeepSeek-V3 (arXiv 2412.19437) 3.2.1, deepseek-ai/DualPipe
+  k1F1B,      ///< PipeDream-Flush (Narayanan et al., arXiv 2006.09503)
   kInterleaved1F1B,  ///< several model chunks a rank (Narayanan et al., arXiv 2104.04473, 2.2)
   kZb1p,             ///< zero bubble, 1F1B's memory: ZB-H1 (Qi et al., arXiv 2401.10241, 2.2)
-  kDualPipeV,        ///< DualPipe folded at its middle: half the ranks, each stage held once; deepseek-ai/DualPipe
+  kDualPipeV,  ///< DualPipe folded at its middle: half the ranks, each stage held once; deepseek-ai/DualPipe
 };
 
 enum class StepKind {
@@ -29,8 +29,8 @@ enum class StepKind {
 
 /// One micro-batch at one model stage.
 struct ChunkRef {
-  int stage = -1;        ///< counted along the model: 0 embeds, the last has the head
-  int direction = 0;     ///< DualPipe: which copy of the model (0 enters at rank 0, 1 at the last rank); else 0
+  int stage = -1;     ///< counted along the model: 0 embeds, the last has the head
+  int direction = 0;  ///< DualPipe: which copy of the model (0 enters at rank 0, 1 at the last rank); else 0
   int micro_batch = -1;  ///< counted from 0 within its direction
   bool operator==(const ChunkRef&) const = default;
 };
@@ -46,9 +46,10 @@ struct Step {
 
 struct ScheduleSpec {
   ScheduleKind kind = ScheduleKind::k1F1B;
-  int ranks = 1;           ///< pipeline-parallel size P
-  int micro_batches = 1;   ///< per pipeline and training step, M; DualPipe sends half in each direction
-  int virtual_stages = 1;  ///< model chunks a rank: at least 2 if interleaved; DualPipeV has 2 whatever is asked (1 or 2)
+  int ranks = 1;          ///< pipeline-parallel size P
+  int micro_batches = 1;  ///< per pipeline and training step, M; DualPipe sends half in each direction
+  int virtual_stages =
+      1;  ///< model chunks a rank: at least 2 if interleaved; DualPipeV has 2 whatever is asked (1 or 2)
 };
 
 struct Schedule {
@@ -81,14 +82,15 @@ std::optional<ScheduleKind> ParseScheduleKind(std::string_view name);
 /// Every name, in the order of ScheduleKind: for messages and completions.
 std::vector<std::string> ScheduleKindNames();
 
-/// For messages: "stage 3, micro-batch 7 (direction 1)" and "forward of stage 3, micro-batch 7 (direction 1)".
+/// For messages: "stage 3, micro-batch 7 (direction 1)" and "forward of stage 3, micro-batch 7 (direction
+/// 1)".
 std::string Describe(const ChunkRef& chunk);
 std::string Describe(const Step& step);
 
 /// Most chunks whose activations `rank` holds at once: forwarded (or being so), input backward not finished.
 int PeakInFlight(const Schedule& schedule, int rank);
-/// Most chunks that wait at once on `rank` for their weight gradient after their input backward: what a zero-bubble
-/// schedule holds (inputs and output gradients of the linear layers) beyond PeakInFlight.
+/// Most chunks that wait at once on `rank` for their weight gradient after their input backward: what a
+/// zero-bubble schedule holds (inputs and output gradients of the linear layers) beyond PeakInFlight.
 int PeakPendingWeights(const Schedule& schedule, int rank);
 
 }  // namespace orrery::models

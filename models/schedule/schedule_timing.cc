@@ -1,9 +1,9 @@
 #include "models/schedule/schedule_timing.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <optional>
+
+#include <fmt/format.h>
 
 #include "core/error.h"
 
@@ -11,7 +11,9 @@ namespace orrery::models {
 namespace {
 
 bool HasForward(StepKind kind) { return kind == StepKind::kForward || kind == StepKind::kForwardBackward; }
-bool HasInputBackward(StepKind kind) { return kind != StepKind::kForward && kind != StepKind::kBackwardWeight; }
+bool HasInputBackward(StepKind kind) {
+  return kind != StepKind::kForward && kind != StepKind::kBackwardWeight;
+}
 
 /// When the forward and the input backward of every chunk are done.
 class Finished {
@@ -31,13 +33,16 @@ class Finished {
  private:
   std::size_t Index(const ChunkRef& chunk) const {
     const bool known = chunk.stage >= 0 && chunk.stage < stages_ && chunk.direction >= 0 &&
-                       chunk.direction < directions_ && chunk.micro_batch >= 0 && chunk.micro_batch < micro_batches_;
+                       chunk.direction < directions_ && chunk.micro_batch >= 0 &&
+                       chunk.micro_batch < micro_batches_;
     if (!known) {
-      throw InputError(fmt::format("the schedule has {} stages and {} micro-batches in each direction, found {}",
-                                   stages_, micro_batches_, Describe(chunk)));
+      throw InputError(
+          fmt::format("the schedule has {} stages and {} micro-batches in each direction, found {}", stages_,
+                      micro_batches_, Describe(chunk)));
     }
     return (static_cast<std::size_t>(chunk.direction) * static_cast<std::size_t>(stages_) +
-            static_cast<std::size_t>(chunk.stage)) * static_cast<std::size_t>(micro_batches_) +
+            static_cast<std::size_t>(chunk.stage)) *
+               static_cast<std::size_t>(micro_batches_) +
            static_cast<std::size_t>(chunk.micro_batch);
   }
 
@@ -59,7 +64,8 @@ ChunkRef AtStage(ChunkRef chunk, int stage) {
 /// Calls `visit` for each input of the step.
 template <typename Visit>
 void ForEachInput(const Step& step, int stages, Visit visit) {
-  if (HasForward(step.kind) && step.forward.stage != 0) visit(Input{true, AtStage(step.forward, step.forward.stage - 1)});
+  if (HasForward(step.kind) && step.forward.stage != 0)
+    visit(Input{true, AtStage(step.forward, step.forward.stage - 1)});
   if (step.kind == StepKind::kBackwardWeight) visit(Input{false, step.backward});
   if (!HasInputBackward(step.kind)) return;
   visit(Input{true, step.backward});  // its own activations
@@ -69,7 +75,10 @@ void ForEachInput(const Step& step, int stages, Visit visit) {
 class Player {
  public:
   Player(const Schedule& schedule, const StepTime& time)
-      : schedule_(schedule), time_(time), done_(schedule), timing_{std::vector<RankTiming>(schedule.steps.size()), {}} {}
+      : schedule_(schedule),
+        time_(time),
+        done_(schedule),
+        timing_{std::vector<RankTiming>(schedule.steps.size()), {}} {}
 
   ScheduleTiming Play() {
     for (bool progress = true; progress;) {
@@ -85,7 +94,8 @@ class Player {
   /// Runs the rank's steps until one lacks an input. True if any ran.
   bool Advance(std::size_t rank) {
     const std::size_t before = timing_.ranks[rank].steps.size();
-    while (timing_.ranks[rank].steps.size() < schedule_.steps[rank].size() && RunNext(rank)) {}
+    while (timing_.ranks[rank].steps.size() < schedule_.steps[rank].size() && RunNext(rank)) {
+    }
     return timing_.ranks[rank].steps.size() > before;
   }
 
@@ -108,7 +118,8 @@ class Player {
   std::optional<Time> InputsThere(const Step& step) {
     std::optional<Time> there = kTimeZero;
     ForEachInput(step, done_.stages(), [&](const Input& input) {
-      const std::optional<Time>& done = input.forward ? done_.Forward(input.chunk) : done_.Backward(input.chunk);
+      const std::optional<Time>& done =
+          input.forward ? done_.Forward(input.chunk) : done_.Backward(input.chunk);
       there = there && done ? std::optional(std::max(*there, *done)) : std::nullopt;
     });
     return there;
@@ -120,9 +131,11 @@ class Player {
       const std::size_t next = timing_.ranks[rank].steps.size();
       if (next == schedule_.steps[rank].size()) continue;
       const Step& step = schedule_.steps[rank][next];
-      waits += fmt::format("\n  rank {}, step {} ({}) waits for{}", rank, next, Describe(step), Missing(step));
+      waits +=
+          fmt::format("\n  rank {}, step {} ({}) waits for{}", rank, next, Describe(step), Missing(step));
     }
-    if (!waits.empty()) throw InputError(fmt::format("schedule {} locks up:{}", Name(schedule_.spec.kind), waits));
+    if (!waits.empty())
+      throw InputError(fmt::format("schedule {} locks up:{}", Name(schedule_.spec.kind), waits));
   }
 
   std::string Missing(const Step& step) {
@@ -144,16 +157,23 @@ class Player {
 
 }  // namespace
 
-ScheduleTiming Simulate(const Schedule& schedule, const StepTime& time) { return Player(schedule, time).Play(); }
+ScheduleTiming Simulate(const Schedule& schedule, const StepTime& time) {
+  return Player(schedule, time).Play();
+}
 
 ScheduleTiming SimulateUniform(const Schedule& schedule, const UniformTimes& times) {
   return Simulate(schedule, [&](int, const Step& step) {
     switch (step.kind) {
-      case StepKind::kForward: return times.forward;
-      case StepKind::kBackward: return times.backward_input + times.backward_weight;
-      case StepKind::kBackwardInput: return times.backward_input;
-      case StepKind::kBackwardWeight: return times.backward_weight;
-      case StepKind::kForwardBackward: return times.overlapped_pair;
+      case StepKind::kForward:
+        return times.forward;
+      case StepKind::kBackward:
+        return times.backward_input + times.backward_weight;
+      case StepKind::kBackwardInput:
+        return times.backward_input;
+      case StepKind::kBackwardWeight:
+        return times.backward_weight;
+      case StepKind::kForwardBackward:
+        return times.overlapped_pair;
     }
     ORRERY_CHECK(false, "unknown step kind");
   });

@@ -1,14 +1,17 @@
 // A schedule laid out in time: every step starts once its rank is free and its inputs are there.
 //
-// Inputs: a forward needs the stage before it (same direction and micro-batch), a backward the stage after it, the last
-// stage's backward its own forward, a weight gradient its own input backward. An overlapped pair needs both its inputs at
-// the start and gives both its outputs at the end. Sending takes no time here and blocks nobody.
+// Inputs: a forward needs the stage before it (same direction and micro-batch), a backward the stage after
+// it, the last stage's backward its own forward, a weight gradient its own input backward. An overlapped pair
+// needs both its inputs at the start and gives both its outputs at the end. Sending takes no time here and
+// blocks nobody.
 //
-// What the bubbles are with equal stages (P ranks, B the input backward alone, FB the pair), each checked by a test:
-//   1F1B          (P-1)(F+B+W) on every rank; interleaved: the same with the times of a chunk, so divided by virtual_stages
-//   ZB1P          (P-1)(F+B-W) on every rank where W <= F <= B
-//   DualPipe      the published (P/2-1)(FB+B-2W): on every rank where W <= F = B and FB = F+B+W; less one F on the two
-//                 middle ranks where W <= F <= B (P/2-1)/(P/2) and P >= 4. DualPipeV: that of DualPipe on 2 P ranks.
+// What the bubbles are with equal stages (P ranks, B the input backward alone, FB the pair), each checked by
+// a test:
+//   1F1B          (P-1)(F+B+W) on every rank; interleaved: the same with the times of a chunk, so divided by
+//   virtual_stages ZB1P          (P-1)(F+B-W) on every rank where W <= F <= B DualPipe      the published
+//   (P/2-1)(FB+B-2W): on every rank where W <= F = B and FB = F+B+W; less one F on the two
+//                 middle ranks where W <= F <= B (P/2-1)/(P/2) and P >= 4. DualPipeV: that of DualPipe on 2 P
+//                 ranks.
 #pragma once
 
 #include <functional>
@@ -32,7 +35,7 @@ struct StepSpan {
 struct RankTiming {
   std::vector<StepSpan> steps;  ///< as in Schedule::steps
   Time busy{};                  ///< sum of its steps
-  Time bubble{};                ///< makespan - busy: every wait, from the first step of any rank to the last of any
+  Time bubble{};  ///< makespan - busy: every wait, from the first step of any rank to the last of any
 };
 
 struct ScheduleTiming {
@@ -43,8 +46,8 @@ struct ScheduleTiming {
 /// How long `step` takes on `rank`; not negative.
 using StepTime = std::function<Time(int rank, const Step& step)>;
 
-/// Throws InputError where the lists lock up, naming which rank waits where for what, and where a list holds a chunk that
-/// the schedule does not have. No list of MakeSchedule does either.
+/// Throws InputError where the lists lock up, naming which rank waits where for what, and where a list holds
+/// a chunk that the schedule does not have. No list of MakeSchedule does either.
 ScheduleTiming Simulate(const Schedule& schedule, const StepTime& time);
 ScheduleTiming SimulateUniform(const Schedule& schedule, const UniformTimes& times);
 

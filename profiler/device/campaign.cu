@@ -22,7 +22,8 @@ namespace {
 constexpr double kLongKernelUs = 100.0;
 
 double Median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
+  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2),
+                   values.end());
   return values[values.size() / 2];
 }
 
@@ -33,7 +34,8 @@ std::string Describe(const SuiteCase& c) {
     if (g->groups > 1) text += " G=" + std::to_string(g->groups);
     if (c.kind == OpKind::kGroupedGemmFp8Masked) text += " masked";
   } else if (const auto* a = std::get_if<AttentionShape>(&c.shape)) {
-    text += " B=" + std::to_string(a->batch) + " q=" + std::to_string(a->q_len) + " kv=" + std::to_string(a->kv_len);
+    text += " B=" + std::to_string(a->batch) + " q=" + std::to_string(a->q_len) +
+            " kv=" + std::to_string(a->kv_len);
   } else {
     const auto& r = std::get<RowsShape>(c.shape);
     text += " " + std::to_string(r.rows) + "x" + std::to_string(r.cols);
@@ -83,7 +85,8 @@ class Campaign {
       return;
     }
     if (c.beside_copy && neighbour_ == nullptr) neighbour_ = std::make_unique<CopyNeighbour>();
-    const Timing timing = TimeWorkload(*work, options_.warmups, options_.samples, collector_, c.beside_copy ? neighbour_.get() : nullptr);
+    const Timing timing = TimeWorkload(*work, options_.warmups, options_.samples, collector_,
+                                       c.beside_copy ? neighbour_.get() : nullptr);
     const NvmlReading clocks = nvml_.Read();
     KernelSample sample = SampleOf(c, timing, options_.process);
     sample.reference_error = error;
@@ -95,7 +98,8 @@ class Campaign {
     result_.run.samples.push_back(std::move(sample));
   }
 
-  /// After all timing, since an open counter session may change times: one replayed launch of every case measured.
+  /// After all timing, since an open counter session may change times: one replayed launch of every case
+  /// measured.
   void Count() {
     if (!options_.counters) return;
     collector_.Pause();
@@ -122,7 +126,8 @@ class Campaign {
     ORRERY_CUDA_CHECK(cudaMemGetInfo(&free, &total));
     cudaDeviceProp properties;
     ORRERY_CUDA_CHECK(cudaGetDeviceProperties(&properties, 0));
-    return {options_.seed + static_cast<std::uint64_t>(options_.process) * 1009, static_cast<std::size_t>(properties.l2CacheSize), free};
+    return {options_.seed + static_cast<std::uint64_t>(options_.process) * 1009,
+            static_cast<std::size_t>(properties.l2CacheSize), free};
   }
 
   void RunLaunchGap(const SuiteCase& c) {
@@ -148,13 +153,15 @@ class Campaign {
     const double cupti = Median(timing.durations_us);
     if (!collector_.available() || cupti < kLongKernelUs) return;
     const double ratio = Median(timing.event_us) / cupti;
-    if (std::fabs(ratio - 1.0) > std::fabs(result_.worst_event_ratio - 1.0)) result_.worst_event_ratio = ratio;
+    if (std::fabs(ratio - 1.0) > std::fabs(result_.worst_event_ratio - 1.0))
+      result_.worst_event_ratio = ratio;
   }
 
   static void Report(const SuiteCase& c, const KernelSample& s) {
     const double us = Median(s.durations_us);
-    std::fprintf(stderr, "%-64s %10.2f us %8.1f TFLOP/s %7.1f GB/s  error %.1e  [%s]\n", Describe(c).c_str(), us, c.flops / us * 1e-6,
-                 static_cast<double>(c.bytes) / us * 1e-3, s.reference_error.value_or(0.0), c.library.c_str());
+    std::fprintf(stderr, "%-64s %10.2f us %8.1f TFLOP/s %7.1f GB/s  error %.1e  [%s]\n", Describe(c).c_str(),
+                 us, c.flops / us * 1e-6, static_cast<double>(c.bytes) / us * 1e-3,
+                 s.reference_error.value_or(0.0), c.library.c_str());
   }
 
   void FillHeader() {
@@ -162,7 +169,10 @@ class Campaign {
     cudaDeviceProp p;
     int runtime = 0;
     if (cudaGetDeviceProperties(&p, 0) == cudaSuccess) {
-      run.device = {p.name, std::to_string(p.major) + "." + std::to_string(p.minor), p.multiProcessorCount, {static_cast<std::int64_t>(p.totalGlobalMem)}};
+      run.device = {p.name,
+                    std::to_string(p.major) + "." + std::to_string(p.minor),
+                    p.multiProcessorCount,
+                    {static_cast<std::int64_t>(p.totalGlobalMem)}};
     }
     cudaRuntimeGetVersion(&runtime);
     run.cuda_runtime = std::to_string(runtime / 1000) + "." + std::to_string(runtime % 1000 / 10);
@@ -198,7 +208,8 @@ void CountAfterTiming(Campaign& campaign) {
 }
 
 bool Wanted(const SuiteCase& c, const CampaignOptions& o) {
-  return c.priority <= o.priority && (o.section.empty() || c.group == o.section) && (o.filter.empty() || c.label.find(o.filter) != std::string::npos);
+  return c.priority <= o.priority && (o.section.empty() || c.group == o.section) &&
+         (o.filter.empty() || c.label.find(o.filter) != std::string::npos);
 }
 
 }  // namespace
@@ -206,13 +217,15 @@ bool Wanted(const SuiteCase& c, const CampaignOptions& o) {
 std::string ProbeDevice() {
   int count = 0;
   const cudaError_t code = cudaGetDeviceCount(&count);
-  if (code != cudaSuccess) throw UnavailableError(std::string("no NVIDIA GPU can be used here: ") + cudaGetErrorString(code));
+  if (code != cudaSuccess)
+    throw UnavailableError(std::string("no NVIDIA GPU can be used here: ") + cudaGetErrorString(code));
   if (count == 0) throw UnavailableError("no NVIDIA GPU in this machine");
   cudaDeviceProp properties;
   ORRERY_CUDA_CHECK(cudaGetDeviceProperties(&properties, 0));
   if (properties.major != 9 || properties.minor != 0) {
-    throw UnavailableError(std::string(properties.name) + " has compute capability " + std::to_string(properties.major) + "." +
-                           std::to_string(properties.minor) + "; the kernels are built for 9.0 (H100, H200, H800)");
+    throw UnavailableError(std::string(properties.name) + " has compute capability " +
+                           std::to_string(properties.major) + "." + std::to_string(properties.minor) +
+                           "; the kernels are built for 9.0 (H100, H200, H800)");
   }
   return properties.name;
 }
@@ -229,7 +242,8 @@ CampaignResult RunCampaign(const CampaignOptions& options) {
       campaign.result().skipped.push_back(Describe(c) + ": " + reason.what());
     } catch (const DeviceError& error) {
       campaign.result().skipped.push_back(Describe(c) + ": " + error.what());
-      if (cudaDeviceSynchronize() != cudaSuccess) {  // the error sticks to the context: nothing more can run in this process
+      if (cudaDeviceSynchronize() !=
+          cudaSuccess) {  // the error sticks to the context: nothing more can run in this process
         campaign.result().fatal = Describe(c) + ": " + error.what();
         break;
       }
@@ -243,7 +257,8 @@ CampaignResult RunCampaign(const CampaignOptions& options) {
 std::vector<std::string> Sections(int priority) {
   std::vector<std::string> sections;
   for (const SuiteCase& c : DeepSeekV3Suite()) {
-    if (c.priority <= priority && std::find(sections.begin(), sections.end(), c.group) == sections.end()) sections.push_back(c.group);
+    if (c.priority <= priority && std::find(sections.begin(), sections.end(), c.group) == sections.end())
+      sections.push_back(c.group);
   }
   return sections;
 }

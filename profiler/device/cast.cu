@@ -6,10 +6,11 @@
 namespace orrery::profiler {
 namespace {
 
-constexpr int kCastRows = 8;    // rows and 1x128 blocks of one CTA: 32 bytes of scales at a time
+constexpr int kCastRows = 8;  // rows and 1x128 blocks of one CTA: 32 bytes of scales at a time
 constexpr int kCastBlocks = 4;
 
-__global__ void __launch_bounds__(512) CastKernel(const Bf16* in, int rows, int cols, Fp8* out, float* scales, int stride) {
+__global__ void __launch_bounds__(512)
+    CastKernel(const Bf16* in, int rows, int cols, Fp8* out, float* scales, int stride) {
   const int part = static_cast<int>(threadIdx.x) / 16;  // 16 threads per 1x128 block
   const int row = static_cast<int>(blockIdx.y) * kCastRows + part / kCastBlocks;
   const int block = static_cast<int>(blockIdx.x) * kCastBlocks + part % kCastBlocks;
@@ -53,11 +54,13 @@ __device__ void ColumnAmax(const Bf16* tile, float* amax) {
   const int col = static_cast<int>(threadIdx.x) % kTileCols;
   const int first = static_cast<int>(threadIdx.x) / kTileCols * 32;
   float max = 0.0f;
-  for (int row = first; row < first + 32; ++row) max = fmaxf(max, fabsf(__bfloat162float(tile[row * kTilePitch + col])));
+  for (int row = first; row < first + 32; ++row)
+    max = fmaxf(max, fabsf(__bfloat162float(tile[row * kTilePitch + col])));
   quarter[first / 32][col] = max;
   __syncthreads();
   if (threadIdx.x < kTileCols) {
-    amax[col] = fmaxf(fmaxf(fmaxf(quarter[0][col], quarter[1][col]), fmaxf(quarter[2][col], quarter[3][col])), kTinyAmax);
+    amax[col] = fmaxf(fmaxf(fmaxf(quarter[0][col], quarter[1][col]), fmaxf(quarter[2][col], quarter[3][col])),
+                      kTinyAmax);
   }
   __syncthreads();
 }
@@ -70,14 +73,16 @@ __device__ void TransposeColumn(const Bf16* tile, int col, int segment, float in
   for (int half = 0; half < 2; ++half) {
     Floats8 value;
 #pragma unroll
-    for (int i = 0; i < 8; ++i) value.v[i] = __bfloat162float(tile[(segment * 16 + half * 8 + i) * kTilePitch + col]);
+    for (int i = 0; i < 8; ++i)
+      value.v[i] = __bfloat162float(tile[(segment * 16 + half * 8 + i) * kTilePitch + col]);
     halves[half] = ToFp8(value, inverse);
   }
   *reinterpret_cast<uint4*>(target) = packed;
 }
 
 template <typename Source>
-__global__ void __launch_bounds__(256) CastTransposeKernel(Source source, int rows, int cols, Fp8* out, float* scales) {
+__global__ void __launch_bounds__(256)
+    CastTransposeKernel(Source source, int rows, int cols, Fp8* out, float* scales) {
   __shared__ Bf16 tile[kTileRows * kTilePitch];
   __shared__ alignas(16) Fp8 transposed[kTileCols * kOutPitch];
   __shared__ float amax[kTileCols];
@@ -94,9 +99,11 @@ __global__ void __launch_bounds__(256) CastTransposeKernel(Source source, int ro
   ColumnAmax(tile, amax);
   for (int i = static_cast<int>(threadIdx.x); i < kTileCols * 8; i += 256) {
     const int col = i % kTileCols;
-    TransposeColumn(tile, col, i / kTileCols, kFp8Max / amax[col], transposed + col * kOutPitch + i / kTileCols * 16);
+    TransposeColumn(tile, col, i / kTileCols, kFp8Max / amax[col],
+                    transposed + col * kOutPitch + i / kTileCols * 16);
   }
-  if (threadIdx.x < kTileCols) scales[static_cast<long>(blockIdx.y) * cols + col0 + threadIdx.x] = amax[threadIdx.x] / kFp8Max;
+  if (threadIdx.x < kTileCols)
+    scales[static_cast<long>(blockIdx.y) * cols + col0 + threadIdx.x] = amax[threadIdx.x] / kFp8Max;
   __syncthreads();
   for (int i = static_cast<int>(threadIdx.x); i < kTileCols * 8; i += 256) {
     *reinterpret_cast<uint4*>(out + static_cast<long>(col0 + i / 8) * rows + row0 + i % 8 * 16) =
@@ -125,7 +132,8 @@ __global__ void __launch_bounds__(256) TransposeFp8Kernel(const Fp8* in, int row
   const int row0 = static_cast<int>(blockIdx.y) * 128;
   const int col0 = static_cast<int>(blockIdx.x) * 128;
   for (int i = static_cast<int>(threadIdx.x); i < 128 * 8; i += 256) {
-    const uint4 v = *reinterpret_cast<const uint4*>(in + group + static_cast<long>(row0 + i / 8) * cols + col0 + i % 8 * 16);
+    const uint4 v = *reinterpret_cast<const uint4*>(in + group + static_cast<long>(row0 + i / 8) * cols +
+                                                    col0 + i % 8 * 16);
     std::uint32_t* target = tile + i / 8 * kPitch + i % 8 * 4;
     target[0] = v.x, target[1] = v.y, target[2] = v.z, target[3] = v.w;
   }
@@ -149,7 +157,8 @@ __global__ void __launch_bounds__(256) TransposeFp8Kernel(const Fp8* in, int row
   }
 }
 
-__global__ void __launch_bounds__(256) DequantizeKernel(const Fp8* in, const float* scales, int stride, long vectors, int cols, Bf16* out) {
+__global__ void __launch_bounds__(256)
+    DequantizeKernel(const Fp8* in, const float* scales, int stride, long vectors, int cols, Bf16* out) {
   const long i = static_cast<long>(blockIdx.x) * 256 + threadIdx.x;
   if (i >= vectors) return;
   const long at = i * 16;
@@ -161,11 +170,14 @@ __global__ void __launch_bounds__(256) DequantizeKernel(const Fp8* in, const flo
   Store8(out + at + 8, FromFp8(make_uint2(raw.z, raw.w), scale));
 }
 
-unsigned Blocks(long items, long per_block) { return static_cast<unsigned>((items + per_block - 1) / per_block); }
+unsigned Blocks(long items, long per_block) {
+  return static_cast<unsigned>((items + per_block - 1) / per_block);
+}
 
 }  // namespace
 
-void LaunchCast(const Bf16* in, int rows, int cols, Fp8* out, float* scales, int stride, cudaStream_t stream) {
+void LaunchCast(const Bf16* in, int rows, int cols, Fp8* out, float* scales, int stride,
+                cudaStream_t stream) {
   const dim3 grid(Blocks(cols / 128, kCastBlocks), Blocks(rows, kCastRows));
   CastKernel<<<grid, 512, 0, stream>>>(in, rows, cols, out, scales, stride);
   ORRERY_CUDA_CHECK(cudaGetLastError());
@@ -177,10 +189,11 @@ void LaunchCastTranspose(const Bf16* in, int rows, int cols, Fp8* out, float* sc
   ORRERY_CUDA_CHECK(cudaGetLastError());
 }
 
-void LaunchRequantizeGather(const Fp8* in, const float* in_scales, int in_stride, const int* gather, int rows, int cols,
-                            Fp8* out, float* scales, cudaStream_t stream) {
+void LaunchRequantizeGather(const Fp8* in, const float* in_scales, int in_stride, const int* gather, int rows,
+                            int cols, Fp8* out, float* scales, cudaStream_t stream) {
   const dim3 grid(Blocks(cols, kTileCols), Blocks(rows, kTileRows));
-  CastTransposeKernel<<<grid, 256, 0, stream>>>(GatheredFp8Source{in, in_scales, gather, in_stride, cols}, rows, cols, out, scales);
+  CastTransposeKernel<<<grid, 256, 0, stream>>>(GatheredFp8Source{in, in_scales, gather, in_stride, cols},
+                                                rows, cols, out, scales);
   ORRERY_CUDA_CHECK(cudaGetLastError());
 }
 
@@ -190,7 +203,8 @@ void LaunchTransposeFp8(const Fp8* in, int groups, int rows, int cols, Fp8* out,
   ORRERY_CUDA_CHECK(cudaGetLastError());
 }
 
-void LaunchDequantize(const Fp8* in, const float* scales, int stride, int rows, int cols, Bf16* out, cudaStream_t stream) {
+void LaunchDequantize(const Fp8* in, const float* scales, int stride, int rows, int cols, Bf16* out,
+                      cudaStream_t stream) {
   const long vectors = static_cast<long>(rows) * cols / 16;
   DequantizeKernel<<<Blocks(vectors, 256), 256, 0, stream>>>(in, scales, stride, vectors, cols, out);
   ORRERY_CUDA_CHECK(cudaGetLastError());

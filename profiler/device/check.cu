@@ -1,8 +1,8 @@
 #include "profiler/device/check.h"
 
-#include <cuda_fp8.h>
-
 #include <cmath>
+
+#include <cuda_fp8.h>
 
 #include "profiler/device/rows.cuh"
 
@@ -25,17 +25,21 @@ __device__ float Normal(std::uint64_t seed, std::uint64_t index) {  // Box-Mulle
 
 __device__ void Put(__nv_bfloat16* out, std::size_t i, float v) { out[i] = __float2bfloat16_rn(v); }
 __device__ void Put(float* out, std::size_t i, float v) { out[i] = v; }
-__device__ void Put(std::uint8_t* out, std::size_t i, float v) { out[i] = __nv_cvt_float_to_fp8(v, __NV_SATFINITE, __NV_E4M3); }
+__device__ void Put(std::uint8_t* out, std::size_t i, float v) {
+  out[i] = __nv_cvt_float_to_fp8(v, __NV_SATFINITE, __NV_E4M3);
+}
 
 template <typename T>
 __global__ void NormalKernel(T* out, std::size_t count, std::uint64_t seed, float scale) {
   const std::size_t step = static_cast<std::size_t>(gridDim.x) * blockDim.x;
-  for (std::size_t i = static_cast<std::size_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < count; i += step) Put(out, i, Normal(seed, i) * scale);
+  for (std::size_t i = static_cast<std::size_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < count; i += step)
+    Put(out, i, Normal(seed, i) * scale);
 }
 
 __global__ void UniformKernel(float* out, std::size_t count, std::uint64_t seed, float low, float high) {
   const std::size_t step = static_cast<std::size_t>(gridDim.x) * blockDim.x;
-  for (std::size_t i = static_cast<std::size_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < count; i += step) {
+  for (std::size_t i = static_cast<std::size_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < count;
+       i += step) {
     out[i] = low + (high - low) * static_cast<float>(Mix(Mix(seed) ^ i) >> 40) * 0x1p-24f;
   }
 }
@@ -55,7 +59,10 @@ __device__ double ElementOf(const CheckOperand& o, long row, int column) {
   } else {
     value = static_cast<double>(__bfloat162float(static_cast<const __nv_bfloat16*>(o.data)[at]));
   }
-  return o.scales == nullptr ? value : value * static_cast<double>(o.scales[row / o.row_block * o.row_stride + column / 128 * o.k_stride]);
+  return o.scales == nullptr
+             ? value
+             : value * static_cast<double>(
+                           o.scales[row / o.row_block * o.row_stride + column / 128 * o.k_stride]);
 }
 
 __device__ double ResultOf(const CheckResult& d, long row, long column) {
@@ -65,14 +72,16 @@ __device__ double ResultOf(const CheckResult& d, long row, long column) {
 }
 
 // One warp per sample.
-__global__ void SampleKernel(CheckOperand a, CheckOperand b, CheckResult d, int m, int n, int k, int samples, std::uint64_t seed, Sums* sums) {
+__global__ void SampleKernel(CheckOperand a, CheckOperand b, CheckResult d, int m, int n, int k, int samples,
+                             std::uint64_t seed, Sums* sums) {
   const int sample = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x) / 32;
   if (sample >= samples) return;
   const std::uint64_t bits = Mix(seed ^ Mix(static_cast<std::uint64_t>(sample)));
   const long row = static_cast<long>((bits >> 32) % static_cast<unsigned>(m));
   const long column = static_cast<long>((bits & 0xFFFFFFFFu) % static_cast<unsigned>(n));
   double sum = 0.0;
-  for (int i = static_cast<int>(threadIdx.x) % 32; i < k; i += 32) sum += ElementOf(a, row, i) * ElementOf(b, column, i);
+  for (int i = static_cast<int>(threadIdx.x) % 32; i < k; i += 32)
+    sum += ElementOf(a, row, i) * ElementOf(b, column, i);
   for (int step = 16; step > 0; step /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, step);
   if (threadIdx.x % 32 != 0) return;
   const double difference = ResultOf(d, row, column) - sum;
@@ -83,7 +92,8 @@ __global__ void SampleKernel(CheckOperand a, CheckOperand b, CheckResult d, int 
 __global__ void ScanResultKernel(CheckResult d, long m, long n, Sums* sums) {
   unsigned long long bad = 0;
   const long step = static_cast<long>(gridDim.x) * blockDim.x;
-  for (long i = static_cast<long>(blockIdx.x) * blockDim.x + threadIdx.x; i < m * n; i += step) bad += isfinite(ResultOf(d, i / n, i % n)) ? 0 : 1;
+  for (long i = static_cast<long>(blockIdx.x) * blockDim.x + threadIdx.x; i < m * n; i += step)
+    bad += isfinite(ResultOf(d, i / n, i % n)) ? 0 : 1;
   if (bad > 0) atomicAdd(&sums->not_finite, bad);
 }
 
@@ -95,7 +105,8 @@ template <typename T>
 __global__ void ScanKernel(const T* data, std::size_t count, unsigned long long* bad) {
   unsigned long long mine = 0;
   const std::size_t step = static_cast<std::size_t>(gridDim.x) * blockDim.x;
-  for (std::size_t i = static_cast<std::size_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < count; i += step) mine += Finite(data[i]) ? 0 : 1;
+  for (std::size_t i = static_cast<std::size_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < count; i += step)
+    mine += Finite(data[i]) ? 0 : 1;
   if (mine > 0) atomicAdd(bad, mine);
 }
 
@@ -118,23 +129,36 @@ std::uint64_t Scan(const T* data, std::size_t count, cudaStream_t stream) {
 
 }  // namespace
 
-void FillNormal(__nv_bfloat16* out, std::size_t count, std::uint64_t seed, float scale, cudaStream_t stream) { FillWith(out, count, seed, scale, stream); }
-void FillNormal(float* out, std::size_t count, std::uint64_t seed, float scale, cudaStream_t stream) { FillWith(out, count, seed, scale, stream); }
-void FillNormalFp8(std::uint8_t* out, std::size_t count, std::uint64_t seed, float scale, cudaStream_t stream) { FillWith(out, count, seed, scale, stream); }
+void FillNormal(__nv_bfloat16* out, std::size_t count, std::uint64_t seed, float scale, cudaStream_t stream) {
+  FillWith(out, count, seed, scale, stream);
+}
+void FillNormal(float* out, std::size_t count, std::uint64_t seed, float scale, cudaStream_t stream) {
+  FillWith(out, count, seed, scale, stream);
+}
+void FillNormalFp8(std::uint8_t* out, std::size_t count, std::uint64_t seed, float scale,
+                   cudaStream_t stream) {
+  FillWith(out, count, seed, scale, stream);
+}
 
-void FillUniform(float* out, std::size_t count, std::uint64_t seed, float low, float high, cudaStream_t stream) {
+void FillUniform(float* out, std::size_t count, std::uint64_t seed, float low, float high,
+                 cudaStream_t stream) {
   UniformKernel<<<kBlocks, 256, 0, stream>>>(out, count, seed, low, high);
   ORRERY_CUDA_CHECK(cudaGetLastError());
 }
 
-void Poison(const DeviceBuffer& buffer, cudaStream_t stream) { ORRERY_CUDA_CHECK(cudaMemsetAsync(buffer.as<void>(), 0xFF, buffer.bytes(), stream)); }
+void Poison(const DeviceBuffer& buffer, cudaStream_t stream) {
+  ORRERY_CUDA_CHECK(cudaMemsetAsync(buffer.as<void>(), 0xFF, buffer.bytes(), stream));
+}
 
-GemmCheck::GemmCheck() : sums_(sizeof(Sums)) { ORRERY_CUDA_CHECK(cudaMemset(sums_.as<void>(), 0, sizeof(Sums))); }
+GemmCheck::GemmCheck() : sums_(sizeof(Sums)) {
+  ORRERY_CUDA_CHECK(cudaMemset(sums_.as<void>(), 0, sizeof(Sums)));
+}
 
-void GemmCheck::Add(const CheckOperand& a, const CheckOperand& b, const CheckResult& d, int m, int n, int k, int samples, std::uint64_t seed,
-                    cudaStream_t stream) {
+void GemmCheck::Add(const CheckOperand& a, const CheckOperand& b, const CheckResult& d, int m, int n, int k,
+                    int samples, std::uint64_t seed, cudaStream_t stream) {
   if (m <= 0 || n <= 0) return;
-  SampleKernel<<<static_cast<unsigned>((samples + 7) / 8), 256, 0, stream>>>(a, b, d, m, n, k, samples, seed, sums_.as<Sums>());
+  SampleKernel<<<static_cast<unsigned>((samples + 7) / 8), 256, 0, stream>>>(a, b, d, m, n, k, samples, seed,
+                                                                             sums_.as<Sums>());
   ScanResultKernel<<<kBlocks, 256, 0, stream>>>(d, m, n, sums_.as<Sums>());
   ORRERY_CUDA_CHECK(cudaGetLastError());
 }
@@ -145,8 +169,14 @@ double GemmCheck::Error(cudaStream_t stream) const {
   return std::sqrt(sums.difference / sums.reference);
 }
 
-std::uint64_t CountNotFinite(const __nv_bfloat16* data, std::size_t count, cudaStream_t stream) { return Scan(data, count, stream); }
-std::uint64_t CountNotFinite(const float* data, std::size_t count, cudaStream_t stream) { return Scan(data, count, stream); }
-std::uint64_t CountNotFiniteFp8(const std::uint8_t* data, std::size_t count, cudaStream_t stream) { return Scan(data, count, stream); }
+std::uint64_t CountNotFinite(const __nv_bfloat16* data, std::size_t count, cudaStream_t stream) {
+  return Scan(data, count, stream);
+}
+std::uint64_t CountNotFinite(const float* data, std::size_t count, cudaStream_t stream) {
+  return Scan(data, count, stream);
+}
+std::uint64_t CountNotFiniteFp8(const std::uint8_t* data, std::size_t count, cudaStream_t stream) {
+  return Scan(data, count, stream);
+}
 
 }  // namespace orrery::profiler

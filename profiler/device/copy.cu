@@ -1,5 +1,5 @@
-// A copy confined to a number of multiprocessors: the stand-in for DeepEP's 20 communication SMs, alone or as the
-// neighbour of a measured kernel.
+// A copy confined to a number of multiprocessors: the stand-in for DeepEP's 20 communication SMs, alone or as
+// the neighbour of a measured kernel.
 #include <algorithm>
 
 #include "profiler/device/cuda_support.h"
@@ -26,7 +26,9 @@ __device__ __forceinline__ void CopyOnce(const uint4* in, uint4* out, long vecto
   for (; i < vectors; i += step) out[i] = in[i];
 }
 
-__global__ void __launch_bounds__(kThreads, 1) SmCopyKernel(const uint4* in, uint4* out, long vectors) { CopyOnce(in, out, vectors); }
+__global__ void __launch_bounds__(kThreads, 1) SmCopyKernel(const uint4* in, uint4* out, long vectors) {
+  CopyOnce(in, out, vectors);
+}
 
 __device__ __forceinline__ std::uint64_t Nanoseconds() {
   std::uint64_t now;
@@ -34,8 +36,9 @@ __device__ __forceinline__ std::uint64_t Nanoseconds() {
   return now;
 }
 
-__global__ void __launch_bounds__(kThreads, 1) NeighbourCopyKernel(const uint4* in, uint4* out, long vectors, const volatile int* stop,
-                                                                   std::uint64_t limit_ns) {
+__global__ void __launch_bounds__(kThreads, 1)
+    NeighbourCopyKernel(const uint4* in, uint4* out, long vectors, const volatile int* stop,
+                        std::uint64_t limit_ns) {
   __shared__ int done;
   const std::uint64_t start = Nanoseconds();
   while (true) {
@@ -52,17 +55,20 @@ __global__ void EmptyKernel() {}
 }  // namespace
 
 void LaunchSmCopy(const void* in, void* out, std::size_t bytes, int sms, cudaStream_t stream) {
-  ORRERY_CUDA_CHECK(cudaFuncSetAttribute(SmCopyKernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kExclusiveBytes));
-  SmCopyKernel<<<static_cast<unsigned>(sms), kThreads, kExclusiveBytes, stream>>>(static_cast<const uint4*>(in), static_cast<uint4*>(out),
-                                                                                 static_cast<long>(bytes / sizeof(uint4)));
+  ORRERY_CUDA_CHECK(
+      cudaFuncSetAttribute(SmCopyKernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kExclusiveBytes));
+  SmCopyKernel<<<static_cast<unsigned>(sms), kThreads, kExclusiveBytes, stream>>>(
+      static_cast<const uint4*>(in), static_cast<uint4*>(out), static_cast<long>(bytes / sizeof(uint4)));
   ORRERY_CUDA_CHECK(cudaGetLastError());
 }
 
 void LaunchNeighbourCopy(const void* in, void* out, std::size_t bytes, int sms, const volatile int* stop,
                          std::uint64_t limit_ns, cudaStream_t stream) {
-  ORRERY_CUDA_CHECK(cudaFuncSetAttribute(NeighbourCopyKernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kExclusiveBytes));
+  ORRERY_CUDA_CHECK(cudaFuncSetAttribute(NeighbourCopyKernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                         kExclusiveBytes));
   NeighbourCopyKernel<<<static_cast<unsigned>(sms), kThreads, kExclusiveBytes, stream>>>(
-      static_cast<const uint4*>(in), static_cast<uint4*>(out), static_cast<long>(bytes / sizeof(uint4)), stop, limit_ns);
+      static_cast<const uint4*>(in), static_cast<uint4*>(out), static_cast<long>(bytes / sizeof(uint4)), stop,
+      limit_ns);
   ORRERY_CUDA_CHECK(cudaGetLastError());
 }
 

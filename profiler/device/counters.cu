@@ -43,7 +43,8 @@ int Invoke(const char* name, Params& params) {
 
 class CuptiFailure : public std::runtime_error {
  public:
-  CuptiFailure(const char* call, int result) : std::runtime_error(std::string(call) + ": CUPTI error " + std::to_string(result)), code(result) {}
+  CuptiFailure(const char* call, int result)
+      : std::runtime_error(std::string(call) + ": CUPTI error " + std::to_string(result)), code(result) {}
   int code;
 };
 
@@ -120,12 +121,15 @@ std::vector<std::uint8_t> Availability() {
 }
 
 std::string Remedy(const CuptiFailure& failure) {
-  if (failure.code == cupti::kErrorInsufficientPrivileges || failure.code == cupti::kErrorVirtualizedDeviceInsufficientPrivileges) {
-    return "counters need a privilege: run as root or with CAP_PERFMON (containers: --cap-add=SYS_ADMIN), or load the driver with "
+  if (failure.code == cupti::kErrorInsufficientPrivileges ||
+      failure.code == cupti::kErrorVirtualizedDeviceInsufficientPrivileges) {
+    return "counters need a privilege: run as root or with CAP_PERFMON (containers: --cap-add=SYS_ADMIN), or "
+           "load the driver with "
            "NVreg_RestrictProfilingToAdminUsers=0 (NVIDIA, ERR_NVGPUCTRPERM)";
   }
   constexpr int kHardwareBusy = 26;  // CUPTI_ERROR_HARDWARE_BUSY
-  if (failure.code == kHardwareBusy) return "counters are in use by another client (DCGM: dcgmi profile --pause)";
+  if (failure.code == kHardwareBusy)
+    return "counters are in use by another client (DCGM: dcgmi profile --pause)";
   return std::string("counters are not available: ") + failure.what();
 }
 
@@ -146,7 +150,10 @@ int CounterPasses(const std::string& chip) {
 }
 
 struct CounterReader::Session {
-  Session() : availability(Availability()), host(ChipName().c_str(), availability.data()), configuration(host.Configuration(CounterMetrics())) {
+  Session()
+      : availability(Availability()),
+        host(ChipName().c_str(), availability.data()),
+        configuration(host.Configuration(CounterMetrics())) {
     ORRERY_PARAMS(CUpti_RangeProfiler_Enable_Params, enable);
     Require("cuptiRangeProfilerEnable", enable);  // of the current context
     profiler = enable.pRangeProfilerObject;
@@ -265,7 +272,9 @@ KernelCounters CounterReader::Read(Workload& workload) {
 #else
 
 struct CounterReader::Session {};
-int CounterPasses(const std::string&) { throw UnavailableError("built without CUPTI's range profiler (no cupti_range_profiler.h)"); }
+int CounterPasses(const std::string&) {
+  throw UnavailableError("built without CUPTI's range profiler (no cupti_range_profiler.h)");
+}
 CounterReader::CounterReader() : note_("built without CUPTI's range profiler (no cupti_range_profiler.h)") {}
 CounterReader::~CounterReader() = default;
 KernelCounters CounterReader::Read(Workload&) { return {}; }

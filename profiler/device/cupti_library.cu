@@ -1,15 +1,15 @@
 #include "profiler/device/cupti_library.h"
 
-#include <dlfcn.h>
-
 #include <cstdlib>
 #include <vector>
+
+#include <dlfcn.h>
 
 namespace orrery::profiler {
 namespace {
 
 constexpr const char* kNames[] = {"libcupti.so.13", "libcupti.so.12", "libcupti.so"};
-constexpr std::uint32_t kFlushForced = 1;  // CUPTI_ACTIVITY_FLAG_FLUSH_FORCED
+constexpr std::uint32_t kFlushForced = 1;   // CUPTI_ACTIVITY_FLAG_FLUSH_FORCED
 constexpr std::size_t kOldNameBytes = 128;  // at least CUPTI_OLD_SUBSCRIBER_NAME_MIN_LEN, 64
 
 // CUpti_SubscriberParams of cupti_callbacks.h, CUDA 13.0; cupti_header_check.cu compares.
@@ -58,11 +58,15 @@ class RealApi final : public cupti::Api {
   int Subscribe(std::string* other) override {
     char old_name[kOldNameBytes] = {};
     SubscriberParams params{sizeof(SubscriberParams), "orrery", old_name, sizeof(old_name)};
-    const auto second = Symbol<int (*)(void**, void (*)(void*, int, std::uint32_t, const void*), void*, SubscriberParams*)>("cuptiSubscribe_v2");
+    const auto second =
+        Symbol<int (*)(void**, void (*)(void*, int, std::uint32_t, const void*), void*, SubscriberParams*)>(
+            "cuptiSubscribe_v2");
     int result = cupti::kErrorUnknown;
     if (second != nullptr) {
       result = second(&subscriber_, OnCallback, nullptr, &params);
-    } else if (const auto first = Symbol<int (*)(void**, void (*)(void*, int, std::uint32_t, const void*), void*)>("cuptiSubscribe")) {
+    } else if (const auto first =
+                   Symbol<int (*)(void**, void (*)(void*, int, std::uint32_t, const void*), void*)>(
+                       "cuptiSubscribe")) {
       result = first(&subscriber_, OnCallback, nullptr);
     }
     *other = old_name;
@@ -77,12 +81,17 @@ class RealApi final : public cupti::Api {
     return set != nullptr ? set(OnRequest, OnComplete) : cupti::kErrorUnknown;
   }
 
-  int Enable(cupti::ActivityKind kind) override { return Call("cuptiActivityEnable", static_cast<int>(kind)); }
-  int Disable(cupti::ActivityKind kind) override { return Call("cuptiActivityDisable", static_cast<int>(kind)); }
+  int Enable(cupti::ActivityKind kind) override {
+    return Call("cuptiActivityEnable", static_cast<int>(kind));
+  }
+  int Disable(cupti::ActivityKind kind) override {
+    return Call("cuptiActivityDisable", static_cast<int>(kind));
+  }
   int Flush(bool forced) override { return Call("cuptiActivityFlushAll", forced ? kFlushForced : 0u); }
 
   int NextRecord(std::uint8_t* buffer, std::size_t valid, std::uint8_t** record) override {
-    const auto next = Symbol<int (*)(std::uint8_t*, std::size_t, std::uint8_t**)>("cuptiActivityGetNextRecord");
+    const auto next =
+        Symbol<int (*)(std::uint8_t*, std::size_t, std::uint8_t**)>("cuptiActivityGetNextRecord");
     return next != nullptr ? next(buffer, valid, record) : cupti::kErrorUnknown;
   }
 
@@ -134,7 +143,8 @@ void* OpenFirst() {
 
 void* CuptiHandle(std::string* reason) {
   static void* const handle = OpenFirst();
-  if (handle == nullptr) *reason = "libcupti.so was not found (looked through the loader's path, $CUDA_HOME and /usr/local/cuda)";
+  if (handle == nullptr)
+    *reason = "libcupti.so was not found (looked through the loader's path, $CUDA_HOME and /usr/local/cuda)";
   return handle;
 }
 

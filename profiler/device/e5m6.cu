@@ -1,4 +1,5 @@
-// The 12-bit format in which attention outputs are kept for the backward pass: half precision with 6 mantissa bits.
+// The 12-bit format in which attention outputs are kept for the backward pass: half precision with 6 mantissa
+// bits.
 #include <cuda_fp16.h>
 
 #include "profiler/device/cuda_support.h"
@@ -14,7 +15,9 @@ __device__ std::uint32_t ToE5M6(float value) {
   return (half + 7u + (half >> 4 & 1u)) >> 4;
 }
 
-__device__ float FromE5M6(std::uint32_t bits) { return __half2float(__ushort_as_half(static_cast<unsigned short>(bits << 4))); }
+__device__ float FromE5M6(std::uint32_t bits) {
+  return __half2float(__ushort_as_half(static_cast<unsigned short>(bits << 4)));
+}
 
 // The power of two that brings amax just below 2^15, inside half's range after rounding.
 __device__ float PowerScale(float amax) { return exp2f(ceilf(log2f(fmaxf(amax, kTinyAmax))) - 15.0f); }
@@ -33,13 +36,14 @@ __global__ void __launch_bounds__(512) SaveKernel(const Bf16* in, std::uint32_t*
   if (threadIdx.x % 16 == 0) scales[i / 16] = scale;
 }
 
-__global__ void __launch_bounds__(512) RestoreKernel(const std::uint32_t* in, const float* scales, Bf16* out) {
+__global__ void __launch_bounds__(512)
+    RestoreKernel(const std::uint32_t* in, const float* scales, Bf16* out) {
   const long i = static_cast<long>(blockIdx.x) * 512 + threadIdx.x;
   const std::uint32_t w0 = in[3 * i];
   const std::uint32_t w1 = in[3 * i + 1];
   const std::uint32_t w2 = in[3 * i + 2];
-  const std::uint32_t c[8] = {w0,       w0 >> 12, w0 >> 24 | w1 << 8, w1 >> 4,
-                              w1 >> 16, w1 >> 28 | w2 << 4, w2 >> 8,  w2 >> 20};
+  const std::uint32_t c[8] = {w0,      w0 >> 12, w0 >> 24 | w1 << 8, w1 >> 4, w1 >> 16, w1 >> 28 | w2 << 4,
+                              w2 >> 8, w2 >> 20};
   Floats8 value;
 #pragma unroll
   for (int j = 0; j < 8; ++j) value.v[j] = FromE5M6(c[j] & 0xFFFu) * scales[i / 16];
@@ -53,7 +57,8 @@ void LaunchSaveE5M6(const Bf16* in, long count, std::uint32_t* out, float* scale
   ORRERY_CUDA_CHECK(cudaGetLastError());
 }
 
-void LaunchRestoreE5M6(const std::uint32_t* in, const float* scales, long count, Bf16* out, cudaStream_t stream) {
+void LaunchRestoreE5M6(const std::uint32_t* in, const float* scales, long count, Bf16* out,
+                       cudaStream_t stream) {
   RestoreKernel<<<static_cast<unsigned>(count / 4096), 512, 0, stream>>>(in, scales, out);
   ORRERY_CUDA_CHECK(cudaGetLastError());
 }

@@ -1,7 +1,9 @@
-// Two consumer warpgroups of 64 rows each multiply a 128 x 128 tile out of a ring of shared-memory stages that one
-// thread of a third warpgroup fills through the copy engine. Persistent: CTAs walk the tiles of tile_schedule.h.
-#include "profiler/device/cuda_support.h"
+// Two consumer warpgroups of 64 rows each multiply a 128 x 128 tile out of a ring of shared-memory stages
+// that one thread of a third warpgroup fills through the copy engine. Persistent: CTAs walk the tiles of
+// tile_schedule.h.
 #include "profiler/device/grouped_gemm.h"
+
+#include "profiler/device/cuda_support.h"
 #include "profiler/device/ptx.cuh"
 #include "profiler/device/tensor_map.h"
 #include "profiler/device/wgmma.cuh"
@@ -13,7 +15,7 @@ namespace {
 constexpr int kStages = 5;
 constexpr int kConsumerWarps = 8;
 constexpr int kThreads = 384;
-constexpr int kTileBytes = kTileM * kBlockK;        // A or B of one stage, e4m3
+constexpr int kTileBytes = kTileM * kBlockK;         // A or B of one stage, e4m3
 constexpr int kScaleBytes = kTileM * sizeof(float);  // A's scales of one stage
 constexpr int kStoreBytes = 64 * 64 * 2;             // one box of D: 64 rows x 64 bf16
 constexpr int kProducerRegisters = 40;
@@ -42,8 +44,9 @@ struct Problem {
 
 __device__ __forceinline__ TileWalk WalkOf(const Problem& problem, int cluster) {
   const int rank = cluster > 1 ? static_cast<int>(blockIdx.x) % cluster : 0;
-  return TileWalk(TilesIn(problem.rows, kTileM), problem.groups, problem.n, cluster, static_cast<int>(blockIdx.x) / cluster,
-                  static_cast<int>(gridDim.x) / cluster, rank, problem.group_of_row_block, problem.masked_rows);
+  return TileWalk(TilesIn(problem.rows, kTileM), problem.groups, problem.n, cluster,
+                  static_cast<int>(blockIdx.x) / cluster, static_cast<int>(gridDim.x) / cluster, rank,
+                  problem.group_of_row_block, problem.masked_rows);
 }
 
 // First row of the tile in A and D.
@@ -58,7 +61,8 @@ __device__ __forceinline__ const float* ScalesOfA(const Problem& problem, const 
 }
 
 template <int kCluster>
-__device__ void Produce(const Problem& problem, const CUtensorMap& map_a, const CUtensorMap& map_b, SharedStorage& shared) {
+__device__ void Produce(const Problem& problem, const CUtensorMap& map_a, const CUtensorMap& map_b,
+                        SharedStorage& shared) {
   const int rank = kCluster > 1 ? static_cast<int>(ptx::ClusterRank()) : 0;
   TileWalk walk = WalkOf(problem, kCluster);
   int step = 0;
@@ -79,7 +83,8 @@ __device__ void Produce(const Problem& problem, const CUtensorMap& map_a, const 
         ptx::TmaLoad(shared.a[stage] + kTileBytes / 2, &map_a, full, block * kBlockK, row + kTileM / 2);
       }
       ptx::TmaLoad(shared.b[stage], &map_b, full, block * kBlockK, b_row);
-      ptx::BulkLoad(shared.a_scales[stage], scales + static_cast<long>(block) * problem.scale_stride, full, kScaleBytes);
+      ptx::BulkLoad(shared.a_scales[stage], scales + static_cast<long>(block) * problem.scale_stride, full,
+                    kScaleBytes);
     }
   }
 }
@@ -96,8 +101,8 @@ __device__ __forceinline__ void Release(SharedStorage& shared, int stage) {
 }
 
 // The 64 x 128 of this warpgroup: through shared memory, then by the copy engine.
-__device__ __forceinline__ void StoreTile(const float (&d)[64], const CUtensorMap& map_d, SharedStorage& shared, int row,
-                                          int column) {
+__device__ __forceinline__ void StoreTile(const float (&d)[64], const CUtensorMap& map_d,
+                                          SharedStorage& shared, int row, int column) {
   const int group = static_cast<int>(threadIdx.x) / 128;
   const std::uint32_t warp = threadIdx.x / 32 % 4;
   const std::uint32_t lane = threadIdx.x % 32;
@@ -109,8 +114,8 @@ __device__ __forceinline__ void StoreTile(const float (&d)[64], const CUtensorMa
     const std::uint32_t base = ptx::SharedAddress(shared.d[group][j / 4]);
     const std::uint32_t offset = ptx::Swizzle128(warp * 16 + lane % 16, (j % 4) * 2 + lane / 16);
     const float* v = d + 8 * j;
-    ptx::StoreMatrix4(base + offset, ptx::PackBf16(v[0], v[1]), ptx::PackBf16(v[2], v[3]), ptx::PackBf16(v[4], v[5]),
-                      ptx::PackBf16(v[6], v[7]));
+    ptx::StoreMatrix4(base + offset, ptx::PackBf16(v[0], v[1]), ptx::PackBf16(v[2], v[3]),
+                      ptx::PackBf16(v[4], v[5]), ptx::PackBf16(v[6], v[7]));
   }
   ptx::FenceAsyncProxy();
   ptx::NamedBarrier(1 + group, 128);
@@ -122,8 +127,8 @@ __device__ __forceinline__ void StoreTile(const float (&d)[64], const CUtensorMa
 }
 
 // The four products of 32 of K over one stage.
-__device__ __forceinline__ void MultiplyStage(float (&accumulator)[64], const SharedStorage& shared, int stage, int group,
-                                              int accumulate) {
+__device__ __forceinline__ void MultiplyStage(float (&accumulator)[64], const SharedStorage& shared,
+                                              int stage, int group, int accumulate) {
   const std::uint64_t a = wgmma::KMajor(ptx::SharedAddress(shared.a[stage] + group * (kTileBytes / 2)));
   const std::uint64_t b = wgmma::KMajor(ptx::SharedAddress(shared.b[stage]));
   wgmma::Pin(accumulator);
@@ -149,7 +154,8 @@ __device__ __forceinline__ void AddScaled(float (&sum)[64], const float (&part)[
 
 __device__ __forceinline__ const float* ScalesOfB(const Problem& problem, const Tile& tile) {
   const int blocks = TilesIn(problem.n, kTileN);
-  const int block = tile.column_block < blocks ? tile.column_block : blocks - 1;  // an odd cluster's spare tile
+  const int block =
+      tile.column_block < blocks ? tile.column_block : blocks - 1;  // an odd cluster's spare tile
   return problem.b_scales + static_cast<long>(tile.group * blocks + block) * problem.k_blocks;
 }
 
@@ -230,9 +236,11 @@ Kernel KernelFor(const GroupedGemm& gemm) {
 
 void CheckShape(const GroupedGemm& gemm) {
   const bool masked = gemm.masked_rows != nullptr;
-  if (gemm.k % kBlockK != 0 || gemm.k <= 0) throw DeviceError("grouped GEMM: K must be a positive multiple of 128");
+  if (gemm.k % kBlockK != 0 || gemm.k <= 0)
+    throw DeviceError("grouped GEMM: K must be a positive multiple of 128");
   if (gemm.n % 8 != 0 || gemm.n <= 0) throw DeviceError("grouped GEMM: N must be a positive multiple of 8");
-  if (masked && gemm.rows % kTileM != 0) throw DeviceError("grouped GEMM: masked groups need rows in multiples of 128");
+  if (masked && gemm.rows % kTileM != 0)
+    throw DeviceError("grouped GEMM: masked groups need rows in multiples of 128");
   if (!masked && gemm.groups > 1 && gemm.group_of_row_block == nullptr) {
     throw DeviceError("grouped GEMM: contiguous groups need group_of_row_block");
   }
@@ -245,15 +253,25 @@ void LaunchGroupedGemm(const GroupedGemm& gemm, cudaStream_t stream) {
   const auto groups = static_cast<std::uint64_t>(gemm.groups);
   const auto n = static_cast<std::uint64_t>(gemm.n);
   const auto k = static_cast<std::uint64_t>(gemm.k);
-  const std::uint64_t rows = static_cast<std::uint64_t>(gemm.rows) * (gemm.masked_rows != nullptr ? groups : 1);
-  const CUtensorMap map_a = MakeTensorMap(CU_TENSOR_MAP_DATA_TYPE_UINT8, gemm.a, rows, k, k, kTileM / 2, kBlockK);
-  const CUtensorMap map_b = MakeTensorMap(CU_TENSOR_MAP_DATA_TYPE_UINT8, gemm.b, groups * n, k, k, kTileN, kBlockK);
+  const std::uint64_t rows =
+      static_cast<std::uint64_t>(gemm.rows) * (gemm.masked_rows != nullptr ? groups : 1);
+  const CUtensorMap map_a =
+      MakeTensorMap(CU_TENSOR_MAP_DATA_TYPE_UINT8, gemm.a, rows, k, k, kTileM / 2, kBlockK);
+  const CUtensorMap map_b =
+      MakeTensorMap(CU_TENSOR_MAP_DATA_TYPE_UINT8, gemm.b, groups * n, k, k, kTileN, kBlockK);
   const CUtensorMap map_d = MakeTensorMap(CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, gemm.d, rows, n, 2 * n, 64, 64);
-  const Problem problem{gemm.groups,   gemm.rows,     gemm.n,
-                        gemm.k / kBlockK, PadTo(gemm.rows, kTileM), gemm.a_scales,
-                        gemm.b_scales, gemm.group_of_row_block, gemm.masked_rows};
+  const Problem problem{gemm.groups,
+                        gemm.rows,
+                        gemm.n,
+                        gemm.k / kBlockK,
+                        PadTo(gemm.rows, kTileM),
+                        gemm.a_scales,
+                        gemm.b_scales,
+                        gemm.group_of_row_block,
+                        gemm.masked_rows};
   const Kernel kernel = KernelFor(gemm);
-  ORRERY_CUDA_CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, sizeof(SharedStorage)));
+  ORRERY_CUDA_CHECK(
+      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, sizeof(SharedStorage)));
   const unsigned cluster = gemm.multicast ? 2 : 1;
   cudaLaunchAttribute attribute;
   attribute.id = cudaLaunchAttributeClusterDimension;

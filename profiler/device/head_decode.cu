@@ -1,9 +1,10 @@
-// Eight warps over tiles of 64 tokens that cp.async keeps two stages ahead. With few query rows per key-value head (MHA,
-// GQA) all warps hold the same 16 rows and share the tokens; with many (MQA) each holds its own 16 rows and sees every
-// token. Products by mma.sync: these shapes are bound by memory.
+// Eight warps over tiles of 64 tokens that cp.async keeps two stages ahead. With few query rows per key-value
+// head (MHA, GQA) all warps hold the same 16 rows and share the tokens; with many (MQA) each holds its own 16
+// rows and sees every token. Products by mma.sync: these shapes are bound by memory.
+#include "profiler/device/head_decode.h"
+
 #include "profiler/device/combine.cuh"
 #include "profiler/device/cuda_support.h"
-#include "profiler/device/head_decode.h"
 #include "profiler/device/ptx.cuh"
 #include "profiler/suite/split_kv.h"
 
@@ -37,7 +38,8 @@ __device__ __forceinline__ void CopyAsync(std::uint32_t target, const void* sour
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(target), "l"(source) : "memory");
 }
 
-__device__ __forceinline__ void LoadTile(const HeadDecode& d, SharedStorage& shared, int stage, int tile, int sequence, int kv_head) {
+__device__ __forceinline__ void LoadTile(const HeadDecode& d, SharedStorage& shared, int stage, int tile,
+                                         int sequence, int kv_head) {
   const long page = d.block_table[static_cast<long>(sequence) * d.table_stride + tile];
   const long first = (page * d.kv_heads + kv_head) * kKvTile * kHeadWidth;
   const std::uint32_t k = ptx::SharedAddress(shared.k[stage]);
@@ -51,9 +53,11 @@ __device__ __forceinline__ void LoadTile(const HeadDecode& d, SharedStorage& sha
   }
 }
 
-__device__ __forceinline__ void Mma(float (&d)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1) {
+__device__ __forceinline__ void Mma(float (&d)[4], const std::uint32_t (&a)[4], std::uint32_t b0,
+                                    std::uint32_t b1) {
   asm volatile(
-      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+      "{%0, %1, %2, %3};"
       : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
@@ -84,7 +88,8 @@ __device__ __forceinline__ void LoadQuery(WarpState& state, const __nv_bfloat16*
 }
 
 // Scores of 16 tokens from `row` of the tile on.
-__device__ __forceinline__ void Scores(float (&s)[2][4], const WarpState& state, std::uint32_t k_tile, std::uint32_t row) {
+__device__ __forceinline__ void Scores(float (&s)[2][4], const WarpState& state, std::uint32_t k_tile,
+                                       std::uint32_t row) {
 #pragma unroll
   for (int i = 0; i < 8; ++i) s[i / 4][i % 4] = 0.0f;
   const std::uint32_t lane = threadIdx.x % 32;
@@ -121,7 +126,8 @@ __device__ __forceinline__ void Exponentiate(float (&s)[2][4], WarpState& state,
   }
 }
 
-__device__ __forceinline__ void AddValues(const float (&s)[2][4], WarpState& state, std::uint32_t v_tile, std::uint32_t row) {
+__device__ __forceinline__ void AddValues(const float (&s)[2][4], WarpState& state, std::uint32_t v_tile,
+                                          std::uint32_t row) {
   const std::uint32_t p[4] = {ptx::PackBf16(s[0][0], s[0][1]), ptx::PackBf16(s[0][2], s[0][3]),
                               ptx::PackBf16(s[1][0], s[1][1]), ptx::PackBf16(s[1][2], s[1][3])};
   const std::uint32_t lane = threadIdx.x % 32;
@@ -142,10 +148,11 @@ __device__ __forceinline__ void MaskTokens(float (&s)[2][4], int first, int leng
   }
 }
 
-// All tiles of [begin, end). kShareTokens: warp w takes 16-token slice w % 4 of every second tile; else all tokens.
+// All tiles of [begin, end). kShareTokens: warp w takes 16-token slice w % 4 of every second tile; else all
+// tokens.
 template <bool kShareTokens>
-__device__ __forceinline__ void Attend(const HeadDecode& d, WarpState& state, SharedStorage& shared, int sequence, int kv_head, int begin,
-                                       int end, float scale_log2) {
+__device__ __forceinline__ void Attend(const HeadDecode& d, WarpState& state, SharedStorage& shared,
+                                       int sequence, int kv_head, int begin, int end, float scale_log2) {
   const int warp = static_cast<int>(threadIdx.x) / 32;
   for (int i = 0; i < kStages - 1; ++i) {
     if (begin + i < end) LoadTile(d, shared, i, begin + i, sequence, kv_head);
@@ -180,7 +187,8 @@ __device__ __forceinline__ void WritePair(const HeadDecode& d, long row, int col
   }
 }
 
-__device__ __forceinline__ void FinishOwnRows(const HeadDecode& d, WarpState& state, long first_row, float scale_log2) {
+__device__ __forceinline__ void FinishOwnRows(const HeadDecode& d, WarpState& state, long first_row,
+                                              float scale_log2) {
   const int row = static_cast<int>(threadIdx.x) % 32 / 4;
 #pragma unroll
   for (int h = 0; h < 2; ++h) {
@@ -189,10 +197,12 @@ __device__ __forceinline__ void FinishOwnRows(const HeadDecode& d, WarpState& st
     sum += __shfl_xor_sync(0xffffffffu, sum, 2);
     const float inverse = sum > 0.0f ? 1.0f / sum : 0.0f;
     const long target = first_row + row + 8 * h;
-    if (d.splits > 1 && threadIdx.x % 4 == 0) d.partial_lse[target] = sum > 0.0f ? state.max[h] * scale_log2 + log2f(sum) : -INFINITY;
+    if (d.splits > 1 && threadIdx.x % 4 == 0)
+      d.partial_lse[target] = sum > 0.0f ? state.max[h] * scale_log2 + log2f(sum) : -INFINITY;
 #pragma unroll
     for (int j = 0; j < 16; ++j) {
-      WritePair(d, target, 8 * j + static_cast<int>(threadIdx.x) % 4 * 2, state.out[j][2 * h] * inverse, state.out[j][2 * h + 1] * inverse);
+      WritePair(d, target, 8 * j + static_cast<int>(threadIdx.x) % 4 * 2, state.out[j][2 * h] * inverse,
+                state.out[j][2 * h + 1] * inverse);
     }
   }
 }
@@ -215,7 +225,8 @@ __device__ void StoreForMerge(const WarpState& state, MergeStorage& merge) {
 }
 
 // The eight warps' results for the same rows, merged; each thread takes pairs of columns.
-__device__ void FinishSharedRows(const HeadDecode& d, const MergeStorage& merge, long first_row, int rows, float scale_log2) {
+__device__ void FinishSharedRows(const HeadDecode& d, const MergeStorage& merge, long first_row, int rows,
+                                 float scale_log2) {
   for (int i = static_cast<int>(threadIdx.x); i < rows * (kHeadWidth / 2); i += kThreads) {
     const int row = i / (kHeadWidth / 2);
     const int col = i % (kHeadWidth / 2) * 2;
@@ -231,7 +242,8 @@ __device__ void FinishSharedRows(const HeadDecode& d, const MergeStorage& merge,
       value.y += weight * merge.out[w][row][col + 1];
     }
     const float inverse = sum > 0.0f ? 1.0f / sum : 0.0f;
-    if (d.splits > 1 && col == 0) d.partial_lse[first_row + row] = sum > 0.0f ? max * scale_log2 + log2f(sum) : -INFINITY;
+    if (d.splits > 1 && col == 0)
+      d.partial_lse[first_row + row] = sum > 0.0f ? max * scale_log2 + log2f(sum) : -INFINITY;
     WritePair(d, first_row + row, col, value.x * inverse, value.y * inverse);
   }
 }
@@ -272,9 +284,10 @@ __global__ void __launch_bounds__(kThreads, 1) HeadDecodeKernel(const HeadDecode
 template <bool kShareTokens>
 void Launch(const HeadDecode& d, int row_blocks, cudaStream_t stream) {
   constexpr float kLog2E = 1.4426950408889634f;
-  ORRERY_CUDA_CHECK(
-      cudaFuncSetAttribute(HeadDecodeKernel<kShareTokens>, cudaFuncAttributeMaxDynamicSharedMemorySize, sizeof(SharedStorage)));
-  const dim3 grid(static_cast<unsigned>(d.kv_heads * row_blocks), static_cast<unsigned>(d.splits), static_cast<unsigned>(d.batch));
+  ORRERY_CUDA_CHECK(cudaFuncSetAttribute(HeadDecodeKernel<kShareTokens>,
+                                         cudaFuncAttributeMaxDynamicSharedMemorySize, sizeof(SharedStorage)));
+  const dim3 grid(static_cast<unsigned>(d.kv_heads * row_blocks), static_cast<unsigned>(d.splits),
+                  static_cast<unsigned>(d.batch));
   HeadDecodeKernel<kShareTokens><<<grid, kThreads, sizeof(SharedStorage), stream>>>(d, d.scale * kLog2E);
   ORRERY_CUDA_CHECK(cudaGetLastError());
 }
@@ -291,7 +304,8 @@ void LaunchHeadDecode(const HeadDecode& decode, cudaStream_t stream) {
     throw DeviceError("head decode: 1 to 16 or a multiple of 128 query heads per key-value head");
   }
   if (decode.splits > 1) {
-    LaunchCombine<kHeadWidth>(decode.partial_out, decode.partial_lse, decode.slot_begin, decode.batch, decode.heads, decode.out, stream);
+    LaunchCombine<kHeadWidth>(decode.partial_out, decode.partial_lse, decode.slot_begin, decode.batch,
+                              decode.heads, decode.out, stream);
   }
 }
 

@@ -1,4 +1,5 @@
-// cuBLAS is column-major: its "A" is our B (the weights, [n, k] row-major, transposed), its "B" our A, its D n x m.
+// cuBLAS is column-major: its "A" is our B (the weights, [n, k] row-major, transposed), its "B" our A, its D
+// n x m.
 #ifndef ORRERY_NO_CUBLASLT
 #include "profiler/device/lt_gemm.h"
 
@@ -12,7 +13,8 @@ namespace orrery::profiler {
 namespace {
 
 void CheckLt(cublasStatus_t status, const char* what) {
-  if (status != CUBLAS_STATUS_SUCCESS) throw DeviceError(std::string("cuBLASLt: ") + what + ": " + cublasLtGetStatusString(status));
+  if (status != CUBLAS_STATUS_SUCCESS)
+    throw DeviceError(std::string("cuBLASLt: ") + what + ": " + cublasLtGetStatusString(status));
 }
 
 cublasLtHandle_t Handle() {
@@ -25,18 +27,25 @@ cublasLtHandle_t Handle() {
 }
 
 template <typename T>
-void Set(cublasLtMatmulDesc_t operation, cublasLtMatmulDescAttributes_t attribute, const T& value, const char* what) {
+void Set(cublasLtMatmulDesc_t operation, cublasLtMatmulDescAttributes_t attribute, const T& value,
+         const char* what) {
   CheckLt(cublasLtMatmulDescSetAttribute(operation, attribute, &value, sizeof(value)), what);
 }
 
 cublasLtMatrixLayout_t Layout(cudaDataType_t type, int rows, int cols, int batch) {
   cublasLtMatrixLayout_t layout = nullptr;
-  CheckLt(cublasLtMatrixLayoutCreate(&layout, type, static_cast<std::uint64_t>(rows), static_cast<std::uint64_t>(cols), rows), "layout");
+  CheckLt(cublasLtMatrixLayoutCreate(&layout, type, static_cast<std::uint64_t>(rows),
+                                     static_cast<std::uint64_t>(cols), rows),
+          "layout");
   if (batch > 1) {
     const std::int32_t count = batch;
     const std::int64_t stride = static_cast<std::int64_t>(rows) * cols;
-    CheckLt(cublasLtMatrixLayoutSetAttribute(layout, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &count, sizeof(count)), "batch");
-    CheckLt(cublasLtMatrixLayoutSetAttribute(layout, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &stride, sizeof(stride)), "batch stride");
+    CheckLt(
+        cublasLtMatrixLayoutSetAttribute(layout, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &count, sizeof(count)),
+        "batch");
+    CheckLt(cublasLtMatrixLayoutSetAttribute(layout, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &stride,
+                                             sizeof(stride)),
+            "batch stride");
   }
   return layout;
 }
@@ -66,7 +75,8 @@ LtGemm::~LtGemm() {
 void LtGemm::DescribeScales() {
   const std::int32_t rows = CUBLASLT_MATMUL_MATRIX_SCALE_VEC128_32F;
   const std::int32_t blocks = CUBLASLT_MATMUL_MATRIX_SCALE_BLK128x128_32F;
-  Set(operation_, CUBLASLT_MATMUL_DESC_A_SCALE_MODE, shape_.weight_gradient ? rows : blocks, "scale mode of the weights");
+  Set(operation_, CUBLASLT_MATMUL_DESC_A_SCALE_MODE, shape_.weight_gradient ? rows : blocks,
+      "scale mode of the weights");
   Set(operation_, CUBLASLT_MATMUL_DESC_B_SCALE_MODE, rows, "scale mode of the activations");
   const std::int8_t fast = shape_.fast_accumulate ? 1 : 0;
   Set(operation_, CUBLASLT_MATMUL_DESC_FAST_ACCUM, fast, "fast accumulation");
@@ -84,45 +94,54 @@ void LtGemm::FindCandidates() {
   cublasLtMatmulPreference_t preference = nullptr;
   CheckLt(cublasLtMatmulPreferenceCreate(&preference), "preference");
   const std::size_t workspace = kLtWorkspaceBytes;
-  CheckLt(cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace, sizeof(workspace)), "workspace");
-  const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(Handle(), operation_, weights_, activations_, result_, result_, preference,
-                                                               kCandidates, candidates_, &candidate_count_);
+  CheckLt(cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
+                                               &workspace, sizeof(workspace)),
+          "workspace");
+  const cublasStatus_t status =
+      cublasLtMatmulAlgoGetHeuristic(Handle(), operation_, weights_, activations_, result_, result_,
+                                     preference, kCandidates, candidates_, &candidate_count_);
   cublasLtMatmulPreferenceDestroy(preference);
   if (status != CUBLAS_STATUS_SUCCESS || candidate_count_ == 0) {
-    throw Unsupported(std::string("cuBLASLt has no algorithm for this shape and scaling (") + cublasLtGetStatusString(status) + ")");
+    throw Unsupported(std::string("cuBLASLt has no algorithm for this shape and scaling (") +
+                      cublasLtGetStatusString(status) + ")");
   }
 }
 
-cublasStatus_t LtGemm::Run(const LtPointers& p, const cublasLtMatmulAlgo_t& algorithm, void* workspace, std::size_t workspace_bytes,
-                           cudaStream_t stream) const {
+cublasStatus_t LtGemm::Run(const LtPointers& p, const cublasLtMatmulAlgo_t& algorithm, void* workspace,
+                           std::size_t workspace_bytes, cudaStream_t stream) const {
   if (shape_.fp8) {
     Set(operation_, CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, p.b_scales, "scales of the weights");
     Set(operation_, CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, p.a_scales, "scales of the activations");
   }
   const float alpha = 1.0f;
   const float beta = shape_.weight_gradient ? 1.0f : 0.0f;
-  return cublasLtMatmul(Handle(), operation_, &alpha, p.b, weights_, p.a, activations_, &beta, p.d, result_, p.d, result_, &algorithm, workspace,
-                        workspace_bytes, stream);
+  return cublasLtMatmul(Handle(), operation_, &alpha, p.b, weights_, p.a, activations_, &beta, p.d, result_,
+                        p.d, result_, &algorithm, workspace, workspace_bytes, stream);
 }
 
-void LtGemm::Choose(const LtPointers& pointers, void* workspace, std::size_t workspace_bytes, cudaStream_t stream) {
+void LtGemm::Choose(const LtPointers& pointers, void* workspace, std::size_t workspace_bytes,
+                    cudaStream_t stream) {
   Event start;
   Event stop;
   float best = std::numeric_limits<float>::infinity();
   for (int i = 0; i < candidate_count_; ++i) {
-    if (Run(pointers, candidates_[i].algo, workspace, workspace_bytes, stream) != CUBLAS_STATUS_SUCCESS) continue;
+    if (Run(pointers, candidates_[i].algo, workspace, workspace_bytes, stream) != CUBLAS_STATUS_SUCCESS)
+      continue;
     ORRERY_CUDA_CHECK(cudaEventRecord(start.get(), stream));
-    for (int repeat = 0; repeat < 3; ++repeat) Run(pointers, candidates_[i].algo, workspace, workspace_bytes, stream);
+    for (int repeat = 0; repeat < 3; ++repeat)
+      Run(pointers, candidates_[i].algo, workspace, workspace_bytes, stream);
     ORRERY_CUDA_CHECK(cudaEventRecord(stop.get(), stream));
     ORRERY_CUDA_CHECK(cudaEventSynchronize(stop.get()));
     float milliseconds = 0.0f;
     ORRERY_CUDA_CHECK(cudaEventElapsedTime(&milliseconds, start.get(), stop.get()));
     if (milliseconds < best) best = milliseconds, chosen_ = i;
   }
-  if (best == std::numeric_limits<float>::infinity()) throw Unsupported("every algorithm cuBLASLt proposed failed to run");
+  if (best == std::numeric_limits<float>::infinity())
+    throw Unsupported("every algorithm cuBLASLt proposed failed to run");
 }
 
-void LtGemm::Launch(const LtPointers& pointers, void* workspace, std::size_t workspace_bytes, cudaStream_t stream) const {
+void LtGemm::Launch(const LtPointers& pointers, void* workspace, std::size_t workspace_bytes,
+                    cudaStream_t stream) const {
   CheckLt(Run(pointers, candidates_[chosen_].algo, workspace, workspace_bytes, stream), "matmul");
 }
 

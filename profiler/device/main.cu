@@ -24,7 +24,8 @@ constexpr int kExitLost = 3;  // a kernel trapped and the device was lost to thi
 constexpr const char* kUsage =
     "usage: orrery-device probe | sections [--priority N] | passes CHIP\n"
     "       orrery-device run --suite NAME --out FILE [--process N] [--seed S] [--samples N] [--warmups N]\n"
-    "                         [--section NAME] [--filter TEXT] [--priority N] [--no-counters] [--keep-going]\n";
+    "                         [--section NAME] [--filter TEXT] [--priority N] [--no-counters] "
+    "[--keep-going]\n";
 
 struct Arguments {
   CampaignOptions campaign;
@@ -36,30 +37,44 @@ long ToNumber(const std::string& option, const std::string& text, long low, long
   char* end = nullptr;
   const long value = std::strtol(text.c_str(), &end, 10);
   if (text.empty() || *end != '\0' || value < low || value > high) {
-    throw InputError(option + ": expected a whole number from " + std::to_string(low) + " to " + std::to_string(high) + ", got '" + text + "'");
+    throw InputError(option + ": expected a whole number from " + std::to_string(low) + " to " +
+                     std::to_string(high) + ", got '" + text + "'");
   }
   return value;
 }
 
 bool ReadSwitch(const std::string& option, Arguments& a) {
-  if (option == "--no-counters") a.campaign.counters = false;
-  else if (option == "--keep-going") a.keep_going = true;
-  else return false;
+  if (option == "--no-counters")
+    a.campaign.counters = false;
+  else if (option == "--keep-going")
+    a.keep_going = true;
+  else
+    return false;
   return true;
 }
 
 void ReadOption(const std::string& option, const std::string& value, Arguments& a) {
   CampaignOptions& o = a.campaign;
-  if (option == "--suite") o.suite = value;
-  else if (option == "--out") a.out = value;
-  else if (option == "--section") o.section = value;
-  else if (option == "--filter") o.filter = value;
-  else if (option == "--process") o.process = static_cast<int>(ToNumber(option, value, 0, 1000));
-  else if (option == "--seed") o.seed = static_cast<std::uint64_t>(ToNumber(option, value, 0, 1L << 40));
-  else if (option == "--samples") o.samples = static_cast<int>(ToNumber(option, value, 5, 10000));
-  else if (option == "--warmups") o.warmups = static_cast<int>(ToNumber(option, value, 1, 10000));
-  else if (option == "--priority") o.priority = static_cast<int>(ToNumber(option, value, 1, 3));
-  else throw InputError("unknown option '" + option + "'");
+  if (option == "--suite")
+    o.suite = value;
+  else if (option == "--out")
+    a.out = value;
+  else if (option == "--section")
+    o.section = value;
+  else if (option == "--filter")
+    o.filter = value;
+  else if (option == "--process")
+    o.process = static_cast<int>(ToNumber(option, value, 0, 1000));
+  else if (option == "--seed")
+    o.seed = static_cast<std::uint64_t>(ToNumber(option, value, 0, 1L << 40));
+  else if (option == "--samples")
+    o.samples = static_cast<int>(ToNumber(option, value, 5, 10000));
+  else if (option == "--warmups")
+    o.warmups = static_cast<int>(ToNumber(option, value, 1, 10000));
+  else if (option == "--priority")
+    o.priority = static_cast<int>(ToNumber(option, value, 1, 3));
+  else
+    throw InputError("unknown option '" + option + "'");
 }
 
 Arguments Parse(int argc, char** argv) {
@@ -67,7 +82,8 @@ Arguments Parse(int argc, char** argv) {
   a.campaign.command = "orrery-device";
   for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];
-    if (argument != "--out" && (i == 1 || std::strcmp(argv[i - 1], "--out") != 0)) a.campaign.command += " " + argument;
+    if (argument != "--out" && (i == 1 || std::strcmp(argv[i - 1], "--out") != 0))
+      a.campaign.command += " " + argument;
   }
   for (int i = 2; i < argc; ++i) {
     const std::string option = argv[i];
@@ -99,8 +115,12 @@ void WriteWhole(const std::string& path, const std::string& text) {
 void Summarise(const CampaignResult& result) {
   for (const std::string& line : result.skipped) std::fprintf(stderr, "left out: %s\n", line.c_str());
   for (const std::string& line : result.wrong) std::fprintf(stderr, "wrong: %s\n", line.c_str());
-  std::fprintf(stderr, "%zu cases measured, %zu left out, %zu wrong; on kernels over 100 us events are within %.2f %% of CUPTI\n",
-               result.run.samples.size(), result.skipped.size(), result.wrong.size(), 100.0 * (result.worst_event_ratio > 1 ? result.worst_event_ratio - 1 : 1 - result.worst_event_ratio));
+  std::fprintf(
+      stderr,
+      "%zu cases measured, %zu left out, %zu wrong; on kernels over 100 us events are within %.2f %% of "
+      "CUPTI\n",
+      result.run.samples.size(), result.skipped.size(), result.wrong.size(),
+      100.0 * (result.worst_event_ratio > 1 ? result.worst_event_ratio - 1 : 1 - result.worst_event_ratio));
   if (!result.run.counters_note.empty()) std::fprintf(stderr, "%s\n", result.run.counters_note.c_str());
 }
 
@@ -115,7 +135,8 @@ int RunSuite(const Arguments& a) {
     return kExitLost;
   }
   if (!result.wrong.empty() && !a.keep_going) {
-    std::fprintf(stderr, "orrery-device: %zu kernels failed their reference check, the first: %s\n", result.wrong.size(), result.wrong.front().c_str());
+    std::fprintf(stderr, "orrery-device: %zu kernels failed their reference check, the first: %s\n",
+                 result.wrong.size(), result.wrong.front().c_str());
     return kExitInput;
   }
   return 0;

@@ -1,10 +1,11 @@
-// One CTA holds 64 query rows and two tiles of 64 tokens. Warpgroup w computes the scores of tile w, both exchange row
-// maxima and probabilities through shared memory, and warpgroup w accumulates columns [256w, 256w + 256) of the output
-// from both tiles. One thread of a third
-// warpgroup refills each half tile as soon as its last reader is done.
+// One CTA holds 64 query rows and two tiles of 64 tokens. Warpgroup w computes the scores of tile w, both
+// exchange row maxima and probabilities through shared memory, and warpgroup w accumulates columns [256w,
+// 256w + 256) of the output from both tiles. One thread of a third warpgroup refills each half tile as soon
+// as its last reader is done.
+#include "profiler/device/mla_decode.h"
+
 #include "profiler/device/combine.cuh"
 #include "profiler/device/cuda_support.h"
-#include "profiler/device/mla_decode.h"
 #include "profiler/device/ptx.cuh"
 #include "profiler/device/tensor_map.h"
 #include "profiler/device/wgmma.cuh"
@@ -20,11 +21,12 @@ constexpr int kConsumers = 256;
 constexpr int kThreads = kConsumers + 128;
 constexpr int kProducerRegisters = 24;
 constexpr int kConsumerRegisters = 240;  // 240 x 256 + 24 x 128 threads fit the 64 Ki registers
-constexpr int kLow = 0;   // chunks 0..3 of a tile: output columns of warpgroup 0
-constexpr int kHigh = 1;  // chunks 4..8: output columns of warpgroup 1, and the rotary part
+constexpr int kLow = 0;                  // chunks 0..3 of a tile: output columns of warpgroup 0
+constexpr int kHigh = 1;                 // chunks 4..8: output columns of warpgroup 1, and the rotary part
 
 struct SharedStorage {
-  alignas(1024) std::uint8_t q[kChunks][kChunkBytes];  // chunk 8 moves to registers, then holds tile 1's probabilities
+  alignas(1024)
+      std::uint8_t q[kChunks][kChunkBytes];  // chunk 8 moves to registers, then holds tile 1's probabilities
   alignas(1024) std::uint8_t kv[2][kChunks][kChunkBytes];
   alignas(1024) std::uint8_t p0[kChunkBytes];
   float row_max[2][64];
@@ -50,7 +52,8 @@ struct Arguments {
   float* partial_lse;
 };
 
-__device__ void LoadHalf(const CUtensorMap& map, SharedStorage& shared, int tile, int half, int row, std::uint32_t phase) {
+__device__ void LoadHalf(const CUtensorMap& map, SharedStorage& shared, int tile, int half, int row,
+                         std::uint32_t phase) {
   const int first = half == kLow ? 0 : kHalfChunks;
   const int last = half == kLow ? kHalfChunks : kChunks;
   ptx::MbarrierWait(&shared.kv_empty[tile][half], phase ^ 1);
@@ -60,7 +63,8 @@ __device__ void LoadHalf(const CUtensorMap& map, SharedStorage& shared, int tile
   }
 }
 
-__device__ void Produce(const Arguments& args, const CUtensorMap& map_q, const CUtensorMap& map_kv, SharedStorage& shared) {
+__device__ void Produce(const Arguments& args, const CUtensorMap& map_q, const CUtensorMap& map_kv,
+                        SharedStorage& shared) {
   const int row_block = static_cast<int>(blockIdx.x);
   const int part = static_cast<int>(blockIdx.y);
   std::uint32_t q_phase = 0;
@@ -71,10 +75,12 @@ __device__ void Produce(const Arguments& args, const CUtensorMap& map_q, const C
     ptx::MbarrierWait(&shared.q_empty, q_phase ^ 1);
     ptx::MbarrierExpect(&shared.q_full, kChunks * kChunkBytes);
     for (int chunk = 0; chunk < kChunks; ++chunk) {
-      ptx::TmaLoad(shared.q[chunk], &map_q, &shared.q_full, chunk * 64, item.batch * args.rows + row_block * kMlaRowBlock);
+      ptx::TmaLoad(shared.q[chunk], &map_q, &shared.q_full, chunk * 64,
+                   item.batch * args.rows + row_block * kMlaRowBlock);
     }
     for (int tile = item.tile_begin; tile < item.tile_end; tile += 2, kv_phase ^= 1) {
-      const int second = tile + 1 < item.tile_end ? tile + 1 : tile;  // a lone last tile is loaded twice, the copy masked
+      const int second =
+          tile + 1 < item.tile_end ? tile + 1 : tile;  // a lone last tile is loaded twice, the copy masked
       const int row0 = pages[tile] * kKvTile;
       const int row1 = pages[second] * kKvTile;
       LoadHalf(map_kv, shared, 0, kLow, row0, kv_phase);  // in the order in which the consumers free them
@@ -96,7 +102,8 @@ __device__ __forceinline__ void LoadRotary(std::uint32_t (&rotary)[4][4], const 
 }
 
 template <int kFirst, int kLast>
-__device__ __forceinline__ void ScoreChunks(float (&s)[32], const SharedStorage& shared, int tile, bool accumulate) {
+__device__ __forceinline__ void ScoreChunks(float (&s)[32], const SharedStorage& shared, int tile,
+                                            bool accumulate) {
 #pragma unroll
   for (int chunk = kFirst; chunk < kLast; ++chunk) {
     const std::uint64_t q = wgmma::KMajor(ptx::SharedAddress(shared.q[chunk]));
@@ -110,8 +117,8 @@ __device__ __forceinline__ void ScoreChunks(float (&s)[32], const SharedStorage&
 
 // Scores of this warpgroup's tile, in the order in which its halves arrive.
 template <int kGroup>
-__device__ __forceinline__ void Scores(float (&s)[32], const std::uint32_t (&rotary)[4][4], SharedStorage& shared,
-                                       std::uint32_t phase) {
+__device__ __forceinline__ void Scores(float (&s)[32], const std::uint32_t (&rotary)[4][4],
+                                       SharedStorage& shared, std::uint32_t phase) {
   ptx::MbarrierWait(&shared.kv_full[kGroup][kGroup == 0 ? kLow : kHigh], phase);
   wgmma::Pin(s);
   wgmma::Fence();
@@ -136,7 +143,8 @@ __device__ __forceinline__ void Scores(float (&s)[32], const std::uint32_t (&rot
   wgmma::Pin(s);
 }
 
-// Probabilities (bf16 fragments) from scores, with the running maximum and sum of the two rows of this thread.
+// Probabilities (bf16 fragments) from scores, with the running maximum and sum of the two rows of this
+// thread.
 struct RowState {
   float max[2] = {-INFINITY, -INFINITY};
   float sum[2] = {0.0f, 0.0f};
@@ -152,8 +160,8 @@ __device__ __forceinline__ void MaskScores(float (&s)[32], int first_token, int 
   }
 }
 
-__device__ __forceinline__ void UpdateMax(const float (&s)[32], RowState& state, SharedStorage& shared, int group,
-                                          float scale) {
+__device__ __forceinline__ void UpdateMax(const float (&s)[32], RowState& state, SharedStorage& shared,
+                                          int group, float scale) {
   const int row = static_cast<int>(threadIdx.x) / 32 % 4 * 16 + static_cast<int>(threadIdx.x) % 32 / 4;
   float local[2] = {-INFINITY, -INFINITY};
 #pragma unroll
@@ -188,14 +196,16 @@ __device__ __forceinline__ void Exponentiate(float (&s)[32], RowState& state, fl
   }
 }
 
-__device__ __forceinline__ void PublishProbabilities(const float (&s)[32], std::uint32_t (&p)[4][4], std::uint8_t* tile) {
+__device__ __forceinline__ void PublishProbabilities(const float (&s)[32], std::uint32_t (&p)[4][4],
+                                                     std::uint8_t* tile) {
   const std::uint32_t base = ptx::SharedAddress(tile);
   const std::uint32_t row = threadIdx.x / 32 % 4 * 16 + threadIdx.x % 16;
 #pragma unroll
   for (std::uint32_t k = 0; k < 4; ++k) {
 #pragma unroll
     for (std::uint32_t i = 0; i < 4; ++i) p[k][i] = ptx::PackBf16(s[8 * k + 2 * i], s[8 * k + 2 * i + 1]);
-    ptx::StoreMatrix4(base + ptx::Swizzle128(row, 2 * k + threadIdx.x % 32 / 16), p[k][0], p[k][1], p[k][2], p[k][3]);
+    ptx::StoreMatrix4(base + ptx::Swizzle128(row, 2 * k + threadIdx.x % 32 / 16), p[k][0], p[k][1], p[k][2],
+                      p[k][3]);
   }
   ptx::FenceAsyncProxy();
 }
@@ -209,14 +219,18 @@ __device__ __forceinline__ void ReleaseHalf(SharedStorage& shared, int tile, int
   if (threadIdx.x % 32 == 0) ptx::MbarrierArrive(&shared.kv_empty[tile][half]);
 }
 
-// o += P V for this warpgroup's 256 columns: its own tile's probabilities from registers, the other's from shared memory.
+// o += P V for this warpgroup's 256 columns: its own tile's probabilities from registers, the other's from
+// shared memory.
 template <int kGroup>
-__device__ __forceinline__ void AddValues(float (&o)[128], const std::uint32_t (&p)[4][4], SharedStorage& shared,
-                                          std::uint32_t phase) {
+__device__ __forceinline__ void AddValues(float (&o)[128], const std::uint32_t (&p)[4][4],
+                                          SharedStorage& shared, std::uint32_t phase) {
   constexpr int kOther = 1 - kGroup;
-  const std::uint64_t own = wgmma::MnMajor(ptx::SharedAddress(shared.kv[kGroup][kGroup * kHalfChunks]), kChunkBytes);
-  const std::uint64_t other = wgmma::MnMajor(ptx::SharedAddress(shared.kv[kOther][kGroup * kHalfChunks]), kChunkBytes);
-  const std::uint64_t shared_p = wgmma::KMajor(ptx::SharedAddress(kOther == 0 ? shared.p0 : shared.q[kChunks - 1]));
+  const std::uint64_t own =
+      wgmma::MnMajor(ptx::SharedAddress(shared.kv[kGroup][kGroup * kHalfChunks]), kChunkBytes);
+  const std::uint64_t other =
+      wgmma::MnMajor(ptx::SharedAddress(shared.kv[kOther][kGroup * kHalfChunks]), kChunkBytes);
+  const std::uint64_t shared_p =
+      wgmma::KMajor(ptx::SharedAddress(kOther == 0 ? shared.p0 : shared.q[kChunks - 1]));
   wgmma::Pin(o);
   wgmma::Fence();
 #pragma unroll
@@ -237,8 +251,8 @@ __device__ __forceinline__ void AddValues(float (&o)[128], const std::uint32_t (
 
 // Sums of both warpgroups; then the output, or the normalised partial output and its log-sum-exp.
 template <int kGroup>
-__device__ __forceinline__ void Finish(const float (&o)[128], RowState& state, SharedStorage& shared, const Arguments& args,
-                                       const DecodeItem& item) {
+__device__ __forceinline__ void Finish(const float (&o)[128], RowState& state, SharedStorage& shared,
+                                       const Arguments& args, const DecodeItem& item) {
   const int row = static_cast<int>(threadIdx.x) / 32 % 4 * 16 + static_cast<int>(threadIdx.x) % 32 / 4;
 #pragma unroll
   for (int h = 0; h < 2; ++h) {
@@ -252,7 +266,8 @@ __device__ __forceinline__ void Finish(const float (&o)[128], RowState& state, S
     const float sum = state.sum[h] + shared.row_sum[1 - kGroup][row + 8 * h];
     const float inverse = sum > 0.0f ? 1.0f / sum : 0.0f;
     const int query_row = static_cast<int>(blockIdx.x) * kMlaRowBlock + row + 8 * h;
-    const long sequence_row = static_cast<long>(item.slot < 0 ? item.batch : item.slot) * args.rows + query_row;
+    const long sequence_row =
+        static_cast<long>(item.slot < 0 ? item.batch : item.slot) * args.rows + query_row;
     const long offset = sequence_row * kMlaValueWidth + kGroup * 256 + threadIdx.x % 4 * 2;
     if (item.slot >= 0 && kGroup == 0 && threadIdx.x % 4 == 0) {
       args.partial_lse[sequence_row] = sum > 0.0f ? state.max[h] * args.scale_log2 + log2f(sum) : -INFINITY;
@@ -273,7 +288,8 @@ __device__ __forceinline__ void Finish(const float (&o)[128], RowState& state, S
 template <int kGroup>
 __device__ __forceinline__ void Consume(const Arguments& args, SharedStorage& shared) {
   const int part = static_cast<int>(blockIdx.y);
-  const int token = static_cast<int>(blockIdx.x) * kMlaRowBlock / args.heads;  // query token of this row block
+  const int token =
+      static_cast<int>(blockIdx.x) * kMlaRowBlock / args.heads;  // query token of this row block
   std::uint32_t q_phase = 0;
   std::uint32_t phase = 0;
   for (int i = args.part_begin[part]; i < args.part_begin[part + 1]; ++i, q_phase ^= 1) {
@@ -338,22 +354,31 @@ void LaunchMlaDecode(const MlaDecode& decode, cudaStream_t stream) {
   if (decode.heads % kMlaRowBlock != 0) throw DeviceError("MLA decode: heads must be a multiple of 64");
   const auto q_rows = static_cast<std::uint64_t>(decode.batch) * static_cast<std::uint64_t>(rows);
   const auto kv_rows = static_cast<std::uint64_t>(decode.pages) * kKvTile;
-  const CUtensorMap map_q =
-      MakeTensorMap(CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, decode.q, q_rows, kMlaKeyWidth, kMlaKeyWidth * 2, 64, 64);
-  const CUtensorMap map_kv =
-      MakeTensorMap(CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, decode.kv, kv_rows, kMlaKeyWidth, kMlaKeyWidth * 2, kKvTile, 64);
+  const CUtensorMap map_q = MakeTensorMap(CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, decode.q, q_rows, kMlaKeyWidth,
+                                          kMlaKeyWidth * 2, 64, 64);
+  const CUtensorMap map_kv = MakeTensorMap(CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, decode.kv, kv_rows, kMlaKeyWidth,
+                                           kMlaKeyWidth * 2, kKvTile, 64);
   constexpr float kLog2E = 1.4426950408889634f;
-  const Arguments args{rows,           decode.heads, decode.query_tokens, decode.scale * kLog2E, decode.table_stride,
-                       decode.block_table, decode.lengths, decode.items, decode.part_begin, decode.out,
-                       decode.partial_out, decode.partial_lse};
-  ORRERY_CUDA_CHECK(
-      cudaFuncSetAttribute(MlaDecodeKernel, cudaFuncAttributeMaxDynamicSharedMemorySize, sizeof(SharedStorage)));
+  const Arguments args{rows,
+                       decode.heads,
+                       decode.query_tokens,
+                       decode.scale * kLog2E,
+                       decode.table_stride,
+                       decode.block_table,
+                       decode.lengths,
+                       decode.items,
+                       decode.part_begin,
+                       decode.out,
+                       decode.partial_out,
+                       decode.partial_lse};
+  ORRERY_CUDA_CHECK(cudaFuncSetAttribute(MlaDecodeKernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                         sizeof(SharedStorage)));
   const dim3 grid(static_cast<unsigned>(rows / kMlaRowBlock), static_cast<unsigned>(decode.parts));
   MlaDecodeKernel<<<grid, kThreads, sizeof(SharedStorage), stream>>>(map_q, map_kv, args);
   ORRERY_CUDA_CHECK(cudaGetLastError());
   if (decode.slots > 0) {
-    LaunchCombine<kMlaValueWidth>(decode.partial_out, decode.partial_lse, decode.slot_begin, decode.batch, rows, decode.out,
-                                  stream);
+    LaunchCombine<kMlaValueWidth>(decode.partial_out, decode.partial_lse, decode.slot_begin, decode.batch,
+                                  rows, decode.out, stream);
   }
 }
 

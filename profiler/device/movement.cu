@@ -8,10 +8,13 @@ namespace {
 
 constexpr int kRotary = 64;
 
-unsigned Blocks(long items, long per_block) { return static_cast<unsigned>((items + per_block - 1) / per_block); }
+unsigned Blocks(long items, long per_block) {
+  return static_cast<unsigned>((items + per_block - 1) / per_block);
+}
 
 // Eight threads per head, eight columns (four pairs) each.
-__global__ void __launch_bounds__(256) RopeKernel(Bf16* q, long vectors, int heads, int width, const float2* cos_sin) {
+__global__ void __launch_bounds__(256)
+    RopeKernel(Bf16* q, long vectors, int heads, int width, const float2* cos_sin) {
   const long i = static_cast<long>(blockIdx.x) * 256 + threadIdx.x;
   if (i >= vectors) return;
   const long head = i / 8;
@@ -31,7 +34,8 @@ __global__ void __launch_bounds__(256) RopeKernel(Bf16* q, long vectors, int hea
 }
 
 // Forty 16-byte vectors per head: 24 of the key (16 own, 8 shared rotary), 16 of the value.
-__global__ void __launch_bounds__(320) AssembleKvKernel(const uint4* kv, const uint4* k_rope, int heads, uint4* k, uint4* v) {
+__global__ void __launch_bounds__(320)
+    AssembleKvKernel(const uint4* kv, const uint4* k_rope, int heads, uint4* k, uint4* v) {
   const long head = static_cast<long>(blockIdx.x) * 8 + threadIdx.x / 40;
   const int part = static_cast<int>(threadIdx.x) % 40;
   if (part < 16) {
@@ -43,7 +47,8 @@ __global__ void __launch_bounds__(320) AssembleKvKernel(const uint4* kv, const u
   }
 }
 
-__global__ void __launch_bounds__(256) ResidualAddKernel(const Bf16* a, const Bf16* b, long vectors, Bf16* out) {
+__global__ void __launch_bounds__(256)
+    ResidualAddKernel(const Bf16* a, const Bf16* b, long vectors, Bf16* out) {
   const long i = static_cast<long>(blockIdx.x) * 256 + threadIdx.x;
   if (i >= vectors) return;
   Floats8 x = Load8(a + i * 8);
@@ -53,17 +58,20 @@ __global__ void __launch_bounds__(256) ResidualAddKernel(const Bf16* a, const Bf
   Store8(out + i * 8, x);
 }
 
-__global__ void __launch_bounds__(256) PermuteKernel(const uint4* in, const float* in_scales, const int* index, int vectors,
-                                                     int row_scales, uint4* out, float* out_scales) {
+__global__ void __launch_bounds__(256)
+    PermuteKernel(const uint4* in, const float* in_scales, const int* index, int vectors, int row_scales,
+                  uint4* out, float* out_scales) {
   const long target = blockIdx.x;
   const long source = index[target];
-  for (int i = static_cast<int>(threadIdx.x); i < vectors; i += 256) out[target * vectors + i] = in[source * vectors + i];
+  for (int i = static_cast<int>(threadIdx.x); i < vectors; i += 256)
+    out[target * vectors + i] = in[source * vectors + i];
   for (int i = static_cast<int>(threadIdx.x); i < row_scales; i += 256) {
     out_scales[target * row_scales + i] = in_scales[source * row_scales + i];
   }
 }
 
-__global__ void __launch_bounds__(256) UnpermuteKernel(const Bf16* in, const int* begin, const int* list, int cols, Bf16* out) {
+__global__ void __launch_bounds__(256)
+    UnpermuteKernel(const Bf16* in, const int* begin, const int* list, int cols, Bf16* out) {
   const int first = begin[blockIdx.x];
   const int last = begin[blockIdx.x + 1];
   for (int col = static_cast<int>(threadIdx.x) * 8; col < cols; col += 2048) {
@@ -85,11 +93,13 @@ void LaunchRope(Bf16* q, int tokens, int heads, int width, const float2* cos_sin
   ORRERY_CUDA_CHECK(cudaGetLastError());
 }
 
-void LaunchAssembleKv(const Bf16* kv, const Bf16* k_rope, int tokens, int heads, Bf16* k, Bf16* v, cudaStream_t stream) {
+void LaunchAssembleKv(const Bf16* kv, const Bf16* k_rope, int tokens, int heads, Bf16* k, Bf16* v,
+                      cudaStream_t stream) {
   const long all_heads = static_cast<long>(tokens) * heads;
   if (all_heads % 8 != 0) throw DeviceError("assemble: tokens x heads must be a multiple of 8");
-  AssembleKvKernel<<<Blocks(all_heads, 8), 320, 0, stream>>>(reinterpret_cast<const uint4*>(kv), reinterpret_cast<const uint4*>(k_rope),
-                                                            heads, reinterpret_cast<uint4*>(k), reinterpret_cast<uint4*>(v));
+  AssembleKvKernel<<<Blocks(all_heads, 8), 320, 0, stream>>>(
+      reinterpret_cast<const uint4*>(kv), reinterpret_cast<const uint4*>(k_rope), heads,
+      reinterpret_cast<uint4*>(k), reinterpret_cast<uint4*>(v));
   ORRERY_CUDA_CHECK(cudaGetLastError());
 }
 
@@ -98,21 +108,25 @@ void LaunchResidualAdd(const Bf16* a, const Bf16* b, long count, Bf16* out, cuda
   ORRERY_CUDA_CHECK(cudaGetLastError());
 }
 
-void LaunchPermute(const Fp8* in, const float* in_scales, const int* index, int rows, int bytes_per_row, int row_scales,
-                   Fp8* out, float* out_scales, cudaStream_t stream) {
-  PermuteKernel<<<static_cast<unsigned>(rows), 256, 0, stream>>>(reinterpret_cast<const uint4*>(in), in_scales, index,
-                                                                bytes_per_row / 16, row_scales, reinterpret_cast<uint4*>(out), out_scales);
+void LaunchPermute(const Fp8* in, const float* in_scales, const int* index, int rows, int bytes_per_row,
+                   int row_scales, Fp8* out, float* out_scales, cudaStream_t stream) {
+  PermuteKernel<<<static_cast<unsigned>(rows), 256, 0, stream>>>(
+      reinterpret_cast<const uint4*>(in), in_scales, index, bytes_per_row / 16, row_scales,
+      reinterpret_cast<uint4*>(out), out_scales);
   ORRERY_CUDA_CHECK(cudaGetLastError());
 }
 
-void LaunchUnpermute(const Bf16* in, const int* begin, const int* list, int rows, int cols, Bf16* out, cudaStream_t stream) {
+void LaunchUnpermute(const Bf16* in, const int* begin, const int* list, int rows, int cols, Bf16* out,
+                     cudaStream_t stream) {
   UnpermuteKernel<<<static_cast<unsigned>(rows), 256, 0, stream>>>(in, begin, list, cols, out);
   ORRERY_CUDA_CHECK(cudaGetLastError());
 }
 
-void LaunchEmbedding(const Bf16* table, const int* tokens, int count, int cols, Bf16* out, cudaStream_t stream) {
-  PermuteKernel<<<static_cast<unsigned>(count), 256, 0, stream>>>(reinterpret_cast<const uint4*>(table), nullptr, tokens, cols / 8, 0,
-                                                                 reinterpret_cast<uint4*>(out), nullptr);
+void LaunchEmbedding(const Bf16* table, const int* tokens, int count, int cols, Bf16* out,
+                     cudaStream_t stream) {
+  PermuteKernel<<<static_cast<unsigned>(count), 256, 0, stream>>>(reinterpret_cast<const uint4*>(table),
+                                                                  nullptr, tokens, cols / 8, 0,
+                                                                  reinterpret_cast<uint4*>(out), nullptr);
   ORRERY_CUDA_CHECK(cudaGetLastError());
 }
 

@@ -25,12 +25,15 @@ struct Row {
       if (Column(i) < cols) Store8(target + Column(i), v[i]);
     }
   }
-  __device__ static int Column(int i) { return static_cast<int>(threadIdx.x + static_cast<unsigned>(i) * blockDim.x) * 8; }
+  __device__ static int Column(int i) {
+    return static_cast<int>(threadIdx.x + static_cast<unsigned>(i) * blockDim.x) * 8;
+  }
 };
 
 template <int kVectors>
-__global__ void __launch_bounds__(kMaxThreads) RmsNormKernel(const Bf16* x, const Bf16* residual, const Bf16* gain, int cols,
-                                                             float epsilon, Bf16* y, Bf16* sum_out, float* rstd) {
+__global__ void __launch_bounds__(kMaxThreads)
+    RmsNormKernel(const Bf16* x, const Bf16* residual, const Bf16* gain, int cols, float epsilon, Bf16* y,
+                  Bf16* sum_out, float* rstd) {
   const long offset = static_cast<long>(blockIdx.x) * cols;
   Row<kVectors> row;
   row.Load(x + offset, cols);
@@ -61,8 +64,8 @@ __global__ void __launch_bounds__(kMaxThreads) RmsNormKernel(const Bf16* x, cons
 }
 
 template <int kVectors>
-__global__ void __launch_bounds__(kMaxThreads) LayerNormKernel(const Bf16* x, const Bf16* gain, const Bf16* bias, int cols,
-                                                               float epsilon, Bf16* y) {
+__global__ void __launch_bounds__(kMaxThreads)
+    LayerNormKernel(const Bf16* x, const Bf16* gain, const Bf16* bias, int cols, float epsilon, Bf16* y) {
   const long offset = static_cast<long>(blockIdx.x) * cols;
   Row<kVectors> row;
   row.Load(x + offset, cols);
@@ -87,16 +90,17 @@ __global__ void __launch_bounds__(kMaxThreads) LayerNormKernel(const Bf16* x, co
   biases.Load(bias, cols);
 #pragma unroll
   for (int i = 0; i < kVectors; ++i) {
-    for (int j = 0; j < 8; ++j) row.v[i].v[j] = (row.v[i].v[j] - mean) * scale * gains.v[i].v[j] + biases.v[i].v[j];
+    for (int j = 0; j < 8; ++j)
+      row.v[i].v[j] = (row.v[i].v[j] - mean) * scale * gains.v[i].v[j] + biases.v[i].v[j];
   }
   row.Store(y + offset, cols);
 }
 
 // Persistent CTAs, so that each keeps its share of the gain's gradient in registers.
 template <int kVectors>
-__global__ void __launch_bounds__(kMaxThreads) RmsNormBackwardKernel(const Bf16* x, const Bf16* gain, const float* rstd,
-                                                                     const Bf16* d_y, int rows, int cols, Bf16* d_x,
-                                                                     float* partial) {
+__global__ void __launch_bounds__(kMaxThreads)
+    RmsNormBackwardKernel(const Bf16* x, const Bf16* gain, const float* rstd, const Bf16* d_y, int rows,
+                          int cols, Bf16* d_x, float* partial) {
   Row<kVectors> gains;
   gains.Load(gain, cols);
   Row<kVectors> d_gain{};
@@ -133,7 +137,8 @@ __global__ void __launch_bounds__(kMaxThreads) RmsNormBackwardKernel(const Bf16*
   }
 }
 
-__global__ void __launch_bounds__(256) SumPartialsKernel(const float* partial, int blocks, int cols, float* out) {
+__global__ void __launch_bounds__(256)
+    SumPartialsKernel(const float* partial, int blocks, int cols, float* out) {
   const int col = static_cast<int>(blockIdx.x) * 256 + static_cast<int>(threadIdx.x);
   if (col >= cols) return;
   float sum = 0.0f;
@@ -147,7 +152,8 @@ struct Geometry {
 };
 
 Geometry GeometryOf(int cols) {
-  if (cols % 8 != 0 || cols > kMaxThreads * kMaxVectors * 8) throw DeviceError("norm: columns must be a multiple of 8 up to 8192");
+  if (cols % 8 != 0 || cols > kMaxThreads * kMaxVectors * 8)
+    throw DeviceError("norm: columns must be a multiple of 8 up to 8192");
   const int vectors = cols / 8;
   const int threads = vectors >= kMaxThreads ? kMaxThreads : (vectors + 31) / 32 * 32;
   return {static_cast<unsigned>(threads), (vectors + threads - 1) / threads};
@@ -164,31 +170,36 @@ void WithVectors(int vectors, Launch launch) {
 
 }  // namespace
 
-void LaunchRmsNorm(const Bf16* x, const Bf16* residual, const Bf16* gain, int rows, int cols, float epsilon, Bf16* y,
-                   Bf16* sum_out, float* rstd, cudaStream_t stream) {
+void LaunchRmsNorm(const Bf16* x, const Bf16* residual, const Bf16* gain, int rows, int cols, float epsilon,
+                   Bf16* y, Bf16* sum_out, float* rstd, cudaStream_t stream) {
   const Geometry g = GeometryOf(cols);
   WithVectors(g.vectors, [&](auto vectors) {
-    RmsNormKernel<vectors.value><<<static_cast<unsigned>(rows), g.threads, 0, stream>>>(x, residual, gain, cols, epsilon, y, sum_out, rstd);
+    RmsNormKernel<vectors.value><<<static_cast<unsigned>(rows), g.threads, 0, stream>>>(
+        x, residual, gain, cols, epsilon, y, sum_out, rstd);
   });
   ORRERY_CUDA_CHECK(cudaGetLastError());
 }
 
-void LaunchLayerNorm(const Bf16* x, const Bf16* gain, const Bf16* bias, int rows, int cols, float epsilon, Bf16* y,
-                     cudaStream_t stream) {
+void LaunchLayerNorm(const Bf16* x, const Bf16* gain, const Bf16* bias, int rows, int cols, float epsilon,
+                     Bf16* y, cudaStream_t stream) {
   const Geometry g = GeometryOf(cols);
   WithVectors(g.vectors, [&](auto vectors) {
-    LayerNormKernel<vectors.value><<<static_cast<unsigned>(rows), g.threads, 0, stream>>>(x, gain, bias, cols, epsilon, y);
+    LayerNormKernel<vectors.value>
+        <<<static_cast<unsigned>(rows), g.threads, 0, stream>>>(x, gain, bias, cols, epsilon, y);
   });
   ORRERY_CUDA_CHECK(cudaGetLastError());
 }
 
-void LaunchRmsNormBackward(const Bf16* x, const Bf16* gain, const float* rstd, const Bf16* d_y, int rows, int cols, int blocks,
-                           Bf16* d_x, float* partial, float* d_gain, cudaStream_t stream) {
+void LaunchRmsNormBackward(const Bf16* x, const Bf16* gain, const float* rstd, const Bf16* d_y, int rows,
+                           int cols, int blocks, Bf16* d_x, float* partial, float* d_gain,
+                           cudaStream_t stream) {
   const Geometry g = GeometryOf(cols);
   WithVectors(g.vectors, [&](auto vectors) {
-    RmsNormBackwardKernel<vectors.value><<<static_cast<unsigned>(blocks), g.threads, 0, stream>>>(x, gain, rstd, d_y, rows, cols, d_x, partial);
+    RmsNormBackwardKernel<vectors.value><<<static_cast<unsigned>(blocks), g.threads, 0, stream>>>(
+        x, gain, rstd, d_y, rows, cols, d_x, partial);
   });
-  SumPartialsKernel<<<static_cast<unsigned>((cols + 255) / 256), 256, 0, stream>>>(partial, blocks, cols, d_gain);
+  SumPartialsKernel<<<static_cast<unsigned>((cols + 255) / 256), 256, 0, stream>>>(partial, blocks, cols,
+                                                                                   d_gain);
   ORRERY_CUDA_CHECK(cudaGetLastError());
 }
 

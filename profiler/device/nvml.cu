@@ -27,7 +27,9 @@ Nvml::Nvml() : library_(dlopen("libnvidia-ml.so.1", RTLD_NOW)) {
   if (init == nullptr || init() != 0) return;
   char bus[32] = {};
   const auto by_bus = Symbol<int (*)(const char*, void**)>(library_, "nvmlDeviceGetHandleByPciBusId_v2");
-  if (by_bus != nullptr && cudaDeviceGetPCIBusId(bus, sizeof(bus), 0) == cudaSuccess && by_bus(bus, &device_) != 0) device_ = nullptr;
+  if (by_bus != nullptr && cudaDeviceGetPCIBusId(bus, sizeof(bus), 0) == cudaSuccess &&
+      by_bus(bus, &device_) != 0)
+    device_ = nullptr;
 }
 
 Nvml::~Nvml() {
@@ -43,10 +45,13 @@ NvmlReading Nvml::Read() const {
   r.memory_max_mhz = Clock(library_, device_, "nvmlDeviceGetMaxClockInfo", kClockMemory);
   unsigned milliwatts = 0;
   const auto power = Symbol<int (*)(void*, unsigned*)>(library_, "nvmlDeviceGetPowerUsage");
-  if (power != nullptr && device_ != nullptr && power(device_, &milliwatts) == 0) r.power_w = milliwatts / 1000.0;
+  if (power != nullptr && device_ != nullptr && power(device_, &milliwatts) == 0)
+    r.power_w = milliwatts / 1000.0;
   unsigned long long reasons = 0;
-  const auto throttle = Symbol<int (*)(void*, unsigned long long*)>(library_, "nvmlDeviceGetCurrentClocksThrottleReasons");
-  if (throttle != nullptr && device_ != nullptr && throttle(device_, &reasons) == 0) r.throttle_reasons = reasons;
+  const auto throttle =
+      Symbol<int (*)(void*, unsigned long long*)>(library_, "nvmlDeviceGetCurrentClocksThrottleReasons");
+  if (throttle != nullptr && device_ != nullptr && throttle(device_, &reasons) == 0)
+    r.throttle_reasons = reasons;
   return r;
 }
 

@@ -1,11 +1,11 @@
-// Hopper's asynchronous instructions, one function each: mbarrier, bulk tensor copies (TMA), named barriers, matrix
-// moves between registers and swizzled shared memory. PTX ISA 8.0 and later, sm_90a.
+// Hopper's asynchronous instructions, one function each: mbarrier, bulk tensor copies (TMA), named barriers,
+// matrix moves between registers and swizzled shared memory. PTX ISA 8.0 and later, sm_90a.
 #pragma once
+
+#include <cstdint>
 
 #include <cuda.h>
 #include <cuda_bf16.h>
-
-#include <cstdint>
 
 namespace orrery::profiler::ptx {
 
@@ -14,11 +14,14 @@ __device__ __forceinline__ std::uint32_t SharedAddress(const void* pointer) {
 }
 
 __device__ __forceinline__ void MbarrierInit(std::uint64_t* barrier, std::uint32_t arrivals) {
-  asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(SharedAddress(barrier)), "r"(arrivals) : "memory");
+  asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(SharedAddress(barrier)), "r"(arrivals)
+               : "memory");
 }
 
 /// Makes initialised barriers visible to the copy engine and to the other CTAs of the cluster.
-__device__ __forceinline__ void FenceBarrierInit() { asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory"); }
+__device__ __forceinline__ void FenceBarrierInit() {
+  asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+}
 
 __device__ __forceinline__ void MbarrierArrive(std::uint64_t* barrier) {
   asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(SharedAddress(barrier)) : "memory");
@@ -29,19 +32,20 @@ __device__ __forceinline__ void MbarrierArriveAt(std::uint64_t* barrier, std::ui
   asm volatile(
       "{\n.reg .b32 remote;\n"
       "mapa.shared::cluster.u32 remote, %0, %1;\n"
-      "mbarrier.arrive.release.cluster.shared::cluster.b64 _, [remote];\n}"
-      ::"r"(SharedAddress(barrier)), "r"(rank)
+      "mbarrier.arrive.release.cluster.shared::cluster.b64 _, [remote];\n}" ::"r"(SharedAddress(barrier)),
+      "r"(rank)
       : "memory");
 }
 
 __device__ __forceinline__ void MbarrierExpect(std::uint64_t* barrier, std::uint32_t bytes) {
-  asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(SharedAddress(barrier)), "r"(bytes)
+  asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(SharedAddress(barrier)),
+               "r"(bytes)
                : "memory");
 }
 
-/// Waits for the phase of parity `parity` to complete. A wait that never ends is a defect of the pipeline: after
-/// kSpinLimit tries (each itself blocks for a hardware-set time) the kernel traps, so that a run ends with an error
-/// instead of hanging the device.
+/// Waits for the phase of parity `parity` to complete. A wait that never ends is a defect of the pipeline:
+/// after kSpinLimit tries (each itself blocks for a hardware-set time) the kernel traps, so that a run ends
+/// with an error instead of hanging the device.
 __device__ __forceinline__ void MbarrierWait(std::uint64_t* barrier, std::uint32_t parity) {
   constexpr int kSpinLimit = 1 << 22;
   const std::uint32_t address = SharedAddress(barrier);
@@ -60,18 +64,18 @@ __device__ __forceinline__ void MbarrierWait(std::uint64_t* barrier, std::uint32
 }
 
 /// Copies one box of a 2-D tensor map into shared memory; `x` counts elements of the contiguous dimension.
-__device__ __forceinline__ void TmaLoad(void* destination, const CUtensorMap* map, std::uint64_t* barrier, int x,
-                                        int y) {
+__device__ __forceinline__ void TmaLoad(void* destination, const CUtensorMap* map, std::uint64_t* barrier,
+                                        int x, int y) {
   asm volatile(
-      "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4}], [%2];" ::"r"(
-          SharedAddress(destination)),
+      "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4}], "
+      "[%2];" ::"r"(SharedAddress(destination)),
       "l"(map), "r"(SharedAddress(barrier)), "r"(x), "r"(y)
       : "memory");
 }
 
 /// As TmaLoad, into the same offset of every CTA of the cluster whose bit is set in `mask`.
-__device__ __forceinline__ void TmaLoadMulticast(void* destination, const CUtensorMap* map, std::uint64_t* barrier,
-                                                 int x, int y, std::uint16_t mask) {
+__device__ __forceinline__ void TmaLoadMulticast(void* destination, const CUtensorMap* map,
+                                                 std::uint64_t* barrier, int x, int y, std::uint16_t mask) {
   asm volatile(
       "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster"
       " [%0], [%1, {%3, %4}], [%2], %5;" ::"r"(SharedAddress(destination)),
@@ -97,15 +101,21 @@ __device__ __forceinline__ void TmaStore(const CUtensorMap* map, const void* sou
 
 __device__ __forceinline__ void TmaStoreCommit() { asm volatile("cp.async.bulk.commit_group;" ::: "memory"); }
 /// Until the issued stores have read their shared memory (it may be written again).
-__device__ __forceinline__ void TmaStoreWaitRead() { asm volatile("cp.async.bulk.wait_group.read 0;" ::: "memory"); }
-__device__ __forceinline__ void TmaStoreWaitAll() { asm volatile("cp.async.bulk.wait_group 0;" ::: "memory"); }
+__device__ __forceinline__ void TmaStoreWaitRead() {
+  asm volatile("cp.async.bulk.wait_group.read 0;" ::: "memory");
+}
+__device__ __forceinline__ void TmaStoreWaitAll() {
+  asm volatile("cp.async.bulk.wait_group 0;" ::: "memory");
+}
 
 __device__ __forceinline__ void PrefetchMap(const CUtensorMap* map) {
   asm volatile("prefetch.tensormap [%0];" ::"l"(map) : "memory");
 }
 
 /// Ordinary stores to shared memory before this are seen by the copy engine and the tensor cores after it.
-__device__ __forceinline__ void FenceAsyncProxy() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
+__device__ __forceinline__ void FenceAsyncProxy() {
+  asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+}
 
 __device__ __forceinline__ void NamedBarrier(int id, int threads) {
   asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(threads) : "memory");
@@ -136,8 +146,8 @@ __device__ __forceinline__ std::uint32_t PackBf16(float low, float high) {
   return *reinterpret_cast<const std::uint32_t*>(&pair);
 }
 
-/// Byte offset of 16-byte chunk `chunk` of row `row` in a tile of 128-byte rows under the 128-byte swizzle that TMA
-/// and wgmma share (address bits 4..6 xor bits 7..9; the tile starts at a multiple of 1024 bytes).
+/// Byte offset of 16-byte chunk `chunk` of row `row` in a tile of 128-byte rows under the 128-byte swizzle
+/// that TMA and wgmma share (address bits 4..6 xor bits 7..9; the tile starts at a multiple of 1024 bytes).
 __host__ __device__ constexpr std::uint32_t Swizzle128(std::uint32_t row, std::uint32_t chunk) {
   return row * 128u + ((chunk ^ (row & 7u)) << 4);
 }
@@ -145,8 +155,8 @@ __host__ __device__ constexpr std::uint32_t Swizzle128(std::uint32_t row, std::u
 /// Four 8x8 matrices of 16-bit elements; lane i gives the row i % 8 of matrix i / 8.
 __device__ __forceinline__ void StoreMatrix4(std::uint32_t address, std::uint32_t r0, std::uint32_t r1,
                                              std::uint32_t r2, std::uint32_t r3) {
-  asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(address), "r"(r0), "r"(r1),
-               "r"(r2), "r"(r3)
+  asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(address), "r"(r0),
+               "r"(r1), "r"(r2), "r"(r3)
                : "memory");
 }
 

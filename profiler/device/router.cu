@@ -1,4 +1,5 @@
-// DeepSeek-V3's gate (arXiv:2412.19437, section 2.1.2; node-limited by groups) and the map from choices to expert rows.
+// DeepSeek-V3's gate (arXiv:2412.19437, section 2.1.2; node-limited by groups) and the map from choices to
+// expert rows.
 #include "profiler/device/cuda_support.h"
 #include "profiler/device/kernels.h"
 
@@ -62,8 +63,8 @@ __device__ __forceinline__ Best LaneBest(const float (&biased)[kGroups]) {
 }
 
 // One warp per token.
-__global__ void __launch_bounds__(256) GroupTopKKernel(const float* logits, const float* bias, int tokens, float factor,
-                                                       int* experts, float* weights) {
+__global__ void __launch_bounds__(256) GroupTopKKernel(const float* logits, const float* bias, int tokens,
+                                                       float factor, int* experts, float* weights) {
   const int token = static_cast<int>(blockIdx.x) * 8 + static_cast<int>(threadIdx.x) / 32;
   const int lane = static_cast<int>(threadIdx.x) % 32;
   if (token >= tokens) return;
@@ -103,7 +104,8 @@ __global__ void __launch_bounds__(256) CountKernel(const int* experts, int assig
   __shared__ int local[kMaxExperts];
   local[threadIdx.x] = 0;
   __syncthreads();
-  for (int i = static_cast<int>(blockIdx.x * 256 + threadIdx.x); i < assignments; i += static_cast<int>(gridDim.x) * 256) {
+  for (int i = static_cast<int>(blockIdx.x * 256 + threadIdx.x); i < assignments;
+       i += static_cast<int>(gridDim.x) * 256) {
     atomicAdd(&local[experts[i]], 1);
   }
   __syncthreads();
@@ -111,7 +113,8 @@ __global__ void __launch_bounds__(256) CountKernel(const int* experts, int assig
 }
 
 // Exclusive sum of the counts padded to 128 rows; clears the cursors for the next kernel.
-__global__ void __launch_bounds__(256) FirstRowKernel(const int* counts, int expert_count, int* first_row, int* cursor) {
+__global__ void __launch_bounds__(256)
+    FirstRowKernel(const int* counts, int expert_count, int* first_row, int* cursor) {
   __shared__ int sums[kMaxExperts];
   const int expert = static_cast<int>(threadIdx.x);
   const int padded = expert < expert_count ? (counts[expert] + 127) / 128 * 128 : 0;
@@ -126,7 +129,8 @@ __global__ void __launch_bounds__(256) FirstRowKernel(const int* counts, int exp
   if (expert < expert_count) first_row[expert] = sums[expert] - padded, cursor[expert] = 0;
 }
 
-__global__ void __launch_bounds__(256) RowKernel(const int* experts, int assignments, const int* first_row, int* cursor, int* row_of) {
+__global__ void __launch_bounds__(256)
+    RowKernel(const int* experts, int assignments, const int* first_row, int* cursor, int* row_of) {
   const int i = static_cast<int>(blockIdx.x * 256 + threadIdx.x);
   if (i >= assignments) return;
   row_of[i] = first_row[experts[i]] + atomicAdd(&cursor[experts[i]], 1);
@@ -134,18 +138,20 @@ __global__ void __launch_bounds__(256) RowKernel(const int* experts, int assignm
 
 }  // namespace
 
-void LaunchGroupTopK(const float* logits, const float* bias, int tokens, float factor, int* experts, float* weights,
-                     cudaStream_t stream) {
-  GroupTopKKernel<<<static_cast<unsigned>((tokens + 7) / 8), 256, 0, stream>>>(logits, bias, tokens, factor, experts, weights);
+void LaunchGroupTopK(const float* logits, const float* bias, int tokens, float factor, int* experts,
+                     float* weights, cudaStream_t stream) {
+  GroupTopKKernel<<<static_cast<unsigned>((tokens + 7) / 8), 256, 0, stream>>>(logits, bias, tokens, factor,
+                                                                               experts, weights);
   ORRERY_CUDA_CHECK(cudaGetLastError());
 }
 
-void LaunchBuildMap(const int* experts, int assignments, int expert_count, int* counts, int* first_row, int* cursor,
-                    int* row_of, cudaStream_t stream) {
+void LaunchBuildMap(const int* experts, int assignments, int expert_count, int* counts, int* first_row,
+                    int* cursor, int* row_of, cudaStream_t stream) {
   if (expert_count > kMaxExperts) throw DeviceError("router map: at most 256 experts");
   ORRERY_CUDA_CHECK(cudaMemsetAsync(counts, 0, static_cast<std::size_t>(expert_count) * sizeof(int), stream));
   const auto blocks = static_cast<unsigned>((assignments + 255) / 256);
-  CountKernel<<<blocks < 64 ? blocks : 64, 256, 0, stream>>>(experts, assignments, counts);
+  const unsigned count_blocks = blocks < 64 ? blocks : 64;
+  CountKernel<<<count_blocks, 256, 0, stream>>>(experts, assignments, counts);
   FirstRowKernel<<<1, 256, 0, stream>>>(counts, expert_count, first_row, cursor);
   RowKernel<<<blocks, 256, 0, stream>>>(experts, assignments, first_row, cursor, row_of);
   ORRERY_CUDA_CHECK(cudaGetLastError());

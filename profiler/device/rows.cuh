@@ -1,14 +1,14 @@
 // What the memory-bound kernels share: 16-byte vectors of eight bf16, block sums, FP8 conversion.
 #pragma once
 
+#include <cstdint>
+
 #include <cuda_bf16.h>
 #include <cuda_fp8.h>
 
-#include <cstdint>
-
 namespace orrery::profiler {
 
-inline constexpr float kFp8Max = 448.0f;  ///< largest finite e4m3
+inline constexpr float kFp8Max = 448.0f;    ///< largest finite e4m3
 inline constexpr float kTinyAmax = 1e-12f;  ///< keeps the scale of an all-zero block finite
 
 struct Floats8 {
@@ -42,8 +42,10 @@ __device__ __forceinline__ uint2 ToFp8(const Floats8& value, float inverse_scale
 #pragma unroll
   for (int w = 0; w < 2; ++w) {
     const float* v = value.v + 4 * w;
-    const std::uint32_t low = __nv_cvt_float2_to_fp8x2(make_float2(v[0] * inverse_scale, v[1] * inverse_scale), __NV_SATFINITE, __NV_E4M3);
-    const std::uint32_t high = __nv_cvt_float2_to_fp8x2(make_float2(v[2] * inverse_scale, v[3] * inverse_scale), __NV_SATFINITE, __NV_E4M3);
+    const std::uint32_t low = __nv_cvt_float2_to_fp8x2(
+        make_float2(v[0] * inverse_scale, v[1] * inverse_scale), __NV_SATFINITE, __NV_E4M3);
+    const std::uint32_t high = __nv_cvt_float2_to_fp8x2(
+        make_float2(v[2] * inverse_scale, v[3] * inverse_scale), __NV_SATFINITE, __NV_E4M3);
     words[w] = low | high << 16;
   }
   return make_uint2(words[0], words[1]);
@@ -77,7 +79,8 @@ __device__ __forceinline__ float HalfWarpMax(float value) {
   return value;
 }
 
-/// Sums of `kCount` values over the block; every thread gets them. blockDim.x is a multiple of 32, at most 1024.
+/// Sums of `kCount` values over the block; every thread gets them. blockDim.x is a multiple of 32, at most
+/// 1024.
 template <int kCount>
 __device__ __forceinline__ void BlockSum(float (&values)[kCount]) {
   __shared__ float partial[32][kCount];

@@ -8,9 +8,10 @@ namespace {
 
 __device__ __forceinline__ float Sigmoid(float x) { return 1.0f / (1.0f + __expf(-x)); }
 
-// 16 threads per 1x128 block of the output; blockIdx.y counts 8 rows, blockIdx.x 4 blocks, as in the plain cast.
-__global__ void __launch_bounds__(512) SwiGluCastKernel(const Bf16* gate_up, const float* weight, int rows, int cols, Fp8* out,
-                                                        float* scales, int stride) {
+// 16 threads per 1x128 block of the output; blockIdx.y counts 8 rows, blockIdx.x 4 blocks, as in the plain
+// cast.
+__global__ void __launch_bounds__(512) SwiGluCastKernel(const Bf16* gate_up, const float* weight, int rows,
+                                                        int cols, Fp8* out, float* scales, int stride) {
   const int part = static_cast<int>(threadIdx.x) / 16;
   const int row = static_cast<int>(blockIdx.y) * 8 + part / 4;
   const int block = static_cast<int>(blockIdx.x) * 4 + part % 4;
@@ -44,8 +45,9 @@ __global__ void __launch_bounds__(256) SwiGluKernel(const Bf16* gate_up, long ve
 }
 
 // One CTA per row, eight columns per thread and step.
-__global__ void __launch_bounds__(256) SwiGluBackwardKernel(const Bf16* gate_up, const float* weight, const Bf16* d_out, int cols,
-                                                            Bf16* out, Bf16* d_gate_up, float* d_weight) {
+__global__ void __launch_bounds__(256)
+    SwiGluBackwardKernel(const Bf16* gate_up, const float* weight, const Bf16* d_out, int cols, Bf16* out,
+                         Bf16* d_gate_up, float* d_weight) {
   const long row = blockIdx.x;
   const float w = weight[row];
   float dot[1] = {0.0f};
@@ -76,8 +78,8 @@ __global__ void __launch_bounds__(256) SwiGluBackwardKernel(const Bf16* gate_up,
 
 }  // namespace
 
-void LaunchSwiGluCast(const Bf16* gate_up, const float* weight, int rows, int cols, Fp8* out, float* scales, int stride,
-                      cudaStream_t stream) {
+void LaunchSwiGluCast(const Bf16* gate_up, const float* weight, int rows, int cols, Fp8* out, float* scales,
+                      int stride, cudaStream_t stream) {
   const dim3 grid(static_cast<unsigned>((cols / 128 + 3) / 4), static_cast<unsigned>((rows + 7) / 8));
   SwiGluCastKernel<<<grid, 512, 0, stream>>>(gate_up, weight, rows, cols, out, scales, stride);
   ORRERY_CUDA_CHECK(cudaGetLastError());
@@ -89,9 +91,10 @@ void LaunchSwiGlu(const Bf16* gate_up, int rows, int cols, Bf16* out, cudaStream
   ORRERY_CUDA_CHECK(cudaGetLastError());
 }
 
-void LaunchSwiGluBackward(const Bf16* gate_up, const float* weight, const Bf16* d_out, int rows, int cols, Bf16* out,
-                          Bf16* d_gate_up, float* d_weight, cudaStream_t stream) {
-  SwiGluBackwardKernel<<<static_cast<unsigned>(rows), 256, 0, stream>>>(gate_up, weight, d_out, cols, out, d_gate_up, d_weight);
+void LaunchSwiGluBackward(const Bf16* gate_up, const float* weight, const Bf16* d_out, int rows, int cols,
+                          Bf16* out, Bf16* d_gate_up, float* d_weight, cudaStream_t stream) {
+  SwiGluBackwardKernel<<<static_cast<unsigned>(rows), 256, 0, stream>>>(gate_up, weight, d_out, cols, out,
+                                                                        d_gate_up, d_weight);
   ORRERY_CUDA_CHECK(cudaGetLastError());
 }
 

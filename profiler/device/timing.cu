@@ -36,7 +36,8 @@ bool Assign(const std::vector<KernelCollector::Kernel>& kernels, std::size_t sam
     for (std::size_t k = 0; k < each; ++k) {
       const auto& kernel = kernels[i * each + k];
       sum += static_cast<double>(kernel.end_ns - kernel.start_ns) * 1e-3;
-      if (i == 0 && timing.kernels.find(kernel.name) == std::string::npos) timing.kernels += (k == 0 ? "" : " + ") + kernel.name;
+      if (i == 0 && timing.kernels.find(kernel.name) == std::string::npos)
+        timing.kernels += (k == 0 ? "" : " + ") + kernel.name;
     }
     timing.durations_us.push_back(sum);
   }
@@ -79,7 +80,8 @@ std::vector<KernelCollector::Kernel> KernelCollector::Take() {
   const std::lock_guard lock(mutex_);
   std::vector<Kernel> taken = std::move(kernels_);
   kernels_.clear();
-  std::stable_sort(taken.begin(), taken.end(), [](const Kernel& a, const Kernel& b) { return a.start_ns < b.start_ns; });
+  std::stable_sort(taken.begin(), taken.end(),
+                   [](const Kernel& a, const Kernel& b) { return a.start_ns < b.start_ns; });
   return taken;
 }
 
@@ -100,7 +102,8 @@ void CopyNeighbour::Start() {
   *static_cast<volatile int*>(stop_) = 0;
   int* mapped = nullptr;
   ORRERY_CUDA_CHECK(cudaHostGetDevicePointer(&mapped, stop_, 0));
-  LaunchNeighbourCopy(in_.as<void>(), out_.as<void>(), in_.bytes(), kCopySms, mapped, kNeighbourLimitNs, stream_.get());
+  LaunchNeighbourCopy(in_.as<void>(), out_.as<void>(), in_.bytes(), kCopySms, mapped, kNeighbourLimitNs,
+                      stream_.get());
   std::this_thread::sleep_for(std::chrono::milliseconds(1));  // until it holds its multiprocessors
 }
 
@@ -109,7 +112,8 @@ void CopyNeighbour::Stop() {
   ORRERY_CUDA_CHECK(cudaStreamSynchronize(stream_.get()));
 }
 
-Timing TimeWorkload(Workload& workload, int warmups, int samples, KernelCollector& collector, CopyNeighbour* neighbour) {
+Timing TimeWorkload(Workload& workload, int warmups, int samples, KernelCollector& collector,
+                    CopyNeighbour* neighbour) {
   Stream stream;
   std::vector<EventPair> events(static_cast<std::size_t>(samples));
   for (int i = 0; i < std::max(warmups, workload.rotations()); ++i) workload.Launch(stream.get(), i);

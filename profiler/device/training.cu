@@ -6,8 +6,8 @@
 namespace orrery::profiler {
 namespace {
 
-__global__ void __launch_bounds__(256) AdamWKernel(AdamWStep s, long vectors, const float* gradient, float* master, Bf16* m_all,
-                                                   Bf16* v_all, Bf16* weight) {
+__global__ void __launch_bounds__(256) AdamWKernel(AdamWStep s, long vectors, const float* gradient,
+                                                   float* master, Bf16* m_all, Bf16* v_all, Bf16* weight) {
   const long i = static_cast<long>(blockIdx.x) * 256 + threadIdx.x;
   if (i >= vectors) return;
   Floats8 g;
@@ -27,7 +27,8 @@ __global__ void __launch_bounds__(256) AdamWKernel(AdamWStep s, long vectors, co
     w.v[j] -= s.learning_rate * (step + s.weight_decay * w.v[j]);
   }
 #pragma unroll
-  for (int h = 0; h < 2; ++h) reinterpret_cast<float4*>(master)[2 * i + h] = *reinterpret_cast<const float4*>(w.v + 4 * h);
+  for (int h = 0; h < 2; ++h)
+    reinterpret_cast<float4*>(master)[2 * i + h] = *reinterpret_cast<const float4*>(w.v + 4 * h);
   Store8(m_all + 8 * i, m);
   Store8(v_all + 8 * i, v);
   Store8(weight + 8 * i, w);
@@ -63,7 +64,8 @@ __device__ Softmax BlockMerge(Softmax mine) {
   return all;
 }
 
-__global__ void __launch_bounds__(1024) CrossEntropyKernel(Bf16* logits, const int* targets, int vocabulary, float inverse_rows, float* losses) {
+__global__ void __launch_bounds__(1024)
+    CrossEntropyKernel(Bf16* logits, const int* targets, int vocabulary, float inverse_rows, float* losses) {
   Bf16* row = logits + static_cast<long>(blockIdx.x) * vocabulary;
   const int target = targets[blockIdx.x];
   const float target_logit = __bfloat162float(row[target]);
@@ -88,16 +90,19 @@ __global__ void __launch_bounds__(1024) CrossEntropyKernel(Bf16* logits, const i
 
 }  // namespace
 
-void LaunchAdamW(const AdamWStep& step, long count, const float* gradient, float* master, Bf16* m, Bf16* v, Bf16* weight,
-                 cudaStream_t stream) {
+void LaunchAdamW(const AdamWStep& step, long count, const float* gradient, float* master, Bf16* m, Bf16* v,
+                 Bf16* weight, cudaStream_t stream) {
   const long vectors = count / 8;
-  AdamWKernel<<<static_cast<unsigned>((vectors + 255) / 256), 256, 0, stream>>>(step, vectors, gradient, master, m, v, weight);
+  AdamWKernel<<<static_cast<unsigned>((vectors + 255) / 256), 256, 0, stream>>>(step, vectors, gradient,
+                                                                                master, m, v, weight);
   ORRERY_CUDA_CHECK(cudaGetLastError());
 }
 
-void LaunchCrossEntropy(Bf16* logits, const int* targets, int rows, int vocabulary, float* losses, cudaStream_t stream) {
+void LaunchCrossEntropy(Bf16* logits, const int* targets, int rows, int vocabulary, float* losses,
+                        cudaStream_t stream) {
   if (vocabulary % 8 != 0) throw DeviceError("cross entropy: the vocabulary must be a multiple of 8");
-  CrossEntropyKernel<<<static_cast<unsigned>(rows), 1024, 0, stream>>>(logits, targets, vocabulary, 1.0f / static_cast<float>(rows), losses);
+  CrossEntropyKernel<<<static_cast<unsigned>(rows), 1024, 0, stream>>>(
+      logits, targets, vocabulary, 1.0f / static_cast<float>(rows), losses);
   ORRERY_CUDA_CHECK(cudaGetLastError());
 }
 

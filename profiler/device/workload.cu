@@ -14,8 +14,10 @@ bool IsConversion(OpKind kind) {
     case OpKind::kDequantize:
     case OpKind::kSaveE5M6:
     case OpKind::kRestoreE5M6:
-    case OpKind::kSwiGluCast: return true;
-    default: return false;
+    case OpKind::kSwiGluCast:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -24,23 +26,30 @@ bool IsConversion(OpKind kind) {
 int RotationsFor(std::size_t bytes, const WorkloadOptions& options) {
   const std::size_t budget = options.memory_bytes / 10 * 6;
   if (bytes > budget) {
-    throw Unsupported("needs " + std::to_string(bytes >> 20) + " MiB of device memory, " + std::to_string(budget >> 20) + " are allowed");
+    throw Unsupported("needs " + std::to_string(bytes >> 20) + " MiB of device memory, " +
+                      std::to_string(budget >> 20) + " are allowed");
   }
   const std::size_t wanted = 1 + (2 * options.l2_bytes + bytes - 1) / std::max<std::size_t>(bytes, 1);
-  return static_cast<int>(std::clamp<std::size_t>(std::min(wanted, budget / std::max<std::size_t>(bytes, 1)), 1, 32));
+  return static_cast<int>(
+      std::clamp<std::size_t>(std::min(wanted, budget / std::max<std::size_t>(bytes, 1)), 1, 32));
 }
 
 #ifdef ORRERY_NO_CUBLASLT
-std::unique_ptr<Workload> MakeLibraryWorkload(const SuiteCase&, const WorkloadOptions&) { throw Unsupported("built without cuBLASLt"); }
+std::unique_ptr<Workload> MakeLibraryWorkload(const SuiteCase&, const WorkloadOptions&) {
+  throw Unsupported("built without cuBLASLt");
+}
 #endif
 
 std::unique_ptr<Workload> MakeWorkload(const SuiteCase& suite_case, const WorkloadOptions& options) {
   if (suite_case.library == "cudnn") {
-    throw Unsupported("cuDNN before 9.21 offers no causal attention through its plain API (profile a PyTorch run with `orrery profile attach`)");
+    throw Unsupported(
+        "cuDNN before 9.21 offers no causal attention through its plain API (profile a PyTorch run with "
+        "`orrery profile attach`)");
   }
   if (suite_case.library != "orrery") return MakeLibraryWorkload(suite_case, options);
   if (std::holds_alternative<GemmShape>(suite_case.shape)) return MakeGemmWorkload(suite_case, options);
-  if (std::holds_alternative<AttentionShape>(suite_case.shape)) return MakeAttentionWorkload(suite_case, options);
+  if (std::holds_alternative<AttentionShape>(suite_case.shape))
+    return MakeAttentionWorkload(suite_case, options);
   if (IsConversion(suite_case.kind)) return MakeConversionWorkload(suite_case, options);
   return MakeRowsWorkload(suite_case, options);
 }

@@ -27,8 +27,12 @@ std::vector<int> ShuffledTable(int entries, std::uint64_t seed) {
 
 struct Sizes {
   explicit Sizes(const AttentionShape& s)
-      : batch(static_cast<int>(s.batch)), heads(static_cast<int>(s.heads)), kv_heads(static_cast<int>(s.kv_heads)), q_len(static_cast<int>(s.q_len)),
-        length(static_cast<int>(s.kv_len)), tiles((length + kKvTile - 1) / kKvTile) {}
+      : batch(static_cast<int>(s.batch)),
+        heads(static_cast<int>(s.heads)),
+        kv_heads(static_cast<int>(s.kv_heads)),
+        q_len(static_cast<int>(s.q_len)),
+        length(static_cast<int>(s.kv_len)),
+        tiles((length + kKvTile - 1) / kKvTile) {}
   int batch, heads, kv_heads, q_len, length, tiles;
   int rows() const { return heads * q_len; }
   int pages() const { return batch * tiles; }
@@ -44,7 +48,8 @@ enum MlaBuffer : std::size_t { kQuery, kCache, kOut };
 enum MlaShared : std::size_t { kTable, kLengths, kItems, kPartBegin, kSlotBegin, kPartialOut, kPartialLse };
 
 // Keys of one sequence in order, [length, 576].
-Doubles CacheOf(const DeviceBuffer& cache, const std::vector<int>& table, const Sizes& s, int sequence, cudaStream_t stream) {
+Doubles CacheOf(const DeviceBuffer& cache, const std::vector<int>& table, const Sizes& s, int sequence,
+                cudaStream_t stream) {
   Doubles keys;
   constexpr std::size_t kPage = static_cast<std::size_t>(kKvTile) * kMlaKeyWidth;
   for (int tile = 0; tile < s.tiles; ++tile) {
@@ -55,7 +60,8 @@ Doubles CacheOf(const DeviceBuffer& cache, const std::vector<int>& table, const 
   return keys;
 }
 
-double CheckMla(const BufferSet& set, const std::vector<int>& table, const Sizes& s, double scale, cudaStream_t stream) {
+double CheckMla(const BufferSet& set, const std::vector<int>& table, const Sizes& s, double scale,
+                cudaStream_t stream) {
   ErrorNorm error;
   const std::size_t values = Product({s.batch, s.rows(), kMlaValueWidth});
   if (CountNotFinite(set[kOut].as<Bf16>(), values, stream) > 0) return std::nan("");
@@ -65,8 +71,10 @@ double CheckMla(const BufferSet& set, const std::vector<int>& table, const Sizes
       const std::size_t at = sequence * static_cast<std::size_t>(s.rows()) + row;
       const Doubles q = Bf16ToHost(set[kQuery], at * kMlaKeyWidth, kMlaKeyWidth, stream);
       const Doubles ours = Bf16ToHost(set[kOut], at * kMlaValueWidth, kMlaValueWidth, stream);
-      const std::size_t seen = static_cast<std::size_t>(s.length - (s.q_len - 1 - static_cast<int>(row) / s.heads));
-      const Doubles reference = AttendRow(q, keys, kMlaKeyWidth, keys, kMlaKeyWidth, kMlaValueWidth, seen, scale);
+      const std::size_t seen =
+          static_cast<std::size_t>(s.length - (s.q_len - 1 - static_cast<int>(row) / s.heads));
+      const Doubles reference =
+          AttendRow(q, keys, kMlaKeyWidth, keys, kMlaKeyWidth, kMlaValueWidth, seen, scale);
       for (std::size_t i = 0; i < ours.size(); ++i) error.Add(ours[i], reference[i]);
     }
   }
@@ -77,7 +85,9 @@ std::unique_ptr<Workload> MakeMla(const SuiteCase& c, const WorkloadOptions& opt
   const Sizes s(std::get<AttentionShape>(c.shape));
   const std::size_t q_bytes = Product({2, s.batch, s.rows(), kMlaKeyWidth});
   const std::size_t kv_bytes = Product({2, s.pages(), kKvTile, kMlaKeyWidth});
-  auto work = std::make_unique<FunctionWorkload>(std::initializer_list<std::size_t>{q_bytes, kv_bytes, Product({2, s.batch, s.rows(), kMlaValueWidth})}, options, kTolerance);
+  auto work = std::make_unique<FunctionWorkload>(
+      std::initializer_list<std::size_t>{q_bytes, kv_bytes, Product({2, s.batch, s.rows(), kMlaValueWidth})},
+      options, kTolerance);
   for (std::size_t i = 0; i < work->sets().size(); ++i) {
     BufferSet& set = work->sets()[i];
     FillNormal(set[kQuery].as<Bf16>(), q_bytes / 2, options.seed * 10 + i, 1.0f, nullptr);
@@ -100,13 +110,19 @@ std::unique_ptr<Workload> MakeMla(const SuiteCase& c, const WorkloadOptions& opt
   work->OnLaunch([s, parts, slots, scale, &shared](const BufferSet& set, cudaStream_t stream) {
     MlaDecode d;
     d.batch = s.batch, d.heads = s.heads, d.query_tokens = s.q_len, d.scale = static_cast<float>(scale);
-    d.q = set[kQuery].as<Bf16>(), d.kv = set[kCache].as<Bf16>(), d.pages = s.pages(), d.out = set[kOut].as<Bf16>();
-    d.block_table = shared[kTable].as<int>(), d.table_stride = s.tiles, d.lengths = shared[kLengths].as<int>();
-    d.items = shared[kItems].as<DecodeItem>(), d.part_begin = shared[kPartBegin].as<int>(), d.slot_begin = shared[kSlotBegin].as<int>();
-    d.parts = parts, d.slots = slots, d.partial_out = shared[kPartialOut].as<float>(), d.partial_lse = shared[kPartialLse].as<float>();
+    d.q = set[kQuery].as<Bf16>(), d.kv = set[kCache].as<Bf16>(), d.pages = s.pages(),
+    d.out = set[kOut].as<Bf16>();
+    d.block_table = shared[kTable].as<int>(), d.table_stride = s.tiles,
+    d.lengths = shared[kLengths].as<int>();
+    d.items = shared[kItems].as<DecodeItem>(), d.part_begin = shared[kPartBegin].as<int>(),
+    d.slot_begin = shared[kSlotBegin].as<int>();
+    d.parts = parts, d.slots = slots, d.partial_out = shared[kPartialOut].as<float>(),
+    d.partial_lse = shared[kPartialLse].as<float>();
     LaunchMlaDecode(d, stream);
   });
-  work->OnCheck({kOut}, [s, table, scale](const BufferSet& set, cudaStream_t stream) { return CheckMla(set, table, s, scale, stream); });
+  work->OnCheck({kOut}, [s, table, scale](const BufferSet& set, cudaStream_t stream) {
+    return CheckMla(set, table, s, scale, stream);
+  });
   return work;
 }
 
@@ -114,7 +130,8 @@ enum HeadBuffer : std::size_t { kHeadQuery, kKeys, kValues, kHeadOut };
 enum HeadShared : std::size_t { kHeadTable, kHeadSlotBegin, kHeadPartialOut, kHeadPartialLse };
 
 // Rows of one key-value head of one sequence in order, [length, 128].
-Doubles HeadRowsOf(const DeviceBuffer& cache, const std::vector<int>& table, const Sizes& s, int sequence, int kv_head, cudaStream_t stream) {
+Doubles HeadRowsOf(const DeviceBuffer& cache, const std::vector<int>& table, const Sizes& s, int sequence,
+                   int kv_head, cudaStream_t stream) {
   Doubles rows;
   constexpr std::size_t kPage = static_cast<std::size_t>(kKvTile) * kHeadWidth;
   for (int tile = 0; tile < s.tiles; ++tile) {
@@ -126,9 +143,11 @@ Doubles HeadRowsOf(const DeviceBuffer& cache, const std::vector<int>& table, con
   return rows;
 }
 
-double CheckHeads(const BufferSet& set, const std::vector<int>& table, const Sizes& s, double scale, cudaStream_t stream) {
+double CheckHeads(const BufferSet& set, const std::vector<int>& table, const Sizes& s, double scale,
+                  cudaStream_t stream) {
   ErrorNorm error;
-  if (CountNotFinite(set[kHeadOut].as<Bf16>(), Product({s.batch, s.heads, kHeadWidth}), stream) > 0) return std::nan("");
+  if (CountNotFinite(set[kHeadOut].as<Bf16>(), Product({s.batch, s.heads, kHeadWidth}), stream) > 0)
+    return std::nan("");
   for (const std::size_t sequence : SampleRows(static_cast<std::size_t>(s.batch), 3)) {
     for (const std::size_t head : SampleRows(static_cast<std::size_t>(s.heads), 4)) {
       const int kv_head = static_cast<int>(head) / (s.heads / s.kv_heads);
@@ -136,8 +155,9 @@ double CheckHeads(const BufferSet& set, const std::vector<int>& table, const Siz
       const Doubles values = HeadRowsOf(set[kValues], table, s, static_cast<int>(sequence), kv_head, stream);
       const std::size_t at = (sequence * static_cast<std::size_t>(s.heads) + head) * kHeadWidth;
       const Doubles ours = Bf16ToHost(set[kHeadOut], at, kHeadWidth, stream);
-      const Doubles reference = AttendRow(Bf16ToHost(set[kHeadQuery], at, kHeadWidth, stream), keys, kHeadWidth, values, kHeadWidth, kHeadWidth,
-                                          static_cast<std::size_t>(s.length), scale);
+      const Doubles reference =
+          AttendRow(Bf16ToHost(set[kHeadQuery], at, kHeadWidth, stream), keys, kHeadWidth, values, kHeadWidth,
+                    kHeadWidth, static_cast<std::size_t>(s.length), scale);
       for (std::size_t i = 0; i < ours.size(); ++i) error.Add(ours[i], reference[i]);
     }
   }
@@ -148,7 +168,8 @@ std::unique_ptr<Workload> MakeHeads(const SuiteCase& c, const WorkloadOptions& o
   const Sizes s(std::get<AttentionShape>(c.shape));
   const std::size_t q_bytes = Product({2, s.batch, s.heads, kHeadWidth});
   const std::size_t kv_bytes = Product({2, s.pages(), s.kv_heads, kKvTile, kHeadWidth});
-  auto work = std::make_unique<FunctionWorkload>(std::initializer_list<std::size_t>{q_bytes, kv_bytes, kv_bytes, q_bytes}, options, kTolerance);
+  auto work = std::make_unique<FunctionWorkload>(
+      std::initializer_list<std::size_t>{q_bytes, kv_bytes, kv_bytes, q_bytes}, options, kTolerance);
   for (std::size_t i = 0; i < work->sets().size(); ++i) {
     BufferSet& set = work->sets()[i];
     FillNormal(set[kHeadQuery].as<Bf16>(), q_bytes / 2, options.seed * 10 + i, 1.0f, nullptr);
@@ -167,14 +188,18 @@ std::unique_ptr<Workload> MakeHeads(const SuiteCase& c, const WorkloadOptions& o
   const double scale = 1.0 / std::sqrt(static_cast<double>(kHeadWidth));
   work->OnLaunch([s, splits, scale, &shared](const BufferSet& set, cudaStream_t stream) {
     HeadDecode d;
-    d.batch = s.batch, d.heads = s.heads, d.kv_heads = s.kv_heads, d.length = s.length, d.scale = static_cast<float>(scale);
-    d.q = set[kHeadQuery].as<Bf16>(), d.k = set[kKeys].as<Bf16>(), d.v = set[kValues].as<Bf16>(), d.out = set[kHeadOut].as<Bf16>();
+    d.batch = s.batch, d.heads = s.heads, d.kv_heads = s.kv_heads, d.length = s.length,
+    d.scale = static_cast<float>(scale);
+    d.q = set[kHeadQuery].as<Bf16>(), d.k = set[kKeys].as<Bf16>(), d.v = set[kValues].as<Bf16>(),
+    d.out = set[kHeadOut].as<Bf16>();
     d.block_table = shared[kHeadTable].as<int>(), d.table_stride = s.tiles;
     d.splits = splits, d.slot_begin = shared[kHeadSlotBegin].as<int>();
     d.partial_out = shared[kHeadPartialOut].as<float>(), d.partial_lse = shared[kHeadPartialLse].as<float>();
     LaunchHeadDecode(d, stream);
   });
-  work->OnCheck({kHeadOut}, [s, table, scale](const BufferSet& set, cudaStream_t stream) { return CheckHeads(set, table, s, scale, stream); });
+  work->OnCheck({kHeadOut}, [s, table, scale](const BufferSet& set, cudaStream_t stream) {
+    return CheckHeads(set, table, s, scale, stream);
+  });
   return work;
 }
 

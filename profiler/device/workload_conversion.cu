@@ -1,4 +1,5 @@
-// Conversions between BF16, FP8 and the 12-bit format, checked on sampled rows against exact arithmetic on the inputs.
+// Conversions between BF16, FP8 and the 12-bit format, checked on sampled rows against exact arithmetic on
+// the inputs.
 #include <cmath>
 
 #include "profiler/device/function_workload.h"
@@ -11,7 +12,8 @@ namespace {
 
 struct Dimensions {
   explicit Dimensions(const SuiteCase& c)
-      : rows(static_cast<int>(std::get<RowsShape>(c.shape).rows)), cols(static_cast<int>(std::get<RowsShape>(c.shape).cols)) {}
+      : rows(static_cast<int>(std::get<RowsShape>(c.shape).rows)),
+        cols(static_cast<int>(std::get<RowsShape>(c.shape).cols)) {}
   int rows, cols;
   std::size_t count() const { return static_cast<std::size_t>(rows) * static_cast<std::size_t>(cols); }
   std::size_t width() const { return static_cast<std::size_t>(cols); }
@@ -43,16 +45,19 @@ void FillFp8(FunctionWorkload& work, std::size_t buffer, std::uint64_t seed) {
 void FillScales(FunctionWorkload& work, std::size_t buffer, std::uint64_t seed) {
   for (std::size_t i = 0; i < work.sets().size(); ++i) {
     const DeviceBuffer& target = work.sets()[i][buffer];
-    FillUniform(target.as<float>(), target.bytes() / sizeof(float), seed * 100 + i * 7 + buffer, 0.01f, 0.02f, nullptr);
+    FillUniform(target.as<float>(), target.bytes() / sizeof(float), seed * 100 + i * 7 + buffer, 0.01f, 0.02f,
+                nullptr);
   }
 }
 
 // Row of an e4m3 matrix with 1x128 scales.
-Doubles ScaledRow(const DeviceBuffer& data, const DeviceBuffer& scales, const RowScales& layout, std::size_t row, cudaStream_t stream) {
+Doubles ScaledRow(const DeviceBuffer& data, const DeviceBuffer& scales, const RowScales& layout,
+                  std::size_t row, cudaStream_t stream) {
   const auto cols = static_cast<std::size_t>(layout.k);
   Doubles values = Fp8ToHost(data, row * cols, cols, stream);
   const Doubles all = FloatsToHost(scales, 0, layout.Count(), stream);
-  for (std::size_t c = 0; c < cols; ++c) values[c] *= all[layout.Index(static_cast<int>(row), static_cast<int>(c))];
+  for (std::size_t c = 0; c < cols; ++c)
+    values[c] *= all[layout.Index(static_cast<int>(row), static_cast<int>(c))];
   return values;
 }
 
@@ -61,20 +66,24 @@ double Compare(const Doubles& ours, const Doubles& reference, ErrorNorm& error) 
   return error.Relative();
 }
 
-bool Unwritten(const DeviceBuffer& fp8, cudaStream_t stream) { return CountNotFiniteFp8(fp8.as<Fp8>(), fp8.bytes(), stream) > 0; }
+bool Unwritten(const DeviceBuffer& fp8, cudaStream_t stream) {
+  return CountNotFiniteFp8(fp8.as<Fp8>(), fp8.bytes(), stream) > 0;
+}
 
 Work MakeCast(const SuiteCase& c, const WorkloadOptions& options) {
   const Dimensions d(c);
   Work work = Make({2 * d.count(), d.count(), d.scale_bytes()}, options, kFp8Tolerance);
   FillBf16(*work, kIn, options.seed);
   work->OnLaunch([d](const BufferSet& s, cudaStream_t stream) {
-    LaunchCast(s[kIn].as<Bf16>(), d.rows, d.cols, s[kOut].as<Fp8>(), s[kScales].as<float>(), d.scales().stride, stream);
+    LaunchCast(s[kIn].as<Bf16>(), d.rows, d.cols, s[kOut].as<Fp8>(), s[kScales].as<float>(),
+               d.scales().stride, stream);
   });
   work->OnCheck({kOut, kScales}, [d](const BufferSet& s, cudaStream_t stream) {
     ErrorNorm error;
     if (Unwritten(s[kOut], stream)) return std::nan("");
     for (const std::size_t row : SampleRows(static_cast<std::size_t>(d.rows))) {
-      Compare(ScaledRow(s[kOut], s[kScales], d.scales(), row, stream), Bf16ToHost(s[kIn], row * d.width(), d.width(), stream), error);
+      Compare(ScaledRow(s[kOut], s[kScales], d.scales(), row, stream),
+              Bf16ToHost(s[kIn], row * d.width(), d.width(), stream), error);
     }
     return error.Relative();
   });
@@ -83,11 +92,14 @@ Work MakeCast(const SuiteCase& c, const WorkloadOptions& options) {
 
 Work MakeSwiGluCast(const SuiteCase& c, const WorkloadOptions& options) {
   const Dimensions d(c);
-  Work work = Make({4 * d.count(), d.count(), d.scale_bytes(), static_cast<std::size_t>(d.rows) * sizeof(float)}, options, kFp8Tolerance);
+  Work work =
+      Make({4 * d.count(), d.count(), d.scale_bytes(), static_cast<std::size_t>(d.rows) * sizeof(float)},
+           options, kFp8Tolerance);
   FillBf16(*work, kIn, options.seed);
   FillScales(*work, kMore, options.seed);  // the gate weights
   work->OnLaunch([d](const BufferSet& s, cudaStream_t stream) {
-    LaunchSwiGluCast(s[kIn].as<Bf16>(), s[kMore].as<float>(), d.rows, d.cols, s[kOut].as<Fp8>(), s[kScales].as<float>(), d.scales().stride, stream);
+    LaunchSwiGluCast(s[kIn].as<Bf16>(), s[kMore].as<float>(), d.rows, d.cols, s[kOut].as<Fp8>(),
+                     s[kScales].as<float>(), d.scales().stride, stream);
   });
   work->OnCheck({kOut, kScales}, [d](const BufferSet& s, cudaStream_t stream) {
     ErrorNorm error;
@@ -96,7 +108,8 @@ Work MakeSwiGluCast(const SuiteCase& c, const WorkloadOptions& options) {
       const Doubles gate_up = Bf16ToHost(s[kIn], row * 2 * d.width(), 2 * d.width(), stream);
       const std::span<const double> both(gate_up);
       const double weight = FloatsToHost(s[kMore], row, 1, stream)[0];
-      Compare(ScaledRow(s[kOut], s[kScales], d.scales(), row, stream), SwiGluRow(both.first(d.width()), both.last(d.width()), weight), error);
+      Compare(ScaledRow(s[kOut], s[kScales], d.scales(), row, stream),
+              SwiGluRow(both.first(d.width()), both.last(d.width()), weight), error);
     }
     return error.Relative();
   });
@@ -104,8 +117,8 @@ Work MakeSwiGluCast(const SuiteCase& c, const WorkloadOptions& options) {
 }
 
 // Column `col` of the source, and row `col` of the transposed result with its 128x1 scales.
-double CompareTransposed(const Dimensions& d, const DeviceBuffer& out, const DeviceBuffer& scales, std::size_t col, const Doubles& reference, ErrorNorm& error,
-                         cudaStream_t stream) {
+double CompareTransposed(const Dimensions& d, const DeviceBuffer& out, const DeviceBuffer& scales,
+                         std::size_t col, const Doubles& reference, ErrorNorm& error, cudaStream_t stream) {
   const auto rows = static_cast<std::size_t>(d.rows);
   Doubles ours = Fp8ToHost(out, col * rows, rows, stream);
   for (std::size_t block = 0; block < rows / kBlockK; ++block) {
@@ -128,7 +141,8 @@ Work MakeCastTranspose(const SuiteCase& c, const WorkloadOptions& options) {
     const auto in = Download(s[kIn].as<std::uint16_t>(), d.count(), stream);
     for (const std::size_t col : SampleRows(d.width(), 5)) {
       Doubles reference;
-      for (std::size_t r = 0; r < static_cast<std::size_t>(d.rows); ++r) reference.push_back(DecodeBf16(in[r * d.width() + col]));
+      for (std::size_t r = 0; r < static_cast<std::size_t>(d.rows); ++r)
+        reference.push_back(DecodeBf16(in[r * d.width() + col]));
       CompareTransposed(d, s[kOut], s[kScales], col, reference, error, stream);
     }
     return error.Relative();
@@ -138,15 +152,18 @@ Work MakeCastTranspose(const SuiteCase& c, const WorkloadOptions& options) {
 
 Work MakeRequantize(const SuiteCase& c, const WorkloadOptions& options) {
   const Dimensions d(c);
-  Work work = Make({d.count(), d.count(), d.count() / kBlockK * sizeof(float), d.scale_bytes()}, options, kFp8Tolerance);
+  Work work = Make({d.count(), d.count(), d.count() / kBlockK * sizeof(float), d.scale_bytes()}, options,
+                   kFp8Tolerance);
   FillFp8(*work, kIn, options.seed);
   FillScales(*work, kInScales, options.seed);
   std::vector<int> gather(static_cast<std::size_t>(d.rows));
-  for (std::size_t r = 0; r < gather.size(); ++r) gather[r] = static_cast<int>(r * 7919 % gather.size());  // a prime step
+  for (std::size_t r = 0; r < gather.size(); ++r)
+    gather[r] = static_cast<int>(r * 7919 % gather.size());  // a prime step
   work->shared().push_back(Upload(gather));
   const int* index = work->shared()[0].as<int>();
   work->OnLaunch([d, index](const BufferSet& s, cudaStream_t stream) {
-    LaunchRequantizeGather(s[kIn].as<Fp8>(), s[kInScales].as<float>(), d.scales().stride, index, d.rows, d.cols, s[kOut].as<Fp8>(), s[kScales].as<float>(), stream);
+    LaunchRequantizeGather(s[kIn].as<Fp8>(), s[kInScales].as<float>(), d.scales().stride, index, d.rows,
+                           d.cols, s[kOut].as<Fp8>(), s[kScales].as<float>(), stream);
   });
   work->OnCheck({kOut, kScales}, [d, gather](const BufferSet& s, cudaStream_t stream) {
     ErrorNorm error;
@@ -172,7 +189,9 @@ Work MakeTranspose(const SuiteCase& c, const WorkloadOptions& options) {
   const int rows = d.rows / groups;
   Work work = Make({d.count(), d.count()}, options, kExact);
   FillFp8(*work, kIn, options.seed);
-  work->OnLaunch([=](const BufferSet& s, cudaStream_t stream) { LaunchTransposeFp8(s[kIn].as<Fp8>(), groups, rows, d.cols, s[kOut].as<Fp8>(), stream); });
+  work->OnLaunch([=](const BufferSet& s, cudaStream_t stream) {
+    LaunchTransposeFp8(s[kIn].as<Fp8>(), groups, rows, d.cols, s[kOut].as<Fp8>(), stream);
+  });
   work->OnCheck({kOut}, [=](const BufferSet& s, cudaStream_t stream) {
     const auto in = Download(s[kIn].as<Fp8>(), d.count(), stream);
     const auto out = Download(s[kOut].as<Fp8>(), d.count(), stream);
@@ -195,13 +214,15 @@ Work MakeDequantize(const SuiteCase& c, const WorkloadOptions& options) {
   FillFp8(*work, kIn, options.seed);
   FillScales(*work, kScales, options.seed);
   work->OnLaunch([d](const BufferSet& s, cudaStream_t stream) {
-    LaunchDequantize(s[kIn].as<Fp8>(), s[kScales].as<float>(), d.scales().stride, d.rows, d.cols, s[kOut].as<Bf16>(), stream);
+    LaunchDequantize(s[kIn].as<Fp8>(), s[kScales].as<float>(), d.scales().stride, d.rows, d.cols,
+                     s[kOut].as<Bf16>(), stream);
   });
   work->OnCheck({kOut}, [d](const BufferSet& s, cudaStream_t stream) {
     ErrorNorm error;
     if (CountNotFinite(s[kOut].as<Bf16>(), d.count(), stream) > 0) return std::nan("");
     for (const std::size_t row : SampleRows(static_cast<std::size_t>(d.rows))) {
-      Compare(Bf16ToHost(s[kOut], row * d.width(), d.width(), stream), ScaledRow(s[kIn], s[kScales], d.scales(), row, stream), error);
+      Compare(Bf16ToHost(s[kOut], row * d.width(), d.width(), stream),
+              ScaledRow(s[kIn], s[kScales], d.scales(), row, stream), error);
     }
     return error.Relative();
   });
@@ -212,11 +233,15 @@ Work MakeDequantize(const SuiteCase& c, const WorkloadOptions& options) {
 Work MakeE5M6(const SuiteCase& c, const WorkloadOptions& options) {
   const Dimensions d(c);
   const auto count = static_cast<long>(d.count());
-  Work work = Make({2 * d.count(), d.count() / 8 * 12, d.count() / 128 * sizeof(float), 2 * d.count()}, options, kE5M6Tolerance);
+  Work work = Make({2 * d.count(), d.count() / 8 * 12, d.count() / 128 * sizeof(float), 2 * d.count()},
+                   options, kE5M6Tolerance);
   FillBf16(*work, kIn, options.seed);
-  const auto save = [count](const BufferSet& s, cudaStream_t stream) { LaunchSaveE5M6(s[kIn].as<Bf16>(), count, s[kOut].as<std::uint32_t>(), s[kScales].as<float>(), stream); };
+  const auto save = [count](const BufferSet& s, cudaStream_t stream) {
+    LaunchSaveE5M6(s[kIn].as<Bf16>(), count, s[kOut].as<std::uint32_t>(), s[kScales].as<float>(), stream);
+  };
   const auto restore = [count](const BufferSet& s, cudaStream_t stream) {
-    LaunchRestoreE5M6(s[kOut].as<std::uint32_t>(), s[kScales].as<float>(), count, s[kMore].as<Bf16>(), stream);
+    LaunchRestoreE5M6(s[kOut].as<std::uint32_t>(), s[kScales].as<float>(), count, s[kMore].as<Bf16>(),
+                      stream);
   };
   for (const BufferSet& set : work->sets()) save(set, nullptr);
   const bool saving = c.kind == OpKind::kSaveE5M6;
@@ -225,33 +250,43 @@ Work MakeE5M6(const SuiteCase& c, const WorkloadOptions& options) {
   } else {
     work->OnLaunch(restore);
   }
-  work->OnCheck(saving ? std::vector<std::size_t>{kOut, kScales, kMore} : std::vector<std::size_t>{kMore}, [=](const BufferSet& s, cudaStream_t stream) {
-    restore(s, stream);
-    ErrorNorm error;
-    if (CountNotFinite(s[kMore].as<Bf16>(), d.count(), stream) > 0) return std::nan("");
-    for (const std::size_t row : SampleRows(static_cast<std::size_t>(d.rows))) {
-      Compare(Bf16ToHost(s[kMore], row * d.width(), d.width(), stream), Bf16ToHost(s[kIn], row * d.width(), d.width(), stream), error);
-    }
-    return error.Relative();
-  });
+  work->OnCheck(saving ? std::vector<std::size_t>{kOut, kScales, kMore} : std::vector<std::size_t>{kMore},
+                [=](const BufferSet& s, cudaStream_t stream) {
+                  restore(s, stream);
+                  ErrorNorm error;
+                  if (CountNotFinite(s[kMore].as<Bf16>(), d.count(), stream) > 0) return std::nan("");
+                  for (const std::size_t row : SampleRows(static_cast<std::size_t>(d.rows))) {
+                    Compare(Bf16ToHost(s[kMore], row * d.width(), d.width(), stream),
+                            Bf16ToHost(s[kIn], row * d.width(), d.width(), stream), error);
+                  }
+                  return error.Relative();
+                });
   return work;
 }
 
 Work MakeByKind(const SuiteCase& c, const WorkloadOptions& options) {
   switch (c.kind) {
-    case OpKind::kCastFp8: return MakeCast(c, options);
-    case OpKind::kSwiGluCast: return MakeSwiGluCast(c, options);
-    case OpKind::kCastTransposeFp8: return MakeCastTranspose(c, options);
-    case OpKind::kRequantizeGather: return MakeRequantize(c, options);
-    case OpKind::kTransposeFp8: return MakeTranspose(c, options);
-    case OpKind::kDequantize: return MakeDequantize(c, options);
-    default: return MakeE5M6(c, options);
+    case OpKind::kCastFp8:
+      return MakeCast(c, options);
+    case OpKind::kSwiGluCast:
+      return MakeSwiGluCast(c, options);
+    case OpKind::kCastTransposeFp8:
+      return MakeCastTranspose(c, options);
+    case OpKind::kRequantizeGather:
+      return MakeRequantize(c, options);
+    case OpKind::kTransposeFp8:
+      return MakeTranspose(c, options);
+    case OpKind::kDequantize:
+      return MakeDequantize(c, options);
+    default:
+      return MakeE5M6(c, options);
   }
 }
 
 }  // namespace
 
-std::unique_ptr<Workload> MakeConversionWorkload(const SuiteCase& suite_case, const WorkloadOptions& options) {
+std::unique_ptr<Workload> MakeConversionWorkload(const SuiteCase& suite_case,
+                                                 const WorkloadOptions& options) {
   Work work = MakeByKind(suite_case, options);
   ORRERY_CUDA_CHECK(cudaDeviceSynchronize());
   return work;

@@ -39,7 +39,8 @@ class LibraryGemm final : public Workload {
   LibraryGemm(const SuiteCase& c, const WorkloadOptions& options)
       : options_(options),
         shape_(ShapeOf(c)),
-        calls_(c.kind == OpKind::kGroupedGemmFp8Wgrad ? static_cast<int>(std::get<GemmShape>(c.shape).groups) : 1),
+        calls_(c.kind == OpKind::kGroupedGemmFp8Wgrad ? static_cast<int>(std::get<GemmShape>(c.shape).groups)
+                                                      : 1),
         gemm_(shape_),
         workspace_(kLtWorkspaceBytes) {
     const std::size_t bytes = ABytes() * Count() + BBytes() * Count() + DBytes() * Count();
@@ -52,7 +53,8 @@ class LibraryGemm final : public Workload {
 
   void Launch(cudaStream_t stream, int rotation) override {
     const InputSet& set = sets_[static_cast<std::size_t>(rotation) % sets_.size()];
-    for (int call = 0; call < calls_; ++call) gemm_.Launch(PointersOf(set, call), workspace_.as<void>(), workspace_.bytes(), stream);
+    for (int call = 0; call < calls_; ++call)
+      gemm_.Launch(PointersOf(set, call), workspace_.as<void>(), workspace_.bytes(), stream);
   }
 
   std::optional<double> Check(cudaStream_t stream) override {
@@ -65,7 +67,8 @@ class LibraryGemm final : public Workload {
     GemmCheck check;
     const int parts = calls_ * shape_.batch;
     for (int part = 0; part < parts; ++part) {
-      check.Add(OperandA(part), OperandB(part), ResultOf(part), shape_.m, shape_.n, shape_.k, kSamples / parts, options_.seed + static_cast<std::uint64_t>(part), stream);
+      check.Add(OperandA(part), OperandB(part), ResultOf(part), shape_.m, shape_.n, shape_.k,
+                kSamples / parts, options_.seed + static_cast<std::uint64_t>(part), stream);
     }
     return check.Error(stream);
   }
@@ -77,13 +80,20 @@ class LibraryGemm final : public Workload {
   // Of one matrix; a set holds Count() of each.
   std::size_t Width() const { return shape_.fp8 ? 1 : 2; }
   std::size_t Count() const { return static_cast<std::size_t>(calls_ * shape_.batch); }
-  std::size_t ABytes() const { return Width() * static_cast<std::size_t>(shape_.m) * static_cast<std::size_t>(shape_.k); }
-  std::size_t BBytes() const { return Width() * static_cast<std::size_t>(shape_.n) * static_cast<std::size_t>(shape_.k); }
+  std::size_t ABytes() const {
+    return Width() * static_cast<std::size_t>(shape_.m) * static_cast<std::size_t>(shape_.k);
+  }
+  std::size_t BBytes() const {
+    return Width() * static_cast<std::size_t>(shape_.n) * static_cast<std::size_t>(shape_.k);
+  }
   bool Fp32() const { return shape_.weight_gradient || shape_.fp32_out; }
-  std::size_t DBytes() const { return (Fp32() ? 4u : 2u) * static_cast<std::size_t>(shape_.m) * static_cast<std::size_t>(shape_.n); }
+  std::size_t DBytes() const {
+    return (Fp32() ? 4u : 2u) * static_cast<std::size_t>(shape_.m) * static_cast<std::size_t>(shape_.n);
+  }
   RowScales AScales() const { return RowScales::ForCublas(shape_.m, shape_.k); }
   std::size_t BScaleCount() const {
-    return shape_.weight_gradient ? RowScales::ForCublas(shape_.n, shape_.k).Count() : BlockScales::ForCublas(shape_.n, shape_.k).Count();
+    return shape_.weight_gradient ? RowScales::ForCublas(shape_.n, shape_.k).Count()
+                                  : BlockScales::ForCublas(shape_.n, shape_.k).Count();
   }
 
   void Fill(InputSet& set, std::uint64_t seed) {
@@ -100,8 +110,10 @@ class LibraryGemm final : public Workload {
     set.b_scales = DeviceBuffer(BScaleCount() * Count() * sizeof(float));
     FillNormalFp8(set.a.as<std::uint8_t>(), set.a.bytes(), seed, 64.0f, nullptr);
     FillNormalFp8(set.b.as<std::uint8_t>(), set.b.bytes(), seed + 100, 64.0f, nullptr);
-    FillUniform(set.a_scales.as<float>(), set.a_scales.bytes() / sizeof(float), seed + 200, 0.01f, 0.02f, nullptr);
-    FillUniform(set.b_scales.as<float>(), set.b_scales.bytes() / sizeof(float), seed + 300, 0.001f, 0.002f, nullptr);
+    FillUniform(set.a_scales.as<float>(), set.a_scales.bytes() / sizeof(float), seed + 200, 0.01f, 0.02f,
+                nullptr);
+    FillUniform(set.b_scales.as<float>(), set.b_scales.bytes() / sizeof(float), seed + 300, 0.001f, 0.002f,
+                nullptr);
   }
 
   LtPointers PointersOf(const InputSet& set, int call) const {
@@ -110,7 +122,9 @@ class LibraryGemm final : public Workload {
     p.a = set.a.as<char>() + i * ABytes();
     p.b = set.b.as<char>() + i * BBytes();
     p.d = set.d.as<char>() + i * DBytes();
-    if (shape_.fp8) p.a_scales = set.a_scales.as<float>() + i * AScales().Count(), p.b_scales = set.b_scales.as<float>() + i * BScaleCount();
+    if (shape_.fp8)
+      p.a_scales = set.a_scales.as<float>() + i * AScales().Count(),
+      p.b_scales = set.b_scales.as<float>() + i * BScaleCount();
     return p;
   }
 
@@ -120,8 +134,10 @@ class LibraryGemm final : public Workload {
   }
   CheckOperand OperandB(int part) const {
     const LtPointers p = PointersOf(sets_[0], part);
-    if (shape_.weight_gradient) return {p.b, true, shape_.k, p.b_scales, 1, 1, RowScales::ForCublas(shape_.n, shape_.k).stride};
-    return {p.b, shape_.fp8, shape_.k, p.b_scales, kBlockK, BlockScales::ForCublas(shape_.n, shape_.k).stride, 1};
+    if (shape_.weight_gradient)
+      return {p.b, true, shape_.k, p.b_scales, 1, 1, RowScales::ForCublas(shape_.n, shape_.k).stride};
+    return {p.b, shape_.fp8, shape_.k, p.b_scales, kBlockK, BlockScales::ForCublas(shape_.n, shape_.k).stride,
+            1};
   }
   CheckResult ResultOf(int part) const { return {PointersOf(sets_[0], part).d, Fp32(), shape_.n}; }
 

@@ -65,7 +65,9 @@ std::string PathClass(std::uint32_t price) {
   if (models::IsExchange(part)) return "exchanges: " + std::string(Name(part));
   if (unit == models::UnitKind::kHead) return "heads and loss";
   if (unit == models::UnitKind::kEmbedding) return "embedding";
-  const char* layer = unit == models::UnitKind::kDenseLayer ? "dense layers: " : unit == models::UnitKind::kMtpLayer ? "MTP layer: " : "MoE layers: ";
+  const char* layer = unit == models::UnitKind::kDenseLayer ? "dense layers: "
+                      : unit == models::UnitKind::kMtpLayer ? "MTP layer: "
+                                                            : "MoE layers: ";
   return layer + std::string(Name(part));
 }
 
@@ -75,14 +77,15 @@ std::vector<std::vector<double>> ResidualsByClass(const hw::CostModel& cost) {
   std::vector<std::vector<double>> residuals(classes.size());
   for (const hw::CostModel::Residual& r : cost.LeaveOneOut()) {
     const auto found = std::find(classes.begin(), classes.end(), r.op_class);
-    if (found != classes.end()) residuals[static_cast<std::size_t>(found - classes.begin())].push_back(r.log_ratio);
+    if (found != classes.end())
+      residuals[static_cast<std::size_t>(found - classes.begin())].push_back(r.log_ratio);
   }
   return residuals;
 }
 
-/// One draw of every class's factor: the mean of a bootstrap sample as large as the class, which is how far off a
-/// price averaged over the class's rows may be. Its sign is drawn too: rows themselves are priced exactly, and which
-/// way the prices between them are off is not known.
+/// One draw of every class's factor: the mean of a bootstrap sample as large as the class, which is how far
+/// off a price averaged over the class's rows may be. Its sign is drawn too: rows themselves are priced
+/// exactly, and which way the prices between them are off is not known.
 std::vector<double> DrawFactors(const std::vector<std::vector<double>>& residuals, RandomStream* random) {
   std::vector<double> factors;
   for (const std::vector<double>& r : residuals) {
@@ -104,7 +107,8 @@ double Deviation(const std::vector<double>& values) {
 
 double ExchangeSpread(const hw::ExchangeModel& exchange) {
   double worst = 0;
-  for (int k = 0; k < hw::kExchangeKindCount; ++k) worst = std::max(worst, exchange.Uncertainty(static_cast<hw::ExchangeKind>(k)));
+  for (int k = 0; k < hw::kExchangeKindCount; ++k)
+    worst = std::max(worst, exchange.Uncertainty(static_cast<hw::ExchangeKind>(k)));
   return worst;
 }
 
@@ -124,9 +128,11 @@ std::vector<WhatIf> WhatWouldHelp(const TrainingModel& model) {
     answers.push_back({kQuestions[i].name, step[i + 1], (base - step[i + 1]) / base});
   }
   const double optimizer = model.PriceOptimizer(model.cost()).Sum();
-  answers.push_back({"no bubble: every rank busy to the mean of all", busy + optimizer, (base - busy - optimizer) / base});
+  answers.push_back(
+      {"no bubble: every rank busy to the mean of all", busy + optimizer, (base - busy - optimizer) / base});
   answers.push_back({"the optimizer step is free", base - optimizer, optimizer / base});
-  std::stable_sort(answers.begin(), answers.end(), [](const WhatIf& a, const WhatIf& b) { return a.gain > b.gain; });
+  std::stable_sort(answers.begin(), answers.end(),
+                   [](const WhatIf& a, const WhatIf& b) { return a.gain > b.gain; });
   return answers;
 }
 
@@ -147,7 +153,8 @@ std::vector<CriticalPathShare> CriticalPath(const TrainingModel& model) {
   }
   std::vector<CriticalPathShare> shares;
   for (const auto& [name, s] : seconds) shares.push_back({name, s, total > 0 ? s / total : 0});
-  std::stable_sort(shares.begin(), shares.end(), [](const auto& a, const auto& b) { return a.seconds > b.seconds; });
+  std::stable_sort(shares.begin(), shares.end(),
+                   [](const auto& a, const auto& b) { return a.seconds > b.seconds; });
   return shares;
 }
 

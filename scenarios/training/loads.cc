@@ -8,9 +8,10 @@
 namespace orrery::scenarios {
 namespace {
 
-/// A rank's tokens come from every rank of the group, through every GPU of its own node (V3 report 3.2.2: over
-/// InfiniBand to the GPU of the same index, from there over NVLink). All of them interleave their receivers, so the
-/// rank has its last token when the busiest sender and the busiest forwarder of its node have sent theirs.
+/// A rank's tokens come from every rank of the group, through every GPU of its own node (V3 report 3.2.2:
+/// over InfiniBand to the GPU of the same index, from there over NVLink). All of them interleave their
+/// receivers, so the rank has its last token when the busiest sender and the busiest forwarder of its node
+/// have sent theirs.
 struct Busiest {
   std::int32_t sender = 0;
   std::vector<std::int32_t> received, forwarded;  ///< [node]
@@ -30,14 +31,15 @@ Busiest BusiestOf(const models::ExchangeLoad& exchange, const models::LoadShape&
   return busiest;
 }
 
-RankLoad LoadOf(const models::ExchangeLoad& exchange, const Busiest& busiest, const models::LoadShape& shape, int rank,
-                std::int64_t alignment) {
+RankLoad LoadOf(const models::ExchangeLoad& exchange, const Busiest& busiest, const models::LoadShape& shape,
+                int rank, std::int64_t alignment) {
   const auto r = static_cast<std::size_t>(rank);
   const auto node = static_cast<std::size_t>(rank / shape.ranks_per_node);
   const int experts_per_rank = shape.experts / shape.ranks;
   RankLoad load;
   for (int e = rank * experts_per_rank; e < (rank + 1) * experts_per_rank; ++e) {
-    load.rows += static_cast<std::int32_t>(RoundUp(exchange.expert_rows[static_cast<std::size_t>(e)], alignment));
+    load.rows +=
+        static_cast<std::int32_t>(RoundUp(exchange.expert_rows[static_cast<std::size_t>(e)], alignment));
   }
   load.unique = exchange.unique_rows[r];
   load.scale_out = std::max(busiest.sender, busiest.received[node]);
@@ -101,7 +103,8 @@ void StepLoads::Summarise() {
   mean_ = {whole(rows), whole(unique), whole(out), whole(up)};
   hottest_excess_ = excess / static_cast<double>(exchanges);
   const double mean_rows = rows / n;
-  row_deviation_ = mean_rows > 0 ? std::sqrt(std::max(0.0, squares / n - mean_rows * mean_rows)) / mean_rows : 0;
+  row_deviation_ =
+      mean_rows > 0 ? std::sqrt(std::max(0.0, squares / n - mean_rows * mean_rows)) / mean_rows : 0;
 }
 
 }  // namespace orrery::scenarios

@@ -10,7 +10,7 @@ namespace orrery::scenarios {
 
 /// What one exchange asks of one rank. Counts are tokens (see models::ExchangeLoad).
 struct RankLoad {
-  std::int32_t rows = 0;    ///< (token, expert) rows, each expert's padded to the GEMM tile
+  std::int32_t rows = 0;  ///< (token, expert) rows, each expert's padded to the GEMM tile
   std::int32_t unique = 0;
   std::int32_t scale_out = 0;  ///< what the slowest NIC its tokens pass carries, in (token, node) pairs
   std::int32_t scale_up = 0;   ///< the same for NVLink, in (token, GPU) pairs
@@ -19,7 +19,8 @@ struct RankLoad {
 class StepLoads {
  public:
   /// Samples `layers` x `micro_batches` x `groups` exchanges.
-  StepLoads(const models::LoadSource& source, int layers, int micro_batches, int groups, std::int64_t row_alignment);
+  StepLoads(const models::LoadSource& source, int layers, int micro_batches, int groups,
+            std::int64_t row_alignment);
 
   /// Loads already known: [instances][groups][ranks].
   StepLoads(int groups, int ranks, std::vector<RankLoad> loads);
@@ -27,14 +28,16 @@ class StepLoads {
 
   /// `instance` as models::LoadInstance(layer, micro_batch).
   const RankLoad& At(std::uint32_t instance, int group, int rank) const {
-    return loads_[(static_cast<std::size_t>(instance) * static_cast<std::size_t>(groups_) + static_cast<std::size_t>(group)) *
+    return loads_[(static_cast<std::size_t>(instance) * static_cast<std::size_t>(groups_) +
+                   static_cast<std::size_t>(group)) *
                       static_cast<std::size_t>(ranks_) +
                   static_cast<std::size_t>(rank)];
   }
   int ranks() const { return ranks_; }
   std::int32_t max_rows() const { return max_rows_; }
   RankLoad mean() const { return mean_; }
-  /// Mean over exchanges of (rows of the fullest rank) / (mean rows) - 1: the straggler each exchange waits for.
+  /// Mean over exchanges of (rows of the fullest rank) / (mean rows) - 1: the straggler each exchange waits
+  /// for.
   double hottest_excess() const { return hottest_excess_; }
   /// Standard deviation of a rank's rows over their mean.
   double row_deviation() const { return row_deviation_; }

@@ -8,16 +8,16 @@ namespace {
 
 using models::StepKind;
 
-/// What a rank holds at one moment: micro-batches in flight of each stage (order of Schedule::StagesOf), and chunks
-/// whose weight pass is put off.
+/// What a rank holds at one moment: micro-batches in flight of each stage (order of Schedule::StagesOf), and
+/// chunks whose weight pass is put off.
 struct Moment {
   std::vector<int> in_flight;
   int deferred = 0;
   auto operator<=>(const Moment&) const = default;
 };
 
-/// Every moment of the schedule, each once. A backward holds its activations until it ends, and a deferred one its
-/// operands from its start: both count while it runs.
+/// Every moment of the schedule, each once. A backward holds its activations until it ends, and a deferred
+/// one its operands from its start: both count while it runs.
 std::set<Moment> Moments(const models::Schedule& schedule, int rank) {
   const auto stages = schedule.StagesOf(rank);
   Moment now{std::vector<int>(stages.size()), 0};
@@ -40,7 +40,8 @@ std::set<Moment> Moments(const models::Schedule& schedule, int rank) {
 
 models::RoutedRows Spread(const RankLoad& load, int local_experts) {
   models::RoutedRows rows;
-  rows.expert_rows.assign(static_cast<std::size_t>(local_experts), local_experts > 0 ? load.rows / local_experts : 0);
+  rows.expert_rows.assign(static_cast<std::size_t>(local_experts),
+                          local_experts > 0 ? load.rows / local_experts : 0);
   rows.unique_rows = load.unique;
   return rows;
 }
@@ -52,7 +53,8 @@ std::vector<models::RankMemory> MemoryOfRanks(const Scenario& scenario, const mo
   models::TrainingShape shape;
   shape.tokens = scenario.workload.micro_batch * scenario.workload.sequence_length;
   shape.sequence = scenario.workload.sequence_length;
-  shape.local_experts = scenario.model.moe ? scenario.model.moe->routed_experts / scenario.parallelism.expert : 0;
+  shape.local_experts =
+      scenario.model.moe ? scenario.model.moe->routed_experts / scenario.parallelism.expert : 0;
   shape.fp8 = scenario.fp8;
   models::MemoryPlan plan;
   plan.overlapped = scenario.parallelism.schedule == models::ScheduleKind::kDualPipe ||
@@ -62,7 +64,8 @@ std::vector<models::RankMemory> MemoryOfRanks(const Scenario& scenario, const mo
   plan.stage_copies = schedule.directions();
   plan.zero1 = scenario.parallelism.zero > 0;
   if (scenario.model.moe) {
-    plan.communication = models::ExpertExchangeBuffers(scenario.model, scenario.parallelism.expert, scenario.communication.sms);
+    plan.communication = models::ExpertExchangeBuffers(scenario.model, scenario.parallelism.expert,
+                                                       scenario.communication.sms);
   }
   const models::RoutedRows rows = Spread(load, shape.local_experts);
   std::vector<models::RankMemory> memory;

@@ -1,4 +1,5 @@
-// What a training simulation notes while it runs: tasks of every rank, why compute stood still, exchange waits.
+// What a training simulation notes while it runs: tasks of every rank, why compute stood still, exchange
+// waits.
 #pragma once
 
 #include <algorithm>
@@ -25,8 +26,8 @@ struct TaskTimes {
 
 class TrainingObserver {
  public:
-
-  TrainingObserver(const models::TrainingPrograms& programs, int columns) : programs_(programs), columns_(columns) {
+  TrainingObserver(const models::TrainingPrograms& programs, int columns)
+      : programs_(programs), columns_(columns) {
     const std::size_t ranks = programs.programs.size() * static_cast<std::size_t>(columns);
     ranks_.resize(ranks);
   }
@@ -97,7 +98,8 @@ class TrainingObserver {
       r.idle.message += gap;
       return gap;
     }
-    // Before the rank arrived its exchange stream was busy with an earlier exchange; after, it waited for others.
+    // Before the rank arrived its exchange stream was busy with an earlier exchange; after, it waited for
+    // others.
     const std::int64_t from = std::max(r.exchange_ready, r.compute_ended);
     const std::int64_t waited = std::clamp<std::int64_t>(r.exchange_started - from, 0, gap);
     r.idle.straggler += waited;

@@ -17,7 +17,8 @@ namespace {
 double UpdateSeconds(const models::OptimizerShape& shape, const hw::CostModel& cost) {
   double seconds = 0;
   for (const Op& op : models::OptimizerOps(shape)) {
-    if (op.kind != OpKind::kHostCopy) seconds += Seconds(cost.PriceOp(op, cost.device().sms).time + cost.launch_gap());
+    if (op.kind != OpKind::kHostCopy)
+      seconds += Seconds(cost.PriceOp(op, cost.device().sms).time + cost.launch_gap());
   }
   return seconds;
 }
@@ -30,8 +31,8 @@ std::vector<int> StagesHeld(const models::Schedule& schedule, int rank) {
 
 int Members(const hw::CollectiveGroup& group) { return group.ranks_per_node * group.nodes; }
 
-/// Nodes of each replica group: those of the pipeline ranks that hold a stage (both mirrored ones under DualPipe),
-/// cut into `parts` that each hold one copy in every `stride`-th node.
+/// Nodes of each replica group: those of the pipeline ranks that hold a stage (both mirrored ones under
+/// DualPipe), cut into `parts` that each hold one copy in every `stride`-th node.
 hw::NodeGroups ReplicaNodes(const Scenario& s, const models::Schedule& schedule, int stride) {
   const int per_rank = std::max(1, s.cluster.nodes / s.parallelism.pipeline);
   const int mirrors = schedule.directions();
@@ -49,14 +50,16 @@ hw::NodeGroups ReplicaNodes(const Scenario& s, const models::Schedule& schedule,
   return groups;
 }
 
-hw::CollectiveGroup DenseGroup(const Scenario& s, const models::Schedule& schedule, const hw::Topology& topology) {
+hw::CollectiveGroup DenseGroup(const Scenario& s, const models::Schedule& schedule,
+                               const hw::Topology& topology) {
   const int per_node = std::min(s.cluster.devices_per_node, s.parallelism.data);
   return hw::PlacedGroup(s.cluster, topology, ReplicaNodes(s, schedule, 1), per_node);
 }
 
-/// An expert-parallel group fills whole nodes, so copies of an expert lie as many nodes apart; where a group is
-/// smaller than a node, several copies share one.
-hw::CollectiveGroup ExpertGroup(const Scenario& s, const models::Schedule& schedule, const hw::Topology& topology) {
+/// An expert-parallel group fills whole nodes, so copies of an expert lie as many nodes apart; where a group
+/// is smaller than a node, several copies share one.
+hw::CollectiveGroup ExpertGroup(const Scenario& s, const models::Schedule& schedule,
+                                const hw::Topology& topology) {
   const int copies_in_node = std::max(1, s.cluster.devices_per_node / std::max(1, s.parallelism.expert));
   const int stride = std::max(1, s.parallelism.expert / s.cluster.devices_per_node);
   return hw::PlacedGroup(s.cluster, topology, ReplicaNodes(s, schedule, stride), copies_in_node);
@@ -64,16 +67,17 @@ hw::CollectiveGroup ExpertGroup(const Scenario& s, const models::Schedule& sched
 
 }  // namespace
 
-OptimizerReport OptimizerOf(const Scenario& scenario, const models::Schedule& schedule, const models::StageLayout& layout,
-                            const hw::CostModel& cost, const hw::ExchangeModel& exchange, const hw::Topology& topology) {
+OptimizerReport OptimizerOf(const Scenario& scenario, const models::Schedule& schedule,
+                            const models::StageLayout& layout, const hw::CostModel& cost,
+                            const hw::ExchangeModel& exchange, const hw::Topology& topology) {
   const hw::PointToPoint link(scenario.cluster.device, exchange, scenario.cluster.fabric.transport);
   const hw::CollectiveModel collectives(scenario.cluster.device, link, scenario.cluster.fabric.transport);
   const hw::CollectiveGroup dense_group = DenseGroup(scenario, schedule, topology);
   const hw::CollectiveGroup expert_group = ExpertGroup(scenario, schedule, topology);
   OptimizerReport worst;
   for (int rank = 0; rank < scenario.parallelism.pipeline; ++rank) {
-    const models::LocalParameters own = models::UniqueParametersPerRank(scenario.model, layout, StagesHeld(schedule, rank),
-                                                                         scenario.parallelism.expert);
+    const models::LocalParameters own = models::UniqueParametersPerRank(
+        scenario.model, layout, StagesHeld(schedule, rank), scenario.parallelism.expert);
     const hw::ZeroOneTime traffic =
         hw::PriceZeroOne(collectives, {own.NonExpert(), dense_group}, {own.expert, expert_group});
     OptimizerReport report;
@@ -82,13 +86,15 @@ OptimizerReport OptimizerOf(const Scenario& scenario, const models::Schedule& sc
     models::OptimizerShape shape;
     const bool sharded = scenario.parallelism.zero > 0;
     shape.held = own.Total();
-    shape.updated = sharded ? own.NonExpert() / Members(dense_group) + own.expert / Members(expert_group) : own.Total();
+    shape.updated =
+        sharded ? own.NonExpert() / Members(dense_group) + own.expert / Members(expert_group) : own.Total();
     shape.fp8 = scenario.fp8 ? own.expert + own.linear : 0;
     report.update_s = UpdateSeconds(shape, cost);
     if (report.Sum() > worst.Sum()) worst = report;
   }
   worst.how = fmt::format(
-      "ZeRO-1: FP32 gradients reduce-scattered over {} copies (experts {}), AdamW on the shards, BF16 parameters "
+      "ZeRO-1: FP32 gradients reduce-scattered over {} copies (experts {}), AdamW on the shards, BF16 "
+      "parameters "
       "all-gathered",
       Members(dense_group), Members(expert_group));
   return worst;

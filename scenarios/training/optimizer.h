@@ -12,7 +12,8 @@
 namespace orrery::scenarios {
 
 /// On the pipeline rank that takes longest: all of them start together and wait for each other.
-OptimizerReport OptimizerOf(const Scenario& scenario, const models::Schedule& schedule, const models::StageLayout& layout,
-                            const hw::CostModel& cost, const hw::ExchangeModel& exchange, const hw::Topology& topology);
+OptimizerReport OptimizerOf(const Scenario& scenario, const models::Schedule& schedule,
+                            const models::StageLayout& layout, const hw::CostModel& cost,
+                            const hw::ExchangeModel& exchange, const hw::Topology& topology);
 
 }  // namespace orrery::scenarios

@@ -15,12 +15,14 @@ using models::UnitKind;
 
 constexpr int kRowGridPoints = 96;
 
-// How much the same kernel's time varies from run to run on one GPU: relative standard deviation of durations in
-// DeepSeek's training trace (deepseek-ai/profile-data train.json, 4 layers), pooled over groups of equal operation,
-// shape and state of the communication beside it (all of the kernel or none of it), kernels of 20 us or more.
+// How much the same kernel's time varies from run to run on one GPU: relative standard deviation of durations
+// in DeepSeek's training trace (deepseek-ai/profile-data train.json, 4 layers), pooled over groups of equal
+// operation, shape and state of the communication beside it (all of the kernel or none of it), kernels of 20
+// us or more.
 constexpr double kGemmVariation = 0.024;       // 30 groups, 55 degrees of freedom
 constexpr double kAttentionVariation = 0.041;  // 2 groups, 3 degrees of freedom
-constexpr double kMemoryVariation = 0.047;     // casts, copies, RoPE, SwiGLU, saves: 50 groups, 130 degrees of freedom
+constexpr double kMemoryVariation =
+    0.047;  // casts, copies, RoPE, SwiGLU, saves: 50 groups, 130 degrees of freedom
 
 double VariationOf(OpKind kind) {
   if (kind <= OpKind::kGemmBf16) return kGemmVariation;
@@ -36,20 +38,29 @@ bool IsCast(OpKind kind) {
     case OpKind::kScaleTranspose:
     case OpKind::kDequantize:
     case OpKind::kSaveE5M6:
-    case OpKind::kRestoreE5M6: return true;
-    default: return false;
+    case OpKind::kRestoreE5M6:
+      return true;
+    default:
+      return false;
   }
 }
 
-bool IsEnd(UnitKind kind) { return kind == UnitKind::kEmbedding || kind == UnitKind::kHead || kind == UnitKind::kMtpLayer; }
+bool IsEnd(UnitKind kind) {
+  return kind == UnitKind::kEmbedding || kind == UnitKind::kHead || kind == UnitKind::kMtpLayer;
+}
 
 hw::ExchangeKind KindOf(Part part) {
   switch (part) {
-    case Part::kDispatch: return hw::ExchangeKind::kDispatch;
-    case Part::kCombine: return hw::ExchangeKind::kCombine;
-    case Part::kCombineBackward: return hw::ExchangeKind::kDispatchCached;
-    case Part::kDispatchBackward: return hw::ExchangeKind::kCombineBackward;
-    default: break;
+    case Part::kDispatch:
+      return hw::ExchangeKind::kDispatch;
+    case Part::kCombine:
+      return hw::ExchangeKind::kCombine;
+    case Part::kCombineBackward:
+      return hw::ExchangeKind::kDispatchCached;
+    case Part::kDispatchBackward:
+      return hw::ExchangeKind::kCombineBackward;
+    default:
+      break;
   }
   ORRERY_CHECK(false, "no exchange");
   return {};
@@ -58,19 +69,26 @@ hw::ExchangeKind KindOf(Part part) {
 models::Pass PassOf(Part part) {
   switch (part) {
     case Part::kMlpBackward:
-    case Part::kAttentionBackward: return models::Pass::kInputBackward;
+    case Part::kAttentionBackward:
+      return models::Pass::kInputBackward;
     case Part::kMlpWeight:
-    case Part::kAttentionWeight: return models::Pass::kWeight;
-    default: return models::Pass::kForward;
+    case Part::kAttentionWeight:
+      return models::Pass::kWeight;
+    default:
+      return models::Pass::kForward;
   }
 }
 
 models::Exchange ExchangeOf(Part part) {
   switch (part) {
-    case Part::kDispatch: return models::Exchange::kDispatchForward;
-    case Part::kCombine: return models::Exchange::kCombineForward;
-    case Part::kCombineBackward: return models::Exchange::kCombineBackward;
-    default: return models::Exchange::kDispatchBackward;
+    case Part::kDispatch:
+      return models::Exchange::kDispatchForward;
+    case Part::kCombine:
+      return models::Exchange::kCombineForward;
+    case Part::kCombineBackward:
+      return models::Exchange::kCombineBackward;
+    default:
+      return models::Exchange::kDispatchBackward;
   }
 }
 
@@ -79,41 +97,54 @@ models::Exchange ExchangeOf(Part part) {
 std::string OpClass(OpKind kind) {
   switch (kind) {
     case OpKind::kGemmFp8:
-    case OpKind::kGemmFp8Wgrad: return "FP8 GEMM, dense";
+    case OpKind::kGemmFp8Wgrad:
+      return "FP8 GEMM, dense";
     case OpKind::kGroupedGemmFp8:
     case OpKind::kGroupedGemmFp8Masked:
-    case OpKind::kGroupedGemmFp8Wgrad: return "FP8 GEMM, experts";
-    case OpKind::kGemmBf16: return "BF16 GEMM (router, head)";
+    case OpKind::kGroupedGemmFp8Wgrad:
+      return "FP8 GEMM, experts";
+    case OpKind::kGemmBf16:
+      return "BF16 GEMM (router, head)";
     case OpKind::kAttentionForward:
     case OpKind::kAttentionBackward:
-    case OpKind::kAttentionDecode: return "attention core";
+    case OpKind::kAttentionDecode:
+      return "attention core";
     case OpKind::kAttentionPreprocess:
-    case OpKind::kAttentionPostprocess: return "attention before and after";
+    case OpKind::kAttentionPostprocess:
+      return "attention before and after";
     case OpKind::kSwiGlu:
     case OpKind::kSwiGluCast:
     case OpKind::kSwiGluCastTranspose:
     case OpKind::kSwiGluBackward:
     case OpKind::kSwiGluForwardBackward:
-    case OpKind::kRouterWeightGrad: return "SwiGLU";
+    case OpKind::kRouterWeightGrad:
+      return "SwiGLU";
     case OpKind::kRmsNorm:
     case OpKind::kRmsNormBackward:
-    case OpKind::kLayerNorm: return "norm";
+    case OpKind::kLayerNorm:
+      return "norm";
     case OpKind::kRope:
     case OpKind::kCopy:
     case OpKind::kResidualAdd:
     case OpKind::kScale:
-    case OpKind::kMemset: return "RoPE, copies, residual";
+    case OpKind::kMemset:
+      return "RoPE, copies, residual";
     case OpKind::kPermute:
-    case OpKind::kUnpermute: return "permute and unpermute";
+    case OpKind::kUnpermute:
+      return "permute and unpermute";
     case OpKind::kTopK:
-    case OpKind::kRouterMisc: return "routing (top-k, bookkeeping)";
+    case OpKind::kRouterMisc:
+      return "routing (top-k, bookkeeping)";
     case OpKind::kEmbedding:
     case OpKind::kEmbeddingBackward:
-    case OpKind::kCrossEntropy: return "embedding and loss";
+    case OpKind::kCrossEntropy:
+      return "embedding and loss";
     case OpKind::kAdamW:
     case OpKind::kGradientNorm:
-    case OpKind::kHostCopy: return "optimizer";
-    default: return "quantise, cast, transpose";
+    case OpKind::kHostCopy:
+      return "optimizer";
+    default:
+      return "quantise, cast, transpose";
   }
 }
 
@@ -125,7 +156,8 @@ TrainingPrices::TrainingPrices(const PriceInputs& inputs, const StepLoads& loads
   shape_.sequence = s.workload.sequence_length;
   shape_.local_experts = s.model.moe ? s.model.moe->routed_experts / s.parallelism.expert : 0;
   shape_.fp8 = s.fp8;
-  if (in_.free == Free::kRecompute) shape_.recompute_norms = shape_.recompute_up_projections = shape_.recompute_swiglu = false;
+  if (in_.free == Free::kRecompute)
+    shape_.recompute_norms = shape_.recompute_up_projections = shape_.recompute_swiglu = false;
   rows_step_ = std::max<std::int64_t>(1, CeilDiv(loads.max_rows(), kRowGridPoints - 1));
   if (s.model.moe) {
     dispatch_bytes_ = hw::NormalPairBytes(hw::ExchangeKind::kDispatch, s.model.hidden, s.model.moe->top_k);
@@ -164,22 +196,30 @@ std::vector<Op> TrainingPrices::OpsOf(UnitKind kind, Part part, const models::Ro
   const models::ModelSpec& model = in_.scenario->model;
   const auto block = static_cast<models::Block>(part);  // the compute parts come first, in the same order
   switch (kind) {
-    case UnitKind::kEmbedding: return models::EmbeddingOps(model, PassOf(part), shape_);
-    case UnitKind::kHead: return models::HeadOps(model, PassOf(part), shape_, {});
-    case UnitKind::kDenseLayer: return models::BlockOps(model, models::LayerKind::kDense, block, shape_, {});
-    case UnitKind::kMoeLayer: return models::BlockOps(model, models::LayerKind::kMoe, block, shape_, rows);
-    case UnitKind::kMtpLayer: break;
+    case UnitKind::kEmbedding:
+      return models::EmbeddingOps(model, PassOf(part), shape_);
+    case UnitKind::kHead:
+      return models::HeadOps(model, PassOf(part), shape_, {});
+    case UnitKind::kDenseLayer:
+      return models::BlockOps(model, models::LayerKind::kDense, block, shape_, {});
+    case UnitKind::kMoeLayer:
+      return models::BlockOps(model, models::LayerKind::kMoe, block, shape_, rows);
+    case UnitKind::kMtpLayer:
+      break;
   }
-  // The projection comes before the layer forwards, after it backwards; its weights with those of the attention.
+  // The projection comes before the layer forwards, after it backwards; its weights with those of the
+  // attention.
   std::vector<Op> ops = models::BlockOps(model, models::LayerKind::kMoe, block, shape_, rows);
   if (part == Part::kAttentionForward || part == Part::kAttentionBackward || part == Part::kAttentionWeight) {
     std::vector<Op> projection = models::MtpProjectionOps(model, PassOf(part), shape_);
-    ops.insert(part == Part::kAttentionForward ? ops.begin() : ops.end(), projection.begin(), projection.end());
+    ops.insert(part == Part::kAttentionForward ? ops.begin() : ops.end(), projection.begin(),
+               projection.end());
   }
   return ops;
 }
 
-StepPrice TrainingPrices::PriceOps(const std::vector<Op>& ops, std::vector<KernelShare>* kernels, float* variation) const {
+StepPrice TrainingPrices::PriceOps(const std::vector<Op>& ops, std::vector<KernelShare>* kernels,
+                                   float* variation) const {
   const hw::Device& device = in_.scenario->cluster.device;
   const bool all_sms = in_.free == Free::kCommunicationSms;
   const int sms = device.sms - (all_sms ? 0 : in_.scenario->communication.sms);
@@ -194,7 +234,8 @@ StepPrice TrainingPrices::PriceOps(const std::vector<Op>& ops, std::vector<Kerne
     if (kernels != nullptr) kernels->push_back({OpClass(op.kind), price.provenance, time});
   }
   if (kernels != nullptr && !ops.empty()) {
-    kernels->push_back({"launch gaps", hw::Provenance::kMeasured, launch_gap_ * static_cast<double>(ops.size())});
+    kernels->push_back(
+        {"launch gaps", hw::Provenance::kMeasured, launch_gap_ * static_cast<double>(ops.size())});
   }
   StepPrice step;
   if (variation != nullptr) *variation = alone > 0 ? static_cast<float>(std::sqrt(variance) / alone) : 0;
@@ -208,7 +249,8 @@ void TrainingPrices::PriceCompute(UnitKind kind, Part part) {
   if (in_.free == Free::kEnds && IsEnd(kind)) return;
   price.constant = PriceOps(OpsOf(kind, part, RowsAt(loads_.mean().rows)), &price.kernels, &price.variation);
   if (!in_.vary || in_.free == Free::kVariation) price.variation = 0;
-  const bool routed = in_.scenario->model.moe && (kind == UnitKind::kMoeLayer || kind == UnitKind::kMtpLayer) &&
+  const bool routed = in_.scenario->model.moe &&
+                      (kind == UnitKind::kMoeLayer || kind == UnitKind::kMtpLayer) &&
                       (part == Part::kMlpForward || part == Part::kMlpBackward || part == Part::kMlpWeight);
   if (!routed) return;
   for (int i = 0; i < kRowGridPoints; ++i) {
@@ -232,10 +274,12 @@ void TrainingPrices::PriceExchange(UnitKind kind, Part part) {
   PartPrice& price = parts_[key];
   if (in_.free == Free::kExchanges || (in_.free == Free::kEnds && IsEnd(kind))) return;
   // What runs on the exchange's stream before its payload.
-  const StepPrice before = PriceOps(models::ExchangeOps(in_.scenario->model, ExchangeOf(part), shape_), nullptr, nullptr);
+  const StepPrice before =
+      PriceOps(models::ExchangeOps(in_.scenario->model, ExchangeOf(part), shape_), nullptr, nullptr);
   price.constant.work = before.work;
   const StepPrice mean = Exchange(key, loads_.mean());
-  price.kernels = {{"exchange " + std::string(Name(part)), in_.exchange->beside_provenance(), static_cast<double>(mean.work)}};
+  price.kernels = {{"exchange " + std::string(Name(part)), in_.exchange->beside_provenance(),
+                    static_cast<double>(mean.work)}};
 }
 
 StepPrice TrainingPrices::Exchange(std::uint32_t key, const RankLoad& load) const {

@@ -19,23 +19,32 @@ namespace orrery::scenarios {
 
 /// A resource made free, to see what it is worth.
 enum class Free : std::uint8_t {
-  kNothing, kExchanges, kImbalance, kVariation, kMessages, kCasts, kLaunchGaps, kCommunicationSms, kRecompute, kEnds,
+  kNothing,
+  kExchanges,
+  kImbalance,
+  kVariation,
+  kMessages,
+  kCasts,
+  kLaunchGaps,
+  kCommunicationSms,
+  kRecompute,
+  kEnds,
 };
 
 /// One kernel of a part, as a report lists it.
 struct KernelShare {
-  std::string op_class;            ///< op_class of the report: "FP8 GEMM", "attention", ...
+  std::string op_class;  ///< op_class of the report: "FP8 GEMM", "attention", ...
   hw::Provenance provenance{};
-  double picoseconds = 0;          ///< at the mean load
+  double picoseconds = 0;  ///< at the mean load
 };
 
 /// The price of one part of one kind of unit: constant, or by rows of the experts on this rank.
 struct PartPrice {
   StepPrice constant;
-  std::vector<double> work_by_rows;    ///< picoseconds at multiples of the grid's step; empty: constant
+  std::vector<double> work_by_rows;  ///< picoseconds at multiples of the grid's step; empty: constant
   std::vector<float> beside_by_rows;
   std::vector<KernelShare> kernels;
-  float variation = 0;             ///< relative standard deviation between runs of the same part
+  float variation = 0;  ///< relative standard deviation between runs of the same part
 };
 
 /// Everything the price of a step depends on, apart from the load.
@@ -43,11 +52,11 @@ struct PriceInputs {
   const Scenario* scenario = nullptr;
   const hw::CostModel* cost = nullptr;
   const hw::ExchangeModel* exchange = nullptr;
-  double exchange_stretch = 1;     ///< of the fabric, for exchanges that leave a leaf
-  std::int64_t message_work = 0;   ///< picoseconds of a pipeline send
-  double exchange_factor = 1;      ///< perturbation for the uncertainty interval
-  std::uint64_t seed = 1;          ///< of the variation of kernel times
-  bool vary = true;                ///< kernels vary from run to run; off for folded simulations
+  double exchange_stretch = 1;    ///< of the fabric, for exchanges that leave a leaf
+  std::int64_t message_work = 0;  ///< picoseconds of a pipeline send
+  double exchange_factor = 1;     ///< perturbation for the uncertainty interval
+  std::uint64_t seed = 1;         ///< of the variation of kernel times
+  bool vary = true;               ///< kernels vary from run to run; off for folded simulations
   Free free = Free::kNothing;
 };
 
@@ -59,9 +68,10 @@ class TrainingPrices {
   StepPrice operator()(int row, int column, const ProgramStep& step) const {
     const PartPrice& part = parts_[step.price];
     if (!is_exchange_[step.price]) {
-      StepPrice price = part.work_by_rows.empty()
-                            ? part.constant
-                            : ByRows(part, loads_.At(step.instance, column / group_, column % loads_.ranks()).rows);
+      StepPrice price =
+          part.work_by_rows.empty()
+              ? part.constant
+              : ByRows(part, loads_.At(step.instance, column / group_, column % loads_.ranks()).rows);
       price.work = Varied(price.work, part.variation, row, column, step);
       return price;
     }
@@ -75,9 +85,11 @@ class TrainingPrices {
 
  private:
   /// `work` as this rank runs it this time: normal about it, a pure function of seed, rank and step.
-  std::int64_t Varied(std::int64_t work, float variation, int row, int column, const ProgramStep& step) const {
+  std::int64_t Varied(std::int64_t work, float variation, int row, int column,
+                      const ProgramStep& step) const {
     if (variation == 0) return work;
-    std::uint64_t h = in_.seed * 0x9e3779b97f4a7c15ULL + (static_cast<std::uint64_t>(row) << 40 | static_cast<std::uint64_t>(column));
+    std::uint64_t h = in_.seed * 0x9e3779b97f4a7c15ULL +
+                      (static_cast<std::uint64_t>(row) << 40 | static_cast<std::uint64_t>(column));
     h = (h ^ (static_cast<std::uint64_t>(step.price) << 32 | step.instance)) * 0xbf58476d1ce4e5b9ULL;
     h = (h ^ (h >> 29)) * 0x94d049bb133111ebULL;
     const float z = normals_[h >> 52];

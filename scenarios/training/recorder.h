@@ -18,14 +18,15 @@ struct StepRef {
 /// One step as it ran. Times are picoseconds.
 struct RecordedStep {
   std::int64_t ready = 0, start = 0, end = 0;
-  StepRef cause;           ///< the step whose end let this one start
+  StepRef cause;  ///< the step whose end let this one start
   std::uint32_t price = 0, instance = 0, task = 0;
 };
 
 class Recorder {
  public:
   explicit Recorder(int ranks)
-      : steps_(static_cast<std::size_t>(ranks) * kMaxStreams), causes_(static_cast<std::size_t>(ranks) * kMaxStreams) {}
+      : steps_(static_cast<std::size_t>(ranks) * kMaxStreams),
+        causes_(static_cast<std::size_t>(ranks) * kMaxStreams) {}
 
   void OnCause(int rank, int stream, int by_rank, int by_stream) {
     // An exchange is released by the last rank to arrive: what made that one ready is the cause for all.

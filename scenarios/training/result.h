@@ -13,35 +13,38 @@ namespace orrery::scenarios {
 /// Seconds of an optimizer step as booked on pipeline rank 0 (mean of its ranks), the way DeepSeek reports it
 /// (Insights, arXiv 2505.09343, Table 4).
 struct Phases {
-  double forward = 0, bubble = 0, backward_input = 0, backward_weight = 0, forward_backward = 0, optimizer = 0;
-  double Sum() const { return forward + bubble + backward_input + backward_weight + forward_backward + optimizer; }
+  double forward = 0, bubble = 0, backward_input = 0, backward_weight = 0, forward_backward = 0,
+         optimizer = 0;
+  double Sum() const {
+    return forward + bubble + backward_input + backward_weight + forward_backward + optimizer;
+  }
 };
 
 /// One pipeline rank, mean over its GPUs. Seconds.
 struct PipelineRankReport {
   int rank = 0;
-  std::string holds;               ///< "embedding, 3 dense, 1 MoE | 1 MoE, MTP, head"
-  double busy_s = 0;               ///< tasks
-  double compute_idle_s = 0;       ///< inside tasks: exposed exchanges and stragglers
+  std::string holds;          ///< "embedding, 3 dense, 1 MoE | 1 MoE, MTP, head"
+  double busy_s = 0;          ///< tasks
+  double compute_idle_s = 0;  ///< inside tasks: exposed exchanges and stragglers
   double bubble_s = 0;
-  std::int64_t parameters = 0;     ///< distinct, on one GPU
+  std::int64_t parameters = 0;  ///< distinct, on one GPU
   models::RankMemory memory;
   bool fits = true;
 };
 
 struct OpClassReport {
   std::string name;
-  double seconds = 0;              ///< per GPU and step, mean
-  double share = 0;                ///< of all kernel time
+  double seconds = 0;  ///< per GPU and step, mean
+  double share = 0;    ///< of all kernel time
 };
 
 struct CommunicationReport {
-  double exchange_s = 0;           ///< per GPU and step: dispatch and combine payload
-  double exposed_s = 0;            ///< of it, while compute stood still
-  double straggler_s = 0;          ///< compute stood still because another rank of the exchange was late
-  double notify_s = 0;             ///< exchange stream waiting for peers, hidden or not
-  double pipeline_wait_s = 0;      ///< compute stood still for a pipeline neighbour
-  double messages_s = 0;           ///< pipeline sends on the wire
+  double exchange_s = 0;       ///< per GPU and step: dispatch and combine payload
+  double exposed_s = 0;        ///< of it, while compute stood still
+  double straggler_s = 0;      ///< compute stood still because another rank of the exchange was late
+  double notify_s = 0;         ///< exchange stream waiting for peers, hidden or not
+  double pipeline_wait_s = 0;  ///< compute stood still for a pipeline neighbour
+  double messages_s = 0;       ///< pipeline sends on the wire
 };
 
 struct OptimizerReport {
@@ -51,17 +54,17 @@ struct OptimizerReport {
 };
 
 struct ImbalanceReport {
-  std::string source;              ///< LoadSource::Describe
-  double hottest_excess = 0;       ///< mean over exchanges
-  double row_deviation = 0;        ///< of a rank's rows, over their mean
-  double step_share = 0;           ///< (step - step with even loads) / step
+  std::string source;         ///< LoadSource::Describe
+  double hottest_excess = 0;  ///< mean over exchanges
+  double row_deviation = 0;   ///< of a rank's rows, over their mean
+  double step_share = 0;      ///< (step - step with even loads) / step
 };
 
 /// One resource made free. Measured on one exchange group a pipeline rank.
 struct WhatIf {
   std::string name;
   double step_s = 0;
-  double gain = 0;                 ///< share of the step saved
+  double gain = 0;  ///< share of the step saved
 };
 
 struct CriticalPathShare {
@@ -71,15 +74,15 @@ struct CriticalPathShare {
 };
 
 struct Interval {
-  double low_s = 0, high_s = 0;    ///< central 90 %
-  double calibration_sd = 0;       ///< relative, from resampled residuals
-  double seed_sd = 0;              ///< relative, between seeds
+  double low_s = 0, high_s = 0;  ///< central 90 %
+  double calibration_sd = 0;     ///< relative, from resampled residuals
+  double seed_sd = 0;            ///< relative, between seeds
   int resamples = 0, seeds = 0;
 };
 
 struct SimulatorReport {
   std::uint64_t events = 0, steps = 0;
-  double wall_s = 0;               ///< of the simulation itself: loads, prices, engine
+  double wall_s = 0;  ///< of the simulation itself: loads, prices, engine
   std::int64_t peak_rss_bytes = 0;
   int gpus_simulated = 0;
 };
@@ -93,12 +96,12 @@ struct RunReport {
 struct TrainingResult {
   std::string scenario, file, hash;
   std::vector<std::string> calibration;
-  std::string model, cluster;      ///< in words
+  std::string model, cluster;  ///< in words
   int gpus = 0;
   bool folded = false;
-  bool fits = true;                ///< every pipeline rank within the device's memory
+  bool fits = true;  ///< every pipeline rank within the device's memory
   double step_s = 0;
-  double chunk_pair_ms = 0;        ///< mean overlapped pair on a middle pipeline rank
+  double chunk_pair_ms = 0;  ///< mean overlapped pair on a middle pipeline rank
   Phases phases;
   double tokens_per_step = 0, tokens_per_day = 0, tokens_per_second_per_gpu = 0;
   double flops_per_token_causal = 0, flops_per_token_noncausal = 0;

@@ -14,7 +14,8 @@
 namespace orrery::scenarios {
 namespace {
 
-constexpr std::int64_t kRowAlignment = 128;  // GEMM tile rows of an expert (trace: rows padded to 128 per expert)
+constexpr std::int64_t kRowAlignment =
+    128;  // GEMM tile rows of an expert (trace: rows padded to 128 per expert)
 
 /// Units of a stage in forward order. MTP modules take the places after the main model's MoE layers.
 std::vector<models::Unit> UnitsOf(const models::ModelSpec& model, const models::Stage& stage) {
@@ -30,7 +31,8 @@ std::vector<models::Unit> UnitsOf(const models::ModelSpec& model, const models::
   }
   if (stage.has_head) units.push_back({UnitKind::kHead, -1});
   for (int m = 0; stage.has_mtp && m < model.mtp_modules; ++m) {
-    units.push_back(model.moe ? models::Unit{UnitKind::kMtpLayer, model.MoeLayers() + m} : models::Unit{UnitKind::kDenseLayer, -1});
+    units.push_back(model.moe ? models::Unit{UnitKind::kMtpLayer, model.MoeLayers() + m}
+                              : models::Unit{UnitKind::kDenseLayer, -1});
     units.push_back({UnitKind::kHead, -1});
   }
   return units;
@@ -38,10 +40,11 @@ std::vector<models::Unit> UnitsOf(const models::ModelSpec& model, const models::
 
 models::Schedule ScheduleOf(const Scenario& s) {
   try {
-    return models::MakeSchedule({s.parallelism.schedule, s.parallelism.pipeline, s.MicroBatches(), s.parallelism.virtual_stages});
+    return models::MakeSchedule(
+        {s.parallelism.schedule, s.parallelism.pipeline, s.MicroBatches(), s.parallelism.virtual_stages});
   } catch (const InputError& e) {
     const Value& p = s.document.root().At("parallelism");
-    throw (p.Find("schedule") != nullptr ? p.At("schedule") : p).Error(e.what());
+    throw(p.Find("schedule") != nullptr ? p.At("schedule") : p).Error(e.what());
   }
 }
 
@@ -74,7 +77,8 @@ models::LoadShape ShapeOf(const Scenario& s) {
 TrainingModel::TrainingModel(Scenario scenario, bool folded_only) : scenario_(std::move(scenario)) {
   const Value& root = scenario_.document.root();
   schedule_ = ScheduleOf(scenario_);
-  layout_ = models::ReadStageLayout(root.At("parallelism"), scenario_.model, schedule_.stages, scenario_.workload.sequence_length);
+  layout_ = models::ReadStageLayout(root.At("parallelism"), scenario_.model, schedule_.stages,
+                                    scenario_.workload.sequence_length);
   std::vector<std::vector<models::Unit>> units;
   for (const models::Stage& stage : layout_.stages) units.push_back(UnitsOf(scenario_.model, stage));
   programs_ = models::BuildTrainingPrograms(schedule_, units);
@@ -95,7 +99,8 @@ void TrainingModel::StretchTraffic() {
   const hw::Topology topology(cluster);
   const int nodes_per_exchange = scenario_.parallelism.expert / cluster.devices_per_node;
   if (nodes_per_exchange > 1) {
-    exchange_stretch_ = hw::ExchangeStretch(cluster, topology, hw::ContiguousGroups(cluster.nodes, nodes_per_exchange)).last;
+    exchange_stretch_ =
+        hw::ExchangeStretch(cluster, topology, hw::ContiguousGroups(cluster.nodes, nodes_per_exchange)).last;
   }
   const int nodes_per_rank = cluster.nodes / scenario_.parallelism.pipeline;
   if (nodes_per_rank > 0 && scenario_.parallelism.pipeline > 1) {
@@ -114,8 +119,8 @@ std::unique_ptr<models::LoadSource> TrainingModel::MakeLoads(std::uint64_t seed)
   if (!scenario_.model.moe) return nullptr;
   static const Value kNothing;
   const Value* routing = scenario_.document.root().Find("routing");
-  return models::MakeLoadSource(routing != nullptr ? *routing : kNothing, *scenario_.model.moe, ShapeOf(scenario_), MoeLayers(),
-                                seed);
+  return models::MakeLoadSource(routing != nullptr ? *routing : kNothing, *scenario_.model.moe,
+                                ShapeOf(scenario_), MoeLayers(), seed);
 }
 
 std::int64_t TrainingModel::MessageWork() const {
@@ -123,7 +128,8 @@ std::int64_t TrainingModel::MessageWork() const {
   const Bytes bytes{tokens * scenario_.model.hidden * 2};  // activations and their gradients cross in BF16
   const hw::PointToPoint link(scenario_.cluster.device, *exchange_, scenario_.cluster.fabric.transport);
   const Time wire = bytes / link.rate(hw::Reach::kCrossLeaf);
-  return static_cast<std::int64_t>(static_cast<double>(wire.count()) * message_stretch_) + message_latency_.count();
+  return static_cast<std::int64_t>(static_cast<double>(wire.count()) * message_stretch_) +
+         message_latency_.count();
 }
 
 RankLoad TrainingModel::EvenLoad() const {
@@ -135,12 +141,15 @@ std::unique_ptr<StepLoads> TrainingModel::LoadsOf(const Variant& variant, int gr
   if (!scenario_.model.moe) return std::make_unique<StepLoads>();
   if (variant.fold || variant.free == Free::kImbalance) {
     const int ranks = variant.fold ? 1 : scenario_.parallelism.expert;
-    const auto instances = static_cast<std::size_t>(MoeLayers()) * static_cast<std::size_t>(scenario_.MicroBatches());
+    const auto instances =
+        static_cast<std::size_t>(MoeLayers()) * static_cast<std::size_t>(scenario_.MicroBatches());
     const std::size_t count = instances * static_cast<std::size_t>(groups) * static_cast<std::size_t>(ranks);
     return std::make_unique<StepLoads>(groups, ranks, std::vector<RankLoad>(count, even_load_));
   }
   const auto reseeded = variant.seed ? MakeLoads(*variant.seed) : nullptr;
-  const models::LoadSource* source = variant.loads != nullptr ? variant.loads : reseeded ? reseeded.get() : loads_.get();
+  const models::LoadSource* source = variant.loads != nullptr ? variant.loads
+                                     : reseeded               ? reseeded.get()
+                                                              : loads_.get();
   ORRERY_CHECK(source != nullptr, "a model made for folded variants was asked for another");
   return std::make_unique<StepLoads>(*source, MoeLayers(), scenario_.MicroBatches(), groups, kRowAlignment);
 }
@@ -148,7 +157,8 @@ std::unique_ptr<StepLoads> TrainingModel::LoadsOf(const Variant& variant, int gr
 Outcome TrainingModel::Prepare(const Variant& variant) const {
   const Parallelism& p = scenario_.parallelism;
   const int all_groups = p.data / p.expert;
-  const int groups = variant.fold ? 1 : (variant.groups > 0 ? std::min(variant.groups, all_groups) : all_groups);
+  const int groups =
+      variant.fold ? 1 : (variant.groups > 0 ? std::min(variant.groups, all_groups) : all_groups);
   Outcome outcome;
   outcome.columns = variant.fold ? 1 : groups * p.expert;
   outcome.gpus = outcome.columns * p.pipeline;
@@ -171,9 +181,11 @@ Outcome TrainingModel::Prepare(const Variant& variant) const {
 }
 
 template <class Observer>
-void TrainingModel::Run(const Variant& variant, const TrainingPrices& prices, Observer& observer, Outcome* outcome) const {
+void TrainingModel::Run(const Variant& variant, const TrainingPrices& prices, Observer& observer,
+                        Outcome* outcome) const {
   const int group = variant.fold ? 1 : scenario_.parallelism.expert;
-  StreamEngine<const TrainingPrices, Observer> engine(programs_.programs, outcome->columns, group, prices, observer);
+  StreamEngine<const TrainingPrices, Observer> engine(programs_.programs, outcome->columns, group, prices,
+                                                      observer);
   const EngineResult result = engine.Run();
   outcome->pipeline = result.end;
   outcome->events = result.events;

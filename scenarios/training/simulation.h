@@ -27,17 +27,17 @@ namespace orrery::scenarios {
 /// A step simulated under changed conditions.
 struct Variant {
   Free free = Free::kNothing;
-  bool fold = false;                       ///< one GPU a pipeline rank, mean loads
-  int groups = 0;                          ///< exchange groups a pipeline rank; 0: all of them
-  std::optional<std::uint64_t> seed;       ///< of the loads; else the scenario's
-  const hw::CostModel* cost = nullptr;     ///< else the scenario's
+  bool fold = false;                          ///< one GPU a pipeline rank, mean loads
+  int groups = 0;                             ///< exchange groups a pipeline rank; 0: all of them
+  std::optional<std::uint64_t> seed;          ///< of the loads; else the scenario's
+  const hw::CostModel* cost = nullptr;        ///< else the scenario's
   const models::LoadSource* loads = nullptr;  ///< else the scenario's; of the scenario's LoadShape
-  double exchange_factor = 1;              ///< on every exchange's time
+  double exchange_factor = 1;                 ///< on every exchange's time
 };
 
 /// What one simulation gives. Times are picoseconds.
 struct Outcome {
-  std::int64_t pipeline = 0;               ///< until the last rank has finished its last task
+  std::int64_t pipeline = 0;  ///< until the last rank has finished its last task
   OptimizerReport optimizer;
   double step_s = 0;
   std::uint64_t events = 0, steps = 0;
@@ -67,9 +67,11 @@ class TrainingModel {
   const models::StageLayout& stages() const { return layout_; }
   double exchange_stretch() const { return exchange_stretch_; }
   double message_stretch() const { return message_stretch_; }
-  std::string LoadDescription() const { return loads_ ? loads_->Describe() : scenario_.model.moe ? "even: every rank alike" : "no routed experts"; }
-  models::LoadShape load_shape() const;    ///< what a load source for this scenario must have
-  int MoeLayers() const;                   ///< MTP modules included
+  std::string LoadDescription() const {
+    return loads_ ? loads_->Describe() : scenario_.model.moe ? "even: every rank alike" : "no routed experts";
+  }
+  models::LoadShape load_shape() const;  ///< what a load source for this scenario must have
+  int MoeLayers() const;                 ///< MTP modules included
   /// Seconds of the optimizer step on the slowest pipeline rank.
   OptimizerReport PriceOptimizer(const hw::CostModel& cost) const;
   /// Stages of a pipeline rank, in words.
@@ -88,8 +90,9 @@ class TrainingModel {
   Scenario scenario_;
   std::unique_ptr<hw::CostModel> cost_;
   std::unique_ptr<hw::ExchangeModel> exchange_;
-  std::unique_ptr<models::LoadSource> loads_;  ///< absent in dense models and where only folded variants are asked
-  RankLoad even_load_;                         ///< what a rank gets when all are alike
+  std::unique_ptr<models::LoadSource>
+      loads_;           ///< absent in dense models and where only folded variants are asked
+  RankLoad even_load_;  ///< what a rank gets when all are alike
   models::StageLayout layout_;
   models::Schedule schedule_;
   models::TrainingPrograms programs_;

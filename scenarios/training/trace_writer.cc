@@ -9,27 +9,36 @@
 namespace orrery::scenarios {
 namespace {
 
-constexpr std::array<const char*, kMaxStreams> kStreamNames = {"compute", "exchange", "send to next rank", "send to previous rank"};
+constexpr std::array<const char*, kMaxStreams> kStreamNames = {"compute", "exchange", "send to next rank",
+                                                               "send to previous rank"};
 
 std::string StepName(const RecordedStep& step) {
   if (step.price == models::kLocalSendPrice) return "hand over";
   if (step.price == models::kSendPrice) return fmt::format("send, micro-batch {}", step.instance);
   const auto unit = static_cast<models::UnitKind>(step.price / models::kParts);
-  constexpr std::array<const char*, models::kUnitKinds> kUnits = {"embedding", "dense layer", "MoE layer", "MTP layer", "head"};
-  return fmt::format("{} {}", kUnits[static_cast<std::size_t>(unit)], Name(static_cast<models::Part>(step.price % models::kParts)));
+  constexpr std::array<const char*, models::kUnitKinds> kUnits = {"embedding", "dense layer", "MoE layer",
+                                                                  "MTP layer", "head"};
+  return fmt::format("{} {}", kUnits[static_cast<std::size_t>(unit)],
+                     Name(static_cast<models::Part>(step.price % models::kParts)));
 }
 
-std::string Slice(int rank, int stream, const std::string& name, std::int64_t start, std::int64_t end, std::uint32_t task) {
-  return fmt::format(R"({{"name":"{}","ph":"X","pid":{},"tid":{},"ts":{:.6f},"dur":{:.6f},"args":{{"task":{}}}}},)"
-                     "\n", name, rank, stream, static_cast<double>(start) * 1e-6, static_cast<double>(end - start) * 1e-6, task);
+std::string Slice(int rank, int stream, const std::string& name, std::int64_t start, std::int64_t end,
+                  std::uint32_t task) {
+  return fmt::format(
+      R"({{"name":"{}","ph":"X","pid":{},"tid":{},"ts":{:.6f},"dur":{:.6f},"args":{{"task":{}}}}},)"
+      "\n",
+      name, rank, stream, static_cast<double>(start) * 1e-6, static_cast<double>(end - start) * 1e-6, task);
 }
 
 std::string Metadata(int rank, const std::string& holds) {
-  std::string text = fmt::format(R"j({{"name":"process_name","ph":"M","pid":{},"args":{{"name":"pipeline rank {} ({})"}}}},)j"
-                                 "\n", rank, rank, holds);
+  std::string text = fmt::format(
+      R"j({{"name":"process_name","ph":"M","pid":{},"args":{{"name":"pipeline rank {} ({})"}}}},)j"
+      "\n",
+      rank, rank, holds);
   for (int s = 0; s < kMaxStreams; ++s) {
     text += fmt::format(R"({{"name":"thread_name","ph":"M","pid":{},"tid":{},"args":{{"name":"{}"}}}},)"
-                        "\n", rank, s, kStreamNames[static_cast<std::size_t>(s)]);
+                        "\n",
+                        rank, s, kStreamNames[static_cast<std::size_t>(s)]);
   }
   return text;
 }
@@ -40,7 +49,8 @@ std::string TrainingTrace(const TrainingModel& model, const std::vector<int>& pi
   const int count = model.scenario().parallelism.pipeline;
   for (int rank : pipeline_ranks) {
     if (rank < 0 || rank >= count) {
-      throw InputError(fmt::format("--trace-ranks {}: expected pipeline ranks from 0 to {}", rank, count - 1));
+      throw InputError(
+          fmt::format("--trace-ranks {}: expected pipeline ranks from 0 to {}", rank, count - 1));
     }
   }
   Recorder recorder(0);
@@ -52,7 +62,8 @@ std::string TrainingTrace(const TrainingModel& model, const std::vector<int>& pi
     text += Metadata(rank, model.Holds(rank));
     for (int s = 0; s < kMaxStreams; ++s) {
       for (const RecordedStep& step : recorder.Steps(rank * outcome.columns, s)) {
-        if (step.start > step.ready) text += Slice(rank, s, "wait for the group", step.ready, step.start, step.task);
+        if (step.start > step.ready)
+          text += Slice(rank, s, "wait for the group", step.ready, step.start, step.task);
         text += Slice(rank, s, StepName(step), step.start, step.end, step.task);
       }
     }

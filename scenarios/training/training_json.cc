@@ -8,18 +8,28 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 Json MemoryJson(const models::RankMemory& m) {
-  return {{"weights_bytes", m.weights.count},       {"gradients_bytes", m.gradients.count},
-          {"optimizer_bytes", m.optimizer.count},   {"activations_bytes", m.activations.count},
-          {"deferred_weights_bytes", m.deferred_weights.count}, {"workspace_bytes", m.workspace.count},
-          {"logits_bytes", m.logits.count},         {"communication_bytes", m.communication.count},
-          {"reserve_bytes", m.reserve.count},       {"total_bytes", m.Total().count}};
+  return {{"weights_bytes", m.weights.count},
+          {"gradients_bytes", m.gradients.count},
+          {"optimizer_bytes", m.optimizer.count},
+          {"activations_bytes", m.activations.count},
+          {"deferred_weights_bytes", m.deferred_weights.count},
+          {"workspace_bytes", m.workspace.count},
+          {"logits_bytes", m.logits.count},
+          {"communication_bytes", m.communication.count},
+          {"reserve_bytes", m.reserve.count},
+          {"total_bytes", m.Total().count}};
 }
 
 Json RanksJson(const TrainingResult& r) {
   Json ranks = Json::array();
   for (const PipelineRankReport& rank : r.ranks) {
-    ranks.push_back({{"rank", rank.rank}, {"holds", rank.holds}, {"busy_s", rank.busy_s}, {"bubble_s", rank.bubble_s},
-                     {"compute_idle_s", rank.compute_idle_s}, {"parameters", rank.parameters}, {"memory", MemoryJson(rank.memory)},
+    ranks.push_back({{"rank", rank.rank},
+                     {"holds", rank.holds},
+                     {"busy_s", rank.busy_s},
+                     {"bubble_s", rank.bubble_s},
+                     {"compute_idle_s", rank.compute_idle_s},
+                     {"parameters", rank.parameters},
+                     {"memory", MemoryJson(rank.memory)},
                      {"fits", rank.fits}});
   }
   return ranks;
@@ -28,7 +38,8 @@ Json RanksJson(const TrainingResult& r) {
 Json AnalysisJson(const TrainingResult& r) {
   Json analysis;
   analysis["what_would_help"] = Json::array();
-  for (const WhatIf& w : r.what_ifs) analysis["what_would_help"].push_back({{"name", w.name}, {"step_s", w.step_s}, {"gain", w.gain}});
+  for (const WhatIf& w : r.what_ifs)
+    analysis["what_would_help"].push_back({{"name", w.name}, {"step_s", w.step_s}, {"gain", w.gain}});
   analysis["critical_path"] = Json::array();
   for (const CriticalPathShare& s : r.critical_path) {
     analysis["critical_path"].push_back({{"name", s.name}, {"time_s", s.seconds}, {"share", s.share}});
@@ -56,8 +67,11 @@ std::string TrainingJson(const TrainingResult& r) {
   j["tflops_per_gpu_noncausal"] = r.tflops_noncausal;
   j["mfu_causal"] = r.mfu_causal;
   j["mfu_noncausal"] = r.mfu_noncausal;
-  j["phases_s"] = {{"forward", r.phases.forward},   {"bubble", r.phases.bubble}, {"backward_input", r.phases.backward_input},
-                   {"backward_weight", r.phases.backward_weight}, {"forward_backward", r.phases.forward_backward},
+  j["phases_s"] = {{"forward", r.phases.forward},
+                   {"bubble", r.phases.bubble},
+                   {"backward_input", r.phases.backward_input},
+                   {"backward_weight", r.phases.backward_weight},
+                   {"forward_backward", r.phases.forward_backward},
                    {"optimizer", r.phases.optimizer}};
   j["chunk_pair_ms"] = r.chunk_pair_ms;
   j["flops_per_token"] = r.flops_per_token_causal;
@@ -77,23 +91,36 @@ std::string TrainingJson(const TrainingResult& r) {
   j["run_cost_usd"] = r.run.dollars;
   j["provenance"] = {{"measured", r.measured}, {"scaled", r.scaled}, {"analytic", r.analytic}};
   if (r.interval.high_s > 0) {
-    j["interval"] = {{"low", r.interval.low_s}, {"high", r.interval.high_s}, {"level", 0.9},
-                     {"calibration_relative_sd", r.interval.calibration_sd}, {"seed_relative_sd", r.interval.seed_sd},
-                     {"resamples", r.interval.resamples}, {"seeds", r.interval.seeds}};
+    j["interval"] = {{"low", r.interval.low_s},
+                     {"high", r.interval.high_s},
+                     {"level", 0.9},
+                     {"calibration_relative_sd", r.interval.calibration_sd},
+                     {"seed_relative_sd", r.interval.seed_sd},
+                     {"resamples", r.interval.resamples},
+                     {"seeds", r.interval.seeds}};
   }
   j["op_classes"] = Json::array();
-  for (const OpClassReport& c : r.op_classes) j["op_classes"].push_back({{"name", c.name}, {"time_s", c.seconds}, {"share", c.share}});
+  for (const OpClassReport& c : r.op_classes)
+    j["op_classes"].push_back({{"name", c.name}, {"time_s", c.seconds}, {"share", c.share}});
   const CommunicationReport& c = r.communication;
-  j["communication_s"] = {{"exchange", c.exchange_s}, {"exchange_exposed", c.exposed_s}, {"straggler", c.straggler_s},
-                          {"notify", c.notify_s}, {"pipeline_wait", c.pipeline_wait_s}, {"messages", c.messages_s}};
-  j["optimizer_s"] = {{"gradients", r.optimizer.gradients_s}, {"parameters", r.optimizer.parameters_s}, {"update", r.optimizer.update_s}};
-  j["imbalance"] = {{"source", r.imbalance.source}, {"hottest_excess", r.imbalance.hottest_excess},
-                    {"row_relative_sd", r.imbalance.row_deviation}, {"step_share", r.imbalance.step_share}};
+  j["communication_s"] = {{"exchange", c.exchange_s},           {"exchange_exposed", c.exposed_s},
+                          {"straggler", c.straggler_s},         {"notify", c.notify_s},
+                          {"pipeline_wait", c.pipeline_wait_s}, {"messages", c.messages_s}};
+  j["optimizer_s"] = {{"gradients", r.optimizer.gradients_s},
+                      {"parameters", r.optimizer.parameters_s},
+                      {"update", r.optimizer.update_s}};
+  j["imbalance"] = {{"source", r.imbalance.source},
+                    {"hottest_excess", r.imbalance.hottest_excess},
+                    {"row_relative_sd", r.imbalance.row_deviation},
+                    {"step_share", r.imbalance.step_share}};
   j["pipeline_ranks"] = RanksJson(r);
   j["analysis"] = AnalysisJson(r);
   j["notes"] = r.notes;
-  j["simulator"] = {{"events", r.simulator.events}, {"steps", r.simulator.steps}, {"wall_s", r.simulator.wall_s},
-                    {"peak_rss_bytes", r.simulator.peak_rss_bytes}, {"gpus_simulated", r.simulator.gpus_simulated}};
+  j["simulator"] = {{"events", r.simulator.events},
+                    {"steps", r.simulator.steps},
+                    {"wall_s", r.simulator.wall_s},
+                    {"peak_rss_bytes", r.simulator.peak_rss_bytes},
+                    {"gpus_simulated", r.simulator.gpus_simulated}};
   return j.dump(2) + "\n";
 }
 

@@ -9,7 +9,8 @@ namespace orrery::scenarios {
 
 /// For people.
 std::string TrainingText(const TrainingResult& result);
-/// schema_version 1; units in the key names. Simulator timings are the only values that differ between equal runs.
+/// schema_version 1; units in the key names. Simulator timings are the only values that differ between equal
+/// runs.
 std::string TrainingJson(const TrainingResult& result);
 
 }  // namespace orrery::scenarios

@@ -1,13 +1,12 @@
 #include "scenarios/training/training_run.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <map>
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include "models/program/flops.h"
 #include "models/program/optimizer_ops.h"
@@ -26,7 +25,8 @@ std::array<double, 5> MeanTasks(const Outcome& o, int rank) {
   std::array<double, 5> mean{};
   for (int c = 0; c < o.columns; ++c) {
     const TaskTimes& tasks = o.observer->Tasks(rank * o.columns + c);
-    for (std::size_t k = 0; k < mean.size(); ++k) mean[k] += static_cast<double>(tasks.by_kind[k]) * kPico / o.columns;
+    for (std::size_t k = 0; k < mean.size(); ++k)
+      mean[k] += static_cast<double>(tasks.by_kind[k]) * kPico / o.columns;
   }
   return mean;
 }
@@ -43,8 +43,8 @@ Phases PhasesOf(const Outcome& o) {
   const std::array<double, 5> tasks = MeanTasks(o, 0);
   Phases p;
   p.forward = At(tasks, StepKind::kForward);
-  // A backward that does its weights at once is booked whole under the input backward: our reading of the published
-  // table (docs/training.md).
+  // A backward that does its weights at once is booked whole under the input backward: our reading of the
+  // published table (docs/training.md).
   p.backward_input = At(tasks, StepKind::kBackward) + At(tasks, StepKind::kBackwardInput);
   p.backward_weight = At(tasks, StepKind::kBackwardWeight);
   p.forward_backward = At(tasks, StepKind::kForwardBackward);
@@ -69,7 +69,8 @@ std::vector<PipelineRankReport> RanksOf(const TrainingModel& model, const Outcom
     }
     std::vector<int> held;
     for (const auto& stage : model.schedule().StagesOf(rank)) held.push_back(stage.first);
-    report.parameters = models::UniqueParametersPerRank(s.model, model.stages(), held, s.parallelism.expert).Total();
+    report.parameters =
+        models::UniqueParametersPerRank(s.model, model.stages(), held, s.parallelism.expert).Total();
     report.memory = memory[static_cast<std::size_t>(rank)];
     report.fits = report.memory.Fits(s.cluster.device.memory);
     ranks.push_back(std::move(report));
@@ -94,7 +95,8 @@ void Kernels(const Outcome& o, TrainingResult* result) {
       total += share;
     }
   }
-  for (const auto& [name, seconds] : classes) result->op_classes.push_back({name, seconds, total > 0 ? seconds / total : 0});
+  for (const auto& [name, seconds] : classes)
+    result->op_classes.push_back({name, seconds, total > 0 ? seconds / total : 0});
   std::stable_sort(result->op_classes.begin(), result->op_classes.end(),
                    [](const auto& a, const auto& b) { return a.seconds > b.seconds; });
   if (total <= 0) return;
@@ -117,8 +119,9 @@ CommunicationReport CommunicationOf(const Outcome& o) {
   return c;
 }
 
-/// Steps and time of the run: the batch grows linearly with the tokens seen until `over`. A smaller batch means
-/// fewer micro-batches in the same schedule; its step is that of the full batch less the pairs it does not run.
+/// Steps and time of the run: the batch grows linearly with the tokens seen until `over`. A smaller batch
+/// means fewer micro-batches in the same schedule; its step is that of the full batch less the pairs it does
+/// not run.
 RunReport RunOf(const TrainingResult& r, const Scenario& s, double pair_s) {
   RunReport run;
   const double tokens_per_step = r.tokens_per_step;
@@ -158,8 +161,10 @@ void Rates(const Scenario& s, TrainingResult* r) {
   r->tokens_per_step = static_cast<double>(s.TokensPerStep());
   r->tokens_per_day = r->tokens_per_step * 86400 / r->step_s;
   r->tokens_per_second_per_gpu = r->tokens_per_step / r->step_s / r->gpus;
-  r->flops_per_token_causal = models::TrainingFlopsPerToken(s.model, s.workload.sequence_length, true).total().count;
-  r->flops_per_token_noncausal = models::TrainingFlopsPerToken(s.model, s.workload.sequence_length, false).total().count;
+  r->flops_per_token_causal =
+      models::TrainingFlopsPerToken(s.model, s.workload.sequence_length, true).total().count;
+  r->flops_per_token_noncausal =
+      models::TrainingFlopsPerToken(s.model, s.workload.sequence_length, false).total().count;
   r->tflops_causal = r->flops_per_token_causal * r->tokens_per_second_per_gpu * 1e-12;
   r->tflops_noncausal = r->flops_per_token_noncausal * r->tokens_per_second_per_gpu * 1e-12;
   r->mfu_causal = r->tflops_causal * 1e12 / s.cluster.device.bf16.value;
@@ -172,7 +177,8 @@ void Rates(const Scenario& s, TrainingResult* r) {
 
 int PairsOf(const TrainingModel& model, int rank) {
   int pairs = 0;
-  for (StepKind kind : model.programs().task_kinds[static_cast<std::size_t>(rank)]) pairs += kind == StepKind::kForwardBackward;
+  for (StepKind kind : model.programs().task_kinds[static_cast<std::size_t>(rank)])
+    pairs += kind == StepKind::kForwardBackward;
   return pairs;
 }
 
@@ -186,12 +192,16 @@ double PairMs(const TrainingModel& model, const Outcome& o) {
 std::vector<std::string> NotesOf(const TrainingModel& model, const TrainingResult& r) {
   const Scenario& s = model.scenario();
   std::vector<std::string> notes;
-  const models::LocalParameters largest = models::UniqueParametersPerRank(s.model, model.stages(), {0}, s.parallelism.expert);
+  const models::LocalParameters largest =
+      models::UniqueParametersPerRank(s.model, model.stages(), {0}, s.parallelism.expert);
   const double ema_s = 2.0 * static_cast<double>(largest.Total()) / s.cluster.device.host.value;
-  notes.push_back(fmt::format("EMA of the parameters copied to the host beside the step: {:.2f} s of PCIe, hidden{}", ema_s,
-                              ema_s < r.step_s ? "" : " only in part"));
-  notes.push_back("days and dollars are throughput times tokens: no failures, restarts, evaluation or checkpoints");
-  notes.push_back(fmt::format("price: {} dollars per GPU hour ({})", s.cluster.device.dollars_per_hour, s.cluster.device.price_source));
+  notes.push_back(
+      fmt::format("EMA of the parameters copied to the host beside the step: {:.2f} s of PCIe, hidden{}",
+                  ema_s, ema_s < r.step_s ? "" : " only in part"));
+  notes.push_back(
+      "days and dollars are throughput times tokens: no failures, restarts, evaluation or checkpoints");
+  notes.push_back(fmt::format("price: {} dollars per GPU hour ({})", s.cluster.device.dollars_per_hour,
+                              s.cluster.device.price_source));
   double busy = 0;
   const PipelineRankReport* busiest = &r.ranks.front();
   for (const PipelineRankReport& rank : r.ranks) {
@@ -199,13 +209,15 @@ std::vector<std::string> NotesOf(const TrainingModel& model, const TrainingResul
     if (rank.busy_s > busiest->busy_s) busiest = &rank;
   }
   if (busiest->busy_s > 1.15 * busy) {
-    notes.push_back(fmt::format("the stages are uneven: pipeline rank {} is busy {:.2f} times the mean and holds the others up; see "
-                                "parallelism.layers_per_stage",
-                                busiest->rank, busiest->busy_s / busy));
+    notes.push_back(fmt::format(
+        "the stages are uneven: pipeline rank {} is busy {:.2f} times the mean and holds the others up; see "
+        "parallelism.layers_per_stage",
+        busiest->rank, busiest->busy_s / busy));
   }
   if (model.exchange_stretch() > 1.005 || model.message_stretch() > 1.005) {
-    notes.push_back(fmt::format("the fabric stretches exchanges by {:.2f} and pipeline messages by {:.2f}: flows share its cables",
-                                model.exchange_stretch(), model.message_stretch()));
+    notes.push_back(fmt::format(
+        "the fabric stretches exchanges by {:.2f} and pipeline messages by {:.2f}: flows share its cables",
+        model.exchange_stretch(), model.message_stretch()));
   }
   return notes;
 }
@@ -216,7 +228,9 @@ std::int64_t PeakRss() {
   return usage.ru_maxrss * 1024;
 }
 
-double Now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+double Now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 }  // namespace
 
@@ -239,8 +253,8 @@ TrainingResult RunTraining(const Scenario& scenario, const RunOptions& options, 
   r.calibration = model.cost().sources();
   r.calibration.push_back("exchanges: " + model.exchange().source());
   r.model = scenario.model.name;
-  r.cluster = fmt::format("{} ({} nodes of {} {})", scenario.cluster.name, scenario.cluster.nodes, scenario.cluster.devices_per_node,
-                          scenario.cluster.device.name);
+  r.cluster = fmt::format("{} ({} nodes of {} {})", scenario.cluster.name, scenario.cluster.nodes,
+                          scenario.cluster.devices_per_node, scenario.cluster.device.name);
   r.gpus = scenario.Gpus();
   r.folded = options.fold;
   r.step_s = outcome.step_s;
@@ -249,7 +263,8 @@ TrainingResult RunTraining(const Scenario& scenario, const RunOptions& options, 
   r.chunk_pair_ms = PairMs(model, outcome);
   Rates(scenario, &r);
   r.ranks = RanksOf(model, outcome);
-  r.fits = std::all_of(r.ranks.begin(), r.ranks.end(), [](const PipelineRankReport& rank) { return rank.fits; });
+  r.fits =
+      std::all_of(r.ranks.begin(), r.ranks.end(), [](const PipelineRankReport& rank) { return rank.fits; });
   r.device_memory = scenario.cluster.device.memory.count;
   Kernels(outcome, &r);
   r.communication = CommunicationOf(outcome);
@@ -257,8 +272,9 @@ TrainingResult RunTraining(const Scenario& scenario, const RunOptions& options, 
   r.imbalance.source = model.LoadDescription();
   r.imbalance.hottest_excess = outcome.hottest_excess;
   r.imbalance.row_deviation = outcome.row_deviation;
-  const double per_micro_batch = r.phases.forward_backward > 0 ? r.chunk_pair_ms * 1e-3
-                                                               : static_cast<double>(outcome.pipeline) * kPico / scenario.MicroBatches();
+  const double per_micro_batch =
+      r.phases.forward_backward > 0 ? r.chunk_pair_ms * 1e-3
+                                    : static_cast<double>(outcome.pipeline) * kPico / scenario.MicroBatches();
   r.run = RunOf(r, scenario, per_micro_batch);
   if (options.analyse) {
     tell(0.2, "making each resource free in turn");

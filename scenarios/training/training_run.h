@@ -8,14 +8,15 @@
 namespace orrery::scenarios {
 
 struct RunOptions {
-  bool fold = false;       ///< equal ranks simulated as one: fast, and blind to imbalance
-  bool analyse = true;     ///< what-ifs, critical path, uncertainty
+  bool fold = false;    ///< equal ranks simulated as one: fast, and blind to imbalance
+  bool analyse = true;  ///< what-ifs, critical path, uncertainty
   int resamples = 64;
   int seeds = 4;
 };
 
 /// scenario -> programs, prices, loads -> engine -> result. `progress` may be empty.
-TrainingResult RunTraining(const Scenario& scenario, const RunOptions& options, const Progress& progress = {});
+TrainingResult RunTraining(const Scenario& scenario, const RunOptions& options,
+                           const Progress& progress = {});
 
 /// The step alone, as validation asks for it.
 TrainingResult StepOnly(const Scenario& scenario);

@@ -8,12 +8,15 @@
 namespace orrery::scenarios {
 namespace {
 
-std::string Line(const char* what, const std::string& value) { return fmt::format("  {:<34} {}\n", what, value); }
+std::string Line(const char* what, const std::string& value) {
+  return fmt::format("  {:<34} {}\n", what, value);
+}
 
 /// Whole number with spaces between groups of three digits.
 std::string Grouped(double value) {
   std::string digits = fmt::format("{:.0f}", value);
-  for (auto i = static_cast<std::ptrdiff_t>(digits.size()) - 3; i > 0; i -= 3) digits.insert(static_cast<std::size_t>(i), " ");
+  for (auto i = static_cast<std::ptrdiff_t>(digits.size()) - 3; i > 0; i -= 3)
+    digits.insert(static_cast<std::size_t>(i), " ");
   return digits;
 }
 
@@ -32,26 +35,37 @@ std::string FitWarning(const TrainingResult& r) {
     worst = std::max(worst, rank.memory.Total().count - r.device_memory);
   }
   if (over == 0) return "";
-  return fmt::format("  DOES NOT FIT: {} of {} pipeline ranks need more memory than the device has, the worst by {:.1f} GB\n\n", over,
-                     r.ranks.size(), static_cast<double>(worst) * 1e-9);
+  return fmt::format(
+      "  DOES NOT FIT: {} of {} pipeline ranks need more memory than the device has, the worst by {:.1f} "
+      "GB\n\n",
+      over, r.ranks.size(), static_cast<double>(worst) * 1e-9);
 }
 
 std::string Headline(const TrainingResult& r) {
-  std::string text = fmt::format("{}\n{} on {}; {} GPUs, {} simulated{}\n\n", r.scenario, r.model, r.cluster, Grouped(r.gpus),
-                                 Grouped(r.simulator.gpus_simulated),
-                                 r.folded ? " (folded: one a pipeline rank, even loads, blind to imbalance)" : ", each with its own tokens");
+  std::string text = fmt::format("{}\n{} on {}; {} GPUs, {} simulated{}\n\n", r.scenario, r.model, r.cluster,
+                                 Grouped(r.gpus), Grouped(r.simulator.gpus_simulated),
+                                 r.folded ? " (folded: one a pipeline rank, even loads, blind to imbalance)"
+                                          : ", each with its own tokens");
   text += FitWarning(r);
   std::string step = fmt::format("{:.3f} s", r.step_s);
-  if (r.interval.high_s > 0) step += fmt::format("   (90 % interval {:.2f} to {:.2f} s)", r.interval.low_s, r.interval.high_s);
+  if (r.interval.high_s > 0)
+    step += fmt::format("   (90 % interval {:.2f} to {:.2f} s)", r.interval.low_s, r.interval.high_s);
   text += Line("optimizer step", step);
-  text += Line("tokens", fmt::format("{:.2f} B a day, {:.1f} per GPU per second", r.tokens_per_day * 1e-9, r.tokens_per_second_per_gpu));
-  text += Line("achieved", fmt::format("{:.1f} TFLOPS a GPU causal, {:.1f} non-causal", r.tflops_causal, r.tflops_noncausal));
-  text += Line("MFU (BF16 peak)", fmt::format("{:.2f} % causal, {:.2f} % non-causal", 100 * r.mfu_causal, 100 * r.mfu_noncausal));
-  text += Line("model", fmt::format("{:.1f} B parameters, {:.2f} B active, {:.1f} GFLOP a token", static_cast<double>(r.parameters_total) * 1e-9,
-                                    static_cast<double>(r.parameters_active) * 1e-9, r.flops_per_token_causal * 1e-9));
-  text += Line("a trillion tokens", fmt::format("{} GPU hours, {}", Grouped(r.run.gpu_hours_per_trillion), Dollars(r.run.dollars_per_trillion)));
-  text += Line("the run", fmt::format("{:.2f} T tokens: {:.1f} days, {} GPU hours, {}, {} steps", r.run.tokens * 1e-12, r.run.days,
-                                      Grouped(r.run.gpu_hours), Dollars(r.run.dollars), Grouped(static_cast<double>(r.run.steps))));
+  text += Line("tokens", fmt::format("{:.2f} B a day, {:.1f} per GPU per second", r.tokens_per_day * 1e-9,
+                                     r.tokens_per_second_per_gpu));
+  text += Line("achieved", fmt::format("{:.1f} TFLOPS a GPU causal, {:.1f} non-causal", r.tflops_causal,
+                                       r.tflops_noncausal));
+  text += Line("MFU (BF16 peak)", fmt::format("{:.2f} % causal, {:.2f} % non-causal", 100 * r.mfu_causal,
+                                              100 * r.mfu_noncausal));
+  text += Line("model",
+               fmt::format("{:.1f} B parameters, {:.2f} B active, {:.1f} GFLOP a token",
+                           static_cast<double>(r.parameters_total) * 1e-9,
+                           static_cast<double>(r.parameters_active) * 1e-9, r.flops_per_token_causal * 1e-9));
+  text += Line("a trillion tokens", fmt::format("{} GPU hours, {}", Grouped(r.run.gpu_hours_per_trillion),
+                                                Dollars(r.run.dollars_per_trillion)));
+  text += Line("the run", fmt::format("{:.2f} T tokens: {:.1f} days, {} GPU hours, {}, {} steps",
+                                      r.run.tokens * 1e-12, r.run.days, Grouped(r.run.gpu_hours),
+                                      Dollars(r.run.dollars), Grouped(static_cast<double>(r.run.steps))));
   return text;
 }
 
@@ -74,14 +88,17 @@ std::string PhaseTable(const TrainingResult& r) {
     mean += rank.bubble_s / static_cast<double>(r.ranks.size());
   }
   text += fmt::format("  bubble over all pipeline ranks: {:.3f} to {:.3f}, mean {:.3f}\n", low, high, mean);
-  if (r.chunk_pair_ms > 0) text += fmt::format("  one overlapped pair on a middle rank: {:.1f} ms\n", r.chunk_pair_ms);
+  if (r.chunk_pair_ms > 0)
+    text += fmt::format("  one overlapped pair on a middle rank: {:.1f} ms\n", r.chunk_pair_ms);
   return text;
 }
 
 std::string KernelTable(const TrainingResult& r) {
-  std::string text = "\nWhat runs (seconds per GPU and step; compute and exchanges overlap, so the sum exceeds the step)\n";
+  std::string text =
+      "\nWhat runs (seconds per GPU and step; compute and exchanges overlap, so the sum exceeds the step)\n";
   for (const OpClassReport& c : r.op_classes) {
-    if (c.share >= 0.0005) text += fmt::format("  {:<34} {:>8.3f}  {:>5.1f} %\n", c.name, c.seconds, 100 * c.share);
+    if (c.share >= 0.0005)
+      text += fmt::format("  {:<34} {:>8.3f}  {:>5.1f} %\n", c.name, c.seconds, 100 * c.share);
   }
   return text;
 }
@@ -89,34 +106,45 @@ std::string KernelTable(const TrainingResult& r) {
 std::string CommunicationText(const TrainingResult& r) {
   const CommunicationReport& c = r.communication;
   std::string text = "\nCommunication and waiting (per GPU and step, mean, seconds)\n";
-  text += Line("dispatch and combine", fmt::format("{:.3f}, of which {:.3f} with compute idle ({:.0f} % hidden)", c.exchange_s, c.exposed_s,
-                                                   c.exchange_s > 0 ? 100 * (1 - c.exposed_s / c.exchange_s) : 100.0));
-  text += Line("waiting for the slowest of a group", fmt::format("{:.3f} with compute idle ({:.3f} on the exchange stream)", c.straggler_s, c.notify_s));
+  text += Line("dispatch and combine",
+               fmt::format("{:.3f}, of which {:.3f} with compute idle ({:.0f} % hidden)", c.exchange_s,
+                           c.exposed_s, c.exchange_s > 0 ? 100 * (1 - c.exposed_s / c.exchange_s) : 100.0));
+  text += Line(
+      "waiting for the slowest of a group",
+      fmt::format("{:.3f} with compute idle ({:.3f} on the exchange stream)", c.straggler_s, c.notify_s));
   text += Line("waiting for the pipeline", fmt::format("{:.3f}", c.pipeline_wait_s));
   text += Line("pipeline messages on the wire", fmt::format("{:.3f}", c.messages_s));
-  text += Line("optimizer", fmt::format("{:.3f} gradients, {:.3f} parameters, {:.3f} update", r.optimizer.gradients_s, r.optimizer.parameters_s,
-                                        r.optimizer.update_s));
+  text +=
+      Line("optimizer", fmt::format("{:.3f} gradients, {:.3f} parameters, {:.3f} update",
+                                    r.optimizer.gradients_s, r.optimizer.parameters_s, r.optimizer.update_s));
   text += "  " + r.optimizer.how + "\n";
   text += "\nExpert load\n  " + r.imbalance.source + "\n";
-  text += Line("fullest rank of an exchange", fmt::format("{:+.1f} % rows (mean), ranks spread by {:.1f} %", 100 * r.imbalance.hottest_excess,
-                                                          100 * r.imbalance.row_deviation));
-  if (!r.what_ifs.empty()) text += Line("imbalance costs", fmt::format("{:.1f} % of the step", 100 * r.imbalance.step_share));
+  text += Line("fullest rank of an exchange",
+               fmt::format("{:+.1f} % rows (mean), ranks spread by {:.1f} %",
+                           100 * r.imbalance.hottest_excess, 100 * r.imbalance.row_deviation));
+  if (!r.what_ifs.empty())
+    text += Line("imbalance costs", fmt::format("{:.1f} % of the step", 100 * r.imbalance.step_share));
   return text;
 }
 
 std::string GigaBytes(Bytes b) { return fmt::format("{:.1f}", static_cast<double>(b.count) * 1e-9); }
 
 std::string MemoryTable(const TrainingResult& r) {
-  std::string text = fmt::format("\nPipeline ranks (memory in GB = 10^9 B at the peak of the step; the device has {:.1f})\n",
-                                 static_cast<double>(r.device_memory) * 1e-9);
-  text += fmt::format("  {:>4} {:>7} {:>7}  {:>7} {:>6} {:>6} {:>6} {:>6} {:>6}  {:>6}  {}\n", "rank", "busy s", "bubble", "weights", "grads",
-                      "optim", "activ", "other", "total", "spare", "holds");
+  std::string text =
+      fmt::format("\nPipeline ranks (memory in GB = 10^9 B at the peak of the step; the device has {:.1f})\n",
+                  static_cast<double>(r.device_memory) * 1e-9);
+  text +=
+      fmt::format("  {:>4} {:>7} {:>7}  {:>7} {:>6} {:>6} {:>6} {:>6} {:>6}  {:>6}  {}\n", "rank", "busy s",
+                  "bubble", "weights", "grads", "optim", "activ", "other", "total", "spare", "holds");
   for (const PipelineRankReport& rank : r.ranks) {
     const models::RankMemory& m = rank.memory;
-    const Bytes other{m.deferred_weights.count + m.workspace.count + m.logits.count + m.communication.count + m.reserve.count};
-    text += fmt::format("  {:>4} {:>7.3f} {:>7.3f}  {:>7} {:>6} {:>6} {:>6} {:>6} {:>6}  {:>6}  {}{}\n", rank.rank, rank.busy_s, rank.bubble_s,
-                        GigaBytes(m.weights), GigaBytes(m.gradients), GigaBytes(m.optimizer), GigaBytes(m.activations), GigaBytes(other),
-                        GigaBytes(m.Total()), GigaBytes(Bytes{r.device_memory} - m.Total()), rank.holds, rank.fits ? "" : "  DOES NOT FIT");
+    const Bytes other{m.deferred_weights.count + m.workspace.count + m.logits.count + m.communication.count +
+                      m.reserve.count};
+    text += fmt::format("  {:>4} {:>7.3f} {:>7.3f}  {:>7} {:>6} {:>6} {:>6} {:>6} {:>6}  {:>6}  {}{}\n",
+                        rank.rank, rank.busy_s, rank.bubble_s, GigaBytes(m.weights), GigaBytes(m.gradients),
+                        GigaBytes(m.optimizer), GigaBytes(m.activations), GigaBytes(other),
+                        GigaBytes(m.Total()), GigaBytes(Bytes{r.device_memory} - m.Total()), rank.holds,
+                        rank.fits ? "" : "  DOES NOT FIT");
   }
   return text;
 }
@@ -126,38 +154,49 @@ std::string AnalysisText(const TrainingResult& r) {
   if (!r.critical_path.empty()) {
     text += "\nCritical path (the chain of steps that ends last, seconds, without the optimizer)\n";
     for (const CriticalPathShare& s : r.critical_path) {
-      if (s.share >= 0.01) text += fmt::format("  {:<34} {:>8.3f}  {:>5.1f} %\n", s.name, s.seconds, 100 * s.share);
+      if (s.share >= 0.01)
+        text += fmt::format("  {:<34} {:>8.3f}  {:>5.1f} %\n", s.name, s.seconds, 100 * s.share);
     }
   }
   if (!r.what_ifs.empty()) {
-    text += "\nWhat would help most (step time with one thing made free; simulated with one of the expert-parallel groups)\n";
-    for (const WhatIf& w : r.what_ifs) text += fmt::format("  {:<50} {:>8.3f} s  {:>+6.1f} %\n", w.name, w.step_s, -100 * w.gain);
+    text +=
+        "\nWhat would help most (step time with one thing made free; simulated with one of the "
+        "expert-parallel groups)\n";
+    for (const WhatIf& w : r.what_ifs)
+      text += fmt::format("  {:<50} {:>8.3f} s  {:>+6.1f} %\n", w.name, w.step_s, -100 * w.gain);
   }
   return text;
 }
 
 std::string Certainty(const TrainingResult& r) {
   std::string text = "\nHow sure\n";
-  text += Line("kernel and transfer time", fmt::format("{:.1f} % measured, {:.1f} % scaled, {:.1f} % analytic", 100 * r.measured, 100 * r.scaled,
-                                                       100 * r.analytic));
+  text +=
+      Line("kernel and transfer time", fmt::format("{:.1f} % measured, {:.1f} % scaled, {:.1f} % analytic",
+                                                   100 * r.measured, 100 * r.scaled, 100 * r.analytic));
   if (r.interval.high_s > 0) {
-    text += Line("90 % interval of the step", fmt::format("{:.2f} to {:.2f} s", r.interval.low_s, r.interval.high_s));
-    text += Line("  from calibration", fmt::format("one standard deviation {:.2f} % (leave-one-out residuals, {} resamples)", 100 * r.interval.calibration_sd, r.interval.resamples));
-    text += Line("  from chance", fmt::format("one standard deviation {:.2f} % ({} seeds)", 100 * r.interval.seed_sd, r.interval.seeds));
+    text += Line("90 % interval of the step",
+                 fmt::format("{:.2f} to {:.2f} s", r.interval.low_s, r.interval.high_s));
+    text += Line("  from calibration",
+                 fmt::format("one standard deviation {:.2f} % (leave-one-out residuals, {} resamples)",
+                             100 * r.interval.calibration_sd, r.interval.resamples));
+    text += Line("  from chance", fmt::format("one standard deviation {:.2f} % ({} seeds)",
+                                              100 * r.interval.seed_sd, r.interval.seeds));
   }
   for (const std::string& source : r.calibration) text += "  - " + source + "\n";
   text += "\nNotes\n";
   for (const std::string& note : r.notes) text += "  - " + note + "\n";
-  text += fmt::format("\n{} events, {} steps of {} GPUs in {:.2f} s; {:.0f} MiB at most\n", Grouped(static_cast<double>(r.simulator.events)),
-                      Grouped(static_cast<double>(r.simulator.steps)), Grouped(r.simulator.gpus_simulated), r.simulator.wall_s,
-                      static_cast<double>(r.simulator.peak_rss_bytes) / 1048576.0);
+  text += fmt::format("\n{} events, {} steps of {} GPUs in {:.2f} s; {:.0f} MiB at most\n",
+                      Grouped(static_cast<double>(r.simulator.events)),
+                      Grouped(static_cast<double>(r.simulator.steps)), Grouped(r.simulator.gpus_simulated),
+                      r.simulator.wall_s, static_cast<double>(r.simulator.peak_rss_bytes) / 1048576.0);
   return text;
 }
 
 }  // namespace
 
 std::string TrainingText(const TrainingResult& r) {
-  return Headline(r) + PhaseTable(r) + KernelTable(r) + CommunicationText(r) + MemoryTable(r) + AnalysisText(r) + Certainty(r);
+  return Headline(r) + PhaseTable(r) + KernelTable(r) + CommunicationText(r) + MemoryTable(r) +
+         AnalysisText(r) + Certainty(r);
 }
 
 }  // namespace orrery::scenarios

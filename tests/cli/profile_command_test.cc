@@ -1,10 +1,6 @@
 // The command as its user meets it: words in, text, files and exit codes out.
 #include "cli/profile_command.h"
 
-#include <unistd.h>
-
-#include <gmock/gmock.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
@@ -12,6 +8,8 @@
 #include <sstream>
 
 #include <CLI/CLI.hpp>
+#include <gmock/gmock.h>
+#include <unistd.h>
 
 #include "core/error.h"
 #include "tests/profiler/synthetic_run.h"
@@ -66,7 +64,9 @@ class ProfileCommand : public testing::Test {
     std::ofstream(File(name)) << text;
     return File(name);
   }
-  std::string Write(const std::string& name, const profiler::MeasurementRun& run) const { return Write(name, profiler::MeasurementJson(run)); }
+  std::string Write(const std::string& name, const profiler::MeasurementRun& run) const {
+    return Write(name, profiler::MeasurementJson(run));
+  }
   std::string Read(const std::string& name) const {
     std::ifstream stream(File(name));
     std::ostringstream text;
@@ -89,7 +89,8 @@ constexpr const char* kTrace =
     R"({"traceEvents":[{"ph":"X","cat":"kernel","name":"nvjet_tst_a","ts":1,"dur":5,"tid":7,"args":{"stream":7}}]})";
 
 TEST_F(ProfileCommand, RunAndAttachWithoutTheDeviceHalfAreUnavailable) {
-  for (const auto& words : std::vector<std::vector<std::string>>{{"profile", "run"}, {"profile", "attach", "--", "true"}}) {
+  for (const auto& words :
+       std::vector<std::vector<std::string>>{{"profile", "run"}, {"profile", "attach", "--", "true"}}) {
     const Outcome o = RunCommand(words);
     EXPECT_EQ(o.code, 77);
     EXPECT_THAT(o.error, HasSubstr("no GPU can be measured from here"));
@@ -108,9 +109,12 @@ TEST_F(ProfileCommand, RunWritesTheMeasurementAndTheTable) {
   profiler::MeasurementRun run = SyntheticRun(1, 2, 1, 5, {});
   run.device.name = "NVIDIA H100 80GB HBM3";
   Write("canned.json", run);
-  InstallDevice("[ $1 = probe ] && { echo GPU; exit 0; }\nwhile [ $# -gt 0 ]; do [ \"$1\" = --out ] && out=$2; shift; done\ncp " + File("canned.json") +
-                " \"$out\"\n");
-  const Outcome o = RunCommand({"profile", "run", "--processes", "2", "--out", File("m.json"), "--calibration", File("table.yaml")});
+  InstallDevice(
+      "[ $1 = probe ] && { echo GPU; exit 0; }\nwhile [ $# -gt 0 ]; do [ \"$1\" = --out ] && out=$2; shift; "
+      "done\ncp " +
+      File("canned.json") + " \"$out\"\n");
+  const Outcome o = RunCommand(
+      {"profile", "run", "--processes", "2", "--out", File("m.json"), "--calibration", File("table.yaml")});
   EXPECT_EQ(o.code, 0) << o.error;
   EXPECT_EQ(profiler::ReadMeasurement(File("m.json")).samples.size(), 4u);
   EXPECT_THAT(Read("table.yaml"), HasSubstr("device: h100-sxm"));
@@ -118,7 +122,8 @@ TEST_F(ProfileCommand, RunWritesTheMeasurementAndTheTable) {
 
 TEST_F(ProfileCommand, AnUnknownDevicePresetIsBadInputBeforeAnyWork) {
   const std::string trace = Write("t.json", std::string(kTrace));
-  const Outcome o = RunCommand({"profile", "import", trace, "--device", "h100-smx", "--json", File("s.json")});
+  const Outcome o =
+      RunCommand({"profile", "import", trace, "--device", "h100-smx", "--json", File("s.json")});
   EXPECT_EQ(o.code, 2);
   EXPECT_THAT(o.error, HasSubstr("did you mean 'h100-sxm'"));
   EXPECT_FALSE(fs::exists(File("s.json")));
@@ -128,9 +133,12 @@ TEST_F(ProfileCommand, ATableForAnotherDeviceThanTheMeasuredIsRefusedUnlessForce
   profiler::MeasurementRun run = SyntheticRun(1, 2, 1, 5, {});
   run.device.name = "NVIDIA H100 80GB HBM3";
   Write("canned.json", run);
-  InstallDevice("[ $1 = probe ] && { echo GPU; exit 0; }\nwhile [ $# -gt 0 ]; do [ \"$1\" = --out ] && out=$2; shift; done\ncp " + File("canned.json") +
-                " \"$out\"\n");
-  std::vector<std::string> words = {"profile", "run", "--processes", "1", "--out", File("m.json"), "--calibration", File("t.yaml"), "--device", "h800-sxm"};
+  InstallDevice(
+      "[ $1 = probe ] && { echo GPU; exit 0; }\nwhile [ $# -gt 0 ]; do [ \"$1\" = --out ] && out=$2; shift; "
+      "done\ncp " +
+      File("canned.json") + " \"$out\"\n");
+  std::vector<std::string> words = {"profile",      "run",           "--processes",  "1",        "--out",
+                                    File("m.json"), "--calibration", File("t.yaml"), "--device", "h800-sxm"};
   const Outcome refused = RunCommand(words);
   EXPECT_EQ(refused.code, 2);
   EXPECT_THAT(refused.error, HasSubstr("which is h100-sxm"));
@@ -142,7 +150,8 @@ TEST_F(ProfileCommand, ATableForAnotherDeviceThanTheMeasuredIsRefusedUnlessForce
 }
 
 TEST_F(ProfileCommand, ATraceOfAnotherDeviceThanTheNamedIsRefusedUnlessForced) {
-  const std::string trace = Write("t.json", R"({"deviceProperties":[{"name":"NVIDIA H800"}],)" + std::string(kTrace).substr(1));
+  const std::string trace =
+      Write("t.json", R"({"deviceProperties":[{"name":"NVIDIA H800"}],)" + std::string(kTrace).substr(1));
   const Outcome refused = RunCommand({"profile", "import", trace, "--device", "h100-sxm"});
   EXPECT_EQ(refused.code, 2);
   EXPECT_THAT(refused.error, HasSubstr("'NVIDIA H800', which is h800-sxm"));
@@ -151,7 +160,8 @@ TEST_F(ProfileCommand, ATraceOfAnotherDeviceThanTheNamedIsRefusedUnlessForced) {
 }
 
 TEST_F(ProfileCommand, NamesOfATraceReachTheTerminalEscaped) {
-  const std::string trace = R"({"traceEvents":[{"ph":"X","cat":"kernel","name":"a\u001b[2J\nb","ts":1,"dur":5,"tid":7,"args":{"stream":7}}]})";
+  const std::string trace =
+      R"({"traceEvents":[{"ph":"X","cat":"kernel","name":"a\u001b[2J\nb","ts":1,"dur":5,"tid":7,"args":{"stream":7}}]})";
   const Outcome o = RunCommand({"profile", "import", Write("t.json", trace)});
   EXPECT_THAT(o.out, HasSubstr("a\\x1b[2J\\nb"));
   EXPECT_THAT(o.out, testing::Not(HasSubstr("\x1b")));
@@ -159,10 +169,14 @@ TEST_F(ProfileCommand, NamesOfATraceReachTheTerminalEscaped) {
 
 TEST_F(ProfileCommand, AttachRecordsAProgramAndItsChildren) {
   InstallDevice("echo GPU\n");
-  const std::string head = R"({"schema":"orrery-kernel-log","schema_version":1,"pid":1,"rank":-1,"world_size":0,"program":"p","device":"d","compute_capability":"9.0","sms":1})";
-  const std::string log = head + "\n[\"name\",1,\"nvjet_tst\"]\n[\"kernel\",1,5,9000,0,7,1,[1,1,1],[1,1,1],0,0]\n{\"end\":true}\n";
+  const std::string head =
+      R"({"schema":"orrery-kernel-log","schema_version":1,"pid":1,"rank":-1,"world_size":0,"program":"p","device":"d","compute_capability":"9.0","sms":1})";
+  const std::string log =
+      head +
+      "\n[\"name\",1,\"nvjet_tst\"]\n[\"kernel\",1,5,9000,0,7,1,[1,1,1],[1,1,1],0,0]\n{\"end\":true}\n";
   Write("log", log);
-  const std::string program = "test -n \"$CUDA_INJECTION64_PATH\" && cp " + File("log") + " $ORRERY_PROFILE_DIR/pid1.jsonl && cp " + File("log") +
+  const std::string program = "test -n \"$CUDA_INJECTION64_PATH\" && cp " + File("log") +
+                              " $ORRERY_PROFILE_DIR/pid1.jsonl && cp " + File("log") +
                               " $ORRERY_PROFILE_DIR/pid2.jsonl";
   const Outcome o = RunCommand({"profile", "attach", "--out", File("logs"), "--", "/bin/sh", "-c", program});
   EXPECT_EQ(o.code, 0) << o.error;
@@ -203,7 +217,8 @@ TEST_F(ProfileCommand, ImportOfBadFilesIsBadInput) {
   EXPECT_THAT(error({File("none.json")}), HasSubstr("no such file"));
   EXPECT_THAT(error({folder_.string()}), HasSubstr("holds no kernel log"));
   EXPECT_THAT(error({Write("cut.json", std::string(kTrace).substr(0, 60))}), HasSubstr("cut off at byte"));
-  EXPECT_THAT(error({Write("t.json", std::string(kTrace)), "--out", File("m.json")}), HasSubstr("no operation with a shape was recognised"));
+  EXPECT_THAT(error({Write("t.json", std::string(kTrace)), "--out", File("m.json")}),
+              HasSubstr("no operation with a shape was recognised"));
 }
 
 TEST_F(ProfileCommand, CompareOfARunWithItselfIsDone) {
@@ -214,8 +229,10 @@ TEST_F(ProfileCommand, CompareOfARunWithItselfIsDone) {
 }
 
 TEST_F(ProfileCommand, CompareFailsOnARegressionAndWritesEveryReport) {
-  const std::string base = Write("a.json", SyntheticRun(1, 5, 3, 30, kQuiet)), next = Write("b.json", SyntheticRun(2, 5, 3, 30, kQuiet, 1.2));
-  const Outcome o = RunCommand({"profile", "compare", base, next, "--junit", File("j.xml"), "--markdown", File("m.md"), "--json", File("c.json"), "--github"});
+  const std::string base = Write("a.json", SyntheticRun(1, 5, 3, 30, kQuiet)),
+                    next = Write("b.json", SyntheticRun(2, 5, 3, 30, kQuiet, 1.2));
+  const Outcome o = RunCommand({"profile", "compare", base, next, "--junit", File("j.xml"), "--markdown",
+                                File("m.md"), "--json", File("c.json"), "--github"});
   EXPECT_EQ(o.code, 1);
   EXPECT_THAT(o.out, HasSubstr("::error title=slower"));
   EXPECT_THAT(Read("j.xml"), HasSubstr("<failure"));
@@ -224,7 +241,8 @@ TEST_F(ProfileCommand, CompareFailsOnARegressionAndWritesEveryReport) {
 }
 
 TEST_F(ProfileCommand, ARegressionMustRepeatInTheRetry) {
-  const std::string base = Write("a.json", SyntheticRun(1, 5, 3, 30, kQuiet)), slow = Write("b.json", SyntheticRun(2, 5, 3, 30, kQuiet, 1.2));
+  const std::string base = Write("a.json", SyntheticRun(1, 5, 3, 30, kQuiet)),
+                    slow = Write("b.json", SyntheticRun(2, 5, 3, 30, kQuiet, 1.2));
   EXPECT_EQ(RunCommand({"profile", "compare", base, slow, "--retry", base}).code, 0);
   EXPECT_EQ(RunCommand({"profile", "compare", base, slow, "--retry", base, "--strict"}).code, 1);
   EXPECT_EQ(RunCommand({"profile", "compare", base, slow, "--retry", slow}).code, 1);
@@ -244,10 +262,12 @@ TEST_F(ProfileCommand, CompareAcrossDriversIsRefusedUnlessForced) {
 }
 
 TEST_F(ProfileCommand, CompareRefusesAGateThatIsNoNumber) {
-  const std::string base = Write("a.json", SyntheticRun(1, 5, 3, 30, kQuiet)), slow = Write("b.json", SyntheticRun(2, 5, 3, 30, kQuiet, 1.2));
+  const std::string base = Write("a.json", SyntheticRun(1, 5, 3, 30, kQuiet)),
+                    slow = Write("b.json", SyntheticRun(2, 5, 3, 30, kQuiet, 1.2));
   for (const char* option : {"--min-effect", "--min-delta-us", "--alpha"}) {
     for (const char* value : {"nan", "-nan", "NAN", "inf", "-1"}) {
-      EXPECT_EQ(RunCommand({"profile", "compare", base, slow, std::string(option) + "=" + value}).code, 2) << option << " " << value;
+      EXPECT_EQ(RunCommand({"profile", "compare", base, slow, std::string(option) + "=" + value}).code, 2)
+          << option << " " << value;
     }
   }
 }
@@ -266,23 +286,33 @@ TEST_F(ProfileCommand, ImportRefusesToOverwriteItsInput) {
 }
 
 TEST_F(ProfileCommand, CompareRefusesToOverwriteAndWritesNothing) {
-  const std::string base = Write("a.json", SyntheticRun(1, 5, 3, 30, kQuiet)), next = Write("b.json", SyntheticRun(2, 5, 3, 30, kQuiet));
+  const std::string base = Write("a.json", SyntheticRun(1, 5, 3, 30, kQuiet)),
+                    next = Write("b.json", SyntheticRun(2, 5, 3, 30, kQuiet));
   const std::string before = Read("b.json");
-  EXPECT_THAT(RunCommand({"profile", "compare", base, next, "--json", next}).error, HasSubstr("would overwrite the input"));
-  EXPECT_THAT(RunCommand({"profile", "compare", base, base, "--retry", next, "--markdown", next}).error, HasSubstr("would overwrite"));
-  EXPECT_THAT(RunCommand({"profile", "compare", base, next, "--junit", File("f"), "--json", File("./f")}).error, HasSubstr("are the same file"));
-  EXPECT_THAT(RunCommand({"profile", "compare", base, next, "--junit", "-", "--json", "-"}).error, HasSubstr("standard output"));
-  EXPECT_THAT(RunCommand({"profile", "compare", base, next, "--github", "--json", "-"}).error, HasSubstr("standard output"));
+  EXPECT_THAT(RunCommand({"profile", "compare", base, next, "--json", next}).error,
+              HasSubstr("would overwrite the input"));
+  EXPECT_THAT(RunCommand({"profile", "compare", base, base, "--retry", next, "--markdown", next}).error,
+              HasSubstr("would overwrite"));
+  EXPECT_THAT(
+      RunCommand({"profile", "compare", base, next, "--junit", File("f"), "--json", File("./f")}).error,
+      HasSubstr("are the same file"));
+  EXPECT_THAT(RunCommand({"profile", "compare", base, next, "--junit", "-", "--json", "-"}).error,
+              HasSubstr("standard output"));
+  EXPECT_THAT(RunCommand({"profile", "compare", base, next, "--github", "--json", "-"}).error,
+              HasSubstr("standard output"));
   EXPECT_EQ(Read("b.json"), before);
   EXPECT_FALSE(fs::exists(File("f")));
 }
 
 TEST_F(ProfileCommand, OutputsAreAllWrittenOrNone) {
-  const std::string run = Write("a.json", SyntheticRun(1, 5, 3, 30, kQuiet)), trace = Write("t.json", std::string(kTrace));
-  const Outcome compare = RunCommand({"profile", "compare", run, run, "--junit", File("j.xml"), "--json", File("none/c.json")});
+  const std::string run = Write("a.json", SyntheticRun(1, 5, 3, 30, kQuiet)),
+                    trace = Write("t.json", std::string(kTrace));
+  const Outcome compare =
+      RunCommand({"profile", "compare", run, run, "--junit", File("j.xml"), "--json", File("none/c.json")});
   EXPECT_EQ(compare.code, 2);
   EXPECT_EQ(compare.out, "");
-  const Outcome import = RunCommand({"profile", "import", trace, "--json", File("s.json"), "--out", File("m.json")});
+  const Outcome import =
+      RunCommand({"profile", "import", trace, "--json", File("s.json"), "--out", File("m.json")});
   EXPECT_EQ(import.code, 2) << "no operation is recognised in it";
   EXPECT_EQ(import.out, "");
   EXPECT_EQ(std::distance(fs::directory_iterator(folder_), {}), 2) << "the inputs alone";
@@ -291,7 +321,8 @@ TEST_F(ProfileCommand, OutputsAreAllWrittenOrNone) {
 TEST_F(ProfileCommand, TheTextMakesWayForAnOutputOnStandardOutput) {
   const std::string run = Write("a.json", SyntheticRun(1, 5, 3, 30, kQuiet));
   EXPECT_THAT(RunCommand({"profile", "compare", run, run, "--junit", "-"}).out, testing::StartsWith("<?xml"));
-  EXPECT_THAT(RunCommand({"profile", "compare", run, run, "--markdown", "-"}).out, testing::StartsWith("###"));
+  EXPECT_THAT(RunCommand({"profile", "compare", run, run, "--markdown", "-"}).out,
+              testing::StartsWith("###"));
 }
 
 TEST_F(ProfileCommand, WrongWordsAreBadInput) {

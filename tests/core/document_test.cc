@@ -20,18 +20,22 @@ TEST(Document, ValuesKnowTheirPlaceAndPath) {
   const Value& c = document.root().At("a").At("b").items()[1].At("c");
   EXPECT_EQ(c.path(), "a.b[1].c");
   EXPECT_EQ(c.place().Text(), "file.yaml:2:14");
-  EXPECT_EQ(ErrorOf([&] { c.AsInt(5, 9); }), "file.yaml:2:14: a.b[1].c: '2': expected a whole number from 5 to 9");
+  EXPECT_EQ(ErrorOf([&] { c.AsInt(5, 9); }),
+            "file.yaml:2:14: a.b[1].c: '2': expected a whole number from 5 to 9");
 }
 
 TEST(Document, AMissingKeyNamesTheNearest) {
   const Document document = Document::Parse("pipelin: 1\nexpert: 2\n", "f");
-  EXPECT_EQ(ErrorOf([&] { document.root().At("pipeline"); }), "f:1:1: missing key 'pipeline' (did you mean 'pipelin'?)");
+  EXPECT_EQ(ErrorOf([&] { document.root().At("pipeline"); }),
+            "f:1:1: missing key 'pipeline' (did you mean 'pipelin'?)");
   EXPECT_EQ(ErrorOf([&] { document.root().At("zzzz"); }), "f:1:1: missing key 'zzzz'");
 }
 
 TEST(Document, AnUnknownKeySaysWhatIsKnownAndWhatIsNear) {
   const Document document = Document::Parse("a:\n  expret: 2\n", "f");
-  EXPECT_EQ(ErrorOf([&] { document.root().At("a").AllowKeys({"pipeline", "expert"}); }),
+  EXPECT_EQ(ErrorOf([&] {
+              document.root().At("a").AllowKeys({"pipeline", "expert"});
+            }),
             "f:2:11: a.expret: unknown key (did you mean 'expert'?); expected one of: pipeline, expert");
   document.root().AllowKeys({"a"});
 }
@@ -54,7 +58,8 @@ TEST(Document, EveryReaderRefusesAListAndSaysWhatItExpected) {
             "file.yaml:1:4: v: expected a whole number from 1 to 9 with its unit, e.g. '1 tokens'");
   EXPECT_EQ(ErrorOf([&] { v.AsBytes(); }), "file.yaml:1:4: v: expected a size with its unit, e.g. '80 GB'");
   EXPECT_EQ(ErrorOf([&] { v.AsRate(); }), "file.yaml:1:4: v: expected a rate with its unit, e.g. '50 GB/s'");
-  EXPECT_EQ(ErrorOf([&] { v.AsFlopsRate(); }), "file.yaml:1:4: v: expected a rate with its unit, e.g. '989 TFLOPS'");
+  EXPECT_EQ(ErrorOf([&] { v.AsFlopsRate(); }),
+            "file.yaml:1:4: v: expected a rate with its unit, e.g. '989 TFLOPS'");
   EXPECT_EQ(ErrorOf([&] { v.AsTime(); }), "file.yaml:1:4: v: expected a time with its unit, e.g. '2 us'");
   EXPECT_EQ(ErrorOf([&] { v.AsChoice({"x", "y"}); }), "file.yaml:1:4: v: expected one of: x, y");
   EXPECT_EQ(ErrorOf([&] { v.entries(); }), "file.yaml:1:4: v: expected a map of keys");
@@ -76,7 +81,8 @@ TEST(Document, BooleansAreWords) {
 TEST(Document, WholeNumbersAreReadWholeOrNotAtAll) {
   EXPECT_EQ(V(One("-3")).AsInt(-5, 5), -3);
   EXPECT_EQ(V(One("9223372036854775807")).AsInt(0, INT64_MAX), INT64_MAX);
-  for (const char* bad : {"3.0", "1e3", "0x10", "+3", "' 3'", "3 x", "''", "99999999999999999999", "-6", "6", "nan"}) {
+  for (const char* bad :
+       {"3.0", "1e3", "0x10", "+3", "' 3'", "3 x", "''", "99999999999999999999", "-6", "6", "nan"}) {
     EXPECT_THROW(V(One(bad)).AsInt(-5, 5), InputError) << bad;
   }
 }
@@ -92,7 +98,8 @@ TEST(Document, CountsCarryTheirUnit) {
   EXPECT_EQ(V(One("1 sequence")).AsCount("sequences", 1, 100), 1);
   EXPECT_EQ(V(One("64 sequences")).AsCount("sequences", 1, 100), 64);
   EXPECT_EQ(V(One("14.8e12 tokens")).AsCount("tokens", 1, std::int64_t{1} << 53), 14'800'000'000'000);
-  for (const char* bad : {"64", "64 tokens", "1.5 sequences", "0 sequences", "101 sequences", "sequences", "1e400 sequences"}) {
+  for (const char* bad :
+       {"64", "64 tokens", "1.5 sequences", "0 sequences", "101 sequences", "sequences", "1e400 sequences"}) {
     EXPECT_THROW(V(One(bad)).AsCount("sequences", 1, 100), InputError) << bad;
   }
 }
@@ -109,15 +116,21 @@ TEST(Document, QuantitiesAreReadInTheirUnits) {
 }
 
 TEST(Document, QuantitiesOutOfReachAreRefused) {
-  for (const char* bad : {"80", "80 gb", "-1 GB", "1e18 TB", "1e308 TB", "GB"}) EXPECT_THROW(V(One(bad)).AsBytes(), InputError) << bad;
-  for (const char* bad : {"50", "0 GB/s", "-1 GB/s", "50 GB", "1e308 TB/s"}) EXPECT_THROW(V(One(bad)).AsRate(), InputError) << bad;
-  for (const char* bad : {"0 TFLOPS", "1 flop", "1e308 PFLOPS"}) EXPECT_THROW(V(One(bad)).AsFlopsRate(), InputError) << bad;
-  for (const char* bad : {"2", "-1 us", "1e9 days", "1e308 days", "2 µs"}) EXPECT_THROW(V(One(bad)).AsTime(), InputError) << bad;
+  for (const char* bad : {"80", "80 gb", "-1 GB", "1e18 TB", "1e308 TB", "GB"})
+    EXPECT_THROW(V(One(bad)).AsBytes(), InputError) << bad;
+  for (const char* bad : {"50", "0 GB/s", "-1 GB/s", "50 GB", "1e308 TB/s"})
+    EXPECT_THROW(V(One(bad)).AsRate(), InputError) << bad;
+  for (const char* bad : {"0 TFLOPS", "1 flop", "1e308 PFLOPS"})
+    EXPECT_THROW(V(One(bad)).AsFlopsRate(), InputError) << bad;
+  for (const char* bad : {"2", "-1 us", "1e9 days", "1e308 days", "2 µs"})
+    EXPECT_THROW(V(One(bad)).AsTime(), InputError) << bad;
 }
 
 TEST(Document, AChoiceNamesTheNearest) {
   EXPECT_EQ(V(One("zb1p")).AsChoice({"dualpipe", "zb1p"}), 1u);
-  EXPECT_EQ(ErrorOf([] { V(One("dualpip")).AsChoice({"dualpipe", "zb1p"}); }),
+  EXPECT_EQ(ErrorOf([] {
+              V(One("dualpip")).AsChoice({"dualpipe", "zb1p"});
+            }),
             "file.yaml:1:4: v: 'dualpip': expected one of: dualpipe, zb1p (did you mean 'dualpipe'?)");
 }
 
@@ -130,8 +143,10 @@ TEST(Document, OnlyAMapOfWordsIsADocument) {
   for (const char* text : {"", "~", "3", "[1, 2]", "# only a comment\n"}) {
     EXPECT_EQ(ErrorOf([&] { Document::Parse(text, "f"); }), "f: expected a map of keys at the top") << text;
   }
-  EXPECT_THAT(ErrorOf([] { Document::Parse("? [a]\n: 1\n", "f"); }), HasSubstr("expected a plain word as key"));
-  EXPECT_THAT(ErrorOf([] { Document::Parse("a: 1\n---\nb: 2\n", "f"); }), HasSubstr("expected one YAML document"));
+  EXPECT_THAT(ErrorOf([] { Document::Parse("? [a]\n: 1\n", "f"); }),
+              HasSubstr("expected a plain word as key"));
+  EXPECT_THAT(ErrorOf([] { Document::Parse("a: 1\n---\nb: 2\n", "f"); }),
+              HasSubstr("expected one YAML document"));
 }
 
 TEST(Document, ALineWithoutItsColonDoesNotHideTheRest) {
@@ -140,12 +155,15 @@ TEST(Document, ALineWithoutItsColonDoesNotHideTheRest) {
 }
 
 TEST(Document, BrokenYamlNamesItsLine) {
-  EXPECT_THAT(ErrorOf([] { Document::Parse("a: 1\nb: [1, 2\nc: 3\n", "f"); }), AllOf(StartsWith("f:"), HasSubstr("not valid YAML")));
+  EXPECT_THAT(ErrorOf([] { Document::Parse("a: 1\nb: [1, 2\nc: 3\n", "f"); }),
+              AllOf(StartsWith("f:"), HasSubstr("not valid YAML")));
   EXPECT_THAT(ErrorOf([] { Document::Parse("a: *nowhere\n", "f"); }), HasSubstr("not valid YAML"));
 }
 
 TEST(Document, DeepNestingIsRefused) {
-  const auto nested = [](std::size_t depth) { return "a: " + std::string(depth, '[') + std::string(depth, ']'); };
+  const auto nested = [](std::size_t depth) {
+    return "a: " + std::string(depth, '[') + std::string(depth, ']');
+  };
   EXPECT_NO_THROW(Document::Parse(nested(60), "f"));
   EXPECT_THAT(ErrorOf([&] { Document::Parse(nested(100), "f"); }), HasSubstr("nested more than 64 deep"));
   EXPECT_THROW(Document::Parse(nested(20000), "f"), InputError);
@@ -165,7 +183,8 @@ std::string BillionLaughs() {
 }
 
 TEST(Document, AliasesThatMultiplyAreRefused) {
-  EXPECT_THAT(ErrorOf([] { Document::Parse(BillionLaughs(), "f"); }), HasSubstr("once its aliases are followed"));
+  EXPECT_THAT(ErrorOf([] { Document::Parse(BillionLaughs(), "f"); }),
+              HasSubstr("once its aliases are followed"));
   std::string text = "long: &l " + std::string(1 << 20, 'x') + "\nmany: [*l";
   for (int i = 0; i < 100; ++i) text += ", *l";
   EXPECT_THAT(ErrorOf([&] { Document::Parse(text + "]\n", "f"); }), HasSubstr("MiB of text"));
@@ -190,7 +209,8 @@ TEST(Document, ANulByteDoesNotHideWhatFollows) {
 TEST(Document, FilesThatCannotBeReadSayWhy) {
   EXPECT_EQ(ErrorOf([] { Document::Load("/nonexistent/x.yaml"); }), "/nonexistent/x.yaml: no such file");
   EXPECT_EQ(ErrorOf([] { Document::Load("/tmp"); }), "/tmp: not a regular file");
-  EXPECT_EQ(ErrorOf([] { Document::Parse(std::string((16u << 20) + 1, 'x'), "f"); }), "f: larger than 16 MiB");
+  EXPECT_EQ(ErrorOf([] { Document::Parse(std::string((16u << 20) + 1, 'x'), "f"); }),
+            "f: larger than 16 MiB");
 }
 
 TEST(DocumentSet, ReplacesAndAddsValues) {
@@ -210,7 +230,8 @@ TEST(DocumentSet, RefusesPathsThatLeadNowhere) {
   EXPECT_EQ(ErrorOf([&] { document.Set("", "1"); }), "--set =1: expected KEY=VALUE");
   EXPECT_EQ(ErrorOf([&] { document.Set("a..b", "1"); }), "--set a..b=1: empty key in path");
   EXPECT_EQ(ErrorOf([&] { document.Set("a.", "1"); }), "--set a.=1: empty key in path");
-  EXPECT_EQ(ErrorOf([&] { document.Set("a.b.c", "1"); }), "--set a.b.c=1: 'a.b' is no map, so it has no key 'c'");
+  EXPECT_EQ(ErrorOf([&] { document.Set("a.b.c", "1"); }),
+            "--set a.b.c=1: 'a.b' is no map, so it has no key 'c'");
   EXPECT_EQ(ErrorOf([&] { document.Set("l.x", "1"); }), "--set l.x=1: 'l' is no map, so it has no key 'x'");
 }
 
@@ -224,7 +245,8 @@ TEST(DocumentSet, TakesExactlyOneYamlValue) {
 
 TEST(DocumentCanonical, DependsOnContentAlone) {
   const auto canonical = [](const std::string& text) { return Document::Parse(text, "f").Canonical(); };
-  EXPECT_EQ(canonical("a: 1\nb: {c: x, d: [1, ~]}\n"), canonical("# note\nb:\n  d: [ 1, ~ ]\n  c: 'x'\na:   1\n"));
+  EXPECT_EQ(canonical("a: 1\nb: {c: x, d: [1, ~]}\n"),
+            canonical("# note\nb:\n  d: [ 1, ~ ]\n  c: 'x'\na:   1\n"));
   EXPECT_NE(canonical("a: 1\n"), canonical("a: 2\n"));
   EXPECT_NE(canonical("a: [1, 2]\n"), canonical("a: [2, 1]\n"));
   EXPECT_NE(canonical("a: ~\n"), canonical("a: '~'\n"));

@@ -30,7 +30,9 @@ TEST(DidYouMean, SaysNothingWhereNothingIsNear) {
   EXPECT_EQ(DidYouMean("anything", {}), "");
 }
 
-TEST(DidYouMean, TakesTheFirstOfEquallyNear) { EXPECT_EQ(DidYouMean("ab", {"ac", "ad"}), " (did you mean 'ac'?)"); }
+TEST(DidYouMean, TakesTheFirstOfEquallyNear) {
+  EXPECT_EQ(DidYouMean("ab", {"ac", "ad"}), " (did you mean 'ac'?)");
+}
 
 TEST(Check, AbortsWithTheExpressionAndTheValues) {
   EXPECT_DEATH(ORRERY_CHECK(1 == 2, "one is " + std::to_string(1)), "broken invariant: 1 == 2: one is 1");

@@ -54,7 +54,8 @@ TEST_P(HoldModel, AgreesWithAPriorityQueue) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Spreads, HoldModel, testing::Values(1, 2, 16, 1000, 1u << 20, std::uint64_t{1} << 40));
+INSTANTIATE_TEST_SUITE_P(Spreads, HoldModel,
+                         testing::Values(1, 2, 16, 1000, 1u << 20, std::uint64_t{1} << 40));
 
 TEST(RadixHeapDeathTest, RefusesThePast) {
   RadixHeap<int> heap;

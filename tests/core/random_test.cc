@@ -48,7 +48,8 @@ TEST(RandomStream, NeighbouringStreamsAreUncorrelated) {
 TEST(RandomStream, FirstDrawsOfManyStreamsAreUniform) {
   constexpr int kStreams = 100'000, kBins = 64;
   std::vector<int> bins(kBins);
-  for (std::uint64_t i = 0; i < kStreams; ++i) ++bins[static_cast<std::size_t>(RandomStream(1, "x", {i}).Uniform() * kBins)];
+  for (std::uint64_t i = 0; i < kStreams; ++i)
+    ++bins[static_cast<std::size_t>(RandomStream(1, "x", {i}).Uniform() * kBins)];
   double chi = 0;
   constexpr double kMean = double{kStreams} / kBins;
   for (int n : bins) chi += (n - kMean) * (n - kMean) / kMean;
@@ -77,7 +78,7 @@ TEST(RandomStream, NormalHasTheMomentsOfANormal) {
     squares += z * z;
     fourth += z * z * z * z;
   }
-  EXPECT_NEAR(sum / kDraws, 0, 0.008);       // five standard errors each
+  EXPECT_NEAR(sum / kDraws, 0, 0.008);  // five standard errors each
   EXPECT_NEAR(squares / kDraws, 1, 0.012);
   EXPECT_NEAR(fourth / kDraws, 3, 0.08);
 }

@@ -21,7 +21,9 @@ struct TablePricer {
 struct EndTimes {
   std::map<std::pair<int, int>, std::vector<std::int64_t>> ends;
   void OnStart(int, int, const ProgramStep&, std::int64_t, std::int64_t) {}
-  void OnEnd(int rank, int stream, const ProgramStep&, std::int64_t, std::int64_t end) { ends[{rank, stream}].push_back(end); }
+  void OnEnd(int rank, int stream, const ProgramStep&, std::int64_t, std::int64_t end) {
+    ends[{rank, stream}].push_back(end);
+  }
   void OnCause(int, int, int, int) {}
 };
 
@@ -127,7 +129,8 @@ TEST(StreamEngineDeathTest, SaysWhoWaitsForWhat) {
   TablePricer pricer{{{0, {5}}}, {}};
   EndTimes observer;
   const std::vector<Program> programs = {program};
-  EXPECT_DEATH(StreamEngine(programs, 1, 1, pricer, observer).Run(), "waits at step 0 .* message 1 on channel 1");
+  EXPECT_DEATH(StreamEngine(programs, 1, 1, pricer, observer).Run(),
+               "waits at step 0 .* message 1 on channel 1");
 }
 
 }  // namespace

@@ -18,7 +18,9 @@ TEST(Units, BytesOverARateIsATime) {
   EXPECT_EQ((Bytes{0} / BytesPerSecond{50e9}), kTimeZero);
 }
 
-TEST(Units, OperationsOverARateIsATime) { EXPECT_EQ((Flops{989e6} / FlopsPerSecond{989e12}).count(), 1'000'000); }
+TEST(Units, OperationsOverARateIsATime) {
+  EXPECT_EQ((Flops{989e6} / FlopsPerSecond{989e12}).count(), 1'000'000);
+}
 
 TEST(Units, BytesAddAndScale) {
   Bytes sum{3};

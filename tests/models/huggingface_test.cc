@@ -1,12 +1,11 @@
 #include "models/huggingface.h"
 
-#include <unistd.h>
-
 #include <filesystem>
 #include <fstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 namespace orrery::models {
 namespace {
@@ -186,7 +185,8 @@ TEST(HuggingFace, AbsurdSizesAreRefused) {
 class HuggingFaceFile : public testing::Test {
  protected:
   void SetUp() override {
-    folder_ = std::filesystem::path(testing::TempDir()) / ("orrery-huggingface-" + std::to_string(getpid())) / "Some-Model";
+    folder_ = std::filesystem::path(testing::TempDir()) / ("orrery-huggingface-" + std::to_string(getpid())) /
+              "Some-Model";
     std::filesystem::create_directories(folder_);
   }
   void TearDown() override { std::filesystem::remove_all(folder_.parent_path()); }

@@ -1,4 +1,5 @@
-// The reported scenario's step, figure by figure. A change that is meant to move it runs scripts/update_golden.
+// The reported scenario's step, figure by figure. A change that is meant to move it runs
+// scripts/update_golden.
 #include <cmath>
 #include <fstream>
 
@@ -18,7 +19,8 @@ using Json = nlohmann::ordered_json;
 void ExpectAlike(const Json& expected, const Json& actual, const std::string& path) {
   if (expected.is_number() && actual.is_number()) {
     const double a = expected, b = actual;
-    EXPECT_LE(std::abs(a - b), 1e-9 * std::max(std::abs(a), std::abs(b))) << path << ": " << a << " became " << b;
+    EXPECT_LE(std::abs(a - b), 1e-9 * std::max(std::abs(a), std::abs(b)))
+        << path << ": " << a << " became " << b;
   } else if (expected.is_structured() && expected.type() == actual.type()) {
     const Json before = expected.flatten(), after = actual.flatten();
     ASSERT_EQ(before.size(), after.size()) << path;
@@ -34,7 +36,8 @@ void ExpectAlike(const Json& expected, const Json& actual, const std::string& pa
 TEST(Golden, TheReportedStepHasNotMoved) {
   std::ifstream file(ResourceRoot() / "tests/golden/deepseek-v3-quick.json");
   ASSERT_TRUE(file.good());
-  const Scenario scenario = ReadTrainingScenario(LoadScenarioDocument("deepseek-v3-pretraining", {}), "deepseek-v3-pretraining");
+  const Scenario scenario =
+      ReadTrainingScenario(LoadScenarioDocument("deepseek-v3-pretraining", {}), "deepseek-v3-pretraining");
   Json actual = Json::parse(TrainingJson(StepOnly(scenario)));
   actual.erase("simulator");
   ExpectAlike(Json::parse(file), actual, "");

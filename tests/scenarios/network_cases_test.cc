@@ -1,11 +1,11 @@
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <set>
 #include <sstream>
+
+#include <gtest/gtest.h>
 
 #include "scenarios/validation.h"
 
@@ -42,9 +42,8 @@ TEST(NetworkCases, DeepEpRowsOfAprilAreWithinTenPercentEvenWhenLeftOut) {
 
 TEST(NetworkCases, MoreJudgeThanCalibrate) {
   const std::vector<ValidationCase> cases = NetworkCases();
-  const auto judges = std::count_if(cases.begin(), cases.end(), [](const ValidationCase& c) {
-    return c.role == CaseRole::kJudges;
-  });
+  const auto judges = std::count_if(cases.begin(), cases.end(),
+                                    [](const ValidationCase& c) { return c.role == CaseRole::kJudges; });
   EXPECT_GT(judges, static_cast<std::ptrdiff_t>(cases.size()) / 2);
 }
 

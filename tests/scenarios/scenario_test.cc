@@ -18,7 +18,8 @@ using testing::HasSubstr;
 using testing::StartsWith;
 
 Scenario Read(const std::vector<std::string>& sets) {
-  return ReadTrainingScenario(LoadScenarioDocument("deepseek-v3-pretraining", sets), "deepseek-v3-pretraining");
+  return ReadTrainingScenario(LoadScenarioDocument("deepseek-v3-pretraining", sets),
+                              "deepseek-v3-pretraining");
 }
 
 std::string Refusal(const std::vector<std::string>& sets) {
@@ -43,21 +44,27 @@ TEST(TrainingScenario, TheHashFollowsTheContent) {
   EXPECT_NE(Read({}).hash, Read({"seed=2"}).hash);
 }
 
-TEST(TrainingScenario, DataIsWhatIsLeftOfTheCluster) { EXPECT_EQ(Read({"parallelism.data=~"}).parallelism.data, 128); }
+TEST(TrainingScenario, DataIsWhatIsLeftOfTheCluster) {
+  EXPECT_EQ(Read({"parallelism.data=~"}).parallelism.data, 128);
+}
 
 TEST(TrainingScenario, DegreesMustMultiplyToTheCluster) {
   EXPECT_THAT(Refusal({"parallelism.data=64"}),
               AllOf(StartsWith("--set parallelism.data=64: parallelism.data: '64': "),
                     HasSubstr("pipeline 16 x tensor 1 x data 64 is 1024 GPUs, but the cluster has 2048")));
-  EXPECT_THAT(Refusal({"parallelism.pipeline=15"}), HasSubstr("parallelism.pipeline: '15': expected a divisor of the cluster's 2048 GPUs"));
+  EXPECT_THAT(Refusal({"parallelism.pipeline=15"}),
+              HasSubstr("parallelism.pipeline: '15': expected a divisor of the cluster's 2048 GPUs"));
   EXPECT_THAT(Refusal({"parallelism.pipeline=0"}), HasSubstr("expected a whole number from 1 to"));
 }
 
 TEST(TrainingScenario, ExpertsMustSpreadEvenly) {
-  EXPECT_THAT(Refusal({"parallelism.expert=48"}), HasSubstr("parallelism.expert: '48': expected a divisor of data (128)"));
-  EXPECT_THAT(Refusal({"parallelism.expert=128", "model={preset: deepseek-v3, override: {moe.routed_experts: 192}}"}),
-              HasSubstr("parallelism.expert: '128': expected a divisor of the model's 192 experts"));
-  EXPECT_THAT(Refusal({"model=llama-3.1-70b"}), HasSubstr("parallelism.expert: '64': expected 1: the model has no experts"));
+  EXPECT_THAT(Refusal({"parallelism.expert=48"}),
+              HasSubstr("parallelism.expert: '48': expected a divisor of data (128)"));
+  EXPECT_THAT(
+      Refusal({"parallelism.expert=128", "model={preset: deepseek-v3, override: {moe.routed_experts: 192}}"}),
+      HasSubstr("parallelism.expert: '128': expected a divisor of the model's 192 experts"));
+  EXPECT_THAT(Refusal({"model=llama-3.1-70b"}),
+              HasSubstr("parallelism.expert: '64': expected 1: the model has no experts"));
 }
 
 TEST(TrainingScenario, ThereIsNoTensorParallelism) {
@@ -66,7 +73,8 @@ TEST(TrainingScenario, ThereIsNoTensorParallelism) {
 
 TEST(TrainingScenario, TheBatchMustFillThePipelines) {
   EXPECT_THAT(Refusal({"workload.global_batch=15361 sequences", "workload.batch_ramp=~"}),
-              HasSubstr("workload.global_batch: '15361 sequences': expected a multiple of data x micro_batch = 128 x 1 = 128 sequences"));
+              HasSubstr("workload.global_batch: '15361 sequences': expected a multiple of data x micro_batch "
+                        "= 128 x 1 = 128 sequences"));
   EXPECT_THAT(Refusal({"workload.global_batch=1280000 sequences"}),
               HasSubstr("gives 10000 micro-batches a pipeline, expected at most 4096"));
   EXPECT_THAT(Refusal({"workload.global_batch=15360"}), HasSubstr("with its unit"));
@@ -74,32 +82,43 @@ TEST(TrainingScenario, TheBatchMustFillThePipelines) {
 }
 
 TEST(TrainingScenario, NamesMustBeKnown) {
-  EXPECT_THAT(Refusal({"model=deepseek-v33"}), AllOf(HasSubstr("model: 'deepseek-v33'"), HasSubstr("did you mean 'deepseek-v3'")));
-  EXPECT_THAT(Refusal({"cluster=h800-2084"}), AllOf(HasSubstr("cluster: 'h800-2084'"), HasSubstr("did you mean 'h800-2048'")));
-  EXPECT_THAT(Refusal({"parallelism.schedule=dualpipes"}), HasSubstr("expected one of: dualpipe, dualpipev, 1f1b, interleaved-1f1b, zb1p"));
+  EXPECT_THAT(Refusal({"model=deepseek-v33"}),
+              AllOf(HasSubstr("model: 'deepseek-v33'"), HasSubstr("did you mean 'deepseek-v3'")));
+  EXPECT_THAT(Refusal({"cluster=h800-2084"}),
+              AllOf(HasSubstr("cluster: 'h800-2084'"), HasSubstr("did you mean 'h800-2048'")));
+  EXPECT_THAT(Refusal({"parallelism.schedule=dualpipes"}),
+              HasSubstr("expected one of: dualpipe, dualpipev, 1f1b, interleaved-1f1b, zb1p"));
   EXPECT_THAT(Refusal({"precision=fp4"}), HasSubstr("precision: 'fp4': expected one of: bf16, fp8-mixed"));
-  EXPECT_THAT(Refusal({"workload.kind=training"}), HasSubstr("workload.kind: 'training': expected one of: pretraining"));
-  EXPECT_THAT(Refusal({"parallelism.expret=1"}), AllOf(HasSubstr("parallelism.expret: unknown key"), HasSubstr("did you mean 'expert'")));
-  EXPECT_THAT(Refusal({"clusters=1"}), AllOf(HasSubstr("clusters: unknown key"), HasSubstr("did you mean 'cluster'")));
+  EXPECT_THAT(Refusal({"workload.kind=training"}),
+              HasSubstr("workload.kind: 'training': expected one of: pretraining"));
+  EXPECT_THAT(Refusal({"parallelism.expret=1"}),
+              AllOf(HasSubstr("parallelism.expret: unknown key"), HasSubstr("did you mean 'expert'")));
+  EXPECT_THAT(Refusal({"clusters=1"}),
+              AllOf(HasSubstr("clusters: unknown key"), HasSubstr("did you mean 'cluster'")));
 }
 
 TEST(TrainingScenario, AClusterHasALimit) {
-  EXPECT_THAT(Refusal({"cluster={preset: h800-2048, nodes: 32768}"}), HasSubstr("262144 GPUs, expected at most 131072"));
-  EXPECT_THAT(Refusal({"cluster={preset: h800-2048, nodes: 1048576}"}), HasSubstr("three layers of 64-port switches"));
+  EXPECT_THAT(Refusal({"cluster={preset: h800-2048, nodes: 32768}"}),
+              HasSubstr("262144 GPUs, expected at most 131072"));
+  EXPECT_THAT(Refusal({"cluster={preset: h800-2048, nodes: 1048576}"}),
+              HasSubstr("three layers of 64-port switches"));
 }
 
 TEST(TrainingScenario, ExchangesLeaveTheDeviceAnSm) {
-  EXPECT_THAT(Refusal({"communication.sms=132"}), HasSubstr("communication.sms: '132': expected a whole number from 0 to 131"));
+  EXPECT_THAT(Refusal({"communication.sms=132"}),
+              HasSubstr("communication.sms: '132': expected a whole number from 0 to 131"));
 }
 
 TEST(TrainingScenario, AMicroBatchHasALimit) {
   EXPECT_THAT(Refusal({"workload.sequence_length=16777216", "workload.micro_batch=2 sequences"}),
-              HasSubstr("workload.sequence_length: '16777216': expected at most 16777216 tokens a micro-batch, not 33554432"));
+              HasSubstr("workload.sequence_length: '16777216': expected at most 16777216 tokens a "
+                        "micro-batch, not 33554432"));
 }
 
 TEST(TrainingScenario, ABatchRampEnds) {
-  EXPECT_THAT(Refusal({"workload.sequence_length=1", "workload.batch_ramp={from: 1 sequence, over: 9e15 tokens}"}),
-              HasSubstr("workload.batch_ramp.over"));
+  EXPECT_THAT(
+      Refusal({"workload.sequence_length=1", "workload.batch_ramp={from: 1 sequence, over: 9e15 tokens}"}),
+      HasSubstr("workload.batch_ramp.over"));
 }
 
 std::string ModelRefusal(const std::vector<std::string>& sets) {
@@ -113,8 +132,10 @@ TEST(TrainingModel, AStageHoldsALayer) {
 }
 
 TEST(TrainingModel, TheScheduleMustWorkWithTheNumbers) {
-  EXPECT_THAT(ModelRefusal({"workload.global_batch=3072 sequences"}), HasSubstr("parallelism.schedule: 'dualpipe'"));
-  EXPECT_THAT(ModelRefusal({"parallelism.schedule=interleaved-1f1b"}), HasSubstr("parallelism.schedule: 'interleaved-1f1b'"));
+  EXPECT_THAT(ModelRefusal({"workload.global_batch=3072 sequences"}),
+              HasSubstr("parallelism.schedule: 'dualpipe'"));
+  EXPECT_THAT(ModelRefusal({"parallelism.schedule=interleaved-1f1b"}),
+              HasSubstr("parallelism.schedule: 'interleaved-1f1b'"));
 }
 
 TEST(TrainingModel, TablesMustExist) {
@@ -124,8 +145,10 @@ TEST(TrainingModel, TablesMustExist) {
 
 TEST(LoadScenarioDocument, NamesTheNearestScenario) {
   EXPECT_EQ(ErrorOf([] { LoadScenarioDocument("deepseek-v3-pretrainin", {}); }),
-            "deepseek-v3-pretrainin: no such file, nor a scenario of that name (did you mean 'deepseek-v3-pretraining'?)");
-  EXPECT_EQ(ErrorOf([] { LoadScenarioDocument("deepseek-v3-pretraining", {"seed"}); }), "--set seed: expected KEY=VALUE");
+            "deepseek-v3-pretrainin: no such file, nor a scenario of that name (did you mean "
+            "'deepseek-v3-pretraining'?)");
+  EXPECT_EQ(ErrorOf([] { LoadScenarioDocument("deepseek-v3-pretraining", {"seed"}); }),
+            "--set seed: expected KEY=VALUE");
 }
 
 std::string ReportedText() {
@@ -137,18 +160,57 @@ std::string ReportedText() {
 
 /// One random edit: a byte changed, dropped or doubled, a line moved, a number or word put in.
 void Mutate(RandomStream& random, std::string* text) {
-  static const std::vector<std::string> kWords = {
-      "0", "-1", "1e308", "99999999999999999999", "nan", "~", "[]", "{}", "&a", "*a", "!!int", "\"", "'", "\n", ": ", "- ", "|\n", "\t",
-      "? ", "---\n", "%YAML", "<<: ", "llama-3.1-70b", "mixtral-8x7b", "1f1b", "zb1p", "1 sequence", "4096", "{nodes: 1}", "\xff", "[[[[",
-      "{preset: deepseek-v3, override: {layers: 1}}", "kind: mqa", std::string(1, '\0')};
+  static const std::vector<std::string> kWords = {"0",
+                                                  "-1",
+                                                  "1e308",
+                                                  "99999999999999999999",
+                                                  "nan",
+                                                  "~",
+                                                  "[]",
+                                                  "{}",
+                                                  "&a",
+                                                  "*a",
+                                                  "!!int",
+                                                  "\"",
+                                                  "'",
+                                                  "\n",
+                                                  ": ",
+                                                  "- ",
+                                                  "|\n",
+                                                  "\t",
+                                                  "? ",
+                                                  "---\n",
+                                                  "%YAML",
+                                                  "<<: ",
+                                                  "llama-3.1-70b",
+                                                  "mixtral-8x7b",
+                                                  "1f1b",
+                                                  "zb1p",
+                                                  "1 sequence",
+                                                  "4096",
+                                                  "{nodes: 1}",
+                                                  "\xff",
+                                                  "[[[[",
+                                                  "{preset: deepseek-v3, override: {layers: 1}}",
+                                                  "kind: mqa",
+                                                  std::string(1, '\0')};
   const std::size_t at = random.Below(text->size() + 1);
   const std::size_t length = std::min<std::size_t>(random.Below(12), text->size() - at);
   switch (random.Below(5)) {
-    case 0: text->erase(at, length); break;
-    case 1: text->insert(at, text->substr(random.Below(text->size() + 1), 1 + random.Below(40))); break;
-    case 2: if (at < text->size()) (*text)[at] = static_cast<char>(random.Below(256)); break;
-    case 3: text->insert(at, kWords[random.Below(kWords.size())]); break;
-    default: text->replace(at, length, kWords[random.Below(kWords.size())]);
+    case 0:
+      text->erase(at, length);
+      break;
+    case 1:
+      text->insert(at, text->substr(random.Below(text->size() + 1), 1 + random.Below(40)));
+      break;
+    case 2:
+      if (at < text->size()) (*text)[at] = static_cast<char>(random.Below(256));
+      break;
+    case 3:
+      text->insert(at, kWords[random.Below(kWords.size())]);
+      break;
+    default:
+      text->replace(at, length, kWords[random.Below(kWords.size())]);
   }
 }
 

@@ -1,12 +1,12 @@
 #include "hw/cost/cost_model.h"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <cmath>
 #include <functional>
 #include <map>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 #include "core/error.h"
 #include "hw/cost/roofline.h"
@@ -21,7 +21,9 @@ const CostModel& H800() {
   return model;
 }
 
-Op GemmOp(OpKind kind, GemmShape shape) { return {.kind = kind, .shape = shape, .flops = {}, .bytes = {}, .label = {}}; }
+Op GemmOp(OpKind kind, GemmShape shape) {
+  return {.kind = kind, .shape = shape, .flops = {}, .bytes = {}, .label = {}};
+}
 
 /// Absorbed MLA decode: one shared latent head of 512 + 64.
 Op MlaDecode(std::int64_t batch, std::int64_t kv_len, std::int64_t heads = 128, std::int64_t q_len = 1) {
@@ -33,7 +35,8 @@ Op MlaDecode(std::int64_t batch, std::int64_t kv_len, std::int64_t heads = 128, 
 }
 
 Op RowsOp(OpKind kind, std::int64_t rows, std::int64_t cols, std::int64_t bytes, std::string label = "") {
-  return {.kind = kind, .shape = RowsShape{rows, cols}, .flops = {}, .bytes = {bytes}, .label = std::move(label)};
+  return {
+      .kind = kind, .shape = RowsShape{rows, cols}, .flops = {}, .bytes = {bytes}, .label = std::move(label)};
 }
 
 /// A table of one GEMM row for tests that need a small model.
@@ -97,11 +100,13 @@ TEST(CostModel, IsNeverFasterThanTheDevice) {
   }
 }
 
-// Between tiles a price may dip: whole tiles are added at one m and paid off at the next, and published rows scatter by some
-// percent. Under 128 rows the tables themselves fall with m (DeepGEMM picks other tiles), so the law starts there.
+// Between tiles a price may dip: whole tiles are added at one m and paid off at the next, and published rows
+// scatter by some percent. Under 128 rows the tables themselves fall with m (DeepGEMM picks other tiles), so
+// the law starts there.
 TEST(CostModel, GrowsWithTheRowsOfAGemmWithinTileQuantisation) {
   for (const int sms : {112, 132}) {
-    for (const auto& [n, k] : std::vector<std::pair<int, int>>{{7168, 2048}, {4096, 7168}, {1536, 7168}, {24576, 1536}}) {
+    for (const auto& [n, k] :
+         std::vector<std::pair<int, int>>{{7168, 2048}, {4096, 7168}, {1536, 7168}, {24576, 1536}}) {
       Time longest = kTimeZero;
       for (std::int64_t m = 128; m <= 32768; m += std::max<std::int64_t>(8, m / 16)) {
         const Time time = H800().PriceOp(GemmOp(OpKind::kGemmFp8, {m, n, k, 1}), sms).time;
@@ -153,7 +158,8 @@ TEST(CostModel, AccountsForKindsWithoutATableAsAnalytic) {
   EXPECT_EQ(price.provenance, Provenance::kAnalytic);
   const double achieved = static_cast<double>(adamw.bytes.count) / Seconds(price.time);
   EXPECT_LT(achieved, H800().device().memory_rate.value);
-  EXPECT_GT(achieved, 0.8 * H800().device().memory_rate.value);  // streaming kernels of the trace reach 0.85 to 0.92
+  EXPECT_GT(achieved,
+            0.8 * H800().device().memory_rate.value);  // streaming kernels of the trace reach 0.85 to 0.92
 }
 
 TEST(CostModel, CopiesToTheHostOverPcie) {
@@ -162,15 +168,17 @@ TEST(CostModel, CopiesToTheHostOverPcie) {
 }
 
 TEST(CostModel, CallsAShapeFarFromEveryRowScaled) {
-  EXPECT_EQ(H800().PriceOp(GemmOp(OpKind::kGemmFp8, {2000, 4096, 7168, 1}), 132).provenance, Provenance::kMeasured);
-  EXPECT_EQ(H800().PriceOp(GemmOp(OpKind::kGemmFp8, {4096, 500000, 7168, 1}), 132).provenance, Provenance::kScaled);
+  EXPECT_EQ(H800().PriceOp(GemmOp(OpKind::kGemmFp8, {2000, 4096, 7168, 1}), 132).provenance,
+            Provenance::kMeasured);
+  EXPECT_EQ(H800().PriceOp(GemmOp(OpKind::kGemmFp8, {4096, 500000, 7168, 1}), 132).provenance,
+            Provenance::kScaled);
   EXPECT_EQ(H800().PriceOp(MlaDecode(4096, 1024), 132).provenance, Provenance::kScaled);
 }
 
 TEST(CostModel, TakesTheLaterOfTwoRowsForOneKernel) {
   const GemmShape shape{4096, 4096, 4096, 1};
-  const CostModel model(DevicePreset("h800-sxm"),
-                        {OneRow("h800-sxm", "2026-01-01", shape, 100), OneRow("h800-sxm", "2025-01-01", shape, 200)});
+  const CostModel model(DevicePreset("h800-sxm"), {OneRow("h800-sxm", "2026-01-01", shape, 100),
+                                                   OneRow("h800-sxm", "2025-01-01", shape, 200)});
   EXPECT_NEAR(Microseconds(model.PriceOp(GemmOp(OpKind::kGemmFp8, shape), 132).time), 100, 0.01);
   EXPECT_EQ(model.rows().size(), 1U);
 }
@@ -182,7 +190,8 @@ TEST(CostModel, PerturbsOneClassOfOpsAlone) {
   const Price before = H800().PriceOp(gemm, 132);
   factors[static_cast<std::size_t>(before.residual_class)] = std::log(1.5);
   const CostModel perturbed = H800().Perturbed(factors);
-  EXPECT_NEAR(Seconds(perturbed.PriceOp(gemm, 132).time), 1.5 * Seconds(before.time), 1e-9 * Seconds(before.time) + 1e-12);
+  EXPECT_NEAR(Seconds(perturbed.PriceOp(gemm, 132).time), 1.5 * Seconds(before.time),
+              1e-9 * Seconds(before.time) + 1e-12);
   EXPECT_EQ(perturbed.PriceOp(decode, 132).time, H800().PriceOp(decode, 132).time);
 }
 
@@ -191,18 +200,24 @@ TEST(CostModel, KnowsTheLaunchGapOfTheTrace) { EXPECT_EQ(H800().launch_gap(), Fr
 /// |ln(predicted / measured)| of a class, sorted; each row priced with that row left out.
 std::map<std::string, std::vector<double>> LeaveOneOutErrors(const CostModel& model) {
   std::map<std::string, std::vector<double>> errors;
-  for (const CostModel::Residual& r : model.LeaveOneOut()) errors[r.op_class].push_back(std::abs(r.log_ratio));
+  for (const CostModel::Residual& r : model.LeaveOneOut())
+    errors[r.op_class].push_back(std::abs(r.log_ratio));
   for (auto& [op_class, values] : errors) std::sort(values.begin(), values.end());
   return errors;
 }
 
 // Bounds are the errors found when the tables were added, with about half as much again for later tables.
 TEST(CostModel, PredictsRowsItHasNotSeen) {
-  const std::map<std::string, double> bound = {
-      {"gemm_fp8", 0.05},           {"gemm_fp8_wgrad", 0.07},         {"grouped_gemm_fp8", 0.03},
-      {"grouped_gemm_fp8_masked", 0.06}, {"grouped_gemm_fp8_wgrad", 0.06}, {"gemm_bf16", 0.07},
-      {"attention_forward", 0.11},  {"attention_decode", 0.02},       {"memory_bound", 0.08},
-      {"latency_bound", 0.13}};
+  const std::map<std::string, double> bound = {{"gemm_fp8", 0.05},
+                                               {"gemm_fp8_wgrad", 0.07},
+                                               {"grouped_gemm_fp8", 0.03},
+                                               {"grouped_gemm_fp8_masked", 0.06},
+                                               {"grouped_gemm_fp8_wgrad", 0.06},
+                                               {"gemm_bf16", 0.07},
+                                               {"attention_forward", 0.11},
+                                               {"attention_decode", 0.02},
+                                               {"memory_bound", 0.08},
+                                               {"latency_bound", 0.13}};
   for (const auto& [op_class, errors] : LeaveOneOutErrors(H800())) {
     EXPECT_LT(errors[errors.size() / 2], bound.at(op_class)) << op_class;
   }
@@ -249,13 +264,16 @@ TEST(CostModel, EveryDevicePricesWithinItsRoofline) {
     const CostModel model = CostModel::Load(device, {});
     const Op gemm = GemmOp(OpKind::kGemmBf16, {4096, 7168, 7168, 1});
     EXPECT_GE(model.PriceOp(gemm, device.sms).time, Roofline(gemm, device, device.sms)) << name;
-    EXPECT_LT(Seconds(model.PriceOp(gemm, device.sms).time), 3 * Seconds(Roofline(gemm, device, device.sms))) << name;
+    EXPECT_LT(Seconds(model.PriceOp(gemm, device.sms).time), 3 * Seconds(Roofline(gemm, device, device.sms)))
+        << name;
   }
 }
 
 TEST(CostModel, RefusesFp8OnADeviceWithoutIt) {
   const CostModel a100 = CostModel::Load(DevicePreset("a100-sxm"), {});
-  EXPECT_THAT(MessageOf([&] { a100.PriceOp(GemmOp(OpKind::kGemmFp8, {128, 128, 128, 1}), 108); }),
+  EXPECT_THAT(MessageOf([&] {
+                a100.PriceOp(GemmOp(OpKind::kGemmFp8, {128, 128, 128, 1}), 108);
+              }),
               HasSubstr("device 'a100-sxm' has no FP8"));
 }
 
@@ -265,12 +283,13 @@ TEST(CostModel, RefusesATableOfAnotherDeviceUnlessForced) {
   EXPECT_THAT(MessageOf([&] { CostModel::Load(h200, {.name = path, .forced = false}); }),
               HasSubstr("'h800-sxm': this calibration was measured on another device than 'h200-sxm'"));
   const CostModel forced = CostModel::Load(h200, {.name = path, .forced = true});
-  EXPECT_EQ(forced.PriceOp(GemmOp(OpKind::kGemmFp8, {4096, 7168, 2048, 1}), 132).provenance, Provenance::kScaled);
+  EXPECT_EQ(forced.PriceOp(GemmOp(OpKind::kGemmFp8, {4096, 7168, 2048, 1}), 132).provenance,
+            Provenance::kScaled);
 }
 
 TEST(CostModel, NamesTheTablesWhereOneIsUnknown) {
-  const std::string message =
-      MessageOf([] { CostModel::Load(DevicePreset("h800-sxm"), {.name = "deepgemm-2025-05", .forced = false}); });
+  const std::string message = MessageOf(
+      [] { CostModel::Load(DevicePreset("h800-sxm"), {.name = "deepgemm-2025-05", .forced = false}); });
   EXPECT_THAT(message, HasSubstr("no such file or table of h800-sxm"));
   EXPECT_THAT(message, HasSubstr("did you mean 'deepgemm-2025-04'"));
 }

@@ -1,8 +1,8 @@
 #include "hw/cost/efficiency.h"
 
-#include <gtest/gtest.h>
-
 #include <cmath>
+
+#include <gtest/gtest.h>
 
 namespace orrery::hw {
 namespace {
@@ -25,7 +25,8 @@ EfficiencyMap MapOf(const std::vector<EfficiencyPoint>& points) {
 double At(const EfficiencyMap& map, float x, float across) { return map.At({x, across}).log_ratio; }
 
 TEST(EfficiencyMap, IsExactAtAPointAmongMany) {
-  const EfficiencyMap map = MapOf({Point(1, 0, 0.5F), Point(2, 0, 0.3F), Point(1, 1, 0.9F), Point(2, 1, 0.7F)});
+  const EfficiencyMap map =
+      MapOf({Point(1, 0, 0.5F), Point(2, 0, 0.3F), Point(1, 1, 0.9F), Point(2, 1, 0.7F)});
   for (std::size_t i = 0; i < map.size(); ++i) {
     const Efficiency e = map.At(map.point(i).at);
     EXPECT_FLOAT_EQ(static_cast<float>(e.log_ratio), map.point(i).log_ratio);
@@ -47,7 +48,8 @@ TEST(EfficiencyMap, HoldsTheEndOfALineBeyondIt) {
 }
 
 TEST(EfficiencyMap, StaysWithinWhatWasMeasured) {
-  const EfficiencyMap map = MapOf({Point(0, 0, 0.1F), Point(2, 0, 0.4F), Point(0, 2, 0.8F), Point(2, 2, 0.6F)});
+  const EfficiencyMap map =
+      MapOf({Point(0, 0, 0.1F), Point(2, 0, 0.4F), Point(0, 2, 0.8F), Point(2, 2, 0.6F)});
   for (float x = -3; x < 6; x += 0.37F) {
     for (float across = -3; across < 6; across += 0.41F) {
       EXPECT_GE(At(map, x, across), 0.1 - 1e-6);

@@ -1,9 +1,9 @@
 #include "hw/cost/kernel_table.h"
 
+#include <string>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include <string>
 
 namespace orrery::hw {
 namespace {
@@ -46,9 +46,11 @@ TEST(KernelTable, ReadsAGemmRow) {
 
 TEST(KernelTable, SharesAShapeBetweenRows) {
   const KernelTable table = Parse(
-      "launch_gap: 3 us\ntables:\n  - op: attention_decode\n    kernel: FlashMLA\n    source: another test\n    sms: 132\n"
+      "launch_gap: 3 us\ntables:\n  - op: attention_decode\n    kernel: FlashMLA\n    source: another test\n "
+      "   sms: 132\n"
       "    shape: {heads: 128, kv_heads: 1, q_len: 1, d_qk: 576, d_v: 512, causal: true}\n"
-      "    columns: [batch, kv_len, time_us, beside_us, count]\n    rows:\n      - [128, 4096, 292, 300.5, 30]\n");
+      "    columns: [batch, kv_len, time_us, beside_us, count]\n    rows:\n      - [128, 4096, 292, 300.5, "
+      "30]\n");
   const KernelRow& row = table.rows.at(0);
   EXPECT_EQ(std::get<AttentionShape>(row.op.shape), (AttentionShape{128, 128, 1, 1, 4096, 576, 512, true}));
   EXPECT_EQ(row.beside, FromMicroseconds(300.5));
@@ -88,13 +90,16 @@ INSTANTIATE_TEST_SUITE_P(
         BadTable{"short row", GemmTable("[64, 7168, 2048]"), "expected 4 cells"},
         BadTable{"missing shape", GemmTable("[64, 7168, 1]", "[m, n, time_us]"), "column 'k' is missing"},
         BadTable{"missing time", GemmTable("[64, 7168, 2048]", "[m, n, k]"), "column 'time_us' is missing"},
-        BadTable{"unknown column", GemmTable("[1, 1, 1, 1]", "[m, n, q, time_us]"), "unknown column for gemm_fp8"},
+        BadTable{"unknown column", GemmTable("[1, 1, 1, 1]", "[m, n, q, time_us]"),
+                 "unknown column for gemm_fp8"},
         BadTable{"column twice", GemmTable("[1, 1, 1, 1]", "[m, n, n, time_us]"), "column given twice"},
         BadTable{"unknown kind", "tables:\n  - {op: gemm_fp9, kernel: x, columns: [], rows: []}\n",
                  "unknown op kind (did you mean 'gemm_fp8'?)"},
         BadTable{"unknown key", "tables: []\nspeed: 3\n", "speed"},
-        BadTable{"wrong shape key",
-                 "tables:\n  - {op: gemm_fp8, kernel: x, sms: 132, shape: {heads: 3}, columns: [], rows: []}\n", "heads"},
+        BadTable{
+            "wrong shape key",
+            "tables:\n  - {op: gemm_fp8, kernel: x, sms: 132, shape: {heads: 3}, columns: [], rows: []}\n",
+            "heads"},
         BadTable{"text for a number", GemmTable("[64, many, 2048, 1]"), "many"}),
     [](const auto& test) {
       std::string name = test.param.what;
@@ -102,9 +107,7 @@ INSTANTIATE_TEST_SUITE_P(
       return name;
     });
 
-TEST(KernelTable, RefusesAMissingFile) {
-  EXPECT_THROW(ReadKernelTable("/nowhere/table.yaml"), InputError);
-}
+TEST(KernelTable, RefusesAMissingFile) { EXPECT_THROW(ReadKernelTable("/nowhere/table.yaml"), InputError); }
 
 }  // namespace
 }  // namespace orrery::hw

@@ -10,7 +10,9 @@ const Device& H800() {
   return device;
 }
 
-Op GemmOp(OpKind kind, GemmShape shape) { return {.kind = kind, .shape = shape, .flops = {}, .bytes = {}, .label = {}}; }
+Op GemmOp(OpKind kind, GemmShape shape) {
+  return {.kind = kind, .shape = shape, .flops = {}, .bytes = {}, .label = {}};
+}
 
 double AnalyticMicroseconds(const Op& op, int sms) { return 1e6 * Analytic(op, H800(), sms).Seconds(0); }
 
@@ -26,16 +28,22 @@ TEST(Roofline, OfASmallGemmIsItsWeightOverTheMemoryRate) {
 }
 
 TEST(Roofline, CountsHalfTheSquareOfCausalAttention) {
-  Op op{.kind = OpKind::kAttentionForward, .shape = AttentionShape{1, 128, 128, 4096, 4096, 192, 128, true},
-        .flops = {}, .bytes = {}, .label = {}};
+  Op op{.kind = OpKind::kAttentionForward,
+        .shape = AttentionShape{1, 128, 128, 4096, 4096, 192, 128, true},
+        .flops = {},
+        .bytes = {},
+        .label = {}};
   EXPECT_NEAR(Seconds(Roofline(op, H800(), 132)), 687.195e9 / 989e12, 1e-7);  // GFLOP of the trace's kernel
   std::get<AttentionShape>(op.shape).causal = false;
   EXPECT_NEAR(Seconds(Roofline(op, H800(), 132)), 2 * 687.195e9 / 989e12, 2e-7);
 }
 
 TEST(Roofline, ReadsAnAbsorbedCacheOnce) {
-  const Op op{.kind = OpKind::kAttentionDecode, .shape = AttentionShape{64, 8, 1, 1, 65536, 576, 512, true},
-              .flops = {}, .bytes = {}, .label = {}};
+  const Op op{.kind = OpKind::kAttentionDecode,
+              .shape = AttentionShape{64, 8, 1, 1, 65536, 576, 512, true},
+              .flops = {},
+              .bytes = {},
+              .label = {}};
   EXPECT_NEAR(Seconds(Roofline(op, H800(), 132)), 64.0 * 65536 * 576 * 2 / 3.35e12, 2e-6);
 }
 
@@ -72,15 +80,18 @@ TEST(Roofline, AnalyticTimeNeverFallsWithRowsOrRisesWithSms) {
 TEST(Roofline, AWaveCostsAsMuchNotQuiteFullAsFull) {
   // 128-column tiles of 4096 columns: 32 a row of tiles, so 33 tiles of 128 rows make exactly 8 waves of 132.
   const double full = AnalyticMicroseconds(GemmOp(OpKind::kGroupedGemmFp8, {33 * 128, 4096, 7168, 1}), 132);
-  const double less = AnalyticMicroseconds(GemmOp(OpKind::kGroupedGemmFp8, {33 * 128 - 1, 4096, 7168, 1}), 132);
-  const double more = AnalyticMicroseconds(GemmOp(OpKind::kGroupedGemmFp8, {33 * 128 + 1, 4096, 7168, 1}), 132);
+  const double less =
+      AnalyticMicroseconds(GemmOp(OpKind::kGroupedGemmFp8, {33 * 128 - 1, 4096, 7168, 1}), 132);
+  const double more =
+      AnalyticMicroseconds(GemmOp(OpKind::kGroupedGemmFp8, {33 * 128 + 1, 4096, 7168, 1}), 132);
   EXPECT_DOUBLE_EQ(full, less);
   EXPECT_GT(more, 1.02 * full);
 }
 
 TEST(Roofline, ALogRatioInvertsToItsTime) {
   const AnalyticTime time{1e-6, 40e-6};
-  for (const double seconds : {2e-6, 41e-6, 1e-3}) EXPECT_NEAR(time.Seconds(time.LogRatio(seconds)), seconds, 1e-12);
+  for (const double seconds : {2e-6, 41e-6, 1e-3})
+    EXPECT_NEAR(time.Seconds(time.LogRatio(seconds)), seconds, 1e-12);
 }
 
 }  // namespace

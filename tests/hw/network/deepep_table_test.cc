@@ -1,10 +1,10 @@
 #include "hw/network/deepep_table.h"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
 #include <cmath>
 #include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 #include "hw/network/exchange_fit.h"
 
@@ -73,7 +73,8 @@ TEST(DeepEpTable, ReadsEveryField) {
 
 TEST(DeepEpTable, MistakesAreRefusedWithLineAndPath) {
   EXPECT_THAT(ErrorWith("top_k: 8", "topk: 8"), AllOf(HasSubstr("table.yaml:4"), HasSubstr("top_k")));
-  EXPECT_THAT(ErrorWith("hidden: 7168", "hidden: seven"), AllOf(HasSubstr("table.yaml:3"), HasSubstr("seven")));
+  EXPECT_THAT(ErrorWith("hidden: 7168", "hidden: seven"),
+              AllOf(HasSubstr("table.yaml:3"), HasSubstr("seven")));
   EXPECT_THAT(ErrorWith("150 GB/s, combine", "150, combine"), HasSubstr("table.yaml:8"));
   EXPECT_THAT(ErrorWith("ranks: 16", "ranks: 12"), AllOf(HasSubstr("12"), HasSubstr("whole nodes")));
   EXPECT_THAT(ErrorWith("time: 4 ms", "time: 6 ms"), HasSubstr("between least and greatest"));
@@ -86,9 +87,12 @@ TEST(DeepEpTable, MistakesAreRefusedWithLineAndPath) {
 }
 
 TEST(DeepEpTable, TooFewRowsToFitAreRefused) {
-  EXPECT_THAT(ErrorWith("    - {id: c, ranks: 32, nodes_per_token: 3, ranks_per_token: 7, dispatch: 58 GB/s, combine: "
-                        "57 GB/s}\n", ""),
-              HasSubstr("three rows"));
+  EXPECT_THAT(
+      ErrorWith(
+          "    - {id: c, ranks: 32, nodes_per_token: 3, ranks_per_token: 7, dispatch: 58 GB/s, combine: "
+          "57 GB/s}\n",
+          ""),
+      HasSubstr("three rows"));
 }
 
 TEST(DeepEpTable, EveryShippedTableReads) {

@@ -15,7 +15,8 @@ Device H800() { return DevicePreset("h800-sxm"); }
 PortLoad MeanLoad(ExchangeKind kind, const FanOut& fan_out, int tokens) {
   const ExchangeSample s = MeanExchange(kind, NormalPairBytes(kind, kHidden, kTopK), fan_out, tokens);
   const auto bytes = [](double b) { return Bytes{static_cast<std::int64_t>(b)}; };
-  return {bytes(s.scale_out_bytes), bytes(s.scale_out_bytes), bytes(s.scale_up_bytes), bytes(s.scale_up_bytes)};
+  return {bytes(s.scale_out_bytes), bytes(s.scale_out_bytes), bytes(s.scale_up_bytes),
+          bytes(s.scale_up_bytes)};
 }
 
 TEST(PairBytes, AreThoseOfDeepEpForDeepSeekV3) {
@@ -92,10 +93,12 @@ TEST(ExchangeModel, PriceIsProportionalToTheLoadAndTakesTheBusierDirection) {
   const ExchangeModel model = ExchangeModel::Load(H800(), "2025-04");
   const PortLoad one{{90'000'000}, {80'000'000}, {150'000'000}, {190'000'000}};
   PortLoad two = one;
-  for (Bytes* b : {&two.scale_out_sent, &two.scale_out_received, &two.scale_up_sent, &two.scale_up_received}) {
+  for (Bytes* b :
+       {&two.scale_out_sent, &two.scale_out_received, &two.scale_up_sent, &two.scale_up_received}) {
     *b = *b * 2;
   }
-  const ExchangePrice a = model.Price(ExchangeKind::kCombine, one), b = model.Price(ExchangeKind::kCombine, two);
+  const ExchangePrice a = model.Price(ExchangeKind::kCombine, one),
+                      b = model.Price(ExchangeKind::kCombine, two);
   EXPECT_NEAR(Seconds(b.alone), 2 * Seconds(a.alone), 1e-11);
   PortLoad swapped{one.scale_out_received, one.scale_out_sent, one.scale_up_received, one.scale_up_sent};
   EXPECT_EQ(model.Price(ExchangeKind::kCombine, swapped).alone, a.alone);
@@ -151,7 +154,8 @@ beside_compute:
   rows:
     - {kind: dispatch, time: 4 ms, least: 4 ms, greatest: 4 ms}
 low_latency: {tokens: 128, scale_up: true, rows: []}
-)", "table.yaml");
+)",
+                                       "table.yaml");
   try {
     ReadDeepEpTable(doc.root());
     FAIL() << "accepted";
@@ -187,7 +191,8 @@ TEST(LowLatency, HeldOutDispatchRowsArePredictedWithinFivePercent) {
   int judged = 0;
   for (const LowLatencySample& s : LowLatencySamples(table)) {
     if (!s.held_out || s.kind != ExchangeKind::kDispatch) continue;
-    EXPECT_NEAR(LowLatencySeconds(model.rates(), s.scale_out_bytes, s.scale_up_bytes) / s.seconds, 1, 0.05) << s.id;
+    EXPECT_NEAR(LowLatencySeconds(model.rates(), s.scale_out_bytes, s.scale_up_bytes) / s.seconds, 1, 0.05)
+        << s.id;
     ++judged;
   }
   EXPECT_EQ(judged, 2);
@@ -205,7 +210,8 @@ TEST(PointToPoint, ShortMessagesCostTheLatencyOfTheirWay) {
 TEST(PointToPoint, PipelineSendRunsBetweenThePublishedEffectiveAndTheNominalRate) {
   const PointToPoint link(H800(), ExchangeModel::Load(H800(), "2025-04"));
   const Bytes hidden_states{4096LL * 7168 * 2};
-  const double rate = static_cast<double>(hidden_states.count) / Seconds(link.Send(hidden_states, Reach::kCrossLeaf));
+  const double rate =
+      static_cast<double>(hidden_states.count) / Seconds(link.Send(hidden_states, Reach::kCrossLeaf));
   EXPECT_GT(rate, 40e9);  // Insights 4.3: 40 GB/s effective where messages are small
   EXPECT_LT(rate, 50e9);
 }

@@ -1,8 +1,8 @@
 // The solver against an independent one written the plain way, and the laws of fluid flow on real traffic.
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <limits>
+
+#include <gtest/gtest.h>
 
 #include "core/random.h"
 #include "hw/network/fabric_stretch.h"
@@ -16,8 +16,8 @@ std::vector<double> TextbookMaxMin(const FlowNetwork& n) {
   std::vector<double> rate(flows, 0);
   std::vector<char> fixed(flows, 0);
   const auto crosses = [&n](std::size_t f, std::size_t l) {
-    return std::find(n.links.begin() + n.start[f], n.links.begin() + n.start[f + 1], static_cast<std::int32_t>(l)) !=
-           n.links.begin() + n.start[f + 1];
+    return std::find(n.links.begin() + n.start[f], n.links.begin() + n.start[f + 1],
+                     static_cast<std::int32_t>(l)) != n.links.begin() + n.start[f + 1];
   };
   while (std::count(fixed.begin(), fixed.end(), 0) > 0) {
     double rise = std::numeric_limits<double>::infinity();
@@ -60,7 +60,8 @@ TEST(MaxMinAgainstTextbook, RatesAgreeWithManyTies) {
   for (std::uint64_t seed = 1; seed <= 40; ++seed) {
     const FlowNetwork n = Chain(seed, 4 + static_cast<int>(seed % 9), 30);
     const std::vector<double> expected = TextbookMaxMin(n), rate = MaxMinSolver(n).Solve();
-    for (std::size_t f = 0; f < rate.size(); ++f) EXPECT_NEAR(rate[f], expected[f], 1e-9) << seed << " flow " << f;
+    for (std::size_t f = 0; f < rate.size(); ++f)
+      EXPECT_NEAR(rate[f], expected[f], 1e-9) << seed << " flow " << f;
   }
 }
 
@@ -89,8 +90,10 @@ TEST(MaxMinAgainstTextbook, RunsToTheSameEnd) {
       std::vector<std::size_t> still;
       for (std::size_t i = 0; i < alive.size(); ++i) {
         left[alive[i]] -= rate[i] * step;
-        if (left[alive[i]] > 1e-12) still.push_back(alive[i]);
-        else done[alive[i]] = now;
+        if (left[alive[i]] > 1e-12)
+          still.push_back(alive[i]);
+        else
+          done[alive[i]] = now;
       }
       alive = still;
     }
@@ -126,30 +129,34 @@ TEST_P(LawsOf, NoLinkMovesMoreThanItsCapacityAllows) {
       last[l] = std::max(last[l], r.completion_seconds[f]);
     }
   }
-  for (std::size_t l = 0; l < bytes.size(); ++l) EXPECT_LE(bytes[l], t.network.capacity[l] * last[l] * (1 + 1e-9));
+  for (std::size_t l = 0; l < bytes.size(); ++l)
+    EXPECT_LE(bytes[l], t.network.capacity[l] * last[l] * (1 + 1e-9));
 }
 
 TEST_P(LawsOf, EveryFlowTakesAtLeastItsWayAlone) {
   const Traffic t = Exchange(GetParam(), 2);
   const FlowResult r = SimulateFlows(t.network, t.sizes);
-  for (std::size_t f = 0; f < t.sizes.size(); ++f) EXPECT_GE(r.completion_seconds[f], t.sizes[f] / 50e9 * (1 - 1e-12));
+  for (std::size_t f = 0; f < t.sizes.size(); ++f)
+    EXPECT_GE(r.completion_seconds[f], t.sizes[f] / 50e9 * (1 - 1e-12));
 }
 
 TEST_P(LawsOf, TwiceTheBytesTakeTwiceTheTime) {
   const Traffic t = Exchange(GetParam(), 3);
   std::vector<double> twice = t.sizes;
   for (double& s : twice) s *= 2;
-  EXPECT_NEAR(SimulateFlows(t.network, twice).makespan_seconds, 2 * SimulateFlows(t.network, t.sizes).makespan_seconds,
-              1e-12);
+  EXPECT_NEAR(SimulateFlows(t.network, twice).makespan_seconds,
+              2 * SimulateFlows(t.network, t.sizes).makespan_seconds, 1e-12);
 }
 
 TEST_P(LawsOf, SameInputSameNumbers) {
   const Traffic a = Exchange(GetParam(), 4), b = Exchange(GetParam(), 4);
-  EXPECT_EQ(SimulateFlows(a.network, a.sizes).completion_seconds, SimulateFlows(b.network, b.sizes).completion_seconds);
+  EXPECT_EQ(SimulateFlows(a.network, a.sizes).completion_seconds,
+            SimulateFlows(b.network, b.sizes).completion_seconds);
 }
 
 INSTANTIATE_TEST_SUITE_P(AllRoutings, LawsOf,
-                         ::testing::Values(FabricRouting::kAdaptive, FabricRouting::kEcmp, FabricRouting::kEcmpSpine));
+                         ::testing::Values(FabricRouting::kAdaptive, FabricRouting::kEcmp,
+                                           FabricRouting::kEcmpSpine));
 
 TEST(FabricRoutesHash, SpreadsQueuePairsOverCablesAndFollowsTheSeed) {
   Cluster c = ClusterPreset("h800-2048");

@@ -1,9 +1,9 @@
 #include "hw/network/flows.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <numeric>
+
+#include <gtest/gtest.h>
 
 #include "core/random.h"
 #include "hw/network/fabric_stretch.h"
@@ -39,7 +39,8 @@ FlowNetwork RandomNetwork(std::uint64_t seed, int links, int flows) {
   return n;
 }
 
-/// The laws of max-min fairness: no link over capacity; every flow has a saturated link on which none is faster.
+/// The laws of max-min fairness: no link over capacity; every flow has a saturated link on which none is
+/// faster.
 void ExpectMaxMin(const FlowNetwork& n, const std::vector<double>& rate) {
   std::vector<double> used(n.capacity.size(), 0), fastest(n.capacity.size(), 0);
   for (std::size_t f = 0; f < rate.size(); ++f) {
@@ -66,13 +67,15 @@ TEST(MaxMin, TwoFlowsHalveALink) {
 }
 
 TEST(MaxMin, ParkingLotByHand) {
-  // One long flow over both links, one short on each: the tighter link settles the long one, the other is filled up.
+  // One long flow over both links, one short on each: the tighter link settles the long one, the other is
+  // filled up.
   const FlowNetwork n = Network({10, 4}, {{0, 1}, {0}, {1}});
   EXPECT_EQ(MaxMinSolver(n).Solve(), (std::vector<double>{2, 8, 2}));
 }
 
 TEST(MaxMin, DumbbellByHand) {
-  // Two senders of rate 10 and 1 over a waist of 8 to two receivers of 10: the slow one keeps 1, the fast takes 7.
+  // Two senders of rate 10 and 1 over a waist of 8 to two receivers of 10: the slow one keeps 1, the fast
+  // takes 7.
   const FlowNetwork n = Network({10, 1, 8, 10, 10}, {{0, 2, 3}, {1, 2, 4}});
   EXPECT_EQ(MaxMinSolver(n).Solve(), (std::vector<double>{7, 1}));
 }
@@ -100,8 +103,10 @@ TEST(MaxMin, RemovedFlowsLeaveTheirShareToOthers) {
   }
   const std::vector<double> all = solver.Solve(), fresh = MaxMinSolver(rest).Solve();
   for (std::size_t f = 0, i = 0; f < 40; ++f) {
-    if (f % 3 == 0) EXPECT_EQ(all[f], 0);
-    else EXPECT_NEAR(all[f], fresh[i++], 1e-12);
+    if (f % 3 == 0)
+      EXPECT_EQ(all[f], 0);
+    else
+      EXPECT_NEAR(all[f], fresh[i++], 1e-12);
   }
 }
 
@@ -132,7 +137,8 @@ TEST(SimulateFlows, DoesNotDependOnTheOrderOfFlows) {
     FlowNetwork reversed;
     reversed.capacity = n.capacity;
     for (std::size_t f = 50; f-- > 0;) {
-      reversed.links.insert(reversed.links.end(), n.links.begin() + n.start[f], n.links.begin() + n.start[f + 1]);
+      reversed.links.insert(reversed.links.end(), n.links.begin() + n.start[f],
+                            n.links.begin() + n.start[f + 1]);
       reversed.EndFlow();
     }
     const FlowResult forward = SimulateFlows(n, sizes);
@@ -157,9 +163,13 @@ TEST(SimulateFlows, BatchingBoundsTheErrorAndSavesSolves) {
 
 /// Nodes of two 8-port leaves and more, one NIC each.
 Cluster Tree(int nodes, const std::string& routing) {
-  return ReadCluster(Document::Parse("source: test\ndevice: h800-sxm\nnodes: " + std::to_string(nodes) +
-                                         "\ndevices_per_node: 1\nfabric: {kind: multi_plane_fat_tree, ports: 8, "
-                                         "transport: infiniband, routing: " + routing + "}\n", "t.yaml").root());
+  return ReadCluster(
+      Document::Parse("source: test\ndevice: h800-sxm\nnodes: " + std::to_string(nodes) +
+                          "\ndevices_per_node: 1\nfabric: {kind: multi_plane_fat_tree, ports: 8, "
+                          "transport: infiniband, routing: " +
+                          routing + "}\n",
+                      "t.yaml")
+          .root());
 }
 
 TEST(WithoutAmpleLinks, RatesStayWhatTheyWere) {
@@ -186,7 +196,8 @@ TEST(Fold, UniformAllToAllIsTwoClassesAndExact) {
   const auto folded = Fold(full, DemandSizes(demands));
   ASSERT_TRUE(folded.has_value());
   EXPECT_EQ(folded->network.flows(), 2);  // under one leaf, and across leaves
-  const std::vector<double> rate = MaxMinSolver(full).Solve(), class_rate = MaxMinSolver(folded->network).Solve();
+  const std::vector<double> rate = MaxMinSolver(full).Solve(),
+                            class_rate = MaxMinSolver(folded->network).Solve();
   for (std::size_t f = 0; f < rate.size(); ++f) {
     EXPECT_NEAR(rate[f], class_rate[static_cast<std::size_t>(folded->flow_class[f])], 1e-9 * rate[f]);
   }
@@ -199,7 +210,8 @@ TEST(Fold, CompletionTimesAreThoseOfTheFullNetwork) {
   const FlowResult with = SimulateFlows(n, sizes), without = SimulateFlows(n, sizes, {.fold = false});
   EXPECT_EQ(with.classes, 2);
   EXPECT_EQ(without.classes, 8);
-  for (std::size_t f = 0; f < 8; ++f) EXPECT_NEAR(with.completion_seconds[f], without.completion_seconds[f], 1e-12);
+  for (std::size_t f = 0; f < 8; ++f)
+    EXPECT_NEAR(with.completion_seconds[f], without.completion_seconds[f], 1e-12);
 }
 
 TEST(Fold, IsAbsentWhereEveryFlowIsItsOwn) {
@@ -218,7 +230,8 @@ TEST(FabricStretch, IsOneWhereNothingLeavesItsLeaf) {
 }
 
 TEST(FabricStretch, StridedExchangeIsFreeWithAdaptiveRoutingAndCollapsesWithHashedCables) {
-  // HARDWARE notes 1.4: 1.96 ms pooled, 2.35 ms hashed to spines, 4.76 ms hashed to cables (a stretch of 2.4).
+  // HARDWARE notes 1.4: 1.96 ms pooled, 2.35 ms hashed to spines, 4.76 ms hashed to cables (a stretch
+  // of 2.4).
   Cluster c = ClusterPreset("h800-2048");
   const Topology t(c);
   const std::vector<Demand> strided = AllToAll(StridedGroups(256, 8), 1, 14e6);
@@ -245,8 +258,8 @@ TEST(FabricStretch, PipelineHandOverAcrossLeavesSuffersOnlyFromHashing) {
 }
 
 TEST(FabricStretch, OversubscriptionHalvesWhatCrossesLeaves) {
-  const Cluster c = ReadCluster(Document::Parse("preset: h800-2048\nfabric: {ports: 48, oversubscription: 2}\n",
-                                                "x.yaml").root());
+  const Cluster c = ReadCluster(
+      Document::Parse("preset: h800-2048\nfabric: {ports: 48, oversubscription: 2}\n", "x.yaml").root());
   const Stretch s = FabricStretch(c, Topology(c), Shift(256, 32, 1, 1e7));
   EXPECT_NEAR(s.last, 2.0, 0.01);
 }

@@ -18,7 +18,8 @@ TEST(Placement, ExchangeAcrossLeavesIsFreeOnlyWithAdaptiveRouting) {
 }
 
 TEST(Placement, ManySmallFlowsThatHalfLeaveTheLeafAverageOutOnHashedCables) {
-  // 64 nodes over two leaves: half of each NIC's bytes cross, spread over 32 flows a node and 32 cables a leaf.
+  // 64 nodes over two leaves: half of each NIC's bytes cross, spread over 32 flows a node and 32 cables a
+  // leaf.
   const Cluster hashed = ClusterPreset("h800-2048-roce");
   EXPECT_LT(ExchangeStretch(hashed, Topology(hashed), ContiguousGroups(256, 64)).last, 1.05);
 }

@@ -14,9 +14,10 @@ using ::testing::HasSubstr;
 Cluster SmallCluster(const std::string& kind, int nodes, int devices, int ports,
                      const std::string& routing = "adaptive", int oversubscription = 1) {
   return ReadCluster(Document::Parse("source: test\ndevice: h800-sxm\nnodes: " + std::to_string(nodes) +
-                                         "\ndevices_per_node: " + std::to_string(devices) + "\nfabric: {kind: " + kind +
-                                         ", ports: " + std::to_string(ports) + ", transport: infiniband, routing: " +
-                                         routing + ", oversubscription: " + std::to_string(oversubscription) + "}\n",
+                                         "\ndevices_per_node: " + std::to_string(devices) +
+                                         "\nfabric: {kind: " + kind + ", ports: " + std::to_string(ports) +
+                                         ", transport: infiniband, routing: " + routing +
+                                         ", oversubscription: " + std::to_string(oversubscription) + "}\n",
                                      "test.yaml")
                          .root());
 }
@@ -31,7 +32,8 @@ std::string ErrorOf(const std::string& yaml) {
 }
 
 TEST(TopologyFormulas, ReproduceTableThreeOfInsights) {
-  const auto expect = [](TopologySize s, std::int64_t n, std::int64_t switches, std::int64_t links, double million) {
+  const auto expect = [](TopologySize s, std::int64_t n, std::int64_t switches, std::int64_t links,
+                         double million) {
     EXPECT_EQ(s.endpoints, n);
     EXPECT_EQ(s.switches, switches);
     EXPECT_EQ(s.links, links);
@@ -74,7 +76,8 @@ TEST(Topology, NoSwitchHasMoreCablesThanPorts) {
         cables[boost::source(e, t.graph())] += t.graph()[e].cables;
       }
       for (std::size_t v = 0; v < cables.size(); ++v) {
-        EXPECT_LE(cables[v], t.graph()[v].layer == Layer::kNic ? 1 : 16) << kind << " " << nodes << " vertex " << v;
+        EXPECT_LE(cables[v], t.graph()[v].layer == Layer::kNic ? 1 : 16)
+            << kind << " " << nodes << " vertex " << v;
       }
     }
   }
@@ -86,7 +89,8 @@ TEST(Topology, SwitchesOnTheWayAgreeWithBreadthFirstSearch) {
     const std::vector<int> hops = t.HopsTo(t.Leaf(to, 1));
     for (int from = 0; from < 60; ++from) {
       if (from == to) continue;
-      EXPECT_EQ(t.Switches(from, to, 1), hops[static_cast<std::size_t>(t.Leaf(from, 1))] + 1) << from << " " << to;
+      EXPECT_EQ(t.Switches(from, to, 1), hops[static_cast<std::size_t>(t.Leaf(from, 1))] + 1)
+          << from << " " << to;
     }
   }
 }

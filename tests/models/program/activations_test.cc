@@ -1,7 +1,7 @@
 // What is kept and what kernels restore must agree: nothing is restored that was not saved.
-#include <gmock/gmock.h>
-
 #include <set>
+
+#include <gmock/gmock.h>
 
 #include "models/program/kernels.h"
 #include "models/program/memory.h"
@@ -31,7 +31,8 @@ std::int64_t BytesOf(const ModelSpec& spec, const TrainingShape& shape, const st
 
 std::int64_t Sum(const ModelSpec& spec, const TrainingShape& shape) {
   std::int64_t sum = 0;
-  for (const SavedTensor& t : SavedActivations(spec, KindOf(spec), shape, RowsFor(spec, shape))) sum += t.bytes.count;
+  for (const SavedTensor& t : SavedActivations(spec, KindOf(spec), shape, RowsFor(spec, shape)))
+    sum += t.bytes.count;
   return sum;
 }
 
@@ -44,7 +45,8 @@ TEST(SavedActivations, EverySwiGluInputThatIsCastInTheForwardPassIsRestoredInThe
       if (op.label.ends_with(" save SwiGLU input")) saved.insert(op.label.substr(0, op.label.find(" save")));
     }
     for (const Op& op : BlockOps(spec, KindOf(spec), Block::kMlpBackward, shape, rows)) {
-      if (op.label.ends_with(" restore SwiGLU input")) restored.insert(op.label.substr(0, op.label.find(" restore")));
+      if (op.label.ends_with(" restore SwiGLU input"))
+        restored.insert(op.label.substr(0, op.label.find(" restore")));
     }
     EXPECT_EQ(saved, restored) << spec.name;
     EXPECT_FALSE(saved.empty()) << spec.name;
@@ -56,9 +58,11 @@ TEST(SavedActivations, TheTensorsKeptAreAsLargeAsTheKernelsThatWriteThem) {
   const TrainingShape shape = ShapeFor(spec);
   const std::int64_t rows = PaddedRows(RowsFor(spec, shape), 128);
   // A cast writes one byte an element and its scales; it reads two.
-  EXPECT_EQ(BytesOf(spec, shape, "expert SwiGLU input"), kernel::Cast(rows, 4096, "c").bytes.count - 2 * rows * 4096);
+  EXPECT_EQ(BytesOf(spec, shape, "expert SwiGLU input"),
+            kernel::Cast(rows, 4096, "c").bytes.count - 2 * rows * 4096);
   const std::int64_t output = 4096ll * 16384;
-  EXPECT_EQ(BytesOf(spec, shape, "attention output"), kernel::SaveE5M6(4096, 16384, "s").bytes.count - 2 * output);
+  EXPECT_EQ(BytesOf(spec, shape, "attention output"),
+            kernel::SaveE5M6(4096, 16384, "s").bytes.count - 2 * output);
 }
 
 TEST(SavedActivations, Bf16KeepsTwiceTheBytesOfFp8) {
@@ -96,7 +100,8 @@ TEST(SavedActivations, GrowLinearlyWithTokens) {
     const std::int64_t one = Sum(spec, shape);
     shape.tokens *= 2;
     // Balanced rows are rounded to whole tokens.
-    EXPECT_NEAR(static_cast<double>(Sum(spec, shape)), 2.0 * static_cast<double>(one), 1e-4 * static_cast<double>(one))
+    EXPECT_NEAR(static_cast<double>(Sum(spec, shape)), 2.0 * static_cast<double>(one),
+                1e-4 * static_cast<double>(one))
         << spec.name;
   }
 }
@@ -105,7 +110,8 @@ TEST(Workspace, BackwardNeedsMoreThanForward) {
   for (const ModelSpec& spec : AllKinds()) {
     const TrainingShape shape = ShapeFor(spec);
     const RoutedRows rows = RowsFor(spec, shape);
-    EXPECT_GT(BackwardWorkspace(spec, KindOf(spec), shape, rows), ForwardWorkspace(spec, KindOf(spec), shape, rows))
+    EXPECT_GT(BackwardWorkspace(spec, KindOf(spec), shape, rows),
+              ForwardWorkspace(spec, KindOf(spec), shape, rows))
         << spec.name;
   }
 }

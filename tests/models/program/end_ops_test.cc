@@ -29,7 +29,8 @@ TEST(HeadOps, ChunksDoTheSameWorkInTheForwardPassAndHoldFewerLogits) {
   const ModelSpec spec = ModelPreset("deepseek-v3");
   const TrainingShape shape;
   const HeadShape chunked{1000};  // does not divide 4096: the last chunk is smaller
-  EXPECT_DOUBLE_EQ(FlopsOf(HeadOps(spec, Pass::kForward, shape, chunked)), 3 * 4096 * HeadForwardFlops(spec).count);
+  EXPECT_DOUBLE_EQ(FlopsOf(HeadOps(spec, Pass::kForward, shape, chunked)),
+                   3 * 4096 * HeadForwardFlops(spec).count);
   EXPECT_DOUBLE_EQ(FlopsOf(HeadOps(spec, Pass::kInputBackward, shape, chunked)), 0);
   EXPECT_TRUE(HeadOps(spec, Pass::kWeight, shape, chunked).empty());
   EXPECT_EQ(LogitsBytes(spec, shape, {}).count, 2ll * 4096 * 129280);
@@ -39,7 +40,8 @@ TEST(HeadOps, ChunksDoTheSameWorkInTheForwardPassAndHoldFewerLogits) {
 TEST(HeadOps, AChunkAsLongAsTheMicroBatchIsNoChunk) {
   const ModelSpec spec = GqaDense();
   const TrainingShape shape;
-  EXPECT_EQ(HeadOps(spec, Pass::kForward, shape, {4096}).size(), HeadOps(spec, Pass::kForward, shape, {}).size());
+  EXPECT_EQ(HeadOps(spec, Pass::kForward, shape, {4096}).size(),
+            HeadOps(spec, Pass::kForward, shape, {}).size());
 }
 
 TEST(EmbeddingOps, UseNoTensorCoreAndHaveNoInputGradient) {

@@ -26,7 +26,8 @@ TEST(Flops, Llama405BTrainingTokenCostsWhatIsPublished) {
   llama.hidden = 16384;
   llama.vocabulary = 128256;
   llama.dense_intermediate = 53248;
-  llama.attention = {.kind = AttentionKind::kGqa, .heads = 128, .kv_heads = 8, .head_dim = 128, .v_head_dim = 128};
+  llama.attention = {
+      .kind = AttentionKind::kGqa, .heads = 128, .kv_heads = 8, .head_dim = 128, .v_head_dim = 128};
   EXPECT_NEAR(TrainingFlopsPerToken(llama, 4096, true).total().count, 2448e9, 0.02 * 2448e9);
 }
 

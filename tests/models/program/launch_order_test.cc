@@ -31,23 +31,27 @@ std::vector<std::string> TensorCoreLabels(const ModelSpec& spec, LayerKind kind,
 TEST(LaunchOrder, DeepSeekV3AttentionRunsItsGemmsAsTheTraceDoes) {
   const ModelSpec spec = ModelPreset("deepseek-v3");
   EXPECT_THAT(TensorCoreLabels(spec, LayerKind::kMoe, Block::kAttentionForward),
-              ElementsAre("q_a fprop", "kv_a fprop", "q_b fprop", "kv_b fprop", "flash attention forward", "o fprop",
-                          "router gate fprop"));
-  EXPECT_THAT(TensorCoreLabels(spec, LayerKind::kMoe, Block::kAttentionBackward),
-              ElementsAre("router gate dgrad", "router gate wgrad", "o dgrad", "q_b recompute", "kv_b recompute",
-                          "flash attention backward", "q_b dgrad", "kv_b dgrad", "kv_a dgrad", "q_a dgrad"));
+              ElementsAre("q_a fprop", "kv_a fprop", "q_b fprop", "kv_b fprop", "flash attention forward",
+                          "o fprop", "router gate fprop"));
+  EXPECT_THAT(
+      TensorCoreLabels(spec, LayerKind::kMoe, Block::kAttentionBackward),
+      ElementsAre("router gate dgrad", "router gate wgrad", "o dgrad", "q_b recompute", "kv_b recompute",
+                  "flash attention backward", "q_b dgrad", "kv_b dgrad", "kv_a dgrad", "q_a dgrad"));
   EXPECT_THAT(TensorCoreLabels(spec, LayerKind::kMoe, Block::kAttentionWeight),
               ElementsAre("o wgrad", "kv_b wgrad", "q_b wgrad", "kv_a wgrad", "q_a wgrad"));
 }
 
 TEST(LaunchOrder, DeepSeekV3ExpertsRunTheirGemmsAsTheTraceDoes) {
   const ModelSpec spec = ModelPreset("deepseek-v3");
-  EXPECT_THAT(TensorCoreLabels(spec, LayerKind::kMoe, Block::kMlpForward),
-              ElementsAre("shared gate_up fprop", "expert gate_up fprop", "expert down fprop", "shared down fprop"));
-  EXPECT_THAT(TensorCoreLabels(spec, LayerKind::kMoe, Block::kMlpBackward),
-              ElementsAre("shared down dgrad", "expert down dgrad", "expert gate_up dgrad", "shared gate_up dgrad"));
-  EXPECT_THAT(TensorCoreLabels(spec, LayerKind::kMoe, Block::kMlpWeight),
-              ElementsAre("shared down wgrad", "expert down wgrad", "expert gate_up wgrad", "shared gate_up wgrad"));
+  EXPECT_THAT(
+      TensorCoreLabels(spec, LayerKind::kMoe, Block::kMlpForward),
+      ElementsAre("shared gate_up fprop", "expert gate_up fprop", "expert down fprop", "shared down fprop"));
+  EXPECT_THAT(
+      TensorCoreLabels(spec, LayerKind::kMoe, Block::kMlpBackward),
+      ElementsAre("shared down dgrad", "expert down dgrad", "expert gate_up dgrad", "shared gate_up dgrad"));
+  EXPECT_THAT(
+      TensorCoreLabels(spec, LayerKind::kMoe, Block::kMlpWeight),
+      ElementsAre("shared down wgrad", "expert down wgrad", "expert gate_up wgrad", "shared gate_up wgrad"));
 }
 
 TEST(LaunchOrder, GroupedQueryAttentionHasOneFusedProjection) {
@@ -71,7 +75,8 @@ TEST(LaunchOrder, WithoutQueryCompressionOnlyKeysAndValuesAreRecomputed) {
 }
 
 TEST(LaunchOrder, AGatedSharedExpertProjectsOneColumn) {
-  EXPECT_THAT(TensorCoreLabels(MhaMoe(), LayerKind::kMoe, Block::kMlpForward), testing::Contains("shared gate fprop"));
+  EXPECT_THAT(TensorCoreLabels(MhaMoe(), LayerKind::kMoe, Block::kMlpForward),
+              testing::Contains("shared gate fprop"));
   EXPECT_THAT(TensorCoreLabels(MhaMoe(), LayerKind::kMoe, Block::kMlpBackward),
               testing::IsSupersetOf({"shared gate dgrad", "shared gate wgrad"}));
 }
@@ -83,8 +88,8 @@ TEST(LinearOps, AnFp8PassPreparesItsOperandsThenMultiplies) {
   EXPECT_THAT(Labels(ops), ElementsAre("x fprop input cast", "x fprop scale transpose", "x fprop"));
   ops.clear();
   AppendDgrad(linear, 128, true, Operand::kBf16, &ops);
-  EXPECT_THAT(Labels(ops), ElementsAre("x dgrad weight transpose", "x dgrad gradient cast", "x dgrad scale transpose",
-                                       "x dgrad"));
+  EXPECT_THAT(Labels(ops), ElementsAre("x dgrad weight transpose", "x dgrad gradient cast",
+                                       "x dgrad scale transpose", "x dgrad"));
 }
 
 TEST(LinearOps, AnOperandThatIsFp8AlreadyIsNotCastAgain) {

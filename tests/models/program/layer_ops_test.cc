@@ -1,8 +1,8 @@
 #include "models/program/layer_ops.h"
 
-#include <gmock/gmock.h>
-
 #include <functional>
+
+#include <gmock/gmock.h>
 
 #include "models/program/attention_ops.h"
 #include "tests/models/program/specs.h"
@@ -97,7 +97,9 @@ TEST(LayerOps, NothingElseUsesTensorCoresButAttentionAndTheRecomputedUpProjectio
 TEST(LayerOps, RecomputationIsOneMoreForwardOfTheUpProjectionsAndCanBeTurnedOff) {
   const ModelSpec spec = ModelPreset("deepseek-v3");
   TrainingShape shape = ShapeFor(spec, true);
-  const auto backward = [&] { return BlockOps(spec, LayerKind::kDense, Block::kAttentionBackward, shape, {}); };
+  const auto backward = [&] {
+    return BlockOps(spec, LayerKind::kDense, Block::kAttentionBackward, shape, {});
+  };
   const double up = 2.0 * 2048 * (1536.0 * 24576 + 512.0 * 32768);
   EXPECT_DOUBLE_EQ(PassFlops(backward(), "recompute"), up);
   const std::size_t with = backward().size();
@@ -146,11 +148,13 @@ TEST(LayerOps, ARankThatReceivesNothingStillHasAList) {
 }
 
 TEST(LayerOps, Bf16HasNoFp8KernelAtAll) {
-  const std::vector<OpKind> fp8_kinds = {
-      OpKind::kGemmFp8, OpKind::kGemmFp8Wgrad, OpKind::kGroupedGemmFp8, OpKind::kGroupedGemmFp8Wgrad,
-      OpKind::kCastFp8, OpKind::kCastTransposeFp8, OpKind::kRequantizeGather, OpKind::kTransposeFp8,
-      OpKind::kScaleTranspose, OpKind::kDequantize, OpKind::kSwiGluCast, OpKind::kSwiGluCastTranspose,
-      OpKind::kSaveE5M6, OpKind::kRestoreE5M6};
+  const std::vector<OpKind> fp8_kinds = {OpKind::kGemmFp8,          OpKind::kGemmFp8Wgrad,
+                                         OpKind::kGroupedGemmFp8,   OpKind::kGroupedGemmFp8Wgrad,
+                                         OpKind::kCastFp8,          OpKind::kCastTransposeFp8,
+                                         OpKind::kRequantizeGather, OpKind::kTransposeFp8,
+                                         OpKind::kScaleTranspose,   OpKind::kDequantize,
+                                         OpKind::kSwiGluCast,       OpKind::kSwiGluCastTranspose,
+                                         OpKind::kSaveE5M6,         OpKind::kRestoreE5M6};
   for (const ModelSpec& spec : AllKinds()) {
     for (const LayerKind kind : KindsOf(spec)) {
       for (const Op& op : LayerOps(spec, kind, ShapeFor(spec, false))) {
@@ -219,9 +223,11 @@ TEST(ExchangeOps, OnlyFp8GradientsAreCastBeforeTheyAreSent) {
 
 TEST(LayerOpsDeathTest, RowsOfAnotherNumberOfExpertsAreRefused) {
   const ModelSpec spec = ModelPreset("deepseek-v3");
-  EXPECT_DEATH(BlockOps(spec, LayerKind::kMoe, Block::kMlpForward, ShapeFor(spec, true), {{128}, 1}), "rows of 1");
+  EXPECT_DEATH(BlockOps(spec, LayerKind::kMoe, Block::kMlpForward, ShapeFor(spec, true), {{128}, 1}),
+               "rows of 1");
   const ModelSpec dense = GqaDense();
-  EXPECT_DEATH(BlockOps(dense, LayerKind::kMoe, Block::kMlpForward, ShapeFor(dense, true), {}), "dense model");
+  EXPECT_DEATH(BlockOps(dense, LayerKind::kMoe, Block::kMlpForward, ShapeFor(dense, true), {}),
+               "dense model");
 }
 
 }  // namespace

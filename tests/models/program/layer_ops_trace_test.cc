@@ -1,9 +1,9 @@
-// Kernel for kernel against DeepSeek's training trace: every kernel of four MoE layers is in the list of the same
-// block with the same operations and traffic, and the list holds nothing else.
-#include <gmock/gmock.h>
-
+// Kernel for kernel against DeepSeek's training trace: every kernel of four MoE layers is in the list of the
+// same block with the same operations and traffic, and the list holds nothing else.
 #include <map>
 #include <optional>
+
+#include <gmock/gmock.h>
 
 #include "models/program/layer_ops.h"
 #include "tests/models/program/trace.h"
@@ -48,8 +48,8 @@ std::vector<TraceOp> OurOps() {
         ops.push_back({std::string(Name(block)), std::move(op)});
       }
     }
-    for (const Exchange e : {Exchange::kDispatchForward, Exchange::kCombineForward, Exchange::kCombineBackward,
-                             Exchange::kDispatchBackward}) {
+    for (const Exchange e : {Exchange::kDispatchForward, Exchange::kCombineForward,
+                             Exchange::kCombineBackward, Exchange::kDispatchBackward}) {
       for (Op& op : ExchangeOps(spec, e, shape)) ops.push_back({std::string(Name(e)), std::move(op)});
     }
   }
@@ -59,22 +59,38 @@ std::vector<TraceOp> OurOps() {
 /// The kind a kernel of the trace is listed under; absent for the unnamed small ones and for payloads.
 std::optional<OpKind> KindOf(const TraceRow& row) {
   static const std::vector<std::pair<std::string, OpKind>> kPrefixes = {
-      {"router gate", OpKind::kGemmBf16}, {"expert count", OpKind::kRouterMisc},
-      {"expert mapping", OpKind::kRouterMisc}, {"dispatch layout", OpKind::kRouterMisc},
-      {"group top-k", OpKind::kTopK}, {"top-k", OpKind::kTopK},
-      {"RMSNorm fwd", OpKind::kRmsNorm}, {"RMSNorm bwd", OpKind::kRmsNormBackward},
-      {"cast bf16->fp8", OpKind::kCastFp8}, {"cast bf16->E5M6", OpKind::kSaveE5M6},
-      {"special fmt->bf16", OpKind::kRestoreE5M6}, {"act scale transpose", OpKind::kScaleTranspose},
+      {"router gate", OpKind::kGemmBf16},
+      {"expert count", OpKind::kRouterMisc},
+      {"expert mapping", OpKind::kRouterMisc},
+      {"dispatch layout", OpKind::kRouterMisc},
+      {"group top-k", OpKind::kTopK},
+      {"top-k", OpKind::kTopK},
+      {"RMSNorm fwd", OpKind::kRmsNorm},
+      {"RMSNorm bwd", OpKind::kRmsNormBackward},
+      {"cast bf16->fp8", OpKind::kCastFp8},
+      {"cast bf16->E5M6", OpKind::kSaveE5M6},
+      {"special fmt->bf16", OpKind::kRestoreE5M6},
+      {"act scale transpose", OpKind::kScaleTranspose},
       {"cast 128x1 + transpose for wgrad (fp8 in, row gather)", OpKind::kRequantizeGather},
-      {"cast 128x1 + transpose", OpKind::kCastTransposeFp8}, {"fp8 weight transpose", OpKind::kTransposeFp8},
-      {"dequant", OpKind::kDequantize}, {"RoPE", OpKind::kRope}, {"MLA head copy", OpKind::kCopy},
-      {"k_rope broadcast", OpKind::kCopy}, {"flash attn fwd", OpKind::kAttentionForward},
-      {"flash attn bwd", OpKind::kAttentionBackward}, {"flash bwd preprocess", OpKind::kAttentionPreprocess},
-      {"flash bwd postprocess", OpKind::kAttentionPostprocess}, {"scale by const", OpKind::kScale},
-      {"residual", OpKind::kResidualAdd}, {"swiglu recompute + cast", OpKind::kSwiGluCastTranspose},
-      {"swiglu bwd", OpKind::kSwiGluBackward}, {"swiglu fwd recompute", OpKind::kSwiGluForwardBackward},
-      {"swiglu*weight", OpKind::kSwiGluCast}, {"router weight grad", OpKind::kRouterWeightGrad},
-      {"permute", OpKind::kPermute}, {"unpermute", OpKind::kUnpermute}};
+      {"cast 128x1 + transpose", OpKind::kCastTransposeFp8},
+      {"fp8 weight transpose", OpKind::kTransposeFp8},
+      {"dequant", OpKind::kDequantize},
+      {"RoPE", OpKind::kRope},
+      {"MLA head copy", OpKind::kCopy},
+      {"k_rope broadcast", OpKind::kCopy},
+      {"flash attn fwd", OpKind::kAttentionForward},
+      {"flash attn bwd", OpKind::kAttentionBackward},
+      {"flash bwd preprocess", OpKind::kAttentionPreprocess},
+      {"flash bwd postprocess", OpKind::kAttentionPostprocess},
+      {"scale by const", OpKind::kScale},
+      {"residual", OpKind::kResidualAdd},
+      {"swiglu recompute + cast", OpKind::kSwiGluCastTranspose},
+      {"swiglu bwd", OpKind::kSwiGluBackward},
+      {"swiglu fwd recompute", OpKind::kSwiGluForwardBackward},
+      {"swiglu*weight", OpKind::kSwiGluCast},
+      {"router weight grad", OpKind::kRouterWeightGrad},
+      {"permute", OpKind::kPermute},
+      {"unpermute", OpKind::kUnpermute}};
   for (const auto& [prefix, kind] : kPrefixes) {
     if (row.op.starts_with(prefix)) return kind;
   }
@@ -87,7 +103,8 @@ std::optional<OpKind> KindOf(const TraceRow& row) {
 std::optional<GemmShape> GemmOf(const TraceRow& row) {
   double m = 0, n = 0, k = 0;
   if (std::sscanf(row.shape.c_str(), "M=%lf N=%lf K=%lf", &m, &n, &k) != 3) return std::nullopt;
-  return GemmShape{static_cast<std::int64_t>(m), static_cast<std::int64_t>(n), static_cast<std::int64_t>(k), 1};
+  return GemmShape{static_cast<std::int64_t>(m), static_cast<std::int64_t>(n), static_cast<std::int64_t>(k),
+                   1};
 }
 
 bool SameGemm(const TraceRow& row, const Op& op) {
@@ -138,8 +155,8 @@ TEST_F(TraceTest, EveryNamedKernelIsInTheListWithItsShapeOperationsAndTraffic) {
       const std::optional<OpKind> kind = KindOf(row);
       if (!kind || IsPayload(row) || IsExpertWgrad(row) || (row.megabytes == 0) != open) continue;
       EXPECT_EQ(Match(row, *kind, &ours), row.count)
-          << row.phase << " | " << row.op << " | " << row.shape << " | " << row.gflop << " GFLOP " << row.megabytes
-          << " MB";
+          << row.phase << " | " << row.op << " | " << row.shape << " | " << row.gflop << " GFLOP "
+          << row.megabytes << " MB";
     }
   }
 }
@@ -173,7 +190,7 @@ TEST_F(TraceTest, KernelCountsOfEachPhaseDifferOnlyByWhatIsLeftOut) {
   theirs["mlp(F)"] -= 3;
   // and two k-grouped kernels stand for eight expert weight gradients a layer.
   theirs["mlp(W)"] -= 4 * (8 - 2);
-  theirs.erase("combine(F)");   // payload only
+  theirs.erase("combine(F)");  // payload only
   theirs.erase("dispatch(B)");
   EXPECT_EQ(ours, theirs);
 }

@@ -14,7 +14,8 @@ struct V3 {
   RoutedRows rows;
   MemoryPlan plan;
 
-  /// Rank 0 of DualPipe: PP + 1 chunks in flight (V3 report Table 2), 16 of its own stage, 1 of the mirrored one.
+  /// Rank 0 of DualPipe: PP + 1 chunks in flight (V3 report Table 2), 16 of its own stage, 1 of the mirrored
+  /// one.
   V3() {
     shape.local_experts = 4;
     rows = BalancedRows(*spec.moe, shape);
@@ -57,7 +58,8 @@ TEST(Memory, OneRankWithEveryStageHoldsEmbeddingAndHeadOnce) {
       spec.tied_embeddings = tied;
       const StageLayout layout = BalancedStageLayout(spec, 2, 2048);
       const ParameterCount counted = CountParameters(spec);
-      EXPECT_EQ(UniqueParametersPerRank(spec, layout, {0, 1}, 1).Total(), counted.total + counted.mtp) << spec.name;
+      EXPECT_EQ(UniqueParametersPerRank(spec, layout, {0, 1}, 1).Total(), counted.total + counted.mtp)
+          << spec.name;
     }
   }
 }
@@ -94,8 +96,9 @@ TEST(Memory, DeepSeekV3WouldNotFitWithoutItsSavings) {
 TEST(Memory, EachSavingSaves) {
   V3 v3;
   const std::int64_t base = SavedBytes(v3, LayerKind::kMoe);
-  for (bool TrainingShape::*saving : {&TrainingShape::recompute_norms, &TrainingShape::recompute_up_projections,
-                                      &TrainingShape::recompute_swiglu, &TrainingShape::attention_output_e5m6}) {
+  for (bool TrainingShape::*saving :
+       {&TrainingShape::recompute_norms, &TrainingShape::recompute_up_projections,
+        &TrainingShape::recompute_swiglu, &TrainingShape::attention_output_e5m6}) {
     v3.shape.*saving = false;
     EXPECT_GT(SavedBytes(v3, LayerKind::kMoe), base);
     v3.shape.*saving = true;
@@ -181,9 +184,10 @@ TEST(Memory, ExchangeBuffersFollowDeepEp) {
 TEST(Memory, TheTotalIsTheSumOfItsParts) {
   RankMemory memory;
   std::int64_t power = 1;
-  for (Bytes RankMemory::*part : {&RankMemory::weights, &RankMemory::gradients, &RankMemory::optimizer,
-                                  &RankMemory::activations, &RankMemory::deferred_weights, &RankMemory::workspace,
-                                  &RankMemory::logits, &RankMemory::communication, &RankMemory::reserve}) {
+  for (Bytes RankMemory::*part :
+       {&RankMemory::weights, &RankMemory::gradients, &RankMemory::optimizer, &RankMemory::activations,
+        &RankMemory::deferred_weights, &RankMemory::workspace, &RankMemory::logits,
+        &RankMemory::communication, &RankMemory::reserve}) {
     memory.*part = {power};
     power *= 2;
   }

@@ -1,8 +1,8 @@
 #include "models/program/router_ops.h"
 
-#include <gmock/gmock.h>
-
 #include <map>
+
+#include <gmock/gmock.h>
 
 #include "tests/models/program/specs.h"
 
@@ -63,7 +63,8 @@ TEST(RouterOps, SmallKernelsAreSmall) {
     backward ? AppendRouterBackward(spec, shape, &ops) : AppendRouterForward(spec, shape, &ops);
     for (const Op& op : ops) {
       if (op.kind == OpKind::kGemmBf16) continue;
-      EXPECT_LE(op.bytes.count, 12 * 4096 * 256) << op.label;  // at most three FP32 passes over [tokens, experts]
+      EXPECT_LE(op.bytes.count, 12 * 4096 * 256)
+          << op.label;  // at most three FP32 passes over [tokens, experts]
     }
   }
 }

@@ -13,7 +13,11 @@ inline ModelSpec GqaDense() {
   spec.hidden = 1024;
   spec.vocabulary = 32000;
   spec.dense_intermediate = 2816;
-  spec.attention = {.kind = AttentionKind::kGqa, .heads = 16, .kv_heads = 4, .head_dim = 64, .v_head_dim = 64,
+  spec.attention = {.kind = AttentionKind::kGqa,
+                    .heads = 16,
+                    .kv_heads = 4,
+                    .head_dim = 64,
+                    .v_head_dim = 64,
                     .qk_norm = true};
   return spec;
 }
@@ -26,8 +30,12 @@ inline ModelSpec MhaMoe() {
   spec.attention.kind = AttentionKind::kMha;
   spec.attention.kv_heads = 16;
   spec.attention.qk_norm = false;
-  spec.moe = MoeSpec{.routed_experts = 16, .shared_experts = 4, .top_k = 4, .intermediate = 512,
-                     .shared_intermediate = 2048, .shared_gate = true};
+  spec.moe = MoeSpec{.routed_experts = 16,
+                     .shared_experts = 4,
+                     .top_k = 4,
+                     .intermediate = 512,
+                     .shared_intermediate = 2048,
+                     .shared_gate = true};
   return spec;
 }
 
@@ -36,10 +44,21 @@ inline ModelSpec MlaNoQueryCompression() {
   ModelSpec spec = MhaMoe();
   spec.name = "mla-lite";
   spec.dense_intermediate = 4096;
-  spec.attention = {.kind = AttentionKind::kMla, .heads = 16, .kv_heads = 16, .head_dim = 128, .rope_dim = 64,
-                    .v_head_dim = 128, .q_lora_rank = 0, .kv_lora_rank = 512};
-  spec.moe = MoeSpec{.routed_experts = 16, .top_k = 4, .intermediate = 512, .first_dense_layers = 1, .groups = 4,
-                     .top_groups = 2, .sigmoid = true};
+  spec.attention = {.kind = AttentionKind::kMla,
+                    .heads = 16,
+                    .kv_heads = 16,
+                    .head_dim = 128,
+                    .rope_dim = 64,
+                    .v_head_dim = 128,
+                    .q_lora_rank = 0,
+                    .kv_lora_rank = 512};
+  spec.moe = MoeSpec{.routed_experts = 16,
+                     .top_k = 4,
+                     .intermediate = 512,
+                     .first_dense_layers = 1,
+                     .groups = 4,
+                     .top_groups = 2,
+                     .sigmoid = true};
   return spec;
 }
 

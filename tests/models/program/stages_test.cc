@@ -1,9 +1,9 @@
 #include "models/program/stages.h"
 
-#include <gmock/gmock.h>
-
 #include <algorithm>
 #include <numeric>
+
+#include <gmock/gmock.h>
 
 #include "tests/models/program/specs.h"
 

@@ -1,12 +1,12 @@
 // The kernels of DeepSeek's training trace, as aggregated in the reference folder beside the project.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <filesystem>
 #include <fstream>
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 namespace orrery::models {
 

@@ -18,15 +18,17 @@ struct Case {
 
 const std::vector<Case>& Cases() {
   static const std::vector<Case> cases = {
-      {ScheduleKind::kDualPipe, 4, 12, 1}, {ScheduleKind::kDualPipeV, 4, 10, 2}, {ScheduleKind::k1F1B, 4, 9, 1},
-      {ScheduleKind::kInterleaved1F1B, 4, 8, 3}, {ScheduleKind::kZb1p, 4, 9, 1}, {ScheduleKind::k1F1B, 1, 3, 1}};
+      {ScheduleKind::kDualPipe, 4, 12, 1}, {ScheduleKind::kDualPipeV, 4, 10, 2},
+      {ScheduleKind::k1F1B, 4, 9, 1},      {ScheduleKind::kInterleaved1F1B, 4, 8, 3},
+      {ScheduleKind::kZb1p, 4, 9, 1},      {ScheduleKind::k1F1B, 1, 3, 1}};
   return cases;
 }
 
 /// Every stage two MoE layers, the first also an embedding and a dense layer, the last a head.
 std::vector<std::vector<Unit>> Stages(int count) {
   std::vector<std::vector<Unit>> stages;
-  for (int s = 0; s < count; ++s) stages.push_back({{UnitKind::kMoeLayer, 2 * s}, {UnitKind::kMoeLayer, 2 * s + 1}});
+  for (int s = 0; s < count; ++s)
+    stages.push_back({{UnitKind::kMoeLayer, 2 * s}, {UnitKind::kMoeLayer, 2 * s + 1}});
   stages.front().insert(stages.front().begin(), {{UnitKind::kEmbedding, -1}, {UnitKind::kDenseLayer, -1}});
   stages.back().push_back({UnitKind::kHead, -1});
   return stages;
@@ -35,8 +37,10 @@ std::vector<std::vector<Unit>> Stages(int count) {
 class Programs : public testing::TestWithParam<Case> {
  protected:
   Programs()
-      : schedule_(MakeSchedule({GetParam().kind, GetParam().ranks, GetParam().micro_batches, GetParam().virtual_stages})),
-        stages_(Stages(schedule_.stages)), built_(BuildTrainingPrograms(schedule_, stages_)) {}
+      : schedule_(MakeSchedule(
+            {GetParam().kind, GetParam().ranks, GetParam().micro_batches, GetParam().virtual_stages})),
+        stages_(Stages(schedule_.stages)),
+        built_(BuildTrainingPrograms(schedule_, stages_)) {}
 
   Schedule schedule_;
   std::vector<std::vector<Unit>> stages_;
@@ -47,7 +51,8 @@ TEST_P(Programs, EveryPartOfEveryUnitRunsOncePerMicroBatch) {
   std::map<std::pair<std::uint32_t, std::uint32_t>, int> count;  // (price, instance)
   for (const Program& program : built_.programs) {
     for (int s : {0, 1}) {
-      for (const ProgramStep& step : program.streams[static_cast<std::size_t>(s)]) ++count[{step.price, step.instance}];
+      for (const ProgramStep& step : program.streams[static_cast<std::size_t>(s)])
+        ++count[{step.price, step.instance}];
     }
   }
   std::size_t expected = 0;
@@ -56,7 +61,8 @@ TEST_P(Programs, EveryPartOfEveryUnitRunsOncePerMicroBatch) {
       for (int p = 0; p < kParts; ++p) {
         const Part part = static_cast<Part>(p);
         for (int mb = 0; HasPart(unit.kind, part) && mb < GetParam().micro_batches; ++mb, ++expected) {
-          const auto found = count.find({PriceKey(unit.kind, part), LoadInstance(unit.moe_layer, mb, GetParam().micro_batches)});
+          const auto found = count.find(
+              {PriceKey(unit.kind, part), LoadInstance(unit.moe_layer, mb, GetParam().micro_batches)});
           ASSERT_NE(found, count.end()) << Name(part) << " of micro-batch " << mb;
           ASSERT_EQ(found->second, 1) << Name(part) << " of micro-batch " << mb;
         }
@@ -68,7 +74,8 @@ TEST_P(Programs, EveryPartOfEveryUnitRunsOncePerMicroBatch) {
 
 TEST_P(Programs, ComputeRunsOnStreamZeroAndExchangesOnStreamOne) {
   for (const Program& program : built_.programs) {
-    for (const ProgramStep& step : program.streams[0]) ASSERT_FALSE(IsExchange(static_cast<Part>(step.price % kParts)));
+    for (const ProgramStep& step : program.streams[0])
+      ASSERT_FALSE(IsExchange(static_cast<Part>(step.price % kParts)));
     for (const ProgramStep& step : program.streams[1]) {
       ASSERT_EQ(step.type, StepType::kExchange);
       ASSERT_TRUE(IsExchange(static_cast<Part>(step.price % kParts)));
@@ -139,18 +146,25 @@ struct FreeTransfers {
   StepPrice operator()(int, int, const ProgramStep& step) const {
     if (step.type != StepType::kWork) return {};
     switch (static_cast<Part>(step.price % kParts)) {
-      case Part::kAttentionForward: return {400, 0, 0};
-      case Part::kMlpForward: return {600, 0, 0};
-      case Part::kMlpBackward: return {800, 0, 0};
-      case Part::kAttentionBackward: return {700, 0, 0};
-      case Part::kMlpWeight: return {650, 0, 0};
-      default: return {};  // a chunk's last weight gradient: its gradients have been sent before it
+      case Part::kAttentionForward:
+        return {400, 0, 0};
+      case Part::kMlpForward:
+        return {600, 0, 0};
+      case Part::kMlpBackward:
+        return {800, 0, 0};
+      case Part::kAttentionBackward:
+        return {700, 0, 0};
+      case Part::kMlpWeight:
+        return {650, 0, 0};
+      default:
+        return {};  // a chunk's last weight gradient: its gradients have been sent before it
     }
   }
 };
 
 TEST_P(Programs, WithFreeTransfersTakeTheTimeOfTheirSchedule) {
-  const std::vector<std::vector<Unit>> even(static_cast<std::size_t>(schedule_.stages), {{UnitKind::kMoeLayer, 0}, {UnitKind::kMoeLayer, 0}});
+  const std::vector<std::vector<Unit>> even(static_cast<std::size_t>(schedule_.stages),
+                                            {{UnitKind::kMoeLayer, 0}, {UnitKind::kMoeLayer, 0}});
   const TrainingPrograms built = BuildTrainingPrograms(schedule_, even);
   FreeTransfers pricer;
   NullObserver observer;
@@ -171,10 +185,14 @@ TEST(SinglePair, InterleavesItsExchangesAsTheTraceDoes) {
   const std::vector<Unit> forward = {{UnitKind::kMoeLayer, 0}}, backward = {{UnitKind::kMoeLayer, 1}};
   const TrainingPrograms pair = BuildSinglePair(forward, backward);
   std::vector<std::string_view> compute, exchange;
-  for (const ProgramStep& step : pair.programs[0].streams[0]) compute.push_back(Name(static_cast<Part>(step.price % kParts)));
-  for (const ProgramStep& step : pair.programs[0].streams[1]) exchange.push_back(Name(static_cast<Part>(step.price % kParts)));
-  EXPECT_EQ(compute, (std::vector<std::string_view>{"attn(F)", "mlp(B)", "mlp(W)", "mlp(F)", "attn(B)", "attn(W)"}));
-  EXPECT_EQ(exchange, (std::vector<std::string_view>{"combine(B)", "dispatch(F)", "dispatch(B)", "combine(F)"}));
+  for (const ProgramStep& step : pair.programs[0].streams[0])
+    compute.push_back(Name(static_cast<Part>(step.price % kParts)));
+  for (const ProgramStep& step : pair.programs[0].streams[1])
+    exchange.push_back(Name(static_cast<Part>(step.price % kParts)));
+  EXPECT_EQ(compute,
+            (std::vector<std::string_view>{"attn(F)", "mlp(B)", "mlp(W)", "mlp(F)", "attn(B)", "attn(W)"}));
+  EXPECT_EQ(exchange,
+            (std::vector<std::string_view>{"combine(B)", "dispatch(F)", "dispatch(B)", "combine(F)"}));
 }
 
 }  // namespace

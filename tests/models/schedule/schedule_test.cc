@@ -1,11 +1,11 @@
 #include "models/schedule/schedule.h"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <map>
 #include <tuple>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 #include "core/error.h"
 
@@ -34,8 +34,8 @@ std::vector<ScheduleSpec> ManySpecs() {
 }
 
 std::string Text(const ScheduleSpec& spec) {
-  return std::string(Name(spec.kind)) + " P=" + std::to_string(spec.ranks) + " M=" + std::to_string(spec.micro_batches) +
-         " v=" + std::to_string(spec.virtual_stages);
+  return std::string(Name(spec.kind)) + " P=" + std::to_string(spec.ranks) +
+         " M=" + std::to_string(spec.micro_batches) + " v=" + std::to_string(spec.virtual_stages);
 }
 
 std::string RefusalOf(const ScheduleSpec& spec) {
@@ -49,7 +49,8 @@ std::string RefusalOf(const ScheduleSpec& spec) {
 
 int Count(const Schedule& schedule, int rank, StepKind kind) {
   const std::vector<Step>& steps = schedule.steps[static_cast<std::size_t>(rank)];
-  return static_cast<int>(std::count_if(steps.begin(), steps.end(), [&](const Step& s) { return s.kind == kind; }));
+  return static_cast<int>(
+      std::count_if(steps.begin(), steps.end(), [&](const Step& s) { return s.kind == kind; }));
 }
 
 using Key = std::tuple<int, int, int>;
@@ -85,7 +86,8 @@ TEST(Schedule, EveryChunkRunsOnceAsForwardInputAndWeightBackwardOnItsRank) {
     const Schedule schedule = MakeSchedule(spec);
     const std::map<Key, Parts> parts = PartsOf(schedule);
     // Each of the M micro-batches passes every stage of the model once.
-    EXPECT_EQ(parts.size(), static_cast<std::size_t>(spec.micro_batches) * static_cast<std::size_t>(schedule.stages));
+    EXPECT_EQ(parts.size(),
+              static_cast<std::size_t>(spec.micro_batches) * static_cast<std::size_t>(schedule.stages));
     for (const auto& [key, part] : parts) {
       ASSERT_EQ(part.forwards, 1);
       ASSERT_EQ(part.input_backwards, 1);
@@ -128,11 +130,13 @@ TEST(Schedule, StagesOfAndRankOfAgreeAndCoverEveryStage) {
   }
 }
 
-// The report's published counts for PP16 and 120 micro-batches (deepseek-ai/DualPipe, counted by half-rank h).
+// The report's published counts for PP16 and 120 micro-batches (deepseek-ai/DualPipe, counted by half-rank
+// h).
 TEST(DualPipe, HasThePublishedCountsAtSixteenRanksAnd120MicroBatches) {
   const Schedule schedule = MakeSchedule({ScheduleKind::kDualPipe, 16, 120});
   for (int rank = 0; rank < 16; ++rank) {
-    const int h = std::min(rank, 15 - rank), apart = h == 7 ? 1 : 0;  // one pair of the middle ranks runs apart
+    const int h = std::min(rank, 15 - rank),
+              apart = h == 7 ? 1 : 0;  // one pair of the middle ranks runs apart
     EXPECT_EQ(Count(schedule, rank, StepKind::kForward), 23 - h + apart);
     EXPECT_EQ(Count(schedule, rank, StepKind::kForwardBackward), 97 + h - apart);
     EXPECT_EQ(Count(schedule, rank, StepKind::kBackward), 8 + apart);
@@ -148,7 +152,8 @@ TEST(DualPipe, RunsTheEightPhasesInOrderWithTheirPublishedLengths) {
   for (const Step& step : steps) ++length[step.phase];
   // 2(4-h-1), 2(h+1), 3(4-h-1), 2(M/2-P+h+1), 2(4-h-1), 2(h+1), 2(4-h-1), h+1
   EXPECT_EQ(length, (std::map<int, int>{{1, 4}, {2, 4}, {3, 6}, {4, 8}, {5, 4}, {6, 4}, {7, 4}, {8, 2}}));
-  EXPECT_TRUE(std::is_sorted(steps.begin(), steps.end(), [](const Step& a, const Step& b) { return a.phase < b.phase; }));
+  EXPECT_TRUE(std::is_sorted(steps.begin(), steps.end(),
+                             [](const Step& a, const Step& b) { return a.phase < b.phase; }));
 }
 
 TEST(DualPipe, TheTwoHalvesMirrorEachOther) {
@@ -215,7 +220,8 @@ TEST(PeakInFlight, IsNeverMoreThanTheMicroBatchesThatExist) {
 }
 
 TEST(PeakInFlight, InterleavingHoldsMoreChunksButEachIsSmaller) {
-  // Warm-up 2(P-1) + (v-1)P forwards on rank 0 and one more: (Narayanan et al. 2021, 2.2) 1 + (P-1)/(Pv) of 1F1B's memory.
+  // Warm-up 2(P-1) + (v-1)P forwards on rank 0 and one more: (Narayanan et al. 2021, 2.2) 1 + (P-1)/(Pv) of
+  // 1F1B's memory.
   EXPECT_EQ(PeakInFlight(MakeSchedule({ScheduleKind::kInterleaved1F1B, 8, 24, 2}), 0), 2 * 7 + 8 + 1);
   EXPECT_EQ(PeakInFlight(MakeSchedule({ScheduleKind::kInterleaved1F1B, 8, 24, 4}), 0), 2 * 7 + 3 * 8 + 1);
 }
@@ -241,11 +247,13 @@ TEST(PeakPendingWeights, GrowsByOneARankInZeroBubbleWhichNeverHoldsMoreThan1F1Bs
 TEST(PeakPendingWeights, IsZeroWithoutSplitBackwardsAndAtMostHalfTheRanksInDualPipe) {
   EXPECT_EQ(PeakPendingWeights(MakeSchedule({ScheduleKind::k1F1B, 8, 20}), 3), 0);
   const Schedule dual = MakeSchedule({ScheduleKind::kDualPipe, 8, 20});
-  for (int rank = 0; rank < 8; ++rank) EXPECT_EQ(PeakPendingWeights(dual, rank), std::min(rank, 7 - rank) + 1);
+  for (int rank = 0; rank < 8; ++rank)
+    EXPECT_EQ(PeakPendingWeights(dual, rank), std::min(rank, 7 - rank) + 1);
 }
 
 TEST(Schedule, RefusesNumbersItsKindCannotRunAndSaysWhatItNeeds) {
-  EXPECT_THAT(RefusalOf({ScheduleKind::kDualPipe, 7, 20}), HasSubstr("dualpipe needs an even number of ranks, found 7"));
+  EXPECT_THAT(RefusalOf({ScheduleKind::kDualPipe, 7, 20}),
+              HasSubstr("dualpipe needs an even number of ranks, found 7"));
   EXPECT_THAT(RefusalOf({ScheduleKind::kDualPipe, 8, 21}), HasSubstr("an even number of micro-batches"));
   EXPECT_THAT(RefusalOf({ScheduleKind::kDualPipe, 8, 14}),
               HasSubstr("needs at least 2 micro-batches a rank (16 for 8 ranks), found 14"));
@@ -258,8 +266,10 @@ TEST(Schedule, RefusesNumbersItsKindCannotRunAndSaysWhatItNeeds) {
   EXPECT_THAT(RefusalOf({ScheduleKind::k1F1B, 0, 8}), HasSubstr("at least 1 rank, found 0"));
   EXPECT_THAT(RefusalOf({ScheduleKind::kDualPipe, -2, 8}), HasSubstr("at least 1 rank, found -2"));
   EXPECT_THAT(RefusalOf({ScheduleKind::kZb1p, 4, 0}), HasSubstr("at least 1 micro-batch, found 0"));
-  EXPECT_THAT(RefusalOf({ScheduleKind::k1F1B, 2000000000, 2000000000}), HasSubstr("too large: at most 4194304 chunks"));
-  EXPECT_THAT(RefusalOf({ScheduleKind::kDualPipeV, 1024, 4096}), HasSubstr("x 2 virtual stages is too large"));
+  EXPECT_THAT(RefusalOf({ScheduleKind::k1F1B, 2000000000, 2000000000}),
+              HasSubstr("too large: at most 4194304 chunks"));
+  EXPECT_THAT(RefusalOf({ScheduleKind::kDualPipeV, 1024, 4096}),
+              HasSubstr("x 2 virtual stages is too large"));
 }
 
 TEST(ScheduleKind, NamesAreReadBack) {
@@ -274,10 +284,12 @@ TEST(ScheduleKind, NamesAreReadBack) {
 }
 
 TEST(Describe, NamesKindStageMicroBatchAndDirection) {
-  EXPECT_EQ(Describe(Step{StepKind::kForward, 1, {3, 1, 7}, {}}), "forward of stage 3, micro-batch 7 (direction 1)");
+  EXPECT_EQ(Describe(Step{StepKind::kForward, 1, {3, 1, 7}, {}}),
+            "forward of stage 3, micro-batch 7 (direction 1)");
   EXPECT_EQ(Describe(Step{StepKind::kForwardBackward, 4, {3, 0, 7}, {4, 1, 2}}),
             "forward of stage 3, micro-batch 7 with backward of stage 4, micro-batch 2 (direction 1)");
-  EXPECT_EQ(Describe(Step{StepKind::kBackwardWeight, 0, {}, {0, 0, 0}}), "weight backward of stage 0, micro-batch 0");
+  EXPECT_EQ(Describe(Step{StepKind::kBackwardWeight, 0, {}, {0, 0, 0}}),
+            "weight backward of stage 0, micro-batch 0");
 }
 
 }  // namespace

@@ -1,9 +1,9 @@
 #include "models/schedule/schedule_timing.h"
 
+#include <algorithm>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include <algorithm>
 
 #include "core/error.h"
 #include "core/random.h"
@@ -15,14 +15,16 @@ using ::testing::HasSubstr;
 
 Time Times(std::int64_t count, Time t) { return Time{count * t.count()}; }
 
-/// Times a real chunk has: weight gradient <= forward <= input backward; a pair no longer than its parts and no shorter
-/// than its backward. The published bubbles count one critical path, the one that is longest for these.
+/// Times a real chunk has: weight gradient <= forward <= input backward; a pair no longer than its parts and
+/// no shorter than its backward. The published bubbles count one critical path, the one that is longest for
+/// these.
 std::vector<UniformTimes> ManyTimes() {
   std::vector<UniformTimes> times;
   for (int w = 100; w <= 900; w += 400) {
     for (int f = w; f <= w + 600; f += 200) {
       for (int b = f; b <= f + 600; b += 300) {
-        for (int pair : {b + w + f, b + w + f / 2, b + w}) times.push_back({Time{f}, Time{b}, Time{w}, Time{pair}});
+        for (int pair : {b + w + f, b + w + f / 2, b + w})
+          times.push_back({Time{f}, Time{b}, Time{w}, Time{pair}});
       }
     }
   }
@@ -75,8 +77,8 @@ Time PublishedDualPipeBubble(int ranks, const UniformTimes& t) {
   return Times(ranks / 2 - 1, t.overlapped_pair + t.backward_input - t.backward_weight - t.backward_weight);
 }
 
-// The published formula sums one path. Which rank it means is not said: where forward and input backward take equally
-// long and pairs gain nothing from overlap, it is the bubble of every rank.
+// The published formula sums one path. Which rank it means is not said: where forward and input backward take
+// equally long and pairs gain nothing from overlap, it is the bubble of every rank.
 TEST(Bubble, OfDualPipeIsThePublishedFormulaOnEveryRankWhereForwardEqualsInputBackwardAndPairsDoNotGain) {
   for (const int ranks : {2, 4, 8, 16}) {
     for (const int w : {100, 500, 1000}) {
@@ -98,7 +100,8 @@ TEST(Bubble, OfDualPipeOnTheMiddleRanksIsThePublishedFormulaLessOneForwardWhereB
       if (half * t.forward > (half - 1) * t.backward_input) continue;
       const Time expected = PublishedDualPipeBubble(ranks, t) - t.forward;
       for (const int middle : {half - 1, half}) {
-        ASSERT_EQ(BubbleOf({ScheduleKind::kDualPipe, ranks, 5 * ranks}, t, static_cast<std::size_t>(middle)), expected);
+        ASSERT_EQ(BubbleOf({ScheduleKind::kDualPipe, ranks, 5 * ranks}, t, static_cast<std::size_t>(middle)),
+                  expected);
       }
       ++checked;
     }
@@ -110,8 +113,8 @@ TEST(Bubble, OfDualPipeOnRankZeroIsTheLongerOfTheTwoPaths) {
   for (const UniformTimes& t : ManyTimes()) {
     for (const int ranks : {4, 6, 16}) {
       const int half = ranks / 2;
-      const Time backwards = Times(2 * half - 3, t.overlapped_pair) + t.backward_input - Times(half - 1, t.forward) -
-                             Times(3 * half - 4, t.backward_weight);
+      const Time backwards = Times(2 * half - 3, t.overlapped_pair) + t.backward_input -
+                             Times(half - 1, t.forward) - Times(3 * half - 4, t.backward_weight);
       const Time forwards = backwards + Times(half, t.forward) - Times(half - 1, t.backward_input);
       ASSERT_EQ(BubbleOf({ScheduleKind::kDualPipe, ranks, 2 * ranks}, t), std::max(backwards, forwards));
       ASSERT_EQ(BubbleOf({ScheduleKind::kDualPipe, ranks, 6 * ranks}, t), std::max(backwards, forwards))
@@ -152,8 +155,10 @@ std::vector<Case> RandomCases(int count) {
     const auto kind = static_cast<ScheduleKind>(draw(0, 4));
     ScheduleSpec spec{kind, 2 * draw(1, 6), 0};
     spec.virtual_stages = kind == ScheduleKind::kInterleaved1F1B ? draw(2, 4) : 1;
-    spec.micro_batches = kind == ScheduleKind::kInterleaved1F1B ? spec.ranks * draw(1, 4) : 2 * (spec.ranks + draw(0, 20));
-    cases.push_back({spec, {Time{draw(0, 999)}, Time{draw(0, 999)}, Time{draw(0, 999)}, Time{draw(0, 2999)}}});
+    spec.micro_batches =
+        kind == ScheduleKind::kInterleaved1F1B ? spec.ranks * draw(1, 4) : 2 * (spec.ranks + draw(0, 20));
+    cases.push_back(
+        {spec, {Time{draw(0, 999)}, Time{draw(0, 999)}, Time{draw(0, 999)}, Time{draw(0, 2999)}}});
   }
   return cases;
 }
@@ -167,7 +172,8 @@ TEST(Simulate, NeverLocksUpAndKeepsTheOrderOfEveryRankWhateverTheTimes) {
       ASSERT_EQ(rank.steps.size(), schedule.steps[r].size());
       ASSERT_EQ(rank.busy + rank.bubble, timing.makespan);
       ASSERT_GE(rank.bubble, kTimeZero);
-      for (std::size_t i = 1; i < rank.steps.size(); ++i) ASSERT_GE(rank.steps[i].start, rank.steps[i - 1].end);
+      for (std::size_t i = 1; i < rank.steps.size(); ++i)
+        ASSERT_GE(rank.steps[i].start, rank.steps[i - 1].end);
     }
   }
 }
@@ -224,7 +230,9 @@ TEST(Simulate, ASlowerRankMakesTheOthersWaitForIt) {
   const Schedule schedule = MakeSchedule({ScheduleKind::kDualPipe, 8, 40});
   const auto with_rank_three_slower = [&](int percent) {
     return Simulate(schedule, [=](int rank, const Step& step) {
-      const int base = step.kind == StepKind::kForwardBackward ? 290 : step.kind == StepKind::kBackward ? 200 : 100;
+      const int base = step.kind == StepKind::kForwardBackward ? 290
+                       : step.kind == StepKind::kBackward      ? 200
+                                                               : 100;
       return Time{base * (rank == 3 ? 100 + percent : 100)};
     });
   };
@@ -247,16 +255,19 @@ TEST(Simulate, ALockUpNamesWhoWaitsForWhat) {
   Schedule schedule = MakeSchedule({ScheduleKind::k1F1B, 2, 1});
   std::swap(schedule.steps[1][0], schedule.steps[1][1]);  // backward before forward
   EXPECT_THAT(ErrorOf(schedule), HasSubstr("schedule 1f1b locks up:"));
-  EXPECT_THAT(ErrorOf(schedule), HasSubstr("rank 0, step 1 (backward of stage 0, micro-batch 0) waits for the backward of "
-                                           "stage 1, micro-batch 0 on rank 1"));
-  EXPECT_THAT(ErrorOf(schedule), HasSubstr("rank 1, step 0 (backward of stage 1, micro-batch 0) waits for the forward of "
-                                           "stage 1, micro-batch 0 on rank 1"));
+  EXPECT_THAT(ErrorOf(schedule),
+              HasSubstr("rank 0, step 1 (backward of stage 0, micro-batch 0) waits for the backward of "
+                        "stage 1, micro-batch 0 on rank 1"));
+  EXPECT_THAT(ErrorOf(schedule),
+              HasSubstr("rank 1, step 0 (backward of stage 1, micro-batch 0) waits for the forward of "
+                        "stage 1, micro-batch 0 on rank 1"));
 }
 
 TEST(Simulate, RefusesAChunkThatTheScheduleDoesNotHave) {
   Schedule schedule = MakeSchedule({ScheduleKind::k1F1B, 2, 4});
   schedule.steps[0][0].forward.micro_batch = 4;
-  EXPECT_THAT(ErrorOf(schedule), HasSubstr("2 stages and 4 micro-batches in each direction, found stage 0, micro-batch 4"));
+  EXPECT_THAT(ErrorOf(schedule),
+              HasSubstr("2 stages and 4 micro-batches in each direction, found stage 0, micro-batch 4"));
 }
 
 }  // namespace

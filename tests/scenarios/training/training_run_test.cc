@@ -16,7 +16,8 @@ namespace {
 
 Scenario Small(std::vector<std::string> more = {}) {
   std::vector<std::string> sets = {
-      "model={preset: deepseek-v3, override: {layers: 8, mtp_modules: 0, moe: {routed_experts: 64, groups: 4, top_groups: 2}}}",
+      "model={preset: deepseek-v3, override: {layers: 8, mtp_modules: 0, moe: {routed_experts: 64, groups: "
+      "4, top_groups: 2}}}",
       "cluster={preset: h800-512, nodes: 4}",
       "workload={kind: pretraining, sequence_length: 1024, global_batch: 128 sequences}",
       "parallelism={pipeline: 4, expert: 4, schedule: dualpipe}"};
@@ -40,7 +41,8 @@ TEST(TrainingRun, PhasesSumToTheStep) {
   for (const char* schedule : {"dualpipe", "1f1b", "zb1p"}) {
     const TrainingResult r = RunTraining(Small({std::string("parallelism.schedule=") + schedule}), Quick());
     EXPECT_NEAR(r.phases.Sum(), r.step_s, 1e-9 * r.step_s) << schedule;
-    for (double phase : {r.phases.forward, r.phases.bubble, r.phases.optimizer}) EXPECT_GT(phase, 0) << schedule;
+    for (double phase : {r.phases.forward, r.phases.bubble, r.phases.optimizer})
+      EXPECT_GT(phase, 0) << schedule;
   }
 }
 
@@ -73,7 +75,8 @@ TEST(TrainingRun, RatesFollowFromTheStep) {
 }
 
 TEST(TrainingRun, TheSameSeedGivesTheSameBytes) {
-  EXPECT_EQ(JsonWithoutSimulator(RunTraining(Small(), Quick())), JsonWithoutSimulator(RunTraining(Small(), Quick())));
+  EXPECT_EQ(JsonWithoutSimulator(RunTraining(Small(), Quick())),
+            JsonWithoutSimulator(RunTraining(Small(), Quick())));
 }
 
 TEST(TrainingRun, AnotherSeedGivesAnotherStepNearby) {
@@ -103,8 +106,8 @@ TEST(TrainingSimulation, FoldedIsUnfoldedWithEvenLoadsAndEvenKernels) {
 TEST(TrainingSimulation, NothingMadeFreeSlowsTheStep) {
   const TrainingModel model(Small());
   const double base = model.Simulate({}).step_s;
-  for (Free free : {Free::kExchanges, Free::kImbalance, Free::kVariation, Free::kMessages, Free::kCasts, Free::kLaunchGaps,
-                    Free::kCommunicationSms, Free::kRecompute, Free::kEnds}) {
+  for (Free free : {Free::kExchanges, Free::kImbalance, Free::kVariation, Free::kMessages, Free::kCasts,
+                    Free::kLaunchGaps, Free::kCommunicationSms, Free::kRecompute, Free::kEnds}) {
     Variant variant;
     variant.free = free;
     EXPECT_LE(model.Simulate(variant).step_s, base * 1.0005) << static_cast<int>(free);
@@ -177,20 +180,24 @@ TEST(TrainingTrace, IsValidJsonWhoseSlicesDoNotOverlap) {
 
 TEST(TrainingTrace, RefusesRanksThatDoNotExist) {
   const TrainingModel model(Small());
-  EXPECT_EQ(ErrorOf([&] { TrainingTrace(model, {4}); }), "--trace-ranks 4: expected pipeline ranks from 0 to 3");
-  EXPECT_EQ(ErrorOf([&] { TrainingTrace(model, {-1}); }), "--trace-ranks -1: expected pipeline ranks from 0 to 3");
+  EXPECT_EQ(ErrorOf([&] { TrainingTrace(model, {4}); }),
+            "--trace-ranks 4: expected pipeline ranks from 0 to 3");
+  EXPECT_EQ(ErrorOf([&] { TrainingTrace(model, {-1}); }),
+            "--trace-ranks -1: expected pipeline ranks from 0 to 3");
 }
 
 /// Activation bytes of the pipeline ranks.
 std::vector<std::int64_t> Activations(const std::vector<std::string>& sets) {
   std::vector<std::int64_t> bytes;
-  for (const PipelineRankReport& rank : RunTraining(Small(sets), Quick()).ranks) bytes.push_back(rank.memory.activations.count);
+  for (const PipelineRankReport& rank : RunTraining(Small(sets), Quick()).ranks)
+    bytes.push_back(rank.memory.activations.count);
   return bytes;
 }
 
 TEST(TrainingMemory, UnderOneForwardOneBackwardTheFirstRankHoldsMost) {
   const auto bytes = Activations({"parallelism.schedule=1f1b", "parallelism.layers_per_stage=[2, 2, 2, 2]"});
-  EXPECT_GT(bytes[1], bytes[2]);  // ranks 1 and 2 both hold layers of experts in part: 3 against 2 chunks in flight
+  EXPECT_GT(bytes[1],
+            bytes[2]);  // ranks 1 and 2 both hold layers of experts in part: 3 against 2 chunks in flight
   EXPECT_GT(bytes[2], bytes[3]);
 }
 
@@ -206,7 +213,9 @@ TEST(TrainingMemory, LongerSequencesHoldMoreActivationsAndTheSameWeights) {
 
 TEST(TrainingMemory, WithoutZeroTheOptimizerStateIsWhole) {
   const auto optimizer = [](int zero) {
-    return RunTraining(Small({"parallelism.zero=" + std::to_string(zero)}), Quick()).ranks[0].memory.optimizer;
+    return RunTraining(Small({"parallelism.zero=" + std::to_string(zero)}), Quick())
+        .ranks[0]
+        .memory.optimizer;
   };
   EXPECT_GT(optimizer(0).count, 2 * optimizer(1).count);
 }
