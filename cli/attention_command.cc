@@ -5,10 +5,12 @@
 #include <iterator>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "cli/output_file.h"
@@ -16,6 +18,7 @@
 #include "core/error.h"
 #include "models/huggingface.h"
 #include "scenarios/attention_writers.h"
+#include "scenarios/scenario.h"
 
 namespace orrery::cli {
 namespace {
@@ -59,16 +62,23 @@ Time ParseTime(const std::string& option, const std::string& text) {
 }
 
 AttentionScenario FromFile(const Options& o) {
-  Document document = Document::Load(o.scenario);
-  for (const std::string& set : o.sets) {
-    const std::size_t equals = set.find('=');
-    if (equals == std::string::npos) throw InputError("--set '" + set + "': expected KEY=VALUE");
-    document.Set(set.substr(0, equals), set.substr(equals + 1));
+  return scenarios::ReadAttentionScenario(scenarios::LoadScenarioDocument(o.scenario, o.sets).root());
+}
+
+/// A repeated entry would only repeat rows, and is a slip.
+template <typename T>
+void RequireUnique(const std::string& option, const std::vector<T>& values) {
+  std::set<T> seen;
+  for (const T& value : values) {
+    if (!seen.insert(value).second) throw InputError(fmt::format("{}: {} is given twice", option, value));
   }
-  return scenarios::ReadAttentionScenario(document.root());
 }
 
 void ApplySweep(const Options& o, AttentionScenario* s) {
+  RequireUnique("--model", o.models);
+  RequireUnique("--designs", o.designs);
+  RequireUnique("--context", o.contexts);
+  RequireUnique("--batch", o.batches);
   if (!o.models.empty()) s->models.clear();
   for (const std::string& m : o.models) s->models.push_back(Model(m));
   if (!o.designs.empty()) s->designs = o.designs;
@@ -112,12 +122,12 @@ int Run(const Options& o) {
   std::vector<std::string> inputs = {o.scenario, o.calibration};
   std::copy_if(o.models.begin(), o.models.end(), std::back_inserter(inputs), IsModelPath);
   RequireDistinct(inputs, {o.json, o.csv});
-  const scenarios::AttentionReport report = scenarios::RunAttention(Scenario(o));
-  std::vector<Output> outputs;
-  if (!o.json.empty()) outputs.push_back({o.json, scenarios::AttentionJson(report).dump(2) + "\n"});
-  if (!o.csv.empty()) outputs.push_back({o.csv, scenarios::AttentionCsv(report)});
-  if (o.json != "-" && o.csv != "-") outputs.push_back({"-", scenarios::AttentionText(report)});
-  WriteOutputs(outputs);
+  const scenarios::AttentionReport result = scenarios::RunAttention(Scenario(o));
+  Report report;
+  report.Add(o.json, [&] { return scenarios::AttentionJson(result).dump(2) + "\n"; });
+  report.Add(o.csv, [&] { return scenarios::AttentionCsv(result); });
+  report.AddText([&] { return scenarios::AttentionText(result); });
+  report.Write();
   return kDone;
 }
 

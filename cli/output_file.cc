@@ -124,4 +124,8 @@ void WriteOutputs(const std::vector<Output>& outputs) {
   for (StagedFile& file : staged) file.Rename();
 }
 
+bool Report::TakesStandardOutput() const {
+  return std::any_of(outputs_.begin(), outputs_.end(), [](const Output& o) { return o.file == "-"; });
+}
+
 }  // namespace orrery::cli

@@ -24,4 +24,26 @@ void WriteOutput(const std::string& file, const std::string& text);
 /// before the first is renamed. InputError naming the one that cannot be written.
 void WriteOutputs(const std::vector<Output>& outputs);
 
+/// What a command writes: its text, to standard output unless a file format asks for that, and the formats
+/// asked for. Collected first and written together.
+class Report {
+ public:
+  /// Adds `render()` to `file`; nothing if `file` is empty, so that a format not asked for is not rendered.
+  template <typename Render>
+  void Add(const std::string& file, Render render) {
+    if (!file.empty()) outputs_.push_back({file, render()});
+  }
+  /// Adds the text unless an output was added for "-"; to be called after all `Add`.
+  template <typename Render>
+  void AddText(Render render) {
+    if (!TakesStandardOutput()) outputs_.push_back({"-", render()});
+  }
+  /// WriteOutputs of what was added.
+  void Write() const { WriteOutputs(outputs_); }
+
+ private:
+  bool TakesStandardOutput() const;
+  std::vector<Output> outputs_;
+};
+
 }  // namespace orrery::cli

@@ -29,20 +29,17 @@ struct Options {
 /// The scenario, or one made of the options. A strategy other than the scenario's own, or recorded loads,
 /// take the place of its routing section: the keys of one strategy mean nothing to another.
 Document LoadDocument(const Options& o) {
-  Document doc = o.scenario.empty() ? Document::Parse("model: " + o.model.value_or("deepseek-v3"), "--model")
-                                    : scenarios::LoadScenarioDocument(o.scenario, {});
-  if (!o.scenario.empty() && o.model) doc.Set("model", *o.model);
+  Document doc = o.scenario.empty()
+                     ? Document::Parse("model: " + QuoteYaml(o.model.value_or("deepseek-v3")), "--model")
+                     : scenarios::LoadScenarioDocument(o.scenario, {});
+  if (!o.scenario.empty() && o.model) doc.Set("model", QuoteYaml(*o.model));
   const Value* section = doc.root().Find("routing");
   const Value* own = section != nullptr && section->is_map() ? section->Find("strategy") : nullptr;
   if (!o.strategy.empty() && (own == nullptr || own->AsString() != o.strategy)) {
-    doc.Set("routing", "{strategy: " + o.strategy + "}");
+    doc.Set("routing", "{strategy: " + QuoteYaml(o.strategy) + "}");
   }
-  if (!o.loads.empty()) doc.Set("routing", "{loads: '" + o.loads + "'}");
-  for (const std::string& setting : o.settings) {
-    const std::size_t equals = setting.find('=');
-    if (equals == std::string::npos) throw InputError(fmt::format("--set {}: expected KEY=VALUE", setting));
-    doc.Set(setting.substr(0, equals), setting.substr(equals + 1));
-  }
+  if (!o.loads.empty()) doc.Set("routing", "{loads: " + QuoteYaml(o.loads) + "}");
+  for (const std::string& setting : o.settings) scenarios::ApplyOverride(setting, &doc);
   return doc;
 }
 
@@ -72,18 +69,15 @@ scenarios::RoutingRequest MakeRequest(const Options& o, const Document& doc, con
   return r;
 }
 
-/// Everything is rendered before anything is written.
-void Write(const Options& o, const std::string& json, const std::string& csv, const std::string& text) {
-  if (!o.json.empty()) WriteOutput(o.json, json);
-  if (!o.csv.empty()) WriteOutput(o.csv, csv);
-  if (o.json != "-" && o.csv != "-") WriteOutput("-", text);
-}
-
 int RunReport(const Options& o, const StepTimeMaker& step_time) {
   CheckOptions(o);
   const Document doc = LoadDocument(o);
-  const scenarios::RoutingReport report = scenarios::MakeRoutingReport(MakeRequest(o, doc, step_time));
-  Write(o, scenarios::RoutingJson(report), scenarios::RoutingCsv(report), scenarios::RoutingText(report));
+  const scenarios::RoutingReport routing = scenarios::MakeRoutingReport(MakeRequest(o, doc, step_time));
+  Report report;
+  report.Add(o.json, [&] { return scenarios::RoutingJson(routing); });
+  report.Add(o.csv, [&] { return scenarios::RoutingCsv(routing); });
+  report.AddText([&] { return scenarios::RoutingText(routing); });
+  report.Write();
   return kDone;
 }
 
@@ -93,14 +87,17 @@ int RunCompare(const Options& o, const StepTimeMaker& step_time) {
     throw InputError(
         "routing compare sets strategies side by side: expected --strategies, not --loads or --strategy");
   }
-  std::vector<scenarios::RoutingReport> reports;
+  std::vector<scenarios::RoutingReport> strategies;
   for (const std::string& strategy : o.strategies.empty() ? models::StrategyNames() : o.strategies) {
     Options one = o;
     one.strategy = strategy;
-    reports.push_back(scenarios::MakeRoutingReport(MakeRequest(one, LoadDocument(one), step_time)));
+    strategies.push_back(scenarios::MakeRoutingReport(MakeRequest(one, LoadDocument(one), step_time)));
   }
-  Write(o, scenarios::RoutingComparisonJson(reports), scenarios::RoutingComparisonCsv(reports),
-        scenarios::RoutingComparisonText(reports));
+  Report report;
+  report.Add(o.json, [&] { return scenarios::RoutingComparisonJson(strategies); });
+  report.Add(o.csv, [&] { return scenarios::RoutingComparisonCsv(strategies); });
+  report.AddText([&] { return scenarios::RoutingComparisonText(strategies); });
+  report.Write();
   return kDone;
 }
 

@@ -50,7 +50,7 @@ class ProgressBar {
 
 std::vector<std::string> Overrides(const Options& o) {
   std::vector<std::string> sets = o.sets;
-  if (!o.calibration.empty()) sets.push_back("calibration=" + o.calibration);
+  if (!o.calibration.empty()) sets.push_back("calibration=" + QuoteYaml(o.calibration));
   if (!o.seed.empty()) sets.push_back("seed=" + o.seed);
   return sets;
 }
@@ -61,20 +61,23 @@ int RunPretraining(const Options& o, Document document) {
   options.fold = o.fold;
   options.analyse = !o.quick;
   const scenarios::TrainingResult result = scenarios::RunTraining(scenario, options, ProgressBar{});
-  if (!o.trace.empty()) {
-    WriteOutput(o.trace, scenarios::TrainingTrace(scenarios::TrainingModel(scenario), o.trace_ranks));
-  }
-  if (!o.json.empty()) WriteOutput(o.json, scenarios::TrainingJson(result));
-  if (o.json != "-") WriteOutput("-", scenarios::TrainingText(result));
+  Report report;
+  report.Add(o.trace,
+             [&] { return scenarios::TrainingTrace(scenarios::TrainingModel(scenario), o.trace_ranks); });
+  report.Add(o.json, [&] { return scenarios::TrainingJson(result); });
+  report.AddText([&] { return scenarios::TrainingText(result); });
+  report.Write();
   return kDone;
 }
 
 int RunAttention(const Options& o, const Document& document) {
   if (!o.trace.empty() || o.fold)
     throw InputError("--trace and --fold are for training scenarios; this one is of kind attention");
-  const auto report = scenarios::RunAttention(scenarios::ReadAttentionScenario(document.root()));
-  if (!o.json.empty()) WriteOutput(o.json, scenarios::AttentionJson(report).dump(2) + "\n");
-  if (o.json != "-") WriteOutput("-", scenarios::AttentionText(report));
+  const auto result = scenarios::RunAttention(scenarios::ReadAttentionScenario(document.root()));
+  Report report;
+  report.Add(o.json, [&] { return scenarios::AttentionJson(result).dump(2) + "\n"; });
+  report.AddText([&] { return scenarios::AttentionText(result); });
+  report.Write();
   return kDone;
 }
 

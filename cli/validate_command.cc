@@ -1,7 +1,6 @@
 #include "cli/validate_command.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <memory>
 #include <string>
 
@@ -35,8 +34,10 @@ int Run(const Options& options) {
     if (!g.empty() && std::find(g.begin(), g.end(), group.name) == g.end()) continue;
     for (auto& c : group.run()) cases.push_back(std::move(c));
   }
-  std::fputs(scenarios::ValidationText(cases).c_str(), stdout);
-  if (!options.markdown.empty()) WriteOutput(options.markdown, scenarios::ValidationMarkdown(cases));
+  Report report;
+  report.Add(options.markdown, [&] { return scenarios::ValidationMarkdown(cases); });
+  report.AddText([&] { return scenarios::ValidationText(cases); });
+  report.Write();
   const scenarios::ValidationSummary summary = scenarios::Summarise(cases);
   const bool bad = summary.failed > 0 || (options.strict && summary.declared > 0);
   return bad ? kCheckFailed : kDone;

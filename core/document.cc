@@ -461,6 +461,12 @@ std::string Document::Canonical() const {
   return text;
 }
 
+std::string QuoteYaml(std::string_view text) {
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' ? std::string("''") : std::string(1, c);
+  return quoted + "'";
+}
+
 std::string HashHex(std::string_view text) {
   std::uint64_t hash = 0xcbf29ce484222325ULL;
   for (char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;

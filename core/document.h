@@ -94,6 +94,9 @@ class Document {
   Value root_;
 };
 
+/// `text` as one YAML scalar, quoted, so that it reads back as itself whatever is in it.
+std::string QuoteYaml(std::string_view text);
+
 /// FNV-1a 64 of `text`, 16 hexadecimal digits: names an input in reports.
 std::string HashHex(std::string_view text);
 

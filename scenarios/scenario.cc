@@ -145,20 +145,39 @@ hw::Cluster ReadClusterSection(const Value& value) {
   }
 }
 
-/// Document::Set, but `cluster.x` and `model.x` also work where the scenario only names a preset.
-void SetOverride(std::string path, const std::string& yaml, Document* document) {
-  const std::string section = path.substr(0, path.find('.'));
-  const Value* named = document->root().Find(section);
-  if ((section == "cluster" || section == "model") && path.size() > section.size() && named != nullptr) {
-    if (named->is_scalar()) document->Set(section, "{preset: '" + named->AsString() + "'}");
-    const std::string key =
-        path.substr(section.size() + 1, path.find('.', section.size() + 1) - section.size() - 1);
-    const bool inside = key == "preset" || key == "override" || key == "huggingface";
-    const Value& now = document->root().At(section);
-    if (section == "model" && !inside && now.is_map() && now.Find("preset") != nullptr)
-      path = "model.override." + path.substr(6);
+/// A section that names a preset or describes what is meant; `override_key`, if any, holds what is said over
+/// a preset.
+struct PresetSection {
+  const char *name, *override_key;
+  std::vector<std::string> own_keys;
+};
+
+const std::vector<PresetSection>& PresetSections() {
+  static const std::vector<PresetSection> sections = {{"cluster", "", {}},
+                                                      {"model", "override", {"preset", "huggingface"}}};
+  return sections;
+}
+
+/// `rest`, a path inside the section, as it stands once the section is a map with a preset.
+std::string InsidePreset(const PresetSection& section, const std::string& rest) {
+  const std::string key = rest.substr(0, rest.find('.'));
+  const std::string over = section.override_key;
+  const bool own = std::count(section.own_keys.begin(), section.own_keys.end(), key) > 0;
+  return over.empty() || own || key == over ? rest : over + "." + rest;
+}
+
+/// The path to set for `path`; turns a section that only names a preset into a map that does.
+std::string ResolvePreset(const std::string& path, Document* document) {
+  for (const PresetSection& section : PresetSections()) {
+    const std::string prefix = std::string(section.name) + ".";
+    const Value* named = document->root().Find(section.name);
+    if (path.rfind(prefix, 0) != 0 || named == nullptr) continue;
+    if (named->is_scalar()) document->Set(section.name, "{preset: " + QuoteYaml(named->AsString()) + "}");
+    const Value& now = document->root().At(section.name);
+    if (!now.is_map() || now.Find("preset") == nullptr) return path;
+    return prefix + InsidePreset(section, path.substr(prefix.size()));
   }
-  document->Set(path, yaml);
+  return path;
 }
 
 }  // namespace
@@ -178,12 +197,14 @@ Document LoadScenarioDocument(const std::string& file_or_name, const std::vector
     }
   }
   Document document = Document::Load(file);
-  for (const std::string& text : overrides) {
-    const std::size_t equals = text.find('=');
-    if (equals == std::string::npos) throw InputError("--set " + text + ": expected KEY=VALUE");
-    SetOverride(text.substr(0, equals), text.substr(equals + 1), &document);
-  }
+  for (const std::string& text : overrides) ApplyOverride(text, &document);
   return document;
+}
+
+void ApplyOverride(const std::string& text, Document* document) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string::npos) throw InputError("--set " + text + ": expected KEY=VALUE");
+  document->Set(ResolvePreset(text.substr(0, equals), document), text.substr(equals + 1));
 }
 
 std::string WorkloadKind(const Document& document) {

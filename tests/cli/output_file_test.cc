@@ -74,5 +74,25 @@ TEST_F(OutputFile, AFullStandardOutputIsNoticedAndNothingElseIsWritten) {
   EXPECT_FALSE(fs::exists(File("a")));
 }
 
+TEST_F(OutputFile, AReportRendersWhatIsAskedForAlone) {
+  Report report;
+  report.Add("", []() -> std::string { throw InputError("rendered"); });
+  report.Add(File("a"), [] { return std::string("a"); });
+  testing::internal::CaptureStdout();
+  report.AddText([] { return std::string("text"); });
+  report.Write();
+  EXPECT_EQ(testing::internal::GetCapturedStdout(), "text");
+  EXPECT_TRUE(fs::exists(File("a")));
+}
+
+TEST_F(OutputFile, AFormatOnStandardOutputTakesThePlaceOfTheText) {
+  Report report;
+  report.Add("-", [] { return std::string("json"); });
+  report.AddText([] { return std::string("text"); });
+  testing::internal::CaptureStdout();
+  report.Write();
+  EXPECT_EQ(testing::internal::GetCapturedStdout(), "json");
+}
+
 }  // namespace
 }  // namespace orrery::cli

@@ -253,6 +253,12 @@ TEST(DocumentCanonical, DependsOnContentAlone) {
   EXPECT_NE(canonical("a: ['x\",\"y']\n"), canonical("a: [x, y]\n"));
 }
 
+TEST(QuoteYaml, ReadsBackAsItself) {
+  for (const char* text : {"plain", "", "it's", "''", "a: b", "{x: 1}", "# no comment", "C:\\dir", "~"}) {
+    EXPECT_EQ(Document::Parse(std::string("key: ") + QuoteYaml(text), "t").root().At("key").AsString(), text);
+  }
+}
+
 TEST(HashHex, IsFnv1a) {
   EXPECT_EQ(HashHex(""), "cbf29ce484222325");   // the offset basis
   EXPECT_EQ(HashHex("a"), "af63dc4c8601ec8c");  // test vector of the FNV reference page

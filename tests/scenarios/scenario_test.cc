@@ -151,6 +151,14 @@ TEST(LoadScenarioDocument, NamesTheNearestScenario) {
             "--set seed: expected KEY=VALUE");
 }
 
+TEST(ApplyOverride, ReachesInsideAPresetThatIsOnlyNamed) {
+  EXPECT_EQ(Read({"cluster.nodes=128", "parallelism.data=~", "workload.global_batch=7680 sequences"}).Gpus(),
+            1024);
+  EXPECT_EQ(Read({"model.layers=31", "parallelism.layers_per_stage=~"}).model.layers, 31);
+  EXPECT_EQ(Read({"model.override.layers=31", "parallelism.layers_per_stage=~"}).model.layers, 31);
+  EXPECT_EQ(Read({"model.preset=deepseek-v2", "parallelism.expert=32"}).model.name, "deepseek-v2");
+}
+
 std::string ReportedText() {
   std::ifstream in(ResourceRoot() / "scenarios/deepseek-v3-pretraining.yaml", std::ios::binary);
   std::ostringstream text;

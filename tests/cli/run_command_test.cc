@@ -1,0 +1,121 @@
+#include "cli/run_command.h"
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include <CLI/CLI.hpp>
+#include <gmock/gmock.h>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+#include "cli/list_command.h"
+#include "cli/validate_command.h"
+#include "tests/core/input_error.h"
+
+namespace orrery::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+/// A step of 32 GPUs, so that a test takes moments.
+constexpr const char* kSmall =
+    " --set 'model={preset: deepseek-v3, override: {layers: 8, mtp_modules: 0, moe: {routed_experts: 64, "
+    "groups: 4, top_groups: 2}}}' --set 'cluster={preset: h800-512, nodes: 4}' --set 'workload={kind: "
+    "pretraining, sequence_length: 1024, global_batch: 64 sequences}' --set 'parallelism={pipeline: 4, "
+    "expert: 4, schedule: dualpipe}' --quick";
+
+int RunLine(const std::string& line) {
+  CLI::App app{"test"};
+  Action action;
+  AddRunCommand(app, &action);
+  AddValidateCommand(app, &action);
+  AddListCommand(app, &action);
+  app.parse(line, false);
+  return action();
+}
+
+class RunCommand : public testing::Test {
+ protected:
+  void SetUp() override { fs::create_directories(folder_); }
+  void TearDown() override { fs::remove_all(folder_); }
+  std::string File(const std::string& name) const { return (folder_ / name).string(); }
+  static std::string Read(const std::string& file) {
+    std::ifstream in(file);
+    std::ostringstream text;
+    text << in.rdbuf();
+    return text.str();
+  }
+  fs::path folder_ = fs::temp_directory_path() / ("orrery_run_command_test_" + std::to_string(getpid()));
+};
+
+TEST_F(RunCommand, WritesTheTextToStandardOutputAndTheRestToFiles) {
+  testing::internal::CaptureStdout();
+  const int code = RunLine("run deepseek-v3-pretraining" + std::string(kSmall) + " --json " + File("r.json") +
+                           " --trace " + File("t.json"));
+  const std::string text = testing::internal::GetCapturedStdout();
+  EXPECT_EQ(code, kDone);
+  EXPECT_THAT(text, HasSubstr("step"));
+  EXPECT_EQ(nlohmann::json::parse(Read(File("r.json")))["gpus"], 32);
+  EXPECT_TRUE(nlohmann::json::parse(Read(File("t.json"))).contains("traceEvents"));
+}
+
+TEST_F(RunCommand, JsonOnStandardOutputTakesThePlaceOfTheText) {
+  testing::internal::CaptureStdout();
+  RunLine("run deepseek-v3-pretraining" + std::string(kSmall) + " --json -");
+  EXPECT_TRUE(nlohmann::json::accept(testing::internal::GetCapturedStdout()));
+}
+
+TEST_F(RunCommand, WritesNothingAtAllIfOneOutputCannotBeWritten) {
+  EXPECT_THAT(ErrorOf([&] {
+                RunLine("run deepseek-v3-pretraining" + std::string(kSmall) + " --json " + File("r.json") +
+                        " --trace " + File("none/t.json"));
+              }),
+              HasSubstr("cannot write '" + File("none/t.json") + "'"));
+  EXPECT_FALSE(fs::exists(File("r.json")));
+}
+
+TEST_F(RunCommand, RefusesTwoOutputsInOneFile) {
+  EXPECT_THAT(
+      ErrorOf([&] { RunLine("run deepseek-v3-pretraining --json " + File("a") + " --trace " + File("a")); }),
+      HasSubstr("are the same file"));
+}
+
+TEST_F(RunCommand, RefusesWhatAnAttentionScenarioHasNot) {
+  EXPECT_THAT(ErrorOf([&] { RunLine("run attention-designs --fold"); }), HasSubstr("for training scenarios"));
+}
+
+TEST_F(RunCommand, AWorkloadOfAnotherKindSaysWhichThereAre) {
+  EXPECT_THAT(ErrorOf([&] { RunLine("run deepseek-v3-pretraining --set workload.kind=pretrain"); }),
+              HasSubstr("did you mean 'pretraining'?"));
+}
+
+TEST_F(RunCommand, ASeedIsANumber) {
+  EXPECT_THAT(ErrorOf([&] { RunLine("run deepseek-v3-pretraining --seed x"); }), HasSubstr("seed: 'x'"));
+}
+
+TEST(ListCommand, NamesEveryKindOfPreset) {
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(RunLine("list"), kDone);
+  const std::string text = testing::internal::GetCapturedStdout();
+  for (const char* name : {"deepseek-v3 ", "h800-sxm", "h800-2048", "attention-designs", "2025-02"})
+    EXPECT_THAT(text, HasSubstr(name));
+}
+
+TEST(ValidateCommand, AnUnknownGroupNamesTheNearest) {
+  EXPECT_THAT(ErrorOf([] { RunLine("validate trainin"); }), HasSubstr("did you mean 'training'?"));
+}
+
+TEST(ValidateCommand, DeclaredResidualsFailOnlyWhenAskedTo) {
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(RunLine("validate model"), kDone);
+  const bool declared = testing::internal::GetCapturedStdout().find("Off, and why") != std::string::npos;
+  testing::internal::CaptureStdout();
+  const int strict = RunLine("validate model --strict");
+  testing::internal::GetCapturedStdout();
+  EXPECT_EQ(strict, declared ? kCheckFailed : kDone);
+}
+
+}  // namespace
+}  // namespace orrery::cli
