@@ -92,6 +92,12 @@ models::Exchange ExchangeOf(Part part) {
   }
 }
 
+/// Grid points of whole tiles for every expert, as the loads are: between them a GEMM's time is a staircase.
+std::int64_t RowGridStep(std::int64_t max_rows, const models::TrainingShape& shape) {
+  const std::int64_t tiles = shape.row_alignment * std::max(1, shape.local_experts);
+  return std::max(tiles, RoundUp(CeilDiv(max_rows, kRowGridPoints - 1), tiles));
+}
+
 }  // namespace
 
 std::string OpClass(OpKind kind) {
@@ -158,7 +164,7 @@ TrainingPrices::TrainingPrices(const PriceInputs& inputs, const StepLoads& loads
   shape_.fp8 = s.fp8;
   if (in_.free == Free::kRecompute)
     shape_.recompute_norms = shape_.recompute_up_projections = shape_.recompute_swiglu = false;
-  rows_step_ = std::max<std::int64_t>(1, CeilDiv(loads.max_rows(), kRowGridPoints - 1));
+  rows_step_ = RowGridStep(loads.max_rows(), shape_);
   if (s.model.moe) {
     dispatch_bytes_ = hw::NormalPairBytes(hw::ExchangeKind::kDispatch, s.model.hidden, s.model.moe->top_k);
     combine_bytes_ = hw::NormalPairBytes(hw::ExchangeKind::kCombine, s.model.hidden, s.model.moe->top_k);

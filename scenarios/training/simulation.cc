@@ -14,8 +14,8 @@
 namespace orrery::scenarios {
 namespace {
 
-constexpr std::int64_t kRowAlignment =
-    128;  // GEMM tile rows of an expert (trace: rows padded to 128 per expert)
+/// Rows of an expert are padded to the tile that layer_ops.h prices.
+const std::int64_t kRowAlignment = models::TrainingShape{}.row_alignment;
 
 /// Units of a stage in forward order. MTP modules take the places after the main model's MoE layers.
 std::vector<models::Unit> UnitsOf(const models::ModelSpec& model, const models::Stage& stage) {
