@@ -314,15 +314,31 @@ void RefuseMore(std::string_view text, const std::string& name) {
                    "expected one YAML document, but another begins here (a line without its colon?)");
 }
 
+/// Put behind a text as a comment: only a quote left open takes it in, which yaml-cpp does not report.
+constexpr std::string_view kEndMark = "\n# end of the document\x1f\n";
+
+void RefuseOpenQuote(const Tree& tree) {
+  // Folded into the scalar, the line breaks of the mark are blanks.
+  if (tree.scalar.find(kEndMark.substr(1, kEndMark.size() - 2)) != std::string::npos) {
+    throw InputError(tree.place, "not valid YAML: this quote is not closed");
+  }
+  for (const Tree& item : tree.items) RefuseOpenQuote(item);
+  for (const auto& [key, child] : tree.entries) RefuseOpenQuote(child);
+}
+
 Tree ParseYaml(std::string_view text, const std::string& name) {
   try {
-    std::istringstream stream{std::string(text)};
+    std::istringstream stream{std::string(text) + std::string(kEndMark)};
     const YAML::Node node = YAML::Load(stream);
     RefuseMore(text, name);
     Size size;
-    return Convert(node, name, 0, 0, &size);
+    Tree tree = Convert(node, name, 0, 0, &size);
+    RefuseOpenQuote(tree);
+    return tree;
   } catch (const YAML::Exception& e) {
-    throw InputError(PlaceOf(e.mark, name), "not valid YAML: " + e.msg);
+    Place place = PlaceOf(e.mark, name);
+    place.line = std::min(place.line, 1 + static_cast<int>(std::count(text.begin(), text.end(), '\n')));
+    throw InputError(place, "not valid YAML: " + e.msg);
   }
 }
 

@@ -160,6 +160,16 @@ TEST(Document, BrokenYamlNamesItsLine) {
   EXPECT_THAT(ErrorOf([] { Document::Parse("a: *nowhere\n", "f"); }), HasSubstr("not valid YAML"));
 }
 
+TEST(Document, AQuoteLeftOpenIsRefusedWhereItBegins) {
+  for (const char* text : {"a: 1\nb: \"open\n", "a: 1\nb: 'open", "a: 1\nb: [x, \"open]"}) {
+    const std::string error = ErrorOf([&] { Document::Parse(text, "t"); });
+    EXPECT_THAT(error, testing::StartsWith("t:2:")) << text;
+    EXPECT_THAT(error, testing::HasSubstr("not valid YAML")) << text;
+  }
+  EXPECT_EQ(Document::Parse("a: |\n  text\n  'more\n", "t").root().At("a").AsString(), "text\n'more\n");
+  EXPECT_EQ(Document::Parse("a: plain # said 'so", "t").root().At("a").AsString(), "plain");
+}
+
 TEST(Document, DeepNestingIsRefused) {
   const auto nested = [](std::size_t depth) {
     return "a: " + std::string(depth, '[') + std::string(depth, ']');
