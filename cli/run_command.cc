@@ -107,6 +107,10 @@ void AddRunCommand(CLI::App& app, Action* action) {
   command->add_option("--seed", options->seed, "Seed of all random streams");
   command->add_flag("--fold", options->fold, "Simulate equal ranks as one: fast, blind to imbalance");
   command->add_flag("--quick", options->quick, "The step only: no what-ifs, critical path or interval");
+  command->footer(
+      "A training scenario has the keys name, model, cluster, workload, parallelism, precision, routing, "
+      "calibration, communication and seed (docs/training.md, docs/routing.md); one of attention designs is "
+      "described in docs/attention.md. 'orrery list' names the presets.");
   command->callback([=] { *action = [=] { return Run(*options); }; });
 }
 

@@ -125,12 +125,13 @@ std::vector<WhatIf> WhatWouldHelp(const TrainingModel& model) {
   std::vector<WhatIf> answers;
   const double base = step[0];
   for (std::size_t i = 0; i < kQuestions.size(); ++i) {
-    answers.push_back({kQuestions[i].name, step[i + 1], (base - step[i + 1]) / base});
+    answers.push_back({kQuestions[i].name, step[i + 1], (base - step[i + 1]) / base,
+                       kQuestions[i].free == Free::kImbalance});
   }
   const double optimizer = model.PriceOptimizer(model.cost()).Sum();
-  answers.push_back(
-      {"no bubble: every rank busy to the mean of all", busy + optimizer, (base - busy - optimizer) / base});
-  answers.push_back({"the optimizer step is free", base - optimizer, optimizer / base});
+  answers.push_back({"no bubble: every rank busy to the mean of all", busy + optimizer,
+                     (base - busy - optimizer) / base, false});
+  answers.push_back({"the optimizer step is free", base - optimizer, optimizer / base, false});
   std::stable_sort(answers.begin(), answers.end(),
                    [](const WhatIf& a, const WhatIf& b) { return a.gain > b.gain; });
   return answers;

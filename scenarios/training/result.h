@@ -58,13 +58,18 @@ struct ImbalanceReport {
   double hottest_excess = 0;  ///< mean over exchanges
   double row_deviation = 0;   ///< of a rank's rows, over their mean
   double step_share = 0;      ///< (step - step with even loads) / step
+  // What that share costs; zero where step_share is not known.
+  double step_s = 0;
+  double tokens_per_second_per_gpu = 0;    ///< even loads would add
+  double dollars_per_trillion_tokens = 0;  ///< even loads would save
 };
 
 /// One resource made free. Measured on one exchange group a pipeline rank.
 struct WhatIf {
   std::string name;
   double step_s = 0;
-  double gain = 0;  ///< share of the step saved
+  double gain = 0;         ///< share of the step saved
+  bool even_load = false;  ///< every rank has the same expert load
 };
 
 struct CriticalPathShare {

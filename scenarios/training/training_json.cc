@@ -112,7 +112,10 @@ std::string TrainingJson(const TrainingResult& r) {
   j["imbalance"] = {{"source", r.imbalance.source},
                     {"hottest_excess", r.imbalance.hottest_excess},
                     {"row_relative_sd", r.imbalance.row_deviation},
-                    {"step_share", r.imbalance.step_share}};
+                    {"step_share", r.imbalance.step_share},
+                    {"step_s", r.imbalance.step_s},
+                    {"tokens_per_second_per_gpu", r.imbalance.tokens_per_second_per_gpu},
+                    {"dollars_per_trillion_tokens", r.imbalance.dollars_per_trillion_tokens}};
   j["pipeline_ranks"] = RanksJson(r);
   j["analysis"] = AnalysisJson(r);
   j["notes"] = r.notes;

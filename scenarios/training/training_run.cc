@@ -195,9 +195,9 @@ std::vector<std::string> NotesOf(const TrainingModel& model, const TrainingResul
   const models::LocalParameters largest =
       models::UniqueParametersPerRank(s.model, model.stages(), {0}, s.parallelism.expert);
   const double ema_s = 2.0 * static_cast<double>(largest.Total()) / s.cluster.device.host.value;
-  notes.push_back(
-      fmt::format("EMA of the parameters copied to the host beside the step: {:.2f} s of PCIe, hidden{}",
-                  ema_s, ema_s < r.step_s ? "" : " only in part"));
+  notes.push_back(fmt::format(
+      "moving average (EMA) of the parameters copied to the host beside the step: {:.2f} s of PCIe, hidden{}",
+      ema_s, ema_s < r.step_s ? "" : " only in part"));
   notes.push_back(
       "days and dollars are throughput times tokens: no failures, restarts, evaluation or checkpoints");
   notes.push_back(fmt::format("price: {} dollars per GPU hour ({})", s.cluster.device.dollars_per_hour,
@@ -220,6 +220,18 @@ std::vector<std::string> NotesOf(const TrainingModel& model, const TrainingResul
         model.exchange_stretch(), model.message_stretch()));
   }
   return notes;
+}
+
+/// After the rates and the what-ifs.
+void CostOfImbalance(TrainingResult* r) {
+  for (const WhatIf& w : r->what_ifs) {
+    if (!w.even_load) continue;
+    ImbalanceReport& i = r->imbalance;
+    i.step_share = w.gain;
+    i.step_s = w.gain * r->step_s;
+    i.tokens_per_second_per_gpu = r->tokens_per_second_per_gpu * w.gain / (1 - w.gain);
+    i.dollars_per_trillion_tokens = r->run.dollars_per_trillion * w.gain;
+  }
 }
 
 std::int64_t PeakRss() {
@@ -279,9 +291,7 @@ TrainingResult RunTraining(const Scenario& scenario, const RunOptions& options, 
   if (options.analyse) {
     tell(0.2, "making each resource free in turn");
     r.what_ifs = WhatWouldHelp(model);
-    for (const WhatIf& w : r.what_ifs) {
-      if (w.name.find("same expert load") != std::string::npos) r.imbalance.step_share = w.gain;
-    }
+    CostOfImbalance(&r);
     tell(0.6, "walking the critical path");
     r.critical_path = CriticalPath(model);
     tell(0.7, "resampling calibration and seeds");

@@ -95,7 +95,8 @@ std::string PhaseTable(const TrainingResult& r) {
 
 std::string KernelTable(const TrainingResult& r) {
   std::string text =
-      "\nWhat runs (seconds per GPU and step; compute and exchanges overlap, so the sum exceeds the step)\n";
+      "\nWhat runs (seconds per GPU and step; compute and exchanges overlap, so the sum exceeds the step;\n"
+      "F forward, B backward for inputs, W backward for weights, MTP multi-token prediction)\n";
   for (const OpClassReport& c : r.op_classes) {
     if (c.share >= 0.0005)
       text += fmt::format("  {:<34} {:>8.3f}  {:>5.1f} %\n", c.name, c.seconds, 100 * c.share);
@@ -123,7 +124,11 @@ std::string CommunicationText(const TrainingResult& r) {
                fmt::format("{:+.1f} % rows (mean), ranks spread by {:.1f} %",
                            100 * r.imbalance.hottest_excess, 100 * r.imbalance.row_deviation));
   if (!r.what_ifs.empty())
-    text += Line("imbalance costs", fmt::format("{:.1f} % of the step", 100 * r.imbalance.step_share));
+    text += Line(
+        "imbalance costs",
+        fmt::format("{:.1f} % of the step: {:.3f} s, {:.1f} tokens per GPU per second, {} a trillion tokens",
+                    100 * r.imbalance.step_share, r.imbalance.step_s, r.imbalance.tokens_per_second_per_gpu,
+                    Dollars(r.imbalance.dollars_per_trillion_tokens)));
   return text;
 }
 

@@ -1,6 +1,7 @@
 // Laws of a simulated training step, on 32 GPUs and an eight-layer relative of DeepSeek-V3.
 #include "scenarios/training/training_run.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -157,6 +158,22 @@ TEST(TrainingAnalysis, TheIntervalIsAsWideAsItsTwoSpreadsTogether) {
   const double half_width = 1.6449 * std::hypot(interval.calibration_sd, interval.seed_sd) * step;
   EXPECT_NEAR(interval.high_s - interval.low_s, 2 * half_width, 1e-9 * step);
   EXPECT_NEAR((interval.high_s + interval.low_s) / 2, step, 0.05 * step);
+}
+
+TEST(TrainingAnalysis, WhatImbalanceCostsIsTheStepWithEvenLoadsInEveryUnit) {
+  RunOptions options;
+  options.resamples = 4, options.seeds = 1;
+  const TrainingResult r = RunTraining(Small(), options);
+  const auto even =
+      std::find_if(r.what_ifs.begin(), r.what_ifs.end(), [](const WhatIf& w) { return w.even_load; });
+  ASSERT_NE(even, r.what_ifs.end());
+  EXPECT_GT(r.imbalance.step_share, 0);
+  const double step = r.step_s - r.imbalance.step_s;
+  EXPECT_NEAR(r.imbalance.step_s, even->gain * r.step_s, 1e-9);
+  const double rate = r.tokens_per_step / step / r.gpus;
+  EXPECT_NEAR(r.tokens_per_second_per_gpu + r.imbalance.tokens_per_second_per_gpu, rate, 1e-6 * rate);
+  EXPECT_NEAR(r.imbalance.dollars_per_trillion_tokens / r.run.dollars_per_trillion, r.imbalance.step_share,
+              1e-9);
 }
 
 TEST(TrainingTrace, IsValidJsonWhoseSlicesDoNotOverlap) {
