@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numbers>
 #include <numeric>
 
@@ -168,7 +169,7 @@ Counts CountText(const LoadShape& shape, const SlotMap& map, int domains, int do
 
 RoutedText::RoutedText(const RouterLayer& layer, const GateShape& gate, int domains, int documents,
                        std::uint64_t seed)
-    : gate_(gate), domains_(domains), documents_(documents) {
+    : kind_(layer.kind), gate_(gate), domains_(domains), documents_(documents) {
   const auto experts = static_cast<std::size_t>(gate.experts);
   constexpr std::size_t kBlocks = kDocumentTokens / kLanes;
   affinity_.resize(static_cast<std::size_t>(domains * documents) * kBlocks * experts * kLanes);
@@ -207,6 +208,23 @@ std::vector<std::uint16_t> RoutedText::RouteDomain(int domain, std::span<const f
   RouteBlocks(gate_, std::span(affinity_).subspan(static_cast<std::size_t>(domain) * stride, stride), bias,
               selected);
   return selected;
+}
+
+double RoutedText::EdgeSlope() const {
+  const auto experts = static_cast<std::size_t>(gate_.experts);
+  const std::size_t block = experts * kLanes, document = block * kDocumentTokens / kLanes;
+  std::vector<float> token(experts);
+  double slope = 0;
+  std::size_t tokens = 0;
+  for (std::size_t at = 0; at < affinity_.size(); at += document) {  // the first tokens of every document
+    for (std::size_t lane = 0; lane < kLanes; ++lane, ++tokens) {
+      for (std::size_t e = 0; e < experts; ++e) token[e] = affinity_[at + e * kLanes + lane];
+      const auto edge = token.begin() + gate_.top_k - 1;
+      std::nth_element(token.begin(), edge, token.end(), std::greater<>());
+      slope += double{*edge} * (1 - double{*edge});
+    }
+  }
+  return tokens > 0 ? slope / static_cast<double>(tokens) : 0;
 }
 
 std::vector<double> RelativeLoads(const GateShape& gate, std::span<const std::uint16_t> selected,

@@ -43,11 +43,17 @@ class RoutedText {
   /// All documents of one domain: [documents * kDocumentTokens][top_k].
   std::vector<std::uint16_t> RouteDomain(int domain, std::span<const float> bias) const;
 
+  /// How much an affinity at the edge of selection moves with its logit: the mean over tokens of the slope of
+  /// the k-th largest affinity, s (1 - s) for the sigmoid and for the softmax alike.
+  double EdgeSlope() const;
+
   const GateShape& gate() const { return gate_; }
   int domains() const { return domains_; }
   int documents() const { return documents_; }
+  Affinity kind() const { return kind_; }
 
  private:
+  Affinity kind_;
   GateShape gate_;
   int domains_, documents_;
   std::vector<float> affinity_;  ///< [domains][documents][blocks][experts][kLanes]

@@ -121,6 +121,7 @@ SyntheticOptions DefaultOptions(Strategy strategy, double alpha) {
 RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe) {
   RoutingSection out;
   out.options = DefaultOptions(out.strategy, 0);
+  out.options.affinity.kind = moe.sigmoid ? Affinity::kSigmoid : Affinity::kSoftmax;
   if (section.is_null()) return out;
   section.AllowKeys({"strategy", "update", "rate", "alpha", "affinity", "documents_per_sequence",
                      "sequence_length", "loads", "capacity_factor", "placement", "redundant_experts",

@@ -11,13 +11,43 @@ namespace {
 // experts sits where the normal tail falls e-fold in about 0.5 sd of logits and the sigmoid's slope is 0.15
 // to 0.25.
 constexpr double kAffinityPerLogLoad = 0.07;
-constexpr int kCoarseSteps = 10;  // on a quarter of the text
-constexpr int kFineSteps = 6;     // on all of it
+constexpr double kLogitPerLogLoad = 0.5;
+/// The same of the text's own router. A softmax's affinities shrink with the number of experts, and with them
+/// every step and every pull, which act on logits.
+double AffinityPerLogLoad(const RoutedText& text) {
+  return text.kind() == Affinity::kSigmoid ? kAffinityPerLogLoad : kLogitPerLogLoad * text.EdgeSlope();
+}
 
-double Step(const BalanceRule& rule, double load, double bias) {
-  if (rule.strategy == Strategy::kLossFree) return -kAffinityPerLogLoad * std::log(std::max(load, 0.02));
+/// `rule` with pulls in the affinities of `text`.
+BalanceRule Scaled(BalanceRule rule, double affinity_per_log_load) {
+  const double scale = affinity_per_log_load / kAffinityPerLogLoad;
+  rule.feedback *= scale, rule.device_feedback *= scale, rule.communication_feedback *= scale;
+  return rule;
+}
+
+constexpr int kCoarseSteps = 10;  // on a quarter of the text
+constexpr int kFineSteps = 40;    // on all of it, at most
+constexpr double kSettledLogLoad = 0.02;
+
+/// Tames Newton steps whose slope is only roughly known: one that overshoots is halved the next time, one
+/// that falls short grows.
+class Gain {
+ public:
+  double Of(double step) {
+    if (step * last_ < 0) gain_ *= 0.5;
+    if (step * last_ > 0) gain_ = std::min(1.5, gain_ * 1.2);
+    last_ = step;
+    return gain_ * step;
+  }
+
+ private:
+  double gain_ = 1, last_ = 0;
+};
+
+double Step(const BalanceRule& rule, double affinity_per_log_load, double load, double bias) {
+  if (rule.strategy == Strategy::kLossFree) return -affinity_per_log_load * std::log(std::max(load, 0.02));
   const double residual = bias + rule.feedback * (load - 1);
-  return -residual / (1 + rule.feedback * std::max(load, 0.1) / kAffinityPerLogLoad);
+  return -residual / (1 + rule.feedback * std::max(load, 0.1) / affinity_per_log_load);
 }
 
 constexpr int kDomainSteps = 48;
@@ -64,10 +94,11 @@ Loads Blend(const Loads& a, double wa, const Loads& b, double wb) {
 }
 
 /// A damped Newton step of pull = -feedback * (load - 1).
-void Pull(double feedback, double damping, const std::vector<double>& load, std::vector<double>* pull) {
+void Pull(double feedback, double affinity_per_log_load, double damping, const std::vector<double>& load,
+          std::vector<double>* pull) {
   for (std::size_t i = 0; i < load.size(); ++i) {
     const double residual = (*pull)[i] + feedback * (load[i] - 1);
-    (*pull)[i] -= damping * residual / (1 + feedback * std::max(load[i], 0.1) / kAffinityPerLogLoad);
+    (*pull)[i] -= damping * residual / (1 + feedback * std::max(load[i], 0.1) / affinity_per_log_load);
   }
 }
 
@@ -78,7 +109,9 @@ bool PullsDomains(Strategy s) {
 }
 
 std::vector<float> ConvergedDomainBias(const RoutedText& text, std::span<const double> share,
-                                       const BalanceRule& rule) {
+                                       const BalanceRule& sigmoid_rule) {
+  const double per_log_load = AffinityPerLogLoad(text);
+  const BalanceRule rule = Scaled(sigmoid_rule, per_log_load);
   const GateShape& gate = text.gate();
   const std::size_t experts = static_cast<std::size_t>(gate.experts),
                     groups = static_cast<std::size_t>(gate.groups);
@@ -96,12 +129,12 @@ std::vector<float> ConvergedDomainBias(const RoutedText& text, std::span<const d
       mix = Blend(mix, 1, load.back(), share[d]);
     }
     for (std::size_t e = 0; rule.strategy == Strategy::kLossFreePlus && e < experts; ++e)
-      common[e] -= damping * kAffinityPerLogLoad * std::log(std::max(mix.expert[e], 0.02));
+      common[e] -= damping * per_log_load * std::log(std::max(mix.expert[e], 0.02));
     for (std::size_t d = 0; d < share.size(); ++d) {
       const Loads counted = Blend(load[d], 1 / rule.documents, mix, 1 - 1 / rule.documents);
-      Pull(rule.feedback, damping, counted.expert, &pull[d].expert);
-      Pull(rule.device_feedback, damping, counted.device, &pull[d].device);
-      Pull(rule.communication_feedback, damping, counted.reach, &pull[d].reach);
+      Pull(rule.feedback, per_log_load, damping, counted.expert, &pull[d].expert);
+      Pull(rule.device_feedback, per_log_load, damping, counted.device, &pull[d].device);
+      Pull(rule.communication_feedback, per_log_load, damping, counted.reach, &pull[d].reach);
       for (std::size_t e = 0; e < experts; ++e) {
         const std::size_t g = e * groups / experts;
         bias[d * experts + e] =
@@ -129,16 +162,22 @@ std::string StrategyName(Strategy s) { return StrategyNames()[static_cast<std::s
 Strategy ReadStrategy(const Value& value) { return static_cast<Strategy>(value.AsChoice(StrategyNames())); }
 
 std::vector<float> ConvergedBias(const RoutedText& text, std::span<const double> share,
-                                 const BalanceRule& rule) {
+                                 const BalanceRule& sigmoid_rule) {
+  const double per_log_load = AffinityPerLogLoad(text);
+  const BalanceRule rule = Scaled(sigmoid_rule, per_log_load);
   std::vector<float> bias(static_cast<std::size_t>(text.gate().experts));
   if (rule.strategy == Strategy::kNone || rule.strategy == Strategy::kBalanced) return bias;
+  std::vector<Gain> gain(bias.size());
   for (int i = 0; i < kCoarseSteps + kFineSteps; ++i) {
     const int documents = i < kCoarseSteps ? std::max(1, text.documents() / 4) : text.documents();
     const std::vector<double> load = RelativeLoads(text.gate(), text.Route(bias, documents), share);
-    const double damping = i + 3 < kCoarseSteps + kFineSteps ? 1.0 : 0.6;
+    double largest = 0;
     for (std::size_t e = 0; e < bias.size(); ++e) {
-      bias[e] += static_cast<float>(damping * Step(rule, load[e], double{bias[e]}));
+      const double step = Step(rule, per_log_load, load[e], double{bias[e]});
+      bias[e] += static_cast<float>(gain[e].Of(step));
+      largest = std::max(largest, std::abs(step));
     }
+    if (i >= kCoarseSteps && largest < kSettledLogLoad * per_log_load) break;
   }
   return bias;
 }

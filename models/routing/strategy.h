@@ -28,7 +28,8 @@ Strategy ReadStrategy(const Value& value);
 struct BalanceRule {
   Strategy strategy = Strategy::kLossFree;
   /// kSequenceLoss, kBatchLoss: at the equilibrium an expert's bias is -feedback * (load - 1): the pull of
-  /// the loss grows with the overload it leaves.
+  /// the loss grows with the overload it leaves. In sigmoid affinities; a loss moves logits, so for a softmax
+  /// the same pull is worth less affinity, as its slope is less.
   double feedback = 0;
   double device_feedback = 0;         ///< kV2Losses: the same of a group's mean load
   double communication_feedback = 0;  ///< kV2Losses: the same of the tokens that reach a group

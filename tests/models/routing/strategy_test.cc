@@ -31,6 +31,36 @@ Spread SpreadOf(const SyntheticOptions& options, const LoadShape& shape = kV3) {
   return out;
 }
 
+/// Gates of published models whose affinities are a softmax over few and over many experts.
+const LoadShape kMixtral{8, 8, 8, 4096, 2, 1, 1};
+const LoadShape kV2{160, 8, 8, 4096, 6, 8, 3};
+const LoadShape kQwen3{128, 64, 8, 4096, 8, 1, 1};
+
+TEST(LossFree, BalancesTheMixWhateverTheAffinities) {
+  for (const LoadShape& shape : {kMixtral, kV2, kQwen3, kV3}) {
+    for (const Affinity kind : {Affinity::kSigmoid, Affinity::kSoftmax}) {
+      SyntheticOptions options = DefaultOptions(Strategy::kLossFree, 0);
+      options.affinity.kind = kind;
+      const SyntheticLoads loads(shape, options, 1, 3);
+      EXPECT_LT(Balance(loads.GlobalLoads(0)).max_vio, 0.04)
+          << shape.experts << (kind == Affinity::kSoftmax ? " softmax" : " sigmoid");
+    }
+  }
+}
+
+TEST(AuxiliaryLosses, EvenASoftmaxRouterAsTheyDoASigmoidOne) {
+  for (const Strategy strategy : {Strategy::kSequenceLoss, Strategy::kBatchLoss, Strategy::kV2Losses}) {
+    for (const LoadShape& shape : {kV2, kQwen3}) {
+      SyntheticOptions options = DefaultOptions(strategy, 1e-3);
+      const double sigmoid = SpreadOf(options, shape).mix;
+      options.affinity.kind = Affinity::kSoftmax;
+      const double softmax = SpreadOf(options, shape).mix;
+      EXPECT_GT(softmax, 0.5 * sigmoid) << StrategyName(strategy) << ' ' << shape.experts;
+      EXPECT_LT(softmax, 2 * sigmoid) << StrategyName(strategy) << ' ' << shape.experts;
+    }
+  }
+}
+
 TEST(ComplementaryLoss, EvensDomainsALittleAndLeavesTheMixBalanced) {
   const Spread plain = SpreadOf(DefaultOptions(Strategy::kLossFree, 0));
   const Spread with = SpreadOf(DefaultOptions(Strategy::kLossFreePlus, 1e-4));
