@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "core/stream_program.h"
@@ -44,8 +45,7 @@ class TrainingObserver {
       waited_for_message = NoteIdle(r, start);
     } else {
       notify_ += start - ready;
-      r.exchange_ready = ready;
-      r.exchange_started = start;
+      r.exchange = {ready, start, true};
     }
     if (static_cast<std::int64_t>(step.task) != r.task) {
       CloseTask(rank, r);
@@ -62,8 +62,14 @@ class TrainingObserver {
     if (stream > 1) return;
     RankNotes& r = ranks_[static_cast<std::size_t>(rank)];
     r.task_end = end;
-    if (stream == 0) r.compute_ended = end;
-    if (stream == 1) r.exchange_time += end - start;
+    if (stream == 0) {
+      r.compute_ended = end;
+      r.computing = false;
+    } else {
+      r.exchange_time += end - start;
+      if (!r.computing) r.NoteExchange(end);
+      r.exchange.running = false;
+    }
   }
 
   /// Call once after the run.
@@ -81,29 +87,40 @@ class TrainingObserver {
 
  private:
   static constexpr int kMessage = 99;
-
   struct RankNotes {
     Idle idle;
     TaskTimes tasks;
     std::int64_t task = -1, task_start = 0, task_end = 0, task_waits = 0;
-    std::int64_t compute_ended = 0, exchange_ready = 0, exchange_started = 0, exchange_time = 0;
+    std::int64_t compute_ended = 0, exchange_time = 0;
+    struct {
+      std::int64_t ready = 0, start = 0;  ///< it waits for the others of its group from ready to start
+      bool running = false;
+    } exchange;                                ///< the last one
+    std::int64_t waited = 0, transferred = 0;  ///< by exchanges since compute ended
+    bool computing = false;
     int cause = 0;
+
+    /// Books what the last exchange did up to `now` while compute stood still.
+    void NoteExchange(std::int64_t now) {
+      waited += std::max<std::int64_t>(0, exchange.start - std::max(exchange.ready, compute_ended));
+      transferred += std::max<std::int64_t>(0, now - std::max(exchange.start, compute_ended));
+    }
   };
 
   /// Books the gap before a compute step; returns the part of it spent waiting for a message.
   static std::int64_t NoteIdle(RankNotes& r, std::int64_t start) {
     const std::int64_t gap = start - r.compute_ended;
+    if (r.exchange.running) r.NoteExchange(start);
+    const std::int64_t waited = std::exchange(r.waited, 0), transferred = std::exchange(r.transferred, 0);
+    r.computing = true;
     if (gap <= 0) return 0;
     if (r.cause == kMessage) {
       r.idle.message += gap;
       return gap;
     }
-    // Before the rank arrived its exchange stream was busy with an earlier exchange; after, it waited for
-    // others.
-    const std::int64_t from = std::max(r.exchange_ready, r.compute_ended);
-    const std::int64_t waited = std::clamp<std::int64_t>(r.exchange_started - from, 0, gap);
     r.idle.straggler += waited;
-    r.idle.exchange += gap - waited;
+    r.idle.exchange += transferred;
+    r.idle.message += gap - waited - transferred;  // the exchange itself waited for one
     return 0;
   }
 

@@ -66,6 +66,23 @@ TEST(TrainingRun, EveryRankIsBusyOrInABubble) {
   }
 }
 
+TEST(TrainingRun, NoMoreOfAnExchangeIsExposedThanItTakes) {
+  for (const char* schedule : {"dualpipe", "1f1b", "zb1p", "interleaved-1f1b"}) {
+    const bool interleaved = std::string(schedule) == "interleaved-1f1b";
+    const TrainingResult r =
+        RunTraining(Small({std::string("parallelism.schedule=") + schedule,
+                           std::string("parallelism.virtual_stages=") + (interleaved ? "2" : "1")}),
+                    Quick());
+    const CommunicationReport& c = r.communication;
+    EXPECT_GT(c.exchange_s, 0) << schedule;
+    EXPECT_LE(c.exposed_s, c.exchange_s * (1 + 1e-9)) << schedule;
+    EXPECT_LE(c.straggler_s, c.notify_s * (1 + 1e-9)) << schedule;
+    if (std::string(schedule) != "dualpipe") {
+      EXPECT_GT(c.exposed_s, 0.5 * c.exchange_s) << schedule << " runs nothing beside most exchanges";
+    }
+  }
+}
+
 TEST(TrainingRun, RatesFollowFromTheStep) {
   const TrainingResult r = RunTraining(Small(), Quick());
   EXPECT_DOUBLE_EQ(r.tokens_per_step, 128 * 1024);
