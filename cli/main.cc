@@ -29,9 +29,7 @@ void AddCommands(CLI::App& app, Action* action) {
   orrery::cli::AddListCommand(app, action);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int ParseAndRun(int argc, char** argv) {
   CLI::App app{"Orrery: how fast, how large, how balanced and how dear is this model on this cluster?"};
   app.set_version_flag("--version", orrery::Version());
   app.require_subcommand(1);
@@ -42,8 +40,14 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? orrery::cli::kDone : orrery::cli::kBadInput;
   }
+  return action ? action() : orrery::cli::kBadInput;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
   try {
-    return action ? action() : orrery::cli::kBadInput;
+    return ParseAndRun(argc, argv);
   } catch (const orrery::InputError& e) {
     std::fprintf(stderr, "orrery: %s\n", e.what());
     return orrery::cli::kBadInput;
