@@ -7,20 +7,6 @@
 
 namespace orrery::profiler::wgmma {
 
-/// Descriptor of a K-major operand in rows of 128 bytes under the 128-byte swizzle, 8-row groups 1024 bytes
-/// apart. Add 2 per 32 bytes of K.
-__device__ __forceinline__ std::uint64_t KMajor(std::uint32_t shared_address) {
-  return (static_cast<std::uint64_t>(1) << 62) | (static_cast<std::uint64_t>(1024 >> 4) << 32) |
-         (static_cast<std::uint64_t>(1) << 16) | ((shared_address & 0x3FFFF) >> 4);
-}
-
-/// Descriptor of an MN-major 16-bit operand: blocks of 64 (MN) x any K, each K step one 128-byte swizzled
-/// row; `block_bytes` between blocks along MN, 1024 bytes between groups of 8 along K. Add 128 per 16 of K.
-__device__ __forceinline__ std::uint64_t MnMajor(std::uint32_t shared_address, std::uint32_t block_bytes) {
-  return (static_cast<std::uint64_t>(1) << 62) | (static_cast<std::uint64_t>(1024 >> 4) << 32) |
-         (static_cast<std::uint64_t>((block_bytes & 0x3FFFF) >> 4) << 16) | ((shared_address & 0x3FFFF) >> 4);
-}
-
 /// Before the first product of a batch, and after registers it reads or accumulates into were written.
 __device__ __forceinline__ void Fence() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 __device__ __forceinline__ void Commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
