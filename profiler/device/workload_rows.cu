@@ -189,7 +189,10 @@ Work MakeSwiGluBackward(const SuiteCase& c, const WorkloadOptions& options) {
   });
   work->OnCheck({2, 3, 5}, [=](const BufferSet& s, cudaStream_t stream) {
     ErrorNorm error;
-    if (Unwritten(s[2], d.count(), stream) || Unwritten(s[3], 2 * d.count(), stream)) return NaN();
+    ErrorNorm weights;  // sums over a row: of another size than its elements
+    if (Unwritten(s[2], d.count(), stream) || Unwritten(s[3], 2 * d.count(), stream) ||
+        CountNotFinite(s[5].as<float>(), d.height(), stream) > 0)
+      return NaN();
     for (const std::size_t row : SampleRows(d.height())) {
       const Doubles both = Bf16ToHost(s[0], row * 2 * d.width(), 2 * d.width(), stream);
       const auto gate = std::span(both).first(d.width());
@@ -199,8 +202,9 @@ Work MakeSwiGluBackward(const SuiteCase& c, const WorkloadOptions& options) {
       AddAll(error, RowOf(s[2], row, d, stream), SwiGluRow(gate, up, weight));
       g.d_gate.insert(g.d_gate.end(), g.d_up.begin(), g.d_up.end());
       AddAll(error, Bf16ToHost(s[3], row * 2 * d.width(), 2 * d.width(), stream), g.d_gate);
+      weights.Add(FloatsToHost(s[5], row, 1, stream)[0], g.d_weight);
     }
-    return error.Relative();
+    return error.Relative() + weights.Relative();
   });
   return work;
 }

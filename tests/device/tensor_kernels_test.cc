@@ -18,8 +18,9 @@ TEST_P(DenseGemm, MatchesTheProductInDoublePrecision) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, DenseGemm,
-                         testing::Combine(testing::Values(1, 129), testing::Values(128, 264), testing::Values(128, 896),
-                                          testing::Values("", "no-promotion", "no-multicast")));
+                         testing::Values(std::tuple(1, 128, 128, ""), std::tuple(129, 264, 896, ""),
+                                         std::tuple(64, 384, 1024, "no-promotion"),
+                                         std::tuple(130, 136, 256, "no-multicast")));
 
 TEST(DenseGemm, WalksMoreTilesThanItHasMultiprocessors) {
   ExpectCheckPasses(Dense(300, 640, 256));
@@ -68,7 +69,8 @@ TEST(MlaDecode, HidesLaterTokensFromEarlierQueries) {
 }
 
 SuiteCase Heads(std::int64_t batch, std::int64_t heads, std::int64_t kv_heads, std::int64_t kv, int sms) {
-  return CaseOf(OpKind::kAttentionDecode, AttentionShape{batch, heads, kv_heads, 1, kv, 128, 128, false}, "", sms);
+  return CaseOf(OpKind::kAttentionDecode, AttentionShape{batch, heads, kv_heads, 1, kv, 128, 128, false}, "",
+                sms);
 }
 
 TEST(HeadDecode, MatchesAttentionForEveryGroupSize) {

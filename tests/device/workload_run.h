@@ -1,10 +1,10 @@
 // A case of the suite at a size the emulator can run, through the same workload and check as on a device.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <optional>
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "profiler/device/workload.h"
 #include "tests/device/emulator/global_memory.h"
@@ -37,7 +37,8 @@ class TimingScope {
   emulator::Settings before_;
 };
 
-inline SuiteCase CaseOf(OpKind kind, OpShape shape, std::string variant = "", int sms = 4, std::string label = "") {
+inline SuiteCase CaseOf(OpKind kind, OpShape shape, std::string variant = "", int sms = 4,
+                        std::string label = "") {
   SuiteCase c;
   c.kind = kind;
   c.shape = shape;

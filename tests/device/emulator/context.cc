@@ -2,10 +2,10 @@
 // calls.
 #include "tests/device/emulator/context.h"
 
+#include <new>
+
 #include <sys/mman.h>
 #include <ucontext.h>
-
-#include <new>
 
 namespace orrery::emulator {
 namespace {
@@ -16,7 +16,8 @@ constexpr std::size_t kGuardBytes = 4096;
 }  // namespace
 
 Context::Context(void (*entry)()) : entry_(entry), started_(false) {
-  stack_ = mmap(nullptr, kStackBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  stack_ =
+      mmap(nullptr, kStackBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (stack_ == MAP_FAILED) throw std::bad_alloc();
   mprotect(stack_, kGuardBytes, PROT_NONE);
 }

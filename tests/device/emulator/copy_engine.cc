@@ -1,5 +1,6 @@
 #include "tests/device/emulator/copy_engine.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -128,8 +129,9 @@ CUresult EncodeTiled(CUtensorMap* encoded, CUtensorMapDataType type, cuuint32_t 
     return CUDA_ERROR_INVALID_VALUE;
   if (swizzle != CU_TENSOR_MAP_SWIZZLE_NONE && swizzle != CU_TENSOR_MAP_SWIZZLE_128B)
     return CUDA_ERROR_INVALID_VALUE;
-  const Map map{kMark,  static_cast<std::uint8_t*>(base), sizes[0], sizes[1], strides[0], box[0], box[1],
-                BytesOf(type), swizzle == CU_TENSOR_MAP_SWIZZLE_128B};
+  const Map map{
+      kMark,         static_cast<std::uint8_t*>(base),     sizes[0], sizes[1], strides[0], box[0], box[1],
+      BytesOf(type), swizzle == CU_TENSOR_MAP_SWIZZLE_128B};
   if (!Encodable(map)) return CUDA_ERROR_INVALID_VALUE;
   std::memcpy(encoded, &map, sizeof(map));
   return CUDA_SUCCESS;
@@ -143,12 +145,14 @@ void LoadBox(std::uint32_t target, const CUtensorMap* encoded, std::uint32_t bar
   if (mask == 0 || mask >> cluster.ctas.size() != 0) Fail("multicast to CTAs the cluster does not have");
   for (const auto& cta : cluster.ctas) {
     if ((mask >> cta->rank & 1u) == 0) continue;
-    DoOrPostpone([map, target, barrier, x, y, &shared = cta->shared] {
-      ForEachChunk(map, target, x, y, [&](std::uint32_t address, const std::uint8_t* global, std::size_t bytes) {
-        std::uint8_t chunk[16] = {};  // zero outside the tensor
-        if (global != nullptr) std::memcpy(chunk, global, bytes);
-        shared.EngineWrite(address, chunk, 16);
-      });
+    DoOrPostpone([map, target, barrier, x, y, &cta = *cta, &shared = cta->shared] {
+      if (cta.live == 0) Fail("a multicast into a CTA that has left");
+      ForEachChunk(map, target, x, y,
+                   [&](std::uint32_t address, const std::uint8_t* global, std::size_t bytes) {
+                     std::uint8_t chunk[16] = {};  // zero outside the tensor
+                     if (global != nullptr) std::memcpy(chunk, global, bytes);
+                     shared.EngineWrite(address, chunk, 16);
+                   });
       shared.ExpectBytes(barrier, -static_cast<std::int64_t>(map.BoxBytes()));
     });
   }

@@ -22,7 +22,8 @@ CUresult EncodeTiled(CUtensorMap* map, CUtensorMapDataType type, cuuint32_t rank
 
 /// Loads a box into the same offset of every CTA of the cluster in `mask`, and counts its bytes at the
 /// mbarrier at the same offset there.
-void LoadBox(std::uint32_t target, const CUtensorMap* map, std::uint32_t barrier, int x, int y, unsigned mask);
+void LoadBox(std::uint32_t target, const CUtensorMap* map, std::uint32_t barrier, int x, int y,
+             unsigned mask);
 void LoadBytes(std::uint32_t target, const void* source, std::uint32_t barrier, std::uint32_t bytes);
 void StoreBox(const CUtensorMap* map, std::uint32_t source, int x, int y);
 void CommitStores();

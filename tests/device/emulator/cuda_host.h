@@ -1,14 +1,14 @@
-// Put before every kernel source that is compiled as C++: the built-in variables and functions of CUDA C++ that
-// the project's kernels use, on the emulator.
+// Put before every kernel source that is compiled as C++: the built-in variables and functions of CUDA C++
+// that the project's kernels use, on the emulator.
 #pragma once
 
 #include <bit>
 #include <cmath>
 #include <cstdint>
-#include <math.h>
 
 #include <cuda_bf16.h>
 #include <cuda_runtime.h>
+#include <math.h>
 
 #include "tests/device/emulator/machine.h"
 
@@ -38,14 +38,17 @@ T Exchange(const char* operation, unsigned mask, T value, Source source, const s
     T given, taken;
     int from;
   } mine{value, value, source(Current().lane())};
-  Meet(operation, mask, &mine, [mask](std::array<void*, 32>& operands) {
-    for (unsigned lane = 0; lane < 32; ++lane) {
-      if ((mask & Current().warp().present) >> lane & 1u) {
-        auto* operand = static_cast<Operand*>(operands[lane]);
-        operand->taken = static_cast<Operand*>(operands[static_cast<std::size_t>(operand->from)])->given;
-      }
-    }
-  }, where);
+  Meet(
+      operation, mask, &mine,
+      [mask](std::array<void*, 32>& operands) {
+        for (unsigned lane = 0; lane < 32; ++lane) {
+          if ((mask & Current().warp().present) >> lane & 1u) {
+            auto* operand = static_cast<Operand*>(operands[lane]);
+            operand->taken = static_cast<Operand*>(operands[static_cast<std::size_t>(operand->from)])->given;
+          }
+        }
+      },
+      where);
   return mine.taken;
 }
 
@@ -59,12 +62,16 @@ T AtomicAdd(T* target, T value) {
 }  // namespace orrery::emulator
 
 template <typename T>
-T __shfl_xor_sync(unsigned mask, T value, int step, std::source_location where = std::source_location::current()) {
-  return ::orrery::emulator::Exchange("__shfl_xor_sync", mask, value, [step](int lane) { return lane ^ step; }, where);
+T __shfl_xor_sync(unsigned mask, T value, int step,
+                  std::source_location where = std::source_location::current()) {
+  return ::orrery::emulator::Exchange(
+      "__shfl_xor_sync", mask, value, [step](int lane) { return lane ^ step; }, where);
 }
 template <typename T>
-T __shfl_sync(unsigned mask, T value, int from, std::source_location where = std::source_location::current()) {
-  return ::orrery::emulator::Exchange("__shfl_sync", mask, value, [from](int) { return from & 31; }, where);
+T __shfl_sync(unsigned mask, T value, int from,
+              std::source_location where = std::source_location::current()) {
+  return ::orrery::emulator::Exchange(
+      "__shfl_sync", mask, value, [from](int) { return from & 31; }, where);
 }
 
 template <typename T>

@@ -1,12 +1,12 @@
 #include "tests/device/emulator/global_memory.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <map>
 #include <new>
+
+#include <sys/mman.h>
 
 #include "tests/device/emulator/machine.h"
 
@@ -14,7 +14,8 @@ namespace orrery::emulator {
 namespace {
 
 constexpr std::size_t kPage = 4096;
-constexpr std::size_t kAlignment = 16;  // the widest access; what is left before the page is checked when freed
+constexpr std::size_t kAlignment =
+    16;  // the widest access; what is left before the page is checked when freed
 constexpr unsigned char kPoison = 0xFF;
 constexpr unsigned char kCanary = 0xA5;
 
@@ -53,10 +54,12 @@ void Free(void* memory) {
   const auto found = All().find(static_cast<unsigned char*>(memory));
   if (found == All().end()) throw EmulationError("free of memory that was not allocated");
   const Allocation a = found->second;
-  const bool whole = IsCanary(a.mapping, found->first) && IsCanary(found->first + a.bytes, a.mapping + a.mapped);
+  const bool whole =
+      IsCanary(a.mapping, found->first) && IsCanary(found->first + a.bytes, a.mapping + a.mapped);
   All().erase(found);
   munmap(a.mapping, a.mapped + kPage);
-  if (!whole) throw EmulationError("something was written just outside " + std::to_string(a.bytes) + " bytes");
+  if (!whole)
+    throw EmulationError("something was written just outside " + std::to_string(a.bytes) + " bytes");
 }
 
 bool IsAllocated(const void* begin, std::size_t bytes) {

@@ -1,4 +1,5 @@
-// What cudaMalloc gives: filled with a pattern that is NaN in every format, an unreadable page right behind it.
+// What cudaMalloc gives: filled with a pattern that is NaN in every format, an unreadable page right behind
+// it.
 #pragma once
 
 #include <cstddef>

@@ -1,7 +1,7 @@
 #include "tests/device/emulator/machine.h"
 
-#include <algorithm>
 #include <cstring>
+#include <exception>
 #include <map>
 #include <numeric>
 #include <utility>
@@ -14,6 +14,10 @@ extern "C" char __start_orrery_shared[] __attribute__((weak));
 extern "C" char __stop_orrery_shared[] __attribute__((weak));
 
 namespace orrery::emulator {
+
+Thread* running_thread = nullptr;
+GridShape running_grid;
+
 namespace {
 
 constexpr unsigned kAllLanes = 0xFFFFFFFFu;
@@ -22,10 +26,6 @@ constexpr std::size_t kMostSharedBytes = 227 * 1024;  // CUDA programming guide,
 class Machine {
  public:
   void Run(const GridShape& shape, const std::function<void()>& body);
-
-  Thread* current = nullptr;
-  GridShape grid;
-  std::mt19937_64 random;
 
   void Sleep();
   void MakeReady(Thread* thread) { ready_.push_back(thread); }
@@ -44,6 +44,8 @@ class Machine {
   bool Interrupt();
   void Resume(Thread* thread, Context& from);
   Context* FreeContext();
+  std::uint64_t Random();
+  void Shuffle(std::vector<unsigned>& order);
   void Abandon();
 
   const std::function<void()>* body_ = nullptr;
@@ -53,6 +55,7 @@ class Machine {
   std::vector<Thread*> ready_;
   std::vector<std::function<void()>> postponed_;
   std::exception_ptr failure_;
+  std::uint64_t random_ = 1;
 };
 
 Machine& machine() {
@@ -93,12 +96,12 @@ void Machine::Enter() { machine().WorkForever(); }
 void Machine::WorkForever() {
   while (true) {
     RunBody();
-    Thread* ended = current;
+    Thread* ended = running_thread;
     Context* self = std::exchange(ended->context, nullptr);
     Thread* next = failure_ == nullptr && !Interrupt() ? Pick() : nullptr;
     if (next != nullptr && next->context == nullptr) {
       next->context = self;
-      current = next;
+      running_thread = next;
       continue;
     }
     free_.push_back(self);
@@ -113,7 +116,7 @@ void Machine::WorkForever() {
 void Machine::RunBody() {
   try {
     (*body_)();
-    EndThread(*current);
+    EndThread(*running_thread);
   } catch (...) {
     failure_ = std::current_exception();
   }
@@ -134,16 +137,27 @@ void Machine::EndThread(Thread& t) {
     Wake(cluster.waiting);
 }
 
+std::uint64_t Machine::Random() {  // xorshift64* (Vigna 2016)
+  random_ ^= random_ >> 12;
+  random_ ^= random_ << 25;
+  random_ ^= random_ >> 27;
+  return (random_ * 0x2545F4914F6CDD1Dull) >> 32;
+}
+
+void Machine::Shuffle(std::vector<unsigned>& order) {
+  for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[Random() % i]);
+}
+
 Thread* Machine::Pick() {
   if (ready_.empty()) return nullptr;
-  if (settings().timing != Timing::kEager) std::swap(ready_[random() % ready_.size()], ready_.back());
+  if (settings().timing != Timing::kEager) std::swap(ready_[Random() % ready_.size()], ready_.back());
   Thread* next = ready_.back();
   ready_.pop_back();
   return next;
 }
 
 bool Machine::Interrupt() {
-  return settings().timing == Timing::kShuffled && !postponed_.empty() && random() % 8 == 0;
+  return settings().timing == Timing::kShuffled && !postponed_.empty() && Random() % 8 == 0;
 }
 
 Context* Machine::FreeContext() {
@@ -158,12 +172,12 @@ Context* Machine::FreeContext() {
 
 void Machine::Resume(Thread* thread, Context& from) {
   if (thread->context == nullptr) thread->context = FreeContext();
-  current = thread;
+  running_thread = thread;
   if (thread->context != &from) from.SwitchTo(*thread->context);
 }
 
 void Machine::Sleep() {
-  Thread* self = current;
+  Thread* self = running_thread;
   Thread* next = Interrupt() ? nullptr : Pick();
   if (next == nullptr) {
     self->context->SwitchTo(main_);
@@ -174,10 +188,10 @@ void Machine::Sleep() {
 }
 
 void Machine::RunPostponed() {
-  std::swap(postponed_[random() % postponed_.size()], postponed_.back());
+  std::swap(postponed_[Random() % postponed_.size()], postponed_.back());
   const std::function<void()> work = std::move(postponed_.back());
   postponed_.pop_back();
-  current = nullptr;
+  running_thread = nullptr;
   work();
 }
 
@@ -195,27 +209,30 @@ void Machine::Schedule(Cluster& cluster) {
     }
   }
   if (failure_ != nullptr) std::rethrow_exception(failure_);
-  if (!postponed_.empty()) throw EmulationError("the CTA ended while copies into its shared memory were under way");
+  if (!postponed_.empty())
+    throw EmulationError("the CTA ended while copies into its shared memory were under way");
 }
 
 void Machine::Prepare(Cluster& cluster, dim3 first) {
-  const unsigned threads = grid.block.x * grid.block.y * grid.block.z;
+  const unsigned threads = running_grid.block.x * running_grid.block.y * running_grid.block.z;
   cluster.barrier = {};
   cluster.live = static_cast<int>(threads * cluster.ctas.size());
   if (__start_orrery_shared != nullptr)
-    std::memset(__start_orrery_shared, 0xFF, static_cast<std::size_t>(__stop_orrery_shared - __start_orrery_shared));
+    std::memset(__start_orrery_shared, 0xFF,
+                static_cast<std::size_t>(__stop_orrery_shared - __start_orrery_shared));
   for (const auto& cta : cluster.ctas) {
     cta->cluster = &cluster;
     cta->index = {first.x + cta->rank, first.y, first.z};
     cta->barriers = {};
     cta->live = static_cast<int>(threads);
-    cta->shared.Reset(grid.shared_bytes);
+    cta->shared.Reset(running_grid.shared_bytes);
     cta->warps.clear();
     cta->warps.resize((threads + 31) / 32);
     cta->threads.resize(threads);
     for (unsigned n = threads; n-- > 0;) {
       Thread& t = cta->threads[n];
-      t.index = {n % grid.block.x, n / grid.block.x % grid.block.y, n / (grid.block.x * grid.block.y)};
+      t.index = {n % running_grid.block.x, n / running_grid.block.x % running_grid.block.y,
+                 n / (running_grid.block.x * running_grid.block.y)};
       t.number = static_cast<int>(n);
       t.cta = cta.get();
       t.done = false;
@@ -244,13 +261,13 @@ void Machine::Abandon() {
   free_.clear();
   contexts_.clear();
   failure_ = nullptr;
-  current = nullptr;
+  running_thread = nullptr;
 }
 
 void Machine::Run(const GridShape& shape, const std::function<void()>& body) {
-  grid = shape;
+  running_grid = shape;
   body_ = &body;
-  random.seed(settings().seed);
+  random_ = settings().seed * 2 + 1;
   Cluster cluster;
   for (unsigned rank = 0; rank < shape.cluster; ++rank) {
     cluster.ctas.push_back(std::make_unique<Cta>());
@@ -259,13 +276,13 @@ void Machine::Run(const GridShape& shape, const std::function<void()>& body) {
   const unsigned columns = shape.grid.x / shape.cluster;
   std::vector<unsigned> order(columns * shape.grid.y * shape.grid.z);
   std::iota(order.begin(), order.end(), 0u);
-  if (settings().timing != Timing::kEager) std::shuffle(order.begin(), order.end(), random);
+  if (settings().timing != Timing::kEager) Shuffle(order);
   for (const unsigned i : order) {
     const unsigned row = i / columns;
     Prepare(cluster, dim3(i % columns * shape.cluster, row % shape.grid.y, row / shape.grid.y));
     RunCluster(cluster);
   }
-  current = nullptr;
+  running_thread = nullptr;
 }
 
 void CheckShape(const GridShape& s) {
@@ -274,7 +291,8 @@ void CheckShape(const GridShape& s) {
   if (s.grid.x == 0 || s.grid.y == 0 || s.grid.z == 0 || s.grid.y > 65535 || s.grid.z > 65535)
     throw EmulationError("invalid grid");
   if (s.shared_bytes > kMostSharedBytes) throw EmulationError("more than 227 KiB of shared memory");
-  if (s.cluster == 0 || s.grid.x % s.cluster != 0) throw EmulationError("the cluster does not divide the grid");
+  if (s.cluster == 0 || s.grid.x % s.cluster != 0)
+    throw EmulationError("the cluster does not divide the grid");
 }
 
 }  // namespace
@@ -297,11 +315,8 @@ void RunGrid(const GridShape& shape, const std::function<void()>& body) {
   machine().Run(shape, body);
 }
 
-Thread& Current() { return *machine().current; }
-const GridShape& CurrentGrid() { return machine().grid; }
-
 void Fail(const std::string& message) {
-  const Thread* t = machine().current;
+  const Thread* t = running_thread;
   throw EmulationError(t == nullptr ? message : NameOf(*t) + ": " + message);
 }
 
@@ -319,7 +334,6 @@ void Wake(std::vector<Thread*>& threads) {
 }
 
 void Postpone(std::function<void()> work) { machine().Postpone(std::move(work)); }
-std::uint64_t Draw() { return machine().random(); }
 
 void ArriveAndWait(int id, int threads, const std::source_location& where) {
   Cta& cta = *Current().cta;

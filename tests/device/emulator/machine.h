@@ -5,11 +5,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
-#include <exception>
 #include <functional>
 #include <memory>
-#include <random>
 #include <source_location>
 #include <stdexcept>
 #include <string>
@@ -112,8 +109,11 @@ struct GridShape {
 /// Runs `body` once per thread. Throws EmulationError.
 void RunGrid(const GridShape& shape, const std::function<void()>& body);
 
-Thread& Current();
-const GridShape& CurrentGrid();
+/// The running thread and grid; null while the copy engine works. Read through the functions below.
+extern Thread* running_thread;
+extern GridShape running_grid;
+inline Thread& Current() { return *running_thread; }
+inline const GridShape& CurrentGrid() { return running_grid; }
 
 /// Ends the run with an error that names the current thread.
 [[noreturn]] void Fail(const std::string& message);
@@ -125,8 +125,6 @@ void Wake(std::vector<Thread*>& threads);
 /// Work for later: done when nobody can go on, or at random, as the timing says. Nothing may be left when
 /// the cluster ends.
 void Postpone(std::function<void()> work);
-/// Random number of the schedule.
-std::uint64_t Draw();
 
 /// Current thread waits at barrier `id` of its CTA until `threads` have come (0: all that are alive).
 void ArriveAndWait(int id, int threads, const std::source_location& where);

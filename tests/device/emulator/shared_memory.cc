@@ -1,10 +1,10 @@
 #include "tests/device/emulator/shared_memory.h"
 
-#include <sys/mman.h>
-
 #include <cstring>
 #include <new>
 #include <string>
+
+#include <sys/mman.h>
 
 #include "tests/device/emulator/machine.h"
 
@@ -26,7 +26,8 @@ void SharedMemory::Reset(std::size_t bytes) {
   if (bytes != bytes_) {
     if (mapping_ != nullptr) munmap(mapping_, mapped_ + kPage);
     mapped_ = (bytes + kPage - 1) / kPage * kPage;
-    void* mapping = mmap(nullptr, mapped_ + kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void* mapping =
+        mmap(nullptr, mapped_ + kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (mapping == MAP_FAILED) throw std::bad_alloc();
     mapping_ = static_cast<std::uint8_t*>(mapping);
     mprotect(mapping_ + mapped_, kPage, PROT_NONE);
@@ -83,7 +84,8 @@ void SharedMemory::Arrive(std::uint32_t address, std::uint32_t arrivals) {
 void SharedMemory::ExpectBytes(std::uint32_t address, std::int64_t bytes) {
   Mbarrier& barrier = BarrierAt(address);
   barrier.bytes += bytes;
-  if (barrier.bytes > kMostBytes || barrier.bytes < -kMostBytes) Fail("the tx-count of an mbarrier overflows");
+  if (barrier.bytes > kMostBytes || barrier.bytes < -kMostBytes)
+    Fail("the tx-count of an mbarrier overflows");
   EndPhaseIfDone(barrier);
 }
 

@@ -13,8 +13,8 @@
 namespace orrery::emulator {
 namespace {
 
-constexpr int kRows = 16;         // of a warp
-constexpr int kStepBytes = 32;    // of K in one instruction
+constexpr int kRows = 16;       // of a warp
+constexpr int kStepBytes = 32;  // of K in one instruction
 constexpr std::size_t kMostK = 32;
 constexpr int kMostN = 256;
 constexpr unsigned kAllLanes = 0xFFFFFFFFu;
@@ -63,14 +63,14 @@ void ReadKMajor(SharedMemory& shared, const Descriptor& descriptor, int row, boo
   }
 }
 
-// Step k of an MN-major bf16 operand: 64 columns to a row of 128 bytes, blocks of 64 `leading` apart, groups of
-// 8 steps `stride` apart.
+// Step k of an MN-major bf16 operand: 64 columns to a row of 128 bytes, blocks of 64 `leading` apart, groups
+// of 8 steps `stride` apart.
 void ReadMnMajor(SharedMemory& shared, const Descriptor& descriptor, int k, int columns, float* out) {
   for (int column = 0; column < columns; column += 8) {
-    const std::uint32_t address = descriptor.start + static_cast<std::uint32_t>(column / 64) * descriptor.leading +
-                                  static_cast<std::uint32_t>(column % 64) * 2 +
-                                  static_cast<std::uint32_t>(k / 8) * descriptor.stride +
-                                  static_cast<std::uint32_t>(k % 8) * 128;
+    const std::uint32_t address =
+        descriptor.start + static_cast<std::uint32_t>(column / 64) * descriptor.leading +
+        static_cast<std::uint32_t>(column % 64) * 2 + static_cast<std::uint32_t>(k / 8) * descriptor.stride +
+        static_cast<std::uint32_t>(k % 8) * 128;
     const std::uint8_t* bytes = shared.EngineAt(Swizzled128(address), 16);
     for (int i = 0; i < 8; ++i) *out++ = Bf16(bytes + 2 * i);
   }
@@ -116,7 +116,8 @@ void ReadOperands(const Product& p, SharedMemory& shared, int warp, Operands& o)
   const int steps = p.fp8 ? 32 : 16;
   for (int row = 0; row < kRows && !p.a_in_registers; ++row)
     ReadKMajor(shared, Descriptor(p.a), warp % 4 * kRows + row, p.fp8, o.a[row]);
-  for (std::size_t lane = 0; lane < 32 && p.a_in_registers; ++lane) ReadFragment(p.a_registers[lane], lane, o.a);
+  for (std::size_t lane = 0; lane < 32 && p.a_in_registers; ++lane)
+    ReadFragment(p.a_registers[lane], lane, o.a);
   const Descriptor b(p.b);
   if (p.mn_major_b) {
     for (int k = 0; k < steps; ++k) ReadMnMajor(shared, b, k, p.n, o.b[k]);
@@ -129,7 +130,8 @@ void ReadOperands(const Product& p, SharedMemory& shared, int warp, Operands& o)
   }
 }
 
-// Accumulator fragment: element i of lane l is row l / 4 (+ 8 where i % 4 >= 2), column 8 (i / 4) + 2 (l % 4) + i % 2.
+// Accumulator fragment: element i of lane l is row l / 4 (+ 8 where i % 4 >= 2), column 8 (i / 4) + 2 (l % 4)
+// + i % 2.
 template <typename Visit>
 void ForEachAccumulator(const Product& p, Visit visit) {
   for (std::size_t lane = 0; lane < 32; ++lane) {
@@ -224,7 +226,8 @@ void ProductQueue::RetireFirst() {
   const Product p = std::move(queue_.front());
   queue_.pop_front();
   ++retired_;
-  for (std::size_t lane = 0; lane < 32; ++lane) std::copy(p.saved[lane].begin(), p.saved[lane].end(), p.d[lane]);
+  for (std::size_t lane = 0; lane < 32; ++lane)
+    std::copy(p.saved[lane].begin(), p.saved[lane].end(), p.d[lane]);
   const Thread& t = Current();
   Execute(p, t.cta->shared, t.number / 32);
   if (settings().timing == Timing::kEager) return;
@@ -242,49 +245,61 @@ void ProductQueue::Wait(int pending, const std::source_location& where) {
   LaneState& state = lanes_[Lane()];
   state.fenced = false;
   const std::uint64_t groups = state.group;
-  const std::uint64_t last = groups > static_cast<std::uint64_t>(pending) ? groups - static_cast<std::uint64_t>(pending) : 0;
-  Meet("wgmma.wait_group", kAllLanes, nullptr, [&](std::array<void*, 32>&) {
-    while (!queue_.empty() && queue_.front().group < last) {
-      if (queue_.front().lanes != kAllLanes) Fail("a lane of the warp did not issue a product");
-      RetireFirst();
-    }
-  }, where);
+  const std::uint64_t last =
+      groups > static_cast<std::uint64_t>(pending) ? groups - static_cast<std::uint64_t>(pending) : 0;
+  Meet(
+      "wgmma.wait_group", kAllLanes, nullptr,
+      [&](std::array<void*, 32>&) {
+        while (!queue_.empty() && queue_.front().group < last) {
+          if (queue_.front().lanes != kAllLanes) Fail("a lane of the warp did not issue a product");
+          RetireFirst();
+        }
+      },
+      where);
 }
 
-void LoadMatrices(std::uint32_t address, std::uint32_t (&r)[4], bool transposed, const std::source_location& where) {
+void LoadMatrices(std::uint32_t address, std::uint32_t (&r)[4], bool transposed,
+                  const std::source_location& where) {
   MatrixRows mine{address, r};
-  Meet(transposed ? "ldmatrix.trans" : "ldmatrix", kAllLanes, &mine, [&](std::array<void*, 32>& operands) {
-    const SharedMemory& shared = Current().cta->shared;
-    for (std::size_t matrix = 0; matrix < 4; ++matrix) {
-      std::uint16_t elements[8][8];
-      for (std::size_t row = 0; row < 8; ++row)
-        std::memcpy(elements[row], shared.At(RowAddress(operands, matrix, row), 16), 16);
-      for (std::size_t lane = 0; lane < 32; ++lane) {
-        const std::size_t i = lane / 4;
-        const std::size_t j = lane % 4 * 2;
-        const std::uint16_t low = transposed ? elements[j][i] : elements[i][j];
-        const std::uint16_t high = transposed ? elements[j + 1][i] : elements[i][j + 1];
-        static_cast<MatrixRows*>(operands[lane])->r[matrix] = low | static_cast<std::uint32_t>(high) << 16;
-      }
-    }
-  }, where);
+  Meet(
+      transposed ? "ldmatrix.trans" : "ldmatrix", kAllLanes, &mine,
+      [&](std::array<void*, 32>& operands) {
+        const SharedMemory& shared = Current().cta->shared;
+        for (std::size_t matrix = 0; matrix < 4; ++matrix) {
+          std::uint16_t elements[8][8];
+          for (std::size_t row = 0; row < 8; ++row)
+            std::memcpy(elements[row], shared.At(RowAddress(operands, matrix, row), 16), 16);
+          for (std::size_t lane = 0; lane < 32; ++lane) {
+            const std::size_t i = lane / 4;
+            const std::size_t j = lane % 4 * 2;
+            const std::uint16_t low = transposed ? elements[j][i] : elements[i][j];
+            const std::uint16_t high = transposed ? elements[j + 1][i] : elements[i][j + 1];
+            static_cast<MatrixRows*>(operands[lane])->r[matrix] = low | static_cast<std::uint32_t>(high)
+                                                                            << 16;
+          }
+        }
+      },
+      where);
 }
 
 void StoreMatrices(std::uint32_t address, const std::uint32_t (&r)[4], const std::source_location& where) {
   std::uint32_t copy[4] = {r[0], r[1], r[2], r[3]};
   MatrixRows mine{address, copy};
-  Meet("stmatrix", kAllLanes, &mine, [](std::array<void*, 32>& operands) {
-    Thread& self = Current();
-    Thread* first = &self.cta->threads[static_cast<std::size_t>(self.number - self.lane())];
-    for (std::size_t matrix = 0; matrix < 4; ++matrix) {
-      for (std::size_t lane = 0; lane < 32; ++lane) {
-        const auto at = RowAddress(operands, matrix, lane / 4) + static_cast<std::uint32_t>(lane % 4 * 4);
-        const std::uint32_t value = static_cast<MatrixRows*>(operands[lane])->r[matrix];
-        std::memcpy(self.cta->shared.At(at, 4), &value, 4);
-        first[lane].unfenced.push_back({at, value});
-      }
-    }
-  }, where);
+  Meet(
+      "stmatrix", kAllLanes, &mine,
+      [](std::array<void*, 32>& operands) {
+        Thread& self = Current();
+        Thread* first = &self.cta->threads[static_cast<std::size_t>(self.number - self.lane())];
+        for (std::size_t matrix = 0; matrix < 4; ++matrix) {
+          for (std::size_t lane = 0; lane < 32; ++lane) {
+            const auto at = RowAddress(operands, matrix, lane / 4) + static_cast<std::uint32_t>(lane % 4 * 4);
+            const std::uint32_t value = static_cast<MatrixRows*>(operands[lane])->r[matrix];
+            std::memcpy(self.cta->shared.At(at, 4), &value, 4);
+            first[lane].unfenced.push_back({at, value});
+          }
+        }
+      },
+      where);
 }
 
 void MultiplyFragments(float (&d)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1,
@@ -294,33 +309,37 @@ void MultiplyFragments(float (&d)[4], const std::uint32_t (&a)[4], std::uint32_t
     const std::uint32_t* a;
     std::uint32_t b[2];
   } mine{d, a, {b0, b1}};
-  Meet("mma.sync", kAllLanes, &mine, [](std::array<void*, 32>& operands) {
-    float a_rows[kRows][kMostK];
-    float b_columns[8][16];
-    for (std::size_t lane = 0; lane < 32; ++lane) {
-      const auto& f = *static_cast<Fragments*>(operands[lane]);
-      ReadFragment(f.a, lane, a_rows);
-      for (std::size_t i = 0; i < 2; ++i) {  // column l / 4, steps 2 (l % 4) + {0, 1} and 8 more
-        std::uint8_t bytes[4];
-        std::memcpy(bytes, &f.b[i], 4);
-        b_columns[lane / 4][lane % 4 * 2 + i * 8] = Bf16(bytes);
-        b_columns[lane / 4][lane % 4 * 2 + i * 8 + 1] = Bf16(bytes + 2);
-      }
-    }
-    for (std::size_t lane = 0; lane < 32; ++lane) {
-      float* out = static_cast<Fragments*>(operands[lane])->d;
-      for (std::size_t i = 0; i < 4; ++i) {
-        const float* row = a_rows[lane / 4 + i / 2 * 8];
-        const float* column = b_columns[lane % 4 * 2 + i % 2];
-        for (std::size_t k = 0; k < 16; ++k) out[i] += row[k] * column[k];
-      }
-    }
-  }, where);
+  Meet(
+      "mma.sync", kAllLanes, &mine,
+      [](std::array<void*, 32>& operands) {
+        float a_rows[kRows][kMostK];
+        float b_columns[8][16];
+        for (std::size_t lane = 0; lane < 32; ++lane) {
+          const auto& f = *static_cast<Fragments*>(operands[lane]);
+          ReadFragment(f.a, lane, a_rows);
+          for (std::size_t i = 0; i < 2; ++i) {  // column l / 4, steps 2 (l % 4) + {0, 1} and 8 more
+            std::uint8_t bytes[4];
+            std::memcpy(bytes, &f.b[i], 4);
+            b_columns[lane / 4][lane % 4 * 2 + i * 8] = Bf16(bytes);
+            b_columns[lane / 4][lane % 4 * 2 + i * 8 + 1] = Bf16(bytes + 2);
+          }
+        }
+        for (std::size_t lane = 0; lane < 32; ++lane) {
+          float* out = static_cast<Fragments*>(operands[lane])->d;
+          for (std::size_t i = 0; i < 4; ++i) {
+            const float* row = a_rows[lane / 4 + i / 2 * 8];
+            const float* column = b_columns[lane % 4 * 2 + i % 2];
+            for (std::size_t k = 0; k < 16; ++k) out[i] += row[k] * column[k];
+          }
+        }
+      },
+      where);
 }
 
 void FenceProxy() {
   Thread& t = Current();
-  for (const SharedWrite& write : t.unfenced) std::memcpy(t.cta->shared.EngineAt(write.address, 4), &write.value, 4);
+  for (const SharedWrite& write : t.unfenced)
+    std::memcpy(t.cta->shared.EngineAt(write.address, 4), &write.value, 4);
   t.unfenced.clear();
 }
 

@@ -53,7 +53,8 @@ class ProductQueue {
 /// Of the current thread's warp.
 ProductQueue& Products();
 
-void LoadMatrices(std::uint32_t address, std::uint32_t (&r)[4], bool transposed, const std::source_location& where);
+void LoadMatrices(std::uint32_t address, std::uint32_t (&r)[4], bool transposed,
+                  const std::source_location& where);
 void StoreMatrices(std::uint32_t address, const std::uint32_t (&r)[4], const std::source_location& where);
 void MultiplyFragments(float (&d)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1,
                        const std::source_location& where);

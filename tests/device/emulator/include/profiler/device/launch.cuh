@@ -20,7 +20,8 @@ struct LaunchShape {
 template <typename... Parameters, typename... Arguments>
 void LaunchKernel(const LaunchShape& shape, void (*kernel)(Parameters...), Arguments&&... arguments) {
   const std::tuple<Parameters...> copies(std::forward<Arguments>(arguments)...);
-  emulator::RunGrid({shape.grid, shape.block, shape.shared_bytes, shape.cluster}, [&] { std::apply(kernel, copies); });
+  emulator::RunGrid({shape.grid, shape.block, shape.shared_bytes, shape.cluster},
+                    [&] { std::apply(kernel, copies); });
 }
 
 template <typename Storage>

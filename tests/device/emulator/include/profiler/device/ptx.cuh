@@ -25,6 +25,7 @@ inline void MbarrierArrive(std::uint64_t* barrier) { Shared().Arrive(SharedAddre
 inline void MbarrierArriveAt(std::uint64_t* barrier, std::uint32_t rank) {
   const auto& ctas = emulator::Current().cta->cluster->ctas;
   if (rank >= ctas.size()) emulator::Fail("the cluster has no such CTA");
+  if (ctas[rank]->live == 0) emulator::Fail("an arrival at a CTA that has left");
   ctas[rank]->shared.Arrive(SharedAddress(barrier), 1);
 }
 inline void MbarrierExpect(std::uint64_t* barrier, std::uint32_t bytes) {
@@ -80,7 +81,8 @@ inline void StoreMatrix4(std::uint32_t address, std::uint32_t r0, std::uint32_t 
 inline void LoadMatrix4(std::uint32_t address, std::uint32_t (&r)[4], Where where = Where::current()) {
   emulator::LoadMatrices(address, r, /*transposed=*/false, where);
 }
-inline void LoadMatrix4Transposed(std::uint32_t address, std::uint32_t (&r)[4], Where where = Where::current()) {
+inline void LoadMatrix4Transposed(std::uint32_t address, std::uint32_t (&r)[4],
+                                  Where where = Where::current()) {
   emulator::LoadMatrices(address, r, /*transposed=*/true, where);
 }
 inline void Mma(float (&d)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1,
