@@ -150,6 +150,8 @@ void Poison(const DeviceBuffer& buffer, cudaStream_t stream) {
 
 GemmCheck::GemmCheck() : sums_(sizeof(Sums)) {
   ORRERY_CUDA_CHECK(cudaMemset(sums_.as<void>(), 0, sizeof(Sums)));
+  // Streams that do not block on the default stream would not wait for it.
+  ORRERY_CUDA_CHECK(cudaStreamSynchronize(nullptr));
 }
 
 void GemmCheck::Add(const CheckOperand& a, const CheckOperand& b, const CheckResult& d, int m, int n, int k,
