@@ -360,6 +360,15 @@ TEST(Clusters, MustNotReachIntoACtaThatLeft) {
   EXPECT_THAT(ErrorOf(without_last_sync, 32, emulator::Timing::kEager, 4096, 2), HasSubstr("has left"));
 }
 
+TEST(Streams, OfTheirOwnDoNotWaitForTheDefaultStream) {
+  const DeviceBuffer buffer(64);
+  const Stream stream;
+  ORRERY_CUDA_CHECK(cudaMemset(buffer.as<void>(), 0, 64));
+  EXPECT_THROW(Poison(buffer, stream.get()), emulator::EmulationError);
+  ORRERY_CUDA_CHECK(cudaDeviceSynchronize());
+  EXPECT_NO_THROW(Poison(buffer, stream.get()));
+}
+
 TEST(DeviceMemory, NoticesAWriteBesideIt) {
   auto* memory = static_cast<std::uint8_t*>(emulator::Allocate(20));
   EXPECT_TRUE(emulator::IsAllocated(memory, 20));

@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "profiler/device/cuda_support.h"
 #include "profiler/device/workload.h"
 #include "tests/device/emulator/global_memory.h"
 #include "tests/device/emulator/machine.h"
@@ -55,7 +56,8 @@ inline void ExpectCheckPasses(const SuiteCase& c) {
   for (const TimingCase& timing : kTimings) {
     const TimingScope scope(timing);
     const auto work = MakeWorkload(c, options);
-    const std::optional<double> error = work->Check(nullptr);
+    const Stream stream;
+    const std::optional<double> error = work->Check(stream.get());
     ASSERT_TRUE(error.has_value());
     EXPECT_LE(*error, work->tolerance()) << timing.name;
     EXPECT_FALSE(std::isnan(*error)) << timing.name << ": something was left unwritten";

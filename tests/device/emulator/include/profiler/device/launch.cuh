@@ -6,6 +6,7 @@
 
 #include "profiler/device/cuda_support.h"
 #include "tests/device/emulator/machine.h"
+#include "tests/device/emulator/runtime.h"
 
 namespace orrery::profiler {
 
@@ -19,6 +20,7 @@ struct LaunchShape {
 
 template <typename... Parameters, typename... Arguments>
 void LaunchKernel(const LaunchShape& shape, void (*kernel)(Parameters...), Arguments&&... arguments) {
+  emulator::UseStream(shape.stream);
   const std::tuple<Parameters...> copies(std::forward<Arguments>(arguments)...);
   emulator::RunGrid({shape.grid, shape.block, shape.shared_bytes, shape.cluster},
                     [&] { std::apply(kernel, copies); });
