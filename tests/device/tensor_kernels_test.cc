@@ -1,6 +1,4 @@
 // The kernels on the tensor cores, run by the emulator against their own references.
-#include <tuple>
-
 #include "tests/device/workload_run.h"
 
 namespace orrery::profiler {
@@ -10,17 +8,12 @@ SuiteCase Dense(std::int64_t m, std::int64_t n, std::int64_t k, std::string vari
   return CaseOf(OpKind::kGroupedGemmFp8, GemmShape{m, n, k}, std::move(variant), sms);
 }
 
-class DenseGemm : public testing::TestWithParam<std::tuple<int, int, int, const char*>> {};
-
-TEST_P(DenseGemm, MatchesTheProductInDoublePrecision) {
-  const auto [m, n, k, variant] = GetParam();
-  ExpectCheckPasses(Dense(m, n, k, variant));
+TEST(DenseGemm, MatchesTheProductInDoublePrecisionAtOddShapes) {
+  ExpectCheckPasses(Dense(1, 128, 128));
+  ExpectCheckPasses(Dense(129, 264, 896));
+  ExpectCheckPasses(Dense(64, 384, 1024, "no-promotion"));
+  ExpectCheckPasses(Dense(130, 136, 256, "no-multicast"));
 }
-
-INSTANTIATE_TEST_SUITE_P(Shapes, DenseGemm,
-                         testing::Values(std::tuple(1, 128, 128, ""), std::tuple(129, 264, 896, ""),
-                                         std::tuple(64, 384, 1024, "no-promotion"),
-                                         std::tuple(130, 136, 256, "no-multicast")));
 
 TEST(DenseGemm, WalksMoreTilesThanItHasMultiprocessors) {
   ExpectCheckPasses(Dense(300, 640, 256));
