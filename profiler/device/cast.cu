@@ -1,6 +1,7 @@
 // FP8 conversions: per 1x128, per 128x1 with transpose, back, and the raw transpose of weights.
 #include "profiler/device/cuda_support.h"
 #include "profiler/device/kernels.h"
+#include "profiler/device/launch.cuh"
 #include "profiler/device/rows.cuh"
 
 namespace orrery::profiler {
@@ -84,7 +85,7 @@ template <typename Source>
 __global__ void __launch_bounds__(256)
     CastTransposeKernel(Source source, int rows, int cols, Fp8* out, float* scales) {
   __shared__ Bf16 tile[kTileRows * kTilePitch];
-  __shared__ alignas(16) Fp8 transposed[kTileCols * kOutPitch];
+  alignas(16) __shared__ Fp8 transposed[kTileCols * kOutPitch];
   __shared__ float amax[kTileCols];
   const int row0 = static_cast<int>(blockIdx.y) * kTileRows;
   const int col0 = static_cast<int>(blockIdx.x) * kTileCols;
@@ -179,35 +180,32 @@ unsigned Blocks(long items, long per_block) {
 void LaunchCast(const Bf16* in, int rows, int cols, Fp8* out, float* scales, int stride,
                 cudaStream_t stream) {
   const dim3 grid(Blocks(cols / 128, kCastBlocks), Blocks(rows, kCastRows));
-  CastKernel<<<grid, 512, 0, stream>>>(in, rows, cols, out, scales, stride);
-  ORRERY_CUDA_CHECK(cudaGetLastError());
+  LaunchKernel({grid, 512, 0, stream}, CastKernel, in, rows, cols, out, scales, stride);
 }
 
 void LaunchCastTranspose(const Bf16* in, int rows, int cols, Fp8* out, float* scales, cudaStream_t stream) {
   const dim3 grid(Blocks(cols, kTileCols), Blocks(rows, kTileRows));
-  CastTransposeKernel<<<grid, 256, 0, stream>>>(Bf16Source{in, cols}, rows, cols, out, scales);
-  ORRERY_CUDA_CHECK(cudaGetLastError());
+  LaunchKernel({grid, 256, 0, stream}, CastTransposeKernel<Bf16Source>, Bf16Source{in, cols}, rows, cols, out,
+               scales);
 }
 
 void LaunchRequantizeGather(const Fp8* in, const float* in_scales, int in_stride, const int* gather, int rows,
                             int cols, Fp8* out, float* scales, cudaStream_t stream) {
   const dim3 grid(Blocks(cols, kTileCols), Blocks(rows, kTileRows));
-  CastTransposeKernel<<<grid, 256, 0, stream>>>(GatheredFp8Source{in, in_scales, gather, in_stride, cols},
-                                                rows, cols, out, scales);
-  ORRERY_CUDA_CHECK(cudaGetLastError());
+  LaunchKernel({grid, 256, 0, stream}, CastTransposeKernel<GatheredFp8Source>,
+               GatheredFp8Source{in, in_scales, gather, in_stride, cols}, rows, cols, out, scales);
 }
 
 void LaunchTransposeFp8(const Fp8* in, int groups, int rows, int cols, Fp8* out, cudaStream_t stream) {
   const dim3 grid(Blocks(cols, 128), Blocks(rows, 128), static_cast<unsigned>(groups));
-  TransposeFp8Kernel<<<grid, 256, 0, stream>>>(in, rows, cols, out);
-  ORRERY_CUDA_CHECK(cudaGetLastError());
+  LaunchKernel({grid, 256, 0, stream}, TransposeFp8Kernel, in, rows, cols, out);
 }
 
 void LaunchDequantize(const Fp8* in, const float* scales, int stride, int rows, int cols, Bf16* out,
                       cudaStream_t stream) {
   const long vectors = static_cast<long>(rows) * cols / 16;
-  DequantizeKernel<<<Blocks(vectors, 256), 256, 0, stream>>>(in, scales, stride, vectors, cols, out);
-  ORRERY_CUDA_CHECK(cudaGetLastError());
+  LaunchKernel({Blocks(vectors, 256), 256, 0, stream}, DequantizeKernel, in, scales, stride, vectors, cols,
+               out);
 }
 
 }  // namespace orrery::profiler

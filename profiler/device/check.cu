@@ -4,6 +4,7 @@
 
 #include <cuda_fp8.h>
 
+#include "profiler/device/launch.cuh"
 #include "profiler/device/rows.cuh"
 
 namespace orrery::profiler {
@@ -114,16 +115,14 @@ constexpr int kBlocks = 132 * 8;
 
 template <typename T>
 void FillWith(T* out, std::size_t count, std::uint64_t seed, float scale, cudaStream_t stream) {
-  NormalKernel<<<kBlocks, 256, 0, stream>>>(out, count, seed, scale);
-  ORRERY_CUDA_CHECK(cudaGetLastError());
+  LaunchKernel({kBlocks, 256, 0, stream}, NormalKernel<T>, out, count, seed, scale);
 }
 
 template <typename T>
 std::uint64_t Scan(const T* data, std::size_t count, cudaStream_t stream) {
   DeviceBuffer bad(sizeof(unsigned long long));
   ORRERY_CUDA_CHECK(cudaMemsetAsync(bad.as<void>(), 0, bad.bytes(), stream));
-  ScanKernel<<<kBlocks, 256, 0, stream>>>(data, count, bad.as<unsigned long long>());
-  ORRERY_CUDA_CHECK(cudaGetLastError());
+  LaunchKernel({kBlocks, 256, 0, stream}, ScanKernel<T>, data, count, bad.as<unsigned long long>());
   return Download(bad.as<unsigned long long>(), 1, stream)[0];
 }
 
@@ -142,8 +141,7 @@ void FillNormalFp8(std::uint8_t* out, std::size_t count, std::uint64_t seed, flo
 
 void FillUniform(float* out, std::size_t count, std::uint64_t seed, float low, float high,
                  cudaStream_t stream) {
-  UniformKernel<<<kBlocks, 256, 0, stream>>>(out, count, seed, low, high);
-  ORRERY_CUDA_CHECK(cudaGetLastError());
+  LaunchKernel({kBlocks, 256, 0, stream}, UniformKernel, out, count, seed, low, high);
 }
 
 void Poison(const DeviceBuffer& buffer, cudaStream_t stream) {
@@ -152,15 +150,16 @@ void Poison(const DeviceBuffer& buffer, cudaStream_t stream) {
 
 GemmCheck::GemmCheck() : sums_(sizeof(Sums)) {
   ORRERY_CUDA_CHECK(cudaMemset(sums_.as<void>(), 0, sizeof(Sums)));
+  // Streams that do not block on the default stream would not wait for it.
+  ORRERY_CUDA_CHECK(cudaStreamSynchronize(nullptr));
 }
 
 void GemmCheck::Add(const CheckOperand& a, const CheckOperand& b, const CheckResult& d, int m, int n, int k,
                     int samples, std::uint64_t seed, cudaStream_t stream) {
   if (m <= 0 || n <= 0) return;
-  SampleKernel<<<static_cast<unsigned>((samples + 7) / 8), 256, 0, stream>>>(a, b, d, m, n, k, samples, seed,
-                                                                             sums_.as<Sums>());
-  ScanResultKernel<<<kBlocks, 256, 0, stream>>>(d, m, n, sums_.as<Sums>());
-  ORRERY_CUDA_CHECK(cudaGetLastError());
+  LaunchKernel({static_cast<unsigned>((samples + 7) / 8), 256, 0, stream}, SampleKernel, a, b, d, m, n, k,
+               samples, seed, sums_.as<Sums>());
+  LaunchKernel({kBlocks, 256, 0, stream}, ScanResultKernel, d, m, n, sums_.as<Sums>());
 }
 
 double GemmCheck::Error(cudaStream_t stream) const {

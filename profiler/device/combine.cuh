@@ -4,6 +4,7 @@
 #include <cuda_bf16.h>
 
 #include "profiler/device/cuda_support.h"
+#include "profiler/device/launch.cuh"
 
 namespace orrery::profiler {
 
@@ -47,8 +48,8 @@ template <int kWidth>
 void LaunchCombine(const float* partial_out, const float* partial_lse, const int* slot_begin, int sequences,
                    int rows, __nv_bfloat16* out, cudaStream_t stream) {
   const dim3 grid(static_cast<unsigned>(rows), static_cast<unsigned>(sequences));
-  CombineKernel<kWidth><<<grid, kWidth / 4, 0, stream>>>(partial_out, partial_lse, slot_begin, rows, out);
-  ORRERY_CUDA_CHECK(cudaGetLastError());
+  LaunchKernel({grid, kWidth / 4, 0, stream}, CombineKernel<kWidth>, partial_out, partial_lse, slot_begin,
+               rows, out);
 }
 
 }  // namespace orrery::profiler

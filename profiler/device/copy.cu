@@ -4,6 +4,8 @@
 
 #include "profiler/device/cuda_support.h"
 #include "profiler/device/kernels.h"
+#include "profiler/device/launch.cuh"
+#include "profiler/device/ptx.cuh"
 
 namespace orrery::profiler {
 namespace {
@@ -30,21 +32,15 @@ __global__ void __launch_bounds__(kThreads, 1) SmCopyKernel(const uint4* in, uin
   CopyOnce(in, out, vectors);
 }
 
-__device__ __forceinline__ std::uint64_t Nanoseconds() {
-  std::uint64_t now;
-  asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(now));
-  return now;
-}
-
 __global__ void __launch_bounds__(kThreads, 1)
     NeighbourCopyKernel(const uint4* in, uint4* out, long vectors, const volatile int* stop,
                         std::uint64_t limit_ns) {
   __shared__ int done;
-  const std::uint64_t start = Nanoseconds();
+  const std::uint64_t start = ptx::Nanoseconds();
   while (true) {
     CopyOnce(in, out, vectors);
     __syncthreads();
-    if (threadIdx.x == 0) done = *stop != 0 || Nanoseconds() - start > limit_ns;
+    if (threadIdx.x == 0) done = *stop != 0 || ptx::Nanoseconds() - start > limit_ns;
     __syncthreads();
     if (done != 0) return;
   }
@@ -55,26 +51,18 @@ __global__ void EmptyKernel() {}
 }  // namespace
 
 void LaunchSmCopy(const void* in, void* out, std::size_t bytes, int sms, cudaStream_t stream) {
-  ORRERY_CUDA_CHECK(
-      cudaFuncSetAttribute(SmCopyKernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kExclusiveBytes));
-  SmCopyKernel<<<static_cast<unsigned>(sms), kThreads, kExclusiveBytes, stream>>>(
-      static_cast<const uint4*>(in), static_cast<uint4*>(out), static_cast<long>(bytes / sizeof(uint4)));
-  ORRERY_CUDA_CHECK(cudaGetLastError());
+  LaunchKernel({static_cast<unsigned>(sms), kThreads, kExclusiveBytes, stream}, SmCopyKernel,
+               static_cast<const uint4*>(in), static_cast<uint4*>(out),
+               static_cast<long>(bytes / sizeof(uint4)));
 }
 
 void LaunchNeighbourCopy(const void* in, void* out, std::size_t bytes, int sms, const volatile int* stop,
                          std::uint64_t limit_ns, cudaStream_t stream) {
-  ORRERY_CUDA_CHECK(cudaFuncSetAttribute(NeighbourCopyKernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                         kExclusiveBytes));
-  NeighbourCopyKernel<<<static_cast<unsigned>(sms), kThreads, kExclusiveBytes, stream>>>(
-      static_cast<const uint4*>(in), static_cast<uint4*>(out), static_cast<long>(bytes / sizeof(uint4)), stop,
-      limit_ns);
-  ORRERY_CUDA_CHECK(cudaGetLastError());
+  LaunchKernel({static_cast<unsigned>(sms), kThreads, kExclusiveBytes, stream}, NeighbourCopyKernel,
+               static_cast<const uint4*>(in), static_cast<uint4*>(out),
+               static_cast<long>(bytes / sizeof(uint4)), stop, limit_ns);
 }
 
-void LaunchEmpty(cudaStream_t stream) {
-  EmptyKernel<<<1, 32, 0, stream>>>();
-  ORRERY_CUDA_CHECK(cudaGetLastError());
-}
+void LaunchEmpty(cudaStream_t stream) { LaunchKernel({1, 32, 0, stream}, EmptyKernel); }
 
 }  // namespace orrery::profiler

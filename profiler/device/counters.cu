@@ -120,6 +120,18 @@ std::vector<std::uint8_t> Availability() {
   return image;
 }
 
+CUcontext CurrentContext() {
+  void* function = nullptr;
+  cudaDriverEntryPointQueryResult result = cudaDriverEntryPointSymbolNotFound;
+  ORRERY_CUDA_CHECK(
+      cudaGetDriverEntryPointByVersion("cuCtxGetCurrent", &function, 12000, cudaEnableDefault, &result));
+  CUcontext context = nullptr;
+  if (result != cudaDriverEntryPointSuccess ||
+      reinterpret_cast<CUresult (*)(CUcontext*)>(function)(&context) != CUDA_SUCCESS)
+    throw UnavailableError("the driver does not name the current context");
+  return context;
+}
+
 std::string Remedy(const CuptiFailure& failure) {
   if (failure.code == cupti::kErrorInsufficientPrivileges ||
       failure.code == cupti::kErrorVirtualizedDeviceInsufficientPrivileges) {
@@ -155,7 +167,8 @@ struct CounterReader::Session {
         host(ChipName().c_str(), availability.data()),
         configuration(host.Configuration(CounterMetrics())) {
     ORRERY_PARAMS(CUpti_RangeProfiler_Enable_Params, enable);
-    Require("cuptiRangeProfilerEnable", enable);  // of the current context
+    enable.ctx = CurrentContext();  // unlike the older calls, its header promises nothing for null
+    Require("cuptiRangeProfilerEnable", enable);
     profiler = enable.pRangeProfilerObject;
     metrics = CounterMetrics();
     ORRERY_PARAMS(CUpti_RangeProfiler_GetCounterDataSize_Params, size);
@@ -190,6 +203,7 @@ struct CounterReader::Session {
     set.maxRangesPerPass = 1;
     set.numNestingLevels = 1;
     set.minNestingLevel = 1;
+    set.targetNestingLevel = 1;
     Require("cuptiRangeProfilerSetConfig", set);
   }
 

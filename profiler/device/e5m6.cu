@@ -4,6 +4,7 @@
 
 #include "profiler/device/cuda_support.h"
 #include "profiler/device/kernels.h"
+#include "profiler/device/launch.cuh"
 #include "profiler/device/rows.cuh"
 
 namespace orrery::profiler {
@@ -53,14 +54,12 @@ __global__ void __launch_bounds__(512)
 }  // namespace
 
 void LaunchSaveE5M6(const Bf16* in, long count, std::uint32_t* out, float* scales, cudaStream_t stream) {
-  SaveKernel<<<static_cast<unsigned>(count / 4096), 512, 0, stream>>>(in, out, scales);
-  ORRERY_CUDA_CHECK(cudaGetLastError());
+  LaunchKernel({static_cast<unsigned>(count / 4096), 512, 0, stream}, SaveKernel, in, out, scales);
 }
 
 void LaunchRestoreE5M6(const std::uint32_t* in, const float* scales, long count, Bf16* out,
                        cudaStream_t stream) {
-  RestoreKernel<<<static_cast<unsigned>(count / 4096), 512, 0, stream>>>(in, scales, out);
-  ORRERY_CUDA_CHECK(cudaGetLastError());
+  LaunchKernel({static_cast<unsigned>(count / 4096), 512, 0, stream}, RestoreKernel, in, scales, out);
 }
 
 }  // namespace orrery::profiler

@@ -4,6 +4,8 @@
 #include "profiler/device/grouped_gemm.h"
 
 #include "profiler/device/cuda_support.h"
+#include "profiler/device/launch.cuh"
+#include "profiler/device/layout.cuh"
 #include "profiler/device/ptx.cuh"
 #include "profiler/device/tensor_map.h"
 #include "profiler/device/wgmma.cuh"
@@ -210,8 +212,7 @@ template <int kCluster, Promotion kPromotion>
 __global__ void __launch_bounds__(kThreads, 1)
     GroupedGemmKernel(const __grid_constant__ CUtensorMap map_a, const __grid_constant__ CUtensorMap map_b,
                       const __grid_constant__ CUtensorMap map_d, const Problem problem) {
-  extern __shared__ __align__(1024) std::uint8_t raw[];
-  SharedStorage& shared = *reinterpret_cast<SharedStorage*>(raw);
+  auto& shared = DynamicShared<SharedStorage>();
   InitBarriers<kCluster>(shared);
   if (threadIdx.x >= kConsumerWarps * 32) {
     ptx::RegistersDown<kProducerRegisters>();
@@ -269,21 +270,10 @@ void LaunchGroupedGemm(const GroupedGemm& gemm, cudaStream_t stream) {
                         gemm.b_scales,
                         gemm.group_of_row_block,
                         gemm.masked_rows};
-  const Kernel kernel = KernelFor(gemm);
-  ORRERY_CUDA_CHECK(
-      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, sizeof(SharedStorage)));
   const unsigned cluster = gemm.multicast ? 2 : 1;
-  cudaLaunchAttribute attribute;
-  attribute.id = cudaLaunchAttributeClusterDimension;
-  attribute.val.clusterDim = {cluster, 1, 1};
-  cudaLaunchConfig_t config{};
-  config.gridDim = dim3(static_cast<unsigned>(gemm.sms) / cluster * cluster);
-  config.blockDim = dim3(kThreads);
-  config.dynamicSmemBytes = sizeof(SharedStorage);
-  config.stream = stream;
-  config.attrs = &attribute;
-  config.numAttrs = 1;
-  ORRERY_CUDA_CHECK(cudaLaunchKernelEx(&config, kernel, map_a, map_b, map_d, problem));
+  const dim3 grid(static_cast<unsigned>(gemm.sms) / cluster * cluster);
+  LaunchKernel({grid, kThreads, sizeof(SharedStorage), stream, cluster}, KernelFor(gemm), map_a, map_b, map_d,
+               problem);
 }
 
 }  // namespace orrery::profiler

@@ -5,6 +5,8 @@
 
 #include "profiler/device/combine.cuh"
 #include "profiler/device/cuda_support.h"
+#include "profiler/device/launch.cuh"
+#include "profiler/device/layout.cuh"
 #include "profiler/device/ptx.cuh"
 #include "profiler/suite/split_kv.h"
 
@@ -34,10 +36,6 @@ __device__ __forceinline__ std::uint32_t Offset(std::uint32_t row, std::uint32_t
   return row * kRowBytes + ((chunk ^ (row & 7u)) << 4);
 }
 
-__device__ __forceinline__ void CopyAsync(std::uint32_t target, const void* source) {
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(target), "l"(source) : "memory");
-}
-
 __device__ __forceinline__ void LoadTile(const HeadDecode& d, SharedStorage& shared, int stage, int tile,
                                          int sequence, int kv_head) {
   const long page = d.block_table[static_cast<long>(sequence) * d.table_stride + tile];
@@ -48,18 +46,9 @@ __device__ __forceinline__ void LoadTile(const HeadDecode& d, SharedStorage& sha
   for (int i = 0; i < kKvTile * kRowChunks / kThreads; ++i) {
     const std::uint32_t at = threadIdx.x + static_cast<std::uint32_t>(i * kThreads);
     const std::uint32_t offset = Offset(at / kRowChunks, at % kRowChunks);
-    CopyAsync(k + offset, d.k + first + at * 8);
-    CopyAsync(v + offset, d.v + first + at * 8);
+    ptx::CopyAsync(k + offset, d.k + first + at * 8);
+    ptx::CopyAsync(v + offset, d.v + first + at * 8);
   }
-}
-
-__device__ __forceinline__ void Mma(float (&d)[4], const std::uint32_t (&a)[4], std::uint32_t b0,
-                                    std::uint32_t b1) {
-  asm volatile(
-      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
-      "{%0, %1, %2, %3};"
-      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
 // What one warp accumulates: 16 query rows, of which this thread holds two.
@@ -97,8 +86,8 @@ __device__ __forceinline__ void Scores(float (&s)[2][4], const WarpState& state,
   for (std::uint32_t k = 0; k < 8; ++k) {
     std::uint32_t b[4];  // tokens 0..7: k low, k high; tokens 8..15: k low, k high
     ptx::LoadMatrix4(k_tile + Offset(row + lane / 16 * 8 + lane % 8, 2 * k + lane / 8 % 2), b);
-    Mma(s[0], state.q[k], b[0], b[1]);
-    Mma(s[1], state.q[k], b[2], b[3]);
+    ptx::Mma(s[0], state.q[k], b[0], b[1]);
+    ptx::Mma(s[1], state.q[k], b[2], b[3]);
   }
 }
 
@@ -135,8 +124,8 @@ __device__ __forceinline__ void AddValues(const float (&s)[2][4], WarpState& sta
   for (std::uint32_t j = 0; j < 8; ++j) {
     std::uint32_t b[4];  // columns 16j..16j+7: tokens low, high; columns 16j+8..: tokens low, high
     ptx::LoadMatrix4Transposed(v_tile + Offset(row + lane / 8 % 2 * 8 + lane % 8, 2 * j + lane / 16), b);
-    Mma(state.out[2 * j], p, b[0], b[1]);
-    Mma(state.out[2 * j + 1], p, b[2], b[3]);
+    ptx::Mma(state.out[2 * j], p, b[0], b[1]);
+    ptx::Mma(state.out[2 * j + 1], p, b[2], b[3]);
   }
 }
 
@@ -156,14 +145,14 @@ __device__ __forceinline__ void Attend(const HeadDecode& d, WarpState& state, Sh
   const int warp = static_cast<int>(threadIdx.x) / 32;
   for (int i = 0; i < kStages - 1; ++i) {
     if (begin + i < end) LoadTile(d, shared, i, begin + i, sequence, kv_head);
-    asm volatile("cp.async.commit_group;" ::: "memory");
+    ptx::CopyAsyncCommit();
   }
   for (int tile = begin; tile < end; ++tile) {
-    asm volatile("cp.async.wait_group %0;" ::"n"(kStages - 2) : "memory");
+    ptx::CopyAsyncWait<kStages - 2>();
     __syncthreads();  // the tile is there, and every warp has left the stage that is refilled next
     const int ahead = tile + kStages - 1;
     if (ahead < end) LoadTile(d, shared, (ahead - begin) % kStages, ahead, sequence, kv_head);
-    asm volatile("cp.async.commit_group;" ::: "memory");
+    ptx::CopyAsyncCommit();
     const int stage = (tile - begin) % kStages;
     const std::uint32_t k_tile = ptx::SharedAddress(shared.k[stage]);
     const std::uint32_t v_tile = ptx::SharedAddress(shared.v[stage]);
@@ -251,8 +240,7 @@ __device__ void FinishSharedRows(const HeadDecode& d, const MergeStorage& merge,
 // Grid: key-value heads (x row blocks of 128 for MQA), splits, sequences.
 template <bool kShareTokens>
 __global__ void __launch_bounds__(kThreads, 1) HeadDecodeKernel(const HeadDecode d, float scale_log2) {
-  extern __shared__ __align__(128) std::uint8_t raw[];
-  SharedStorage& shared = *reinterpret_cast<SharedStorage*>(raw);
+  auto& shared = DynamicShared<SharedStorage>();
   const int group = d.heads / d.kv_heads;
   const int row_blocks = kShareTokens ? 1 : group / (kWarps * 16);
   const int kv_head = static_cast<int>(blockIdx.x) / row_blocks;
@@ -270,9 +258,9 @@ __global__ void __launch_bounds__(kThreads, 1) HeadDecodeKernel(const HeadDecode
   Attend<kShareTokens>(d, state, shared, sequence, kv_head, begin, end, scale_log2);
   const long first_row = (static_cast<long>(sequence) * d.splits + split) * d.heads + head;
   if constexpr (kShareTokens) {
-    asm volatile("cp.async.wait_group 0;" ::: "memory");
+    ptx::CopyAsyncWait<0>();
     __syncthreads();
-    MergeStorage& merge = *reinterpret_cast<MergeStorage*>(raw);
+    auto& merge = DynamicShared<MergeStorage>();
     StoreForMerge(state, merge);
     __syncthreads();
     FinishSharedRows(d, merge, first_row, rows, scale_log2);
@@ -284,12 +272,10 @@ __global__ void __launch_bounds__(kThreads, 1) HeadDecodeKernel(const HeadDecode
 template <bool kShareTokens>
 void Launch(const HeadDecode& d, int row_blocks, cudaStream_t stream) {
   constexpr float kLog2E = 1.4426950408889634f;
-  ORRERY_CUDA_CHECK(cudaFuncSetAttribute(HeadDecodeKernel<kShareTokens>,
-                                         cudaFuncAttributeMaxDynamicSharedMemorySize, sizeof(SharedStorage)));
   const dim3 grid(static_cast<unsigned>(d.kv_heads * row_blocks), static_cast<unsigned>(d.splits),
                   static_cast<unsigned>(d.batch));
-  HeadDecodeKernel<kShareTokens><<<grid, kThreads, sizeof(SharedStorage), stream>>>(d, d.scale * kLog2E);
-  ORRERY_CUDA_CHECK(cudaGetLastError());
+  LaunchKernel({grid, kThreads, sizeof(SharedStorage), stream}, HeadDecodeKernel<kShareTokens>, d,
+               d.scale * kLog2E);
 }
 
 }  // namespace

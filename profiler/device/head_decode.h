@@ -16,7 +16,7 @@ struct HeadDecode {
   int kv_heads = 8;  ///< group of 1 to 16 query heads per key-value head, or a multiple of 128
   float scale = 1.0f;
   const __nv_bfloat16* q = nullptr;  ///< [batch, heads, 128]
-  const __nv_bfloat16* k = nullptr;  ///< [pages, kv_heads, 64, 128]
+  const __nv_bfloat16* k = nullptr;  ///< [pages, kv_heads, 64, 128]; finite also past a sequence's end
   const __nv_bfloat16* v = nullptr;
   const int* block_table = nullptr;  ///< [batch, table_stride]
   int table_stride = 0;

@@ -62,7 +62,6 @@ LtGemm::LtGemm(const LtShape& shape) : shape_(shape) {
   }
   if (shape_.fp8) DescribeScales();
   DescribeLayouts();
-  FindCandidates();
 }
 
 LtGemm::~LtGemm() {
@@ -72,14 +71,23 @@ LtGemm::~LtGemm() {
   cublasLtMatmulDescDestroy(operation_);
 }
 
+// Fast accumulation is not offered with scales by block (PyTorch's scaled_gemm refuses the pair), so it is
+// measured with one scale per tensor, the default mode.
 void LtGemm::DescribeScales() {
+  const std::int8_t fast = shape_.fast_accumulate ? 1 : 0;
+  Set(operation_, CUBLASLT_MATMUL_DESC_FAST_ACCUM, fast, "fast accumulation");
+  if (shape_.fast_accumulate) return;
   const std::int32_t rows = CUBLASLT_MATMUL_MATRIX_SCALE_VEC128_32F;
   const std::int32_t blocks = CUBLASLT_MATMUL_MATRIX_SCALE_BLK128x128_32F;
   Set(operation_, CUBLASLT_MATMUL_DESC_A_SCALE_MODE, shape_.weight_gradient ? rows : blocks,
       "scale mode of the weights");
   Set(operation_, CUBLASLT_MATMUL_DESC_B_SCALE_MODE, rows, "scale mode of the activations");
-  const std::int8_t fast = shape_.fast_accumulate ? 1 : 0;
-  Set(operation_, CUBLASLT_MATMUL_DESC_FAST_ACCUM, fast, "fast accumulation");
+}
+
+void LtGemm::PointAtScales(const LtPointers& p) const {
+  if (!shape_.fp8) return;
+  Set(operation_, CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, p.b_scales, "scales of the weights");
+  Set(operation_, CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, p.a_scales, "scales of the activations");
 }
 
 void LtGemm::DescribeLayouts() {
@@ -109,10 +117,7 @@ void LtGemm::FindCandidates() {
 
 cublasStatus_t LtGemm::Run(const LtPointers& p, const cublasLtMatmulAlgo_t& algorithm, void* workspace,
                            std::size_t workspace_bytes, cudaStream_t stream) const {
-  if (shape_.fp8) {
-    Set(operation_, CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, p.b_scales, "scales of the weights");
-    Set(operation_, CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, p.a_scales, "scales of the activations");
-  }
+  PointAtScales(p);
   const float alpha = 1.0f;
   const float beta = shape_.weight_gradient ? 1.0f : 0.0f;
   return cublasLtMatmul(Handle(), operation_, &alpha, p.b, weights_, p.a, activations_, &beta, p.d, result_,
@@ -121,6 +126,8 @@ cublasStatus_t LtGemm::Run(const LtPointers& p, const cublasLtMatmulAlgo_t& algo
 
 void LtGemm::Choose(const LtPointers& pointers, void* workspace, std::size_t workspace_bytes,
                     cudaStream_t stream) {
+  PointAtScales(pointers);  // first: which algorithms there are depends on whether scales are given
+  FindCandidates();
   Event start;
   Event stop;
   float best = std::numeric_limits<float>::infinity();

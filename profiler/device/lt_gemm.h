@@ -14,8 +14,8 @@ struct LtShape {
   bool fp8 = true;
   bool weight_gradient = false;  ///< both scaled 1x128, D FP32, D += A B^T; else B 128x128 and D BF16
   bool fp32_out = false;         ///< BF16 inputs only
-  bool fast_accumulate = false;
-  int sms = 0;  ///< SM_COUNT_TARGET; 0: all
+  bool fast_accumulate = false;  ///< FP8 with one scale per tensor, the first of each operand's
+  int sms = 0;                   ///< SM_COUNT_TARGET; 0: all
 };
 
 struct LtPointers {
@@ -28,13 +28,13 @@ struct LtPointers {
 
 class LtGemm {
  public:
-  /// Throws Unsupported where cuBLASLt has no algorithm.
   explicit LtGemm(const LtShape& shape);
   ~LtGemm();
   LtGemm(const LtGemm&) = delete;
   LtGemm& operator=(const LtGemm&) = delete;
 
-  /// Times the library's candidates on these operands and keeps the fastest. Overwrites D.
+  /// Times the library's candidates on these operands and keeps the fastest. Overwrites D. Throws Unsupported
+  /// where cuBLASLt has no algorithm.
   void Choose(const LtPointers& pointers, void* workspace, std::size_t workspace_bytes, cudaStream_t stream);
   void Launch(const LtPointers& pointers, void* workspace, std::size_t workspace_bytes,
               cudaStream_t stream) const;
@@ -46,6 +46,7 @@ class LtGemm {
   void DescribeScales();
   void DescribeLayouts();
   void FindCandidates();
+  void PointAtScales(const LtPointers& pointers) const;
 
   LtShape shape_;
   cublasLtMatmulDesc_t operation_ = nullptr;

@@ -6,6 +6,8 @@
 
 #include "profiler/device/combine.cuh"
 #include "profiler/device/cuda_support.h"
+#include "profiler/device/launch.cuh"
+#include "profiler/device/layout.cuh"
 #include "profiler/device/ptx.cuh"
 #include "profiler/device/tensor_map.h"
 #include "profiler/device/wgmma.cuh"
@@ -322,8 +324,7 @@ __device__ __forceinline__ void Consume(const Arguments& args, SharedStorage& sh
 __global__ void __launch_bounds__(kThreads, 1)
     MlaDecodeKernel(const __grid_constant__ CUtensorMap map_q, const __grid_constant__ CUtensorMap map_kv,
                     const Arguments args) {
-  extern __shared__ __align__(1024) std::uint8_t raw[];
-  SharedStorage& shared = *reinterpret_cast<SharedStorage*>(raw);
+  auto& shared = DynamicShared<SharedStorage>();
   if (threadIdx.x == 0) {
     for (int i = 0; i < 4; ++i) {
       ptx::MbarrierInit(&shared.kv_full[i / 2][i % 2], 1);
@@ -371,11 +372,8 @@ void LaunchMlaDecode(const MlaDecode& decode, cudaStream_t stream) {
                        decode.out,
                        decode.partial_out,
                        decode.partial_lse};
-  ORRERY_CUDA_CHECK(cudaFuncSetAttribute(MlaDecodeKernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                         sizeof(SharedStorage)));
   const dim3 grid(static_cast<unsigned>(rows / kMlaRowBlock), static_cast<unsigned>(decode.parts));
-  MlaDecodeKernel<<<grid, kThreads, sizeof(SharedStorage), stream>>>(map_q, map_kv, args);
-  ORRERY_CUDA_CHECK(cudaGetLastError());
+  LaunchKernel({grid, kThreads, sizeof(SharedStorage), stream}, MlaDecodeKernel, map_q, map_kv, args);
   if (decode.slots > 0) {
     LaunchCombine<kMlaValueWidth>(decode.partial_out, decode.partial_lse, decode.slot_begin, decode.batch,
                                   rows, decode.out, stream);

@@ -23,7 +23,7 @@ struct MlaDecode {
   int query_tokens = 1;
   float scale = 1.0f;
   const __nv_bfloat16* q = nullptr;   ///< [batch, query_tokens * heads, 576]
-  const __nv_bfloat16* kv = nullptr;  ///< [pages, 64, 576]
+  const __nv_bfloat16* kv = nullptr;  ///< [pages, 64, 576]; finite also past a sequence's end
   int pages = 0;
   const int* block_table = nullptr;  ///< [batch, table_stride] page of each tile of 64 tokens
   int table_stride = 0;

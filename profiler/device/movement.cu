@@ -1,6 +1,7 @@
 // Rotary embedding, assembly of keys and values, and the moves of rows between tokens and experts.
 #include "profiler/device/cuda_support.h"
 #include "profiler/device/kernels.h"
+#include "profiler/device/launch.cuh"
 #include "profiler/device/rows.cuh"
 
 namespace orrery::profiler {
@@ -89,45 +90,39 @@ __global__ void __launch_bounds__(256)
 
 void LaunchRope(Bf16* q, int tokens, int heads, int width, const float2* cos_sin, cudaStream_t stream) {
   const long vectors = static_cast<long>(tokens) * heads * (kRotary / 8);
-  RopeKernel<<<Blocks(vectors, 256), 256, 0, stream>>>(q, vectors, heads, width, cos_sin);
-  ORRERY_CUDA_CHECK(cudaGetLastError());
+  LaunchKernel({Blocks(vectors, 256), 256, 0, stream}, RopeKernel, q, vectors, heads, width, cos_sin);
 }
 
 void LaunchAssembleKv(const Bf16* kv, const Bf16* k_rope, int tokens, int heads, Bf16* k, Bf16* v,
                       cudaStream_t stream) {
   const long all_heads = static_cast<long>(tokens) * heads;
   if (all_heads % 8 != 0) throw DeviceError("assemble: tokens x heads must be a multiple of 8");
-  AssembleKvKernel<<<Blocks(all_heads, 8), 320, 0, stream>>>(
-      reinterpret_cast<const uint4*>(kv), reinterpret_cast<const uint4*>(k_rope), heads,
-      reinterpret_cast<uint4*>(k), reinterpret_cast<uint4*>(v));
-  ORRERY_CUDA_CHECK(cudaGetLastError());
+  LaunchKernel({Blocks(all_heads, 8), 320, 0, stream}, AssembleKvKernel, reinterpret_cast<const uint4*>(kv),
+               reinterpret_cast<const uint4*>(k_rope), heads, reinterpret_cast<uint4*>(k),
+               reinterpret_cast<uint4*>(v));
 }
 
 void LaunchResidualAdd(const Bf16* a, const Bf16* b, long count, Bf16* out, cudaStream_t stream) {
-  ResidualAddKernel<<<Blocks(count / 8, 256), 256, 0, stream>>>(a, b, count / 8, out);
-  ORRERY_CUDA_CHECK(cudaGetLastError());
+  LaunchKernel({Blocks(count / 8, 256), 256, 0, stream}, ResidualAddKernel, a, b, count / 8, out);
 }
 
 void LaunchPermute(const Fp8* in, const float* in_scales, const int* index, int rows, int bytes_per_row,
                    int row_scales, Fp8* out, float* out_scales, cudaStream_t stream) {
-  PermuteKernel<<<static_cast<unsigned>(rows), 256, 0, stream>>>(
-      reinterpret_cast<const uint4*>(in), in_scales, index, bytes_per_row / 16, row_scales,
-      reinterpret_cast<uint4*>(out), out_scales);
-  ORRERY_CUDA_CHECK(cudaGetLastError());
+  LaunchKernel({static_cast<unsigned>(rows), 256, 0, stream}, PermuteKernel,
+               reinterpret_cast<const uint4*>(in), in_scales, index, bytes_per_row / 16, row_scales,
+               reinterpret_cast<uint4*>(out), out_scales);
 }
 
 void LaunchUnpermute(const Bf16* in, const int* begin, const int* list, int rows, int cols, Bf16* out,
                      cudaStream_t stream) {
-  UnpermuteKernel<<<static_cast<unsigned>(rows), 256, 0, stream>>>(in, begin, list, cols, out);
-  ORRERY_CUDA_CHECK(cudaGetLastError());
+  LaunchKernel({static_cast<unsigned>(rows), 256, 0, stream}, UnpermuteKernel, in, begin, list, cols, out);
 }
 
 void LaunchEmbedding(const Bf16* table, const int* tokens, int count, int cols, Bf16* out,
                      cudaStream_t stream) {
-  PermuteKernel<<<static_cast<unsigned>(count), 256, 0, stream>>>(reinterpret_cast<const uint4*>(table),
-                                                                  nullptr, tokens, cols / 8, 0,
-                                                                  reinterpret_cast<uint4*>(out), nullptr);
-  ORRERY_CUDA_CHECK(cudaGetLastError());
+  LaunchKernel({static_cast<unsigned>(count), 256, 0, stream}, PermuteKernel,
+               reinterpret_cast<const uint4*>(table), nullptr, tokens, cols / 8, 0,
+               reinterpret_cast<uint4*>(out), nullptr);
 }
 
 }  // namespace orrery::profiler

@@ -1,6 +1,7 @@
 // RMSNorm forward and backward, LayerNorm: one CTA per row, the row in registers.
 #include "profiler/device/cuda_support.h"
 #include "profiler/device/kernels.h"
+#include "profiler/device/launch.cuh"
 #include "profiler/device/rows.cuh"
 
 namespace orrery::profiler {
@@ -174,20 +175,18 @@ void LaunchRmsNorm(const Bf16* x, const Bf16* residual, const Bf16* gain, int ro
                    Bf16* y, Bf16* sum_out, float* rstd, cudaStream_t stream) {
   const Geometry g = GeometryOf(cols);
   WithVectors(g.vectors, [&](auto vectors) {
-    RmsNormKernel<vectors.value><<<static_cast<unsigned>(rows), g.threads, 0, stream>>>(
-        x, residual, gain, cols, epsilon, y, sum_out, rstd);
+    LaunchKernel({static_cast<unsigned>(rows), g.threads, 0, stream}, RmsNormKernel<vectors.value>, x,
+                 residual, gain, cols, epsilon, y, sum_out, rstd);
   });
-  ORRERY_CUDA_CHECK(cudaGetLastError());
 }
 
 void LaunchLayerNorm(const Bf16* x, const Bf16* gain, const Bf16* bias, int rows, int cols, float epsilon,
                      Bf16* y, cudaStream_t stream) {
   const Geometry g = GeometryOf(cols);
   WithVectors(g.vectors, [&](auto vectors) {
-    LayerNormKernel<vectors.value>
-        <<<static_cast<unsigned>(rows), g.threads, 0, stream>>>(x, gain, bias, cols, epsilon, y);
+    LaunchKernel({static_cast<unsigned>(rows), g.threads, 0, stream}, LayerNormKernel<vectors.value>, x, gain,
+                 bias, cols, epsilon, y);
   });
-  ORRERY_CUDA_CHECK(cudaGetLastError());
 }
 
 void LaunchRmsNormBackward(const Bf16* x, const Bf16* gain, const float* rstd, const Bf16* d_y, int rows,
@@ -195,12 +194,11 @@ void LaunchRmsNormBackward(const Bf16* x, const Bf16* gain, const float* rstd, c
                            cudaStream_t stream) {
   const Geometry g = GeometryOf(cols);
   WithVectors(g.vectors, [&](auto vectors) {
-    RmsNormBackwardKernel<vectors.value><<<static_cast<unsigned>(blocks), g.threads, 0, stream>>>(
-        x, gain, rstd, d_y, rows, cols, d_x, partial);
+    LaunchKernel({static_cast<unsigned>(blocks), g.threads, 0, stream}, RmsNormBackwardKernel<vectors.value>,
+                 x, gain, rstd, d_y, rows, cols, d_x, partial);
   });
-  SumPartialsKernel<<<static_cast<unsigned>((cols + 255) / 256), 256, 0, stream>>>(partial, blocks, cols,
-                                                                                   d_gain);
-  ORRERY_CUDA_CHECK(cudaGetLastError());
+  LaunchKernel({static_cast<unsigned>((cols + 255) / 256), 256, 0, stream}, SumPartialsKernel, partial,
+               blocks, cols, d_gain);
 }
 
 }  // namespace orrery::profiler

@@ -1,11 +1,11 @@
-// Hopper's asynchronous instructions, one function each: mbarrier, bulk tensor copies (TMA), named barriers,
-// matrix moves between registers and swizzled shared memory. PTX ISA 8.0 and later, sm_90a.
+// Hopper's instructions that CUDA C++ has no name for, one function each: mbarrier, bulk tensor copies (TMA),
+// named barriers, matrix moves between registers and shared memory. PTX ISA 8.0 and later, sm_90a. Nothing
+// else stands here: tests replace this header by tests/device/emulator/include/profiler/device/ptx.cuh.
 #pragma once
 
 #include <cstdint>
 
 #include <cuda.h>
-#include <cuda_bf16.h>
 
 namespace orrery::profiler::ptx {
 
@@ -141,17 +141,6 @@ __device__ __forceinline__ void RegistersDown() {
   asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(kRegisters));
 }
 
-__device__ __forceinline__ std::uint32_t PackBf16(float low, float high) {
-  const __nv_bfloat162 pair = __floats2bfloat162_rn(low, high);
-  return *reinterpret_cast<const std::uint32_t*>(&pair);
-}
-
-/// Byte offset of 16-byte chunk `chunk` of row `row` in a tile of 128-byte rows under the 128-byte swizzle
-/// that TMA and wgmma share (address bits 4..6 xor bits 7..9; the tile starts at a multiple of 1024 bytes).
-__host__ __device__ constexpr std::uint32_t Swizzle128(std::uint32_t row, std::uint32_t chunk) {
-  return row * 128u + ((chunk ^ (row & 7u)) << 4);
-}
-
 /// Four 8x8 matrices of 16-bit elements; lane i gives the row i % 8 of matrix i / 8.
 __device__ __forceinline__ void StoreMatrix4(std::uint32_t address, std::uint32_t r0, std::uint32_t r1,
                                              std::uint32_t r2, std::uint32_t r3) {
@@ -172,6 +161,33 @@ __device__ __forceinline__ void LoadMatrix4Transposed(std::uint32_t address, std
                : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
                : "r"(address)
                : "memory");
+}
+
+/// 16 bytes from global to shared memory, in the background; one group per commit.
+__device__ __forceinline__ void CopyAsync(std::uint32_t target, const void* source) {
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(target), "l"(source) : "memory");
+}
+__device__ __forceinline__ void CopyAsyncCommit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+/// Until at most kPending of this thread's groups are under way.
+template <int kPending>
+__device__ __forceinline__ void CopyAsyncWait() {
+  asm volatile("cp.async.wait_group %0;" ::"n"(kPending) : "memory");
+}
+
+/// d(16x8) += a(16x16) b(16x8), bf16 with FP32 sums, fragments of mma.m16n8k16.
+__device__ __forceinline__ void Mma(float (&d)[4], const std::uint32_t (&a)[4], std::uint32_t b0,
+                                    std::uint32_t b1) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+      "{%0, %1, %2, %3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
+__device__ __forceinline__ std::uint64_t Nanoseconds() {
+  std::uint64_t now;
+  asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(now));
+  return now;
 }
 
 }  // namespace orrery::profiler::ptx

@@ -2,6 +2,7 @@
 // expert rows.
 #include "profiler/device/cuda_support.h"
 #include "profiler/device/kernels.h"
+#include "profiler/device/launch.cuh"
 
 namespace orrery::profiler {
 namespace {
@@ -140,9 +141,8 @@ __global__ void __launch_bounds__(256)
 
 void LaunchGroupTopK(const float* logits, const float* bias, int tokens, float factor, int* experts,
                      float* weights, cudaStream_t stream) {
-  GroupTopKKernel<<<static_cast<unsigned>((tokens + 7) / 8), 256, 0, stream>>>(logits, bias, tokens, factor,
-                                                                               experts, weights);
-  ORRERY_CUDA_CHECK(cudaGetLastError());
+  LaunchKernel({static_cast<unsigned>((tokens + 7) / 8), 256, 0, stream}, GroupTopKKernel, logits, bias,
+               tokens, factor, experts, weights);
 }
 
 void LaunchBuildMap(const int* experts, int assignments, int expert_count, int* counts, int* first_row,
@@ -151,10 +151,9 @@ void LaunchBuildMap(const int* experts, int assignments, int expert_count, int* 
   ORRERY_CUDA_CHECK(cudaMemsetAsync(counts, 0, static_cast<std::size_t>(expert_count) * sizeof(int), stream));
   const auto blocks = static_cast<unsigned>((assignments + 255) / 256);
   const unsigned count_blocks = blocks < 64 ? blocks : 64;
-  CountKernel<<<count_blocks, 256, 0, stream>>>(experts, assignments, counts);
-  FirstRowKernel<<<1, 256, 0, stream>>>(counts, expert_count, first_row, cursor);
-  RowKernel<<<blocks, 256, 0, stream>>>(experts, assignments, first_row, cursor, row_of);
-  ORRERY_CUDA_CHECK(cudaGetLastError());
+  LaunchKernel({count_blocks, 256, 0, stream}, CountKernel, experts, assignments, counts);
+  LaunchKernel({1, 256, 0, stream}, FirstRowKernel, counts, expert_count, first_row, cursor);
+  LaunchKernel({blocks, 256, 0, stream}, RowKernel, experts, assignments, first_row, cursor, row_of);
 }
 
 }  // namespace orrery::profiler

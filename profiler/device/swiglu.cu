@@ -1,6 +1,7 @@
 // SwiGLU, fused with the cast of its output or with the backward pass.
 #include "profiler/device/cuda_support.h"
 #include "profiler/device/kernels.h"
+#include "profiler/device/launch.cuh"
 #include "profiler/device/rows.cuh"
 
 namespace orrery::profiler {
@@ -81,21 +82,19 @@ __global__ void __launch_bounds__(256)
 void LaunchSwiGluCast(const Bf16* gate_up, const float* weight, int rows, int cols, Fp8* out, float* scales,
                       int stride, cudaStream_t stream) {
   const dim3 grid(static_cast<unsigned>((cols / 128 + 3) / 4), static_cast<unsigned>((rows + 7) / 8));
-  SwiGluCastKernel<<<grid, 512, 0, stream>>>(gate_up, weight, rows, cols, out, scales, stride);
-  ORRERY_CUDA_CHECK(cudaGetLastError());
+  LaunchKernel({grid, 512, 0, stream}, SwiGluCastKernel, gate_up, weight, rows, cols, out, scales, stride);
 }
 
 void LaunchSwiGlu(const Bf16* gate_up, int rows, int cols, Bf16* out, cudaStream_t stream) {
   const long vectors = static_cast<long>(rows) * cols / 8;
-  SwiGluKernel<<<static_cast<unsigned>((vectors + 255) / 256), 256, 0, stream>>>(gate_up, vectors, cols, out);
-  ORRERY_CUDA_CHECK(cudaGetLastError());
+  LaunchKernel({static_cast<unsigned>((vectors + 255) / 256), 256, 0, stream}, SwiGluKernel, gate_up, vectors,
+               cols, out);
 }
 
 void LaunchSwiGluBackward(const Bf16* gate_up, const float* weight, const Bf16* d_out, int rows, int cols,
                           Bf16* out, Bf16* d_gate_up, float* d_weight, cudaStream_t stream) {
-  SwiGluBackwardKernel<<<static_cast<unsigned>(rows), 256, 0, stream>>>(gate_up, weight, d_out, cols, out,
-                                                                        d_gate_up, d_weight);
-  ORRERY_CUDA_CHECK(cudaGetLastError());
+  LaunchKernel({static_cast<unsigned>(rows), 256, 0, stream}, SwiGluBackwardKernel, gate_up, weight, d_out,
+               cols, out, d_gate_up, d_weight);
 }
 
 }  // namespace orrery::profiler

@@ -1,6 +1,7 @@
 // The optimizer step and the loss of the output head.
 #include "profiler/device/cuda_support.h"
 #include "profiler/device/kernels.h"
+#include "profiler/device/launch.cuh"
 #include "profiler/device/rows.cuh"
 
 namespace orrery::profiler {
@@ -93,17 +94,15 @@ __global__ void __launch_bounds__(1024)
 void LaunchAdamW(const AdamWStep& step, long count, const float* gradient, float* master, Bf16* m, Bf16* v,
                  Bf16* weight, cudaStream_t stream) {
   const long vectors = count / 8;
-  AdamWKernel<<<static_cast<unsigned>((vectors + 255) / 256), 256, 0, stream>>>(step, vectors, gradient,
-                                                                                master, m, v, weight);
-  ORRERY_CUDA_CHECK(cudaGetLastError());
+  LaunchKernel({static_cast<unsigned>((vectors + 255) / 256), 256, 0, stream}, AdamWKernel, step, vectors,
+               gradient, master, m, v, weight);
 }
 
 void LaunchCrossEntropy(Bf16* logits, const int* targets, int rows, int vocabulary, float* losses,
                         cudaStream_t stream) {
   if (vocabulary % 8 != 0) throw DeviceError("cross entropy: the vocabulary must be a multiple of 8");
-  CrossEntropyKernel<<<static_cast<unsigned>(rows), 1024, 0, stream>>>(
-      logits, targets, vocabulary, 1.0f / static_cast<float>(rows), losses);
-  ORRERY_CUDA_CHECK(cudaGetLastError());
+  LaunchKernel({static_cast<unsigned>(rows), 1024, 0, stream}, CrossEntropyKernel, logits, targets,
+               vocabulary, 1.0f / static_cast<float>(rows), losses);
 }
 
 }  // namespace orrery::profiler

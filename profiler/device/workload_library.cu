@@ -110,10 +110,12 @@ class LibraryGemm final : public Workload {
     set.b_scales = DeviceBuffer(BScaleCount() * Count() * sizeof(float));
     FillNormalFp8(set.a.as<std::uint8_t>(), set.a.bytes(), seed, 64.0f, nullptr);
     FillNormalFp8(set.b.as<std::uint8_t>(), set.b.bytes(), seed + 100, 64.0f, nullptr);
-    FillUniform(set.a_scales.as<float>(), set.a_scales.bytes() / sizeof(float), seed + 200, 0.01f, 0.02f,
-                nullptr);
-    FillUniform(set.b_scales.as<float>(), set.b_scales.bytes() / sizeof(float), seed + 300, 0.001f, 0.002f,
-                nullptr);
+    // Fast accumulation takes one scale per tensor: all are equal.
+    const float spread = shape_.fast_accumulate ? 1.0f : 2.0f;
+    FillUniform(set.a_scales.as<float>(), set.a_scales.bytes() / sizeof(float), seed + 200, 0.01f,
+                spread * 0.01f, nullptr);
+    FillUniform(set.b_scales.as<float>(), set.b_scales.bytes() / sizeof(float), seed + 300, 0.001f,
+                spread * 0.001f, nullptr);
   }
 
   LtPointers PointersOf(const InputSet& set, int call) const {

@@ -124,6 +124,25 @@ Work MakeLayerNorm(const SuiteCase& c, const WorkloadOptions& options) {
   return work;
 }
 
+// Sampled columns of the gain's gradient, sums over all rows. Buffers as in MakeRmsNormBackward.
+double GainGradientError(const BufferSet& s, const DeviceBuffer& d_gain, const Dimensions& d,
+                         cudaStream_t stream) {
+  const auto x = Download(s[0].as<std::uint16_t>(), d.count(), stream);
+  const auto d_y = Download(s[1].as<std::uint16_t>(), d.count(), stream);
+  const Doubles rstd = FloatsToHost(s[3], 0, d.height(), stream);
+  const Doubles ours = FloatsToHost(d_gain, 0, d.width(), stream);
+  ErrorNorm error;
+  for (const std::size_t col : SampleRows(d.width())) {
+    double sum = 0;
+    for (std::size_t row = 0; row < d.height(); ++row) {
+      const std::size_t at = row * d.width() + col;
+      sum += DecodeBf16(x[at]) * rstd[row] * DecodeBf16(d_y[at]);
+    }
+    error.Add(ours[col], sum);
+  }
+  return error.Relative();
+}
+
 Work MakeRmsNormBackward(const SuiteCase& c, const WorkloadOptions& options) {
   const Dimensions d(c);
   const int blocks = 2 * c.sms;
@@ -133,6 +152,7 @@ Work MakeRmsNormBackward(const SuiteCase& c, const WorkloadOptions& options) {
   const Bf16* gain = SharedVector(*work, d.width(), options.seed);
   work->shared().emplace_back(static_cast<std::size_t>(blocks) * d.width() * 4);
   work->shared().emplace_back(d.width() * 4);
+  Poison(work->shared().back(), nullptr);
   const auto& shared = work->shared();
   for (const BufferSet& s : work->sets()) {  // the forward pass leaves rstd
     LaunchRmsNorm(s[0].as<Bf16>(), nullptr, gain, d.rows, d.cols, kEpsilon, s[2].as<Bf16>(), nullptr,
@@ -151,7 +171,7 @@ Work MakeRmsNormBackward(const SuiteCase& c, const WorkloadOptions& options) {
       AddAll(error, RowOf(s[2], row, d, stream),
              RmsNormBackwardRow(RowOf(s[0], row, d, stream), gains, RowOf(s[1], row, d, stream), kEpsilon));
     }
-    return error.Relative();
+    return error.Relative() + GainGradientError(s, shared[2], d, stream);
   });
   return work;
 }
@@ -189,7 +209,10 @@ Work MakeSwiGluBackward(const SuiteCase& c, const WorkloadOptions& options) {
   });
   work->OnCheck({2, 3, 5}, [=](const BufferSet& s, cudaStream_t stream) {
     ErrorNorm error;
-    if (Unwritten(s[2], d.count(), stream) || Unwritten(s[3], 2 * d.count(), stream)) return NaN();
+    ErrorNorm weights;  // sums over a row: of another size than its elements
+    if (Unwritten(s[2], d.count(), stream) || Unwritten(s[3], 2 * d.count(), stream) ||
+        CountNotFinite(s[5].as<float>(), d.height(), stream) > 0)
+      return NaN();
     for (const std::size_t row : SampleRows(d.height())) {
       const Doubles both = Bf16ToHost(s[0], row * 2 * d.width(), 2 * d.width(), stream);
       const auto gate = std::span(both).first(d.width());
@@ -199,8 +222,9 @@ Work MakeSwiGluBackward(const SuiteCase& c, const WorkloadOptions& options) {
       AddAll(error, RowOf(s[2], row, d, stream), SwiGluRow(gate, up, weight));
       g.d_gate.insert(g.d_gate.end(), g.d_up.begin(), g.d_up.end());
       AddAll(error, Bf16ToHost(s[3], row * 2 * d.width(), 2 * d.width(), stream), g.d_gate);
+      weights.Add(FloatsToHost(s[5], row, 1, stream)[0], g.d_weight);
     }
-    return error.Relative();
+    return error.Relative() + weights.Relative();
   });
   return work;
 }
@@ -448,16 +472,24 @@ Work MakeAdamW(const SuiteCase& c, const WorkloadOptions& options) {
         constexpr std::size_t kSample = 65536;
         const Doubles before = FloatsToHost(s[1], n - kSample, kSample, stream);
         launch(s, stream);
-        if (Unwritten(s[4], n, stream)) return NaN();
+        if (Unwritten(s[4], n, stream) || Unwritten(s[2], n, stream) || Unwritten(s[3], n, stream) ||
+            CountNotFinite(s[1].as<float>(), n, stream) > 0)
+          return NaN();
         const Doubles g = FloatsToHost(s[0], n - kSample, kSample, stream);
         const Doubles after = FloatsToHost(s[1], n - kSample, kSample, stream);
-        ErrorNorm update;
+        const Doubles m = Bf16ToHost(s[2], n - kSample, kSample, stream);
+        const Doubles v = Bf16ToHost(s[3], n - kSample, kSample, stream);
+        const Doubles copy = Bf16ToHost(s[4], n - kSample, kSample, stream);
+        ErrorNorm update, mean, square, rounded;
         for (std::size_t i = 0; i < kSample; ++i) {
           const double moved =
               -step.learning_rate * (g[i] / (std::fabs(g[i]) + step.epsilon) + step.weight_decay * before[i]);
           update.Add(after[i] - before[i], moved);
+          mean.Add(m[i], (1.0 - step.beta1) * g[i]);
+          square.Add(v[i], (1.0 - step.beta2) * g[i] * g[i]);
+          rounded.Add(copy[i], after[i]);
         }
-        return update.Relative();
+        return std::max({update.Relative(), mean.Relative(), square.Relative(), rounded.Relative()});
       });
   return work;
 }
@@ -524,6 +556,10 @@ Work MakeMap(const SuiteCase& c, const WorkloadOptions& options) {
         for (std::size_t e = 0; e < kExperts; ++e) first[e + 1] = first[e] + (expected[e] + 127) / 128 * 128;
         std::vector<char> used(static_cast<std::size_t>(first[kExperts]), 0);
         std::size_t wrong = 0;
+        const auto counts = Download(s[1].as<int>(), kExperts, stream);
+        const auto starts = Download(s[2].as<int>(), kExperts, stream);
+        for (std::size_t e = 0; e < kExperts; ++e)
+          wrong += counts[e] == expected[e] && starts[e] == first[e] ? 0 : 1;
         for (std::size_t i = 0; i < rows.size(); ++i) {
           const auto e = static_cast<std::size_t>(choices[i]);
           const bool inside = rows[i] >= first[e] && rows[i] < first[e] + expected[e];
