@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/units.h"
+#include "models/routing/choice_loads.h"
 #include "models/routing/placement.h"
 #include "models/routing/planned_loads.h"
 
@@ -101,7 +102,28 @@ models::UpdateRule RuleOf(const models::RoutingSection& section) {
 /// The engine of training runs knows the losses over the whole batch, and biases.
 bool HasTrace(models::Strategy s) {
   return s != models::Strategy::kBalanced && s != models::Strategy::kMicroBatchLoss &&
-         s != models::Strategy::kV2Losses;
+         s != models::Strategy::kV2Losses && s != models::Strategy::kExpertChoice;
+}
+
+/// What experts that choose make of tokens; the loads are ChoiceLoads, perhaps on planned slots.
+std::optional<ChoiceBalance> ChoiceOf(const models::TableLoads& source, int layers, int moe_layers) {
+  const auto* loads = dynamic_cast<const models::ChoiceLoads*>(&source);
+  if (loads == nullptr) return std::nullopt;
+  ChoiceBalance out;
+  for (int l = 0; l < layers; ++l) {
+    const std::vector<double> share = loads->ExpertsPerToken(l);
+    if (share.size() > out.experts_share.size()) out.experts_share.resize(share.size());
+    for (std::size_t j = 0; j < share.size(); ++j) out.experts_share[j] += share[j] / layers;
+  }
+  double square = 0;
+  for (std::size_t j = 0; j < out.experts_share.size(); ++j) {
+    out.mean += static_cast<double>(j) * out.experts_share[j];
+    square += static_cast<double>(j * j) * out.experts_share[j];
+  }
+  out.deviation = std::sqrt(std::max(0.0, square - out.mean * out.mean));
+  out.leak_bits_per_token_layer = models::ChoiceLeakBits(source.shape().top_k, source.shape().experts);
+  out.leak_bits_per_token = out.leak_bits_per_token_layer * moe_layers;
+  return out;
 }
 
 void AddTraining(const RoutingRequest& request, RoutingReport* report) {
@@ -217,6 +239,7 @@ RoutingReport MakeRoutingReport(const RoutingRequest& request) {
   report.micro_batch =
       SampleMicroBatches(*source, recorded ? std::min(layers, report.loads.layers()) : layers);
   if (!recorded && HasTrace(request.section.strategy) && request.steps > 0) AddTraining(request, &report);
+  report.choice = ChoiceOf(LogicalOf(*source), layers, request.moe_layers);
   if (request.step_time) report.step_time_s = request.step_time(*source);
   return report;
 }

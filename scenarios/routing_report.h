@@ -57,6 +57,13 @@ struct MicroBatchBalance {
       dropped;  ///< (capacity factor, share of selections a Switch-style cap drops)
 };
 
+/// Expert choice: what tokens get, means over layers, and what the choice gives away.
+struct ChoiceBalance {
+  std::vector<double> experts_share;  ///< share of tokens that have j experts; 0 are unserved
+  double mean = 0, deviation = 0;     ///< experts a token
+  double leak_bits_per_token_layer = 0, leak_bits_per_token = 0;  ///< at least (arXiv 2408.15664)
+};
+
 struct RoutingReport {
   std::string model, strategy, source;
   int experts = 0, top_k = 0, groups = 0, top_groups = 0, training_ranks = 0;
@@ -68,6 +75,7 @@ struct RoutingReport {
   std::vector<std::pair<int, double>> computation;  ///< (sequences, mean MaxVio of a computation batch)
   std::vector<RankBalance> ranks;
   std::optional<MicroBatchBalance> micro_batch;
+  std::optional<ChoiceBalance> choice;
   std::optional<double> step_time_s;
 };
 

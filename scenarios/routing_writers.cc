@@ -52,6 +52,28 @@ std::string MicroBatchText(const RoutingReport& r) {
   return out + "\n";
 }
 
+/// Smallest number of experts that a share `quantile` of tokens do not exceed.
+std::size_t ExpertsAt(const ChoiceBalance& c, double quantile) {
+  double sum = 0;
+  for (std::size_t j = 0; j < c.experts_share.size(); ++j) {
+    sum += c.experts_share[j];
+    if (sum >= quantile) return j;
+  }
+  return c.experts_share.empty() ? 0 : c.experts_share.size() - 1;
+}
+
+std::string ChoiceText(const RoutingReport& r) {
+  if (!r.choice) return "";
+  const ChoiceBalance& c = *r.choice;
+  return fmt::format(
+      "Experts of a token\n  mean {:.2f}, standard deviation {:.2f}; {} of tokens have none and pass unserved\n"
+      "  median {}, 90 % at most {}, 99 % at most {}, none over {}\n"
+      "  WARNING: a token's experts depend on later tokens: no causal model can be served so, and training "
+      "leaks at\n  least {:.1f} bits a token and layer, {:.0f} over the model's MoE layers (arXiv 2408.15664)\n\n",
+      c.mean, c.deviation, Percent(c.experts_share.front()), ExpertsAt(c, 0.5), ExpertsAt(c, 0.9),
+      ExpertsAt(c, 0.99), c.experts_share.size() - 1, c.leak_bits_per_token_layer, c.leak_bits_per_token);
+}
+
 std::string RanksText(const RoutingReport& r) {
   std::string out = "Hottest rank over the mean, minus 1, one domain served at a time\n";
   out += fmt::format("  {:>6} {:>11} {:>8} {:>8} {:>10} {:>16}\n", "ranks", "contiguous", "EPLB", "slots",
@@ -124,6 +146,15 @@ Json TrainingJson(const RoutingReport& r) {
           {"computation_batches", computation}};
 }
 
+Json ChoiceJson(const ChoiceBalance& c) {
+  return {{"experts_per_token", c.mean},
+          {"experts_per_token_sd", c.deviation},
+          {"unserved_share", c.experts_share.front()},
+          {"share_by_experts", c.experts_share},
+          {"leak_bits_per_token_layer", c.leak_bits_per_token_layer},
+          {"leak_bits_per_token", c.leak_bits_per_token}};
+}
+
 Json ReportJson(const RoutingReport& r) {
   Json domains = Json::array(), layers = Json::array();
   for (std::size_t d = 0; d < r.by_domain.size(); ++d) {
@@ -138,6 +169,7 @@ Json ReportJson(const RoutingReport& r) {
               {"layers", layers},    {"domains", domains},         {"ranks", RanksJson(r)}};
   if (r.micro_batch) out["micro_batch"] = MicroBatchJson(*r.micro_batch);
   if (r.micro_batch) out["micro_batch"]["ranks"] = r.training_ranks;
+  if (r.choice) out["expert_choice"] = ChoiceJson(*r.choice);
   if (r.training) out["training"] = TrainingJson(r);
   if (r.step_time_s) out["step_time_s"] = *r.step_time_s;
   return out;
@@ -182,7 +214,8 @@ std::vector<std::string> ComparisonHeader(bool step_time) {
 std::string RoutingText(const RoutingReport& r) {
   std::string out = fmt::format("{}: {} routed experts, top-{}", r.model, r.experts, r.top_k);
   if (r.groups > 1) out += fmt::format(", at most {} of {} groups", r.top_groups, r.groups);
-  out += fmt::format("\n{}\n\n{}\n{}\n{}", r.source, LoadsText(r), MicroBatchText(r), RanksText(r));
+  out += fmt::format("\n{}\n\n{}\n{}\n{}{}", r.source, LoadsText(r), MicroBatchText(r), ChoiceText(r),
+                     RanksText(r));
   if (r.training) out += "\n" + TrainingText(r);
   if (r.step_time_s) out += fmt::format("\nStep time {:.4f} s\n", *r.step_time_s);
   return out;

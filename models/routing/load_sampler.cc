@@ -73,6 +73,18 @@ void LoadSampler::AddUp(const LoadTable& table, const std::vector<TextDocument>&
   }
 }
 
+/// Rows of all tokens where a token has a variable number of experts.
+std::int64_t LoadSampler::DrawRows(const LoadTable& table, FastNormal& normal) const {
+  double mean = 0, variance = 0;
+  for (std::size_t d = 0; d < tokens_.size(); ++d) {
+    mean += double{tokens_[d]} * double{table.rows_mean[d]};
+    variance += double{tokens_[d]} * double{table.rows_noise[d]} + double{square_[d]} * double{table.rows_document[d]};
+  }
+  const double rows = mean + std::sqrt(variance) * double{normal()};
+  const double most = double{1} * shape_.ranks * shape_.tokens_per_rank * table.rows_most;
+  return std::llround(std::clamp(rows, 0.0, most));
+}
+
 void LoadSampler::DrawSlots(const LoadTable& table, FastNormal& normal, ExchangeLoad* load) {
   const std::size_t slots = Index(table.slots);
   mean_.assign(slots, 0);
@@ -84,8 +96,8 @@ void LoadSampler::DrawSlots(const LoadTable& table, FastNormal& normal, Exchange
     AddScaled(variance_.data(), table.slot_document.data() + d * slots, square_[d], slots);
   }
   reach_ = mean_;  // expected rows, for the share of duplicates
-  const std::int64_t tokens = std::int64_t{shape_.ranks} * shape_.tokens_per_rank,
-                     rows = tokens * shape_.top_k;
+  const std::int64_t tokens = std::int64_t{shape_.ranks} * shape_.tokens_per_rank;
+  const std::int64_t rows = table.rows_mean.empty() ? tokens * shape_.top_k : DrawRows(table, normal);
   Deviate(mean_, variance_, static_cast<float>(rows), normal);
   RoundTo(mean_, rows, tokens, load->expert_rows);
 }
@@ -144,7 +156,7 @@ void LoadSampler::DrawUnique(const LoadTable& table, FastNormal& normal, Exchang
     // Rows of tokens the rank already has; of two such rows both must be kept.
     const float again = static_cast<float>(rows) * (1 - ratio) * kept_rank_[Index(r)];
     const float unique = static_cast<float>(rows) - again - std::sqrt(again) * normal();
-    const std::int64_t most_each = std::min(per_rank, shape_.top_k);
+    const std::int64_t most_each = std::min(per_rank, table.rows_most);
     load->unique_rows[Index(r)] = static_cast<std::int32_t>(std::clamp<std::int64_t>(
         std::llround(unique), (rows + most_each - 1) / most_each, std::min(rows, tokens)));
   }
@@ -170,7 +182,7 @@ void LoadSampler::DrawScaleOut(const LoadTable& table, const std::vector<TextDoc
       total += n * table.nodes_mean[d];
       total_variance += n * table.nodes_noise[d];
     }
-    total = std::clamp(total + std::sqrt(total_variance) * normal(), static_cast<float>(most),
+    total = std::clamp(total + std::sqrt(total_variance) * normal(), static_cast<float>(most * table.nodes_least),
                        static_cast<float>(most * table.nodes_most));
     total *= KeepShare(node_kept_, mean_, variance_);
     Deviate(mean_, variance_, total, normal);

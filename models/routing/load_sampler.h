@@ -24,6 +24,7 @@ class LoadSampler {
 
  private:
   void AddUp(const LoadTable& table, const std::vector<TextDocument>& documents);
+  std::int64_t DrawRows(const LoadTable& table, FastNormal& normal) const;
   void DrawSlots(const LoadTable& table, FastNormal& normal, ExchangeLoad* load);
   void Drop(const LoadTable& table, ExchangeLoad* load);
   void DrawUnique(const LoadTable& table, FastNormal& normal, ExchangeLoad* load);

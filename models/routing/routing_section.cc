@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "models/routing/choice_loads.h"
 #include "models/routing/planned_loads.h"
 #include "models/routing/recorded_loads.h"
 #include "models/routing/synthetic_loads.h"
@@ -78,6 +79,8 @@ std::unique_ptr<TableLoads> InExpertOrder(const RoutingSection& section, const L
         moe_layers, seed);
   }
   if (section.strategy == Strategy::kBalanced) return std::make_unique<UniformLoads>(shape, seed);
+  if (section.strategy == Strategy::kExpertChoice)
+    return std::make_unique<ChoiceLoads>(shape, section.options, moe_layers, seed);
   return std::make_unique<SyntheticLoads>(shape, section.options, moe_layers, seed);
 }
 
@@ -103,6 +106,22 @@ void ReadUpdate(const Value& section, RoutingSection* out) {
   ReadNumber(section, "rate", 0, 1, &out->rate);
 }
 
+/// "sequence", "micro-batch", "batch" or a number of tokens.
+void ReadChunk(const Value& value, Strategy strategy, ChoiceChunk* chunk) {
+  if (strategy != Strategy::kExpertChoice)
+    throw value.Error(fmt::format("strategy {} has no chunk that experts choose over", StrategyName(strategy)));
+  const std::string text = value.AsString();
+  if (text == "sequence" || text == "micro-batch" || text == "batch") {
+    chunk->over = text == "batch"         ? ChoiceChunk::Over::kBatch
+                  : text == "micro-batch" ? ChoiceChunk::Over::kMicroBatch
+                                          : ChoiceChunk::Over::kTokens;
+  } else if (text.find_first_of("0123456789") == 0) {
+    chunk->tokens = static_cast<int>(value.AsCount("token", 1, 1 << 30));
+  } else {
+    throw value.Error("expected sequence, micro-batch, batch or a number of tokens");
+  }
+}
+
 }  // namespace
 
 SyntheticOptions DefaultOptions(Strategy strategy, double alpha) {
@@ -123,7 +142,7 @@ RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe) {
   out.options = DefaultOptions(out.strategy, 0);
   out.options.affinity.kind = moe.sigmoid ? Affinity::kSigmoid : Affinity::kSoftmax;
   if (section.is_null()) return out;
-  section.AllowKeys({"strategy", "update", "rate", "alpha", "affinity", "documents_per_sequence",
+  section.AllowKeys({"strategy", "chunk", "update", "rate", "alpha", "affinity", "documents_per_sequence",
                      "sequence_length", "loads", "capacity_factor", "placement", "redundant_experts",
                      "planned_from", "replanned_every"});
   if (const Value* v = section.Find("strategy")) out.strategy = ReadStrategy(*v);
@@ -149,6 +168,14 @@ RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe) {
   if (const Value* v = section.Find("sequence_length")) {
     out.options.sequence_length = static_cast<int>(v->AsCount("token", 1, 1 << 30));
   }
+  if (const Value* v = section.Find("chunk")) {
+    ReadChunk(*v, out.strategy, &out.options.chunk);
+    if (out.options.chunk.tokens > 0 && out.options.sequence_length % out.options.chunk.tokens != 0)
+      throw v->Error(fmt::format("expected a divisor of the sequence's {} tokens", out.options.sequence_length));
+  }
+  const Value* capacity = section.Find("capacity_factor");
+  if (out.strategy == Strategy::kExpertChoice && capacity != nullptr)
+    throw capacity->Error("experts that choose take just their even share: nothing is over it");
   return out;
 }
 

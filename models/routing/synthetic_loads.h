@@ -9,6 +9,7 @@
 
 #include "core/document.h"
 #include "models/model_spec.h"
+#include "models/routing/expert_choice.h"
 #include "models/routing/load_source.h"
 #include "models/routing/load_table.h"
 #include "models/routing/placement.h"
@@ -61,6 +62,7 @@ struct SyntheticOptions {
   int fewest_documents = 1, most_documents = 4, sequence_length = 4096;
   int measured_documents =
       16;  ///< of RoutedText::kDocumentTokens in each domain: the text tables are measured on
+  ChoiceChunk chunk;  ///< of Strategy::kExpertChoice
 };
 
 /// The synthetic router, balanced by a strategy until it has converged. Layers beyond kDrawnLayers reuse the
@@ -96,7 +98,6 @@ class SyntheticLoads : public TableLoads {
   };
   Drawn Draw(int layer) const;
   std::vector<float> DomainBias(const RoutedText& text) const;
-  std::vector<std::uint16_t> Renumbering(int layer) const;
 
   SyntheticOptions options_;
   GateShape gate_;
