@@ -27,7 +27,7 @@ double HottestRank(std::span<const double> load, const models::ExpertPlacement& 
 /// The relative loads of a source's tables as a heat map.
 ExpertLoads LoadsOf(const models::TableLoads& source, int layers, int experts, int top_k) {
   const std::size_t domains = source.mix().share.size(), n = static_cast<std::size_t>(experts);
-  ExpertLoads out{source.Describe(), {}, source.mix().share, experts, 0, {}};
+  ExpertLoads out{source.Describe(), {}, source.mix().share, experts, 0, {}, true};
   for (std::size_t d = 0; d < domains; ++d) out.domains.push_back(fmt::format("domain {}", d + 1));
   for (int l = 0; l < layers; ++l) {
     auto& layer = out.load.emplace_back(domains);

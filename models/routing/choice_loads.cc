@@ -15,8 +15,6 @@ namespace {
 
 /// Tokens counted of one measured chunk: few, so that many mixtures of documents are seen.
 constexpr int kCounted = 2 * RoutedText::kDocumentTokens;
-/// Text of each domain that thresholds over the global batch are set on.
-constexpr int kThresholdTokens = 2048;
 
 /// Affinities of documents one after another, in blocks of kLanes tokens.
 class ChunkText {
@@ -152,14 +150,16 @@ int ChoiceLoads::MeasuredTokens() const {
   return std::min(chunk, std::max(unit, kMeasuredChunk / unit * unit));
 }
 
-std::vector<float> ChoiceLoads::Thresholds(const RouterLayer& router, FastNormal& normal) const {
-  ChunkText text(router);
+/// Over the global batch: thresholds at which the measured text is even over the mix, and what they take.
+void ChoiceLoads::MeasureBatch(FastNormal& normal, Drawn* drawn) const {
+  ChunkText text(drawn->router);
   for (int d = 0; d < options_.affinity.domains; ++d) {
-    for (int t = 0; t < kThresholdTokens; t += RoutedText::kDocumentTokens)
+    for (int i = 0; i < options_.measured_documents; ++i)
       text.Append(d, RoutedText::kDocumentTokens, normal);
   }
-  return ChoiceThresholds(gate_.experts, static_cast<double>(gate_.top_k) / gate_.experts, mix().share,
-                          text.affinity());
+  drawn->threshold = ChoiceThresholds(gate_.experts, static_cast<double>(gate_.top_k) / gate_.experts,
+                                      mix().share, text.affinity());
+  TakeTokens(gate_.experts, text.tokens(), drawn->threshold, text.affinity(), &drawn->text);
 }
 
 /// Chunks of which one part is of the domain and the others of the mix; that part's first tokens count.
@@ -191,19 +191,10 @@ ChoiceLoads::Drawn ChoiceLoads::Draw(int layer) const {
   Drawn out{DrawRouterLayer(options_.affinity, gate_.experts, seed(), layer), {}, {}, {}};
   RandomStream random(seed(), "expert choice", {static_cast<std::uint64_t>(layer)});
   FastNormal normal(RandomStream(seed(), "chosen text", {static_cast<std::uint64_t>(layer)}));
-  const bool fixed = options_.chunk.over == ChoiceChunk::Over::kBatch;
-  if (fixed) out.threshold = Thresholds(out.router, normal);
-  for (int d = 0; d < options_.affinity.domains; ++d) {
-    if (!fixed) {
-      MeasureDomain(d, &random, normal, &out);
-      continue;
-    }
-    ChunkText text(out.router);
-    for (int i = 0; i < options_.measured_documents; ++i)
-      text.Append(d, RoutedText::kDocumentTokens, normal);
-    ChosenTokens taken;
-    TakeTokens(gate_.experts, text.tokens(), out.threshold, text.affinity(), &taken);
-    AppendTokens(taken, 0, text.tokens(), &out.text);
+  if (options_.chunk.over == ChoiceChunk::Over::kBatch) {
+    MeasureBatch(normal, &out);
+  } else {
+    for (int d = 0; d < options_.affinity.domains; ++d) MeasureDomain(d, &random, normal, &out);
   }
   out.table = Measure(out.text, shape(), SlotMap::Contiguous(gate_.experts));
   return out;

@@ -45,7 +45,7 @@ class ChoiceLoads : public TableLoads {
   Drawn Draw(int layer) const;
   void MeasureDomain(int domain, RandomStream* random, FastNormal& normal, Drawn* drawn) const;
   LoadTable Measure(const ChosenTokens& text, const LoadShape& physical, const SlotMap& map) const;
-  std::vector<float> Thresholds(const RouterLayer& router, FastNormal& normal) const;
+  void MeasureBatch(FastNormal& normal, Drawn* drawn) const;
   std::vector<int> ChunkLengths(const LoadShape& physical) const;
   int MeasuredTokens() const;
   double RowsPerToken() const;

@@ -17,12 +17,6 @@ std::int32_t KeyOf(float x) {
 }
 float OfKey(std::int32_t key) { return std::bit_cast<float>(key >= 0 ? key : key ^ 0x7fffffff); }
 
-std::int32_t Reaching(std::span<const std::int32_t> keys, std::int32_t threshold) {
-  std::int32_t count = 0;
-  for (const std::int32_t key : keys) count += key >= threshold;
-  return count;
-}
-
 /// The highest threshold that `reached(threshold)`, falling in it, brings to `wanted`.
 template <class Reached, class Amount>
 std::int32_t HighestReaching(std::int32_t low, std::int32_t high, Amount wanted, Reached reached) {
@@ -40,8 +34,11 @@ std::int32_t HighestReaching(std::int32_t low, std::int32_t high, Amount wanted,
 /// One expert's keys over the tokens of a chunk; its affinities lie in pieces of kLanes.
 void Gather(std::span<const float> affinity, std::size_t experts, std::size_t expert,
             std::span<std::int32_t> keys) {
-  for (std::size_t t = 0; t < keys.size(); ++t)
-    keys[t] = KeyOf(affinity[(t / kLanes * experts + expert) * kLanes + t % kLanes]);
+  const float* block = affinity.data() + expert * kLanes;
+  for (std::size_t t = 0; t < keys.size(); t += kLanes, block += experts * kLanes) {
+    for (std::size_t i = 0; i < std::min<std::size_t>(kLanes, keys.size() - t); ++i)
+      keys[t + i] = KeyOf(block[i]);
+  }
 }
 
 /// (token, expert) pairs in expert order to each token's experts.
@@ -84,8 +81,8 @@ void ChooseTokens(int experts, int tokens, int capacity, std::span<const float> 
     Gather(affinity, n, e, keys);
     const auto [low, high] = std::minmax_element(keys.begin(), keys.end());
     const std::int32_t threshold =
-        HighestReaching(*low, *high, capacity, [&](std::int32_t at) { return Reaching(keys, at); });
-    std::int32_t equals = capacity - (threshold < *high ? Reaching(keys, threshold + 1) : 0);
+        HighestReaching(*low, *high, capacity, [&](std::int32_t at) { return CountReaching(keys, at); });
+    std::int32_t equals = capacity - (threshold < *high ? CountReaching(keys, threshold + 1) : 0);
     for (std::uint32_t t = 0; t < t_all; ++t) {
       if (keys[t] > threshold || (keys[t] == threshold && equals-- > 0)) taken[e].push_back(t);
     }
@@ -116,7 +113,7 @@ std::vector<float> ChoiceThresholds(int experts, double taken, std::span<const d
     const auto share = [&](std::int32_t at) {
       double sum = 0;
       for (std::size_t d = 0; d < weight.size(); ++d)
-        sum += weight[d] * Reaching(std::span(keys).subspan(d * part, part), at) / static_cast<double>(part);
+        sum += weight[d] * CountReaching(std::span(keys).subspan(d * part, part), at) / static_cast<double>(part);
       return sum;
     };
     const auto [low, high] = std::minmax_element(keys.begin(), keys.end());
