@@ -46,8 +46,21 @@ void ReadDocuments(const Value& value, SyntheticOptions* o) {
   }
 }
 
+/// `shared_expert`: routed ones count as experts of the size of the others.
+void ReadShared(const Value& value, const MoeSpec& moe, PlacementOptions* p) {
+  if (value.AsChoice({"replicated", "routed"}) == 0) return;
+  if (moe.shared_intermediate == 0) throw value.Error("the model has no shared expert");
+  if (moe.shared_intermediate % moe.intermediate != 0)
+    throw value.Error(fmt::format("shared experts {} wide are not whole routed ones of {}",
+                                  moe.shared_intermediate, moe.intermediate));
+  if (!p->eplb) throw value.Error("a shared expert placed like a routed one needs placement: eplb");
+  p->shared_experts = moe.shared_intermediate / moe.intermediate;
+  if (p->redundant_experts < p->shared_experts)
+    throw value.Error(fmt::format("expected redundant_experts of at least {}, to hold it", p->shared_experts));
+}
+
 /// `placement` and what belongs to it.
-void ReadPlacement(const Value& section, PlacementOptions* p) {
+void ReadPlacement(const Value& section, const MoeSpec& moe, PlacementOptions* p) {
   if (const Value* v = section.Find("placement")) p->eplb = v->AsChoice({"contiguous", "eplb"}) == 1;
   for (const char* key : {"redundant_experts", "planned_from", "replanned_every"}) {
     const Value* v = section.Find(key);
@@ -56,6 +69,7 @@ void ReadPlacement(const Value& section, PlacementOptions* p) {
   ReadWhole(section, "redundant_experts", 0, 4096, &p->redundant_experts);
   ReadWhole(section, "planned_from", 1, 4096, &p->planned_from);
   ReadWhole(section, "replanned_every", 0, 1 << 20, &p->replanned_every);
+  if (const Value* v = section.Find("shared_expert")) ReadShared(*v, moe, p);
 }
 
 /// InputError with its place where redundant experts do not fill whole ranks.
@@ -144,14 +158,14 @@ RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe) {
   if (section.is_null()) return out;
   section.AllowKeys({"strategy", "chunk", "update", "rate", "alpha", "affinity", "documents_per_sequence",
                      "sequence_length", "loads", "capacity_factor", "placement", "redundant_experts",
-                     "planned_from", "replanned_every"});
+                     "planned_from", "replanned_every", "shared_expert"});
   if (const Value* v = section.Find("strategy")) out.strategy = ReadStrategy(*v);
   if (const Value* v = section.Find("loads")) {
     if (section.Find("strategy")) throw v->Error("recorded loads and a strategy exclude each other");
     if (section.Find("affinity")) throw v->Error("recorded loads and a synthetic router exclude each other");
     out.loads = v->AsString();
   }
-  ReadPlacement(section, &out.placement);
+  ReadPlacement(section, moe, &out.placement);
   ReadNumber(section, "capacity_factor", 1, 1000, &out.capacity_factor);
   ReadUpdate(section, &out);
   double alpha = out.strategy == Strategy::kLossFreePlus ? 1e-4 : 1e-3;  // V3 report 4.2; arXiv 2408.15664
@@ -174,9 +188,15 @@ RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe) {
       throw v->Error(fmt::format("expected a divisor of the sequence's {} tokens", out.options.sequence_length));
   }
   const Value* capacity = section.Find("capacity_factor");
+  if (out.placement.shared_experts > 0 && capacity != nullptr)
+    throw capacity->Error("a shared expert placed like a routed one takes every token: nothing may be dropped");
   if (out.strategy == Strategy::kExpertChoice && capacity != nullptr)
     throw capacity->Error("experts that choose take just their even share: nothing is over it");
   return out;
+}
+
+int ExpertSlots(const RoutingSection& section, const MoeSpec& moe) {
+  return moe.routed_experts + section.placement.redundant_experts;
 }
 
 std::unique_ptr<TableLoads> MakeTableLoads(const RoutingSection& section, const LoadShape& shape,
@@ -184,15 +204,18 @@ std::unique_ptr<TableLoads> MakeTableLoads(const RoutingSection& section, const 
   LoadShape limited = shape;
   limited.capacity_factor = section.capacity_factor;
   if (!section.placement.eplb) return InExpertOrder(section, limited, moe_layers, seed);
-  return std::make_unique<PlannedLoads>(InExpertOrder(section, shape, moe_layers, seed), section.placement,
-                                        moe_layers, section.capacity_factor);
+  return std::make_unique<PlannedLoads>(InExpertOrder(section, LogicalShape(shape), moe_layers, seed),
+                                        limited, section.placement, moe_layers);
 }
 
 std::unique_ptr<LoadSource> MakeLoadSource(const Value& routing_section, const MoeSpec& moe,
                                            const LoadShape& shape, int moe_layers, std::uint64_t seed) {
   const RoutingSection section = ReadRoutingSection(routing_section, moe);
-  CheckShape(shape);
-  if (section.placement.eplb) CheckPlacement(routing_section, section.placement, shape);
+  if (section.placement.eplb) {
+    CheckPlacement(routing_section, section.placement, shape);
+  } else {
+    CheckShape(shape);
+  }
   return MakeTableLoads(section, shape, moe_layers, seed);
 }
 

@@ -137,6 +137,9 @@ struct RoutingSection {
 };
 RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe);
 
+/// Physical slots of a MoE layer over the ranks of an expert-parallel group.
+int ExpertSlots(const RoutingSection& section, const MoeSpec& moe);
+
 /// The source a section describes: its strategy or recorded loads, its placement, its capacity.
 std::unique_ptr<TableLoads> MakeTableLoads(const RoutingSection& section, const LoadShape& shape,
                                            int moe_layers, std::uint64_t seed);

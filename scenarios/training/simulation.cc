@@ -8,6 +8,7 @@
 #include "hw/network/placement.h"
 #include "hw/network/point_to_point.h"
 #include "models/program/memory.h"
+#include "models/routing/planned_loads.h"
 #include "models/routing/synthetic_loads.h"
 #include "scenarios/training/optimizer.h"
 
@@ -133,7 +134,17 @@ std::int64_t TrainingModel::MessageWork() const {
 }
 
 RankLoad TrainingModel::EvenLoad() const {
-  const models::UniformLoads uniform(ShapeOf(scenario_), scenario_.seed);
+  const models::LoadShape shape = ShapeOf(scenario_);
+  if (scenario_.ExpertSlots() == shape.experts) {
+    const models::UniformLoads uniform(shape, scenario_.seed);
+    return StepLoads(uniform, 1, 8, 1, kRowAlignment).mean();
+  }
+  models::PlacementOptions slots;  // the scenario's, with every expert alike
+  slots.eplb = true;
+  slots.redundant_experts = scenario_.ExpertSlots() - shape.experts;
+  slots.shared_experts = scenario_.placed_shared_experts;
+  const models::PlannedLoads uniform(
+      std::make_unique<models::UniformLoads>(models::LogicalShape(shape), scenario_.seed), shape, slots, 1);
   return StepLoads(uniform, 1, 8, 1, kRowAlignment).mean();
 }
 

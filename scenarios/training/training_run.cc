@@ -70,7 +70,7 @@ std::vector<PipelineRankReport> RanksOf(const TrainingModel& model, const Outcom
     std::vector<int> held;
     for (const auto& stage : model.schedule().StagesOf(rank)) held.push_back(stage.first);
     report.parameters =
-        models::UniqueParametersPerRank(s.model, model.stages(), held, s.parallelism.expert).Total();
+        models::UniqueParametersPerRank(s.RankModel(), model.stages(), held, s.Holding()).Total();
     report.memory = memory[static_cast<std::size_t>(rank)];
     report.fits = report.memory.Fits(s.cluster.device.memory);
     ranks.push_back(std::move(report));
@@ -193,7 +193,7 @@ std::vector<std::string> NotesOf(const TrainingModel& model, const TrainingResul
   const Scenario& s = model.scenario();
   std::vector<std::string> notes;
   const models::LocalParameters largest =
-      models::UniqueParametersPerRank(s.model, model.stages(), {0}, s.parallelism.expert);
+      models::UniqueParametersPerRank(s.RankModel(), model.stages(), {0}, s.Holding());
   const double ema_s = 2.0 * static_cast<double>(largest.Total()) / s.cluster.device.host.value;
   notes.push_back(fmt::format(
       "moving average (EMA) of the parameters copied to the host beside the step: {:.2f} s of PCIe, hidden{}",
