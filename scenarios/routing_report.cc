@@ -78,6 +78,11 @@ MicroBatchBalance SampleMicroBatches(const models::TableLoads& source, int layer
         dropped += std::max(0.0, x - factor) / static_cast<double>(relative.size()) / n;
     }
   }
+  const auto* routed = dynamic_cast<const models::SyntheticLoads*>(&source);
+  if (out.lost && routed != nullptr) {
+    routed->SampleExactly(0, 0, 0, &load);
+    out.lost_weight = load.dropped_weight;
+  }
   for (int l = 0; l < layers; ++l) {
     const auto& nodes = source.Table(l).nodes_mean;
     for (std::size_t d = 0; d < nodes.size(); ++d)
@@ -161,15 +166,21 @@ double MeanOver(const ExpertLoads& loads, Hottest hottest) {
   return sum / loads.layers();
 }
 
-RankBalance BalanceAt(const ExpertLoads& loads, int groups, int ranks_per_node, int ranks) {
+/// An eighth more than the routed experts, rounded up; shared ones stand among the redundant.
+int Slots(const ExpertLoads& loads, int ranks, int shared) {
+  const int routed = loads.experts - shared;
+  return static_cast<int>(RoundUp(routed + std::max(routed / 8, shared), ranks));
+}
+
+RankBalance BalanceAt(const ExpertLoads& loads, int groups, int ranks_per_node, int ranks, int shared) {
   const int experts = loads.experts;
   const bool whole_nodes = ranks % ranks_per_node == 0;
-  RankBalance out{ranks, static_cast<int>(RoundUp(experts + experts / 8, ranks)), {}, {}, {}, {}};
+  RankBalance out{ranks, Slots(loads, ranks, shared), {}, {}, {}, {}};
   const auto plan = [&](std::span<const double> weight, int slots) {
     const int nodes = whole_nodes && slots % (ranks / ranks_per_node) == 0 ? ranks / ranks_per_node : 1;
     return models::Eplb(weight, {slots, groups, nodes, ranks});
   };
-  if (experts % ranks == 0) {
+  if (experts % ranks == 0 && shared == 0) {
     const models::ExpertPlacement contiguous = models::ContiguousPlacement(experts);
     out.contiguous =
         MeanOver(loads, [&](const auto& layer, auto d) { return HottestRank(layer[d], contiguous, ranks); });
@@ -193,13 +204,32 @@ RankBalance BalanceAt(const ExpertLoads& loads, int groups, int ranks_per_node, 
 
 }  // namespace
 
-std::vector<RankBalance> RankBalances(const ExpertLoads& loads, int groups, int ranks_per_node,
-                                      const std::vector<int>& ranks) {
+namespace {
+
+/// The loads with shared experts after the routed ones.
+ExpertLoads WithShared(ExpertLoads loads, int shared, double load) {
+  for (auto& layer : loads.load) {
+    for (auto& domain : layer) {
+      domain = models::Relative(domain);
+      domain.insert(domain.end(), static_cast<std::size_t>(shared), load);
+    }
+  }
+  loads.experts += shared;
+  return loads;
+}
+
+}  // namespace
+
+std::vector<RankBalance> RankBalances(const ExpertLoads& routed, int groups, int ranks_per_node,
+                                      const std::vector<int>& ranks, int shared_experts, double shared_load) {
+  const bool shared = shared_experts > 0;
+  const ExpertLoads loads = shared ? WithShared(routed, shared_experts, shared_load) : routed;
   std::vector<RankBalance> out;
   for (int r : ranks) {
     if (r < 1 || r > 65536)
       throw InputError(fmt::format("routing: {} expert-parallel ranks, expected 1 to 65536", r));
-    if (r <= 2 * loads.experts) out.push_back(BalanceAt(loads, groups, ranks_per_node, r));
+    if (r <= 2 * loads.experts)
+      out.push_back(BalanceAt(loads, shared ? 1 : groups, ranks_per_node, r, shared_experts));
   }
   return out;
 }
@@ -235,12 +265,15 @@ RoutingReport MakeRoutingReport(const RoutingRequest& request) {
   report.loads = recorded ? models::ReadExpertLoads(request.section.loads)
                           : LoadsOf(LogicalOf(*source), layers, shape.experts, shape.top_k);
   AddBalance(report.loads, &report);
-  report.ranks = RankBalances(report.loads, shape.groups, shape.ranks_per_node, request.ranks);
+  report.placed_shared_experts = request.section.placement.shared_experts;
+  report.moe_layers = request.moe_layers;
+  report.ranks = RankBalances(report.loads, shape.groups, shape.ranks_per_node, request.ranks,
+                              report.placed_shared_experts, double{1} * shape.experts / shape.top_k);
   report.micro_batch =
       SampleMicroBatches(*source, recorded ? std::min(layers, report.loads.layers()) : layers);
   if (!recorded && HasTrace(request.section.strategy) && request.steps > 0) AddTraining(request, &report);
   report.choice = ChoiceOf(LogicalOf(*source), layers, request.moe_layers);
-  if (request.step_time) report.step_time_s = request.step_time(*source);
+  if (request.step_time) report.step = request.step_time(*source);
   return report;
 }
 

@@ -98,6 +98,21 @@ std::unique_ptr<TableLoads> InExpertOrder(const RoutingSection& section, const L
   return std::make_unique<SyntheticLoads>(shape, section.options, moe_layers, seed);
 }
 
+/// `capacity_factor` and what is dropped over it. V2's rule (report 2.2.4): a device's capacity, lowest affinity.
+void ReadCapacity(const Value& section, RoutingSection* out) {
+  ReadNumber(section, "capacity_factor", 1, 1000, &out->capacity_factor);
+  for (const char* key : {"capacity_per", "drop", "never_dropped"}) {
+    const Value* v = section.Find(key);
+    if (v != nullptr && out->capacity_factor <= 0) throw v->Error("nothing is dropped without capacity_factor");
+  }
+  if (const Value* v = section.Find("capacity_per"))
+    out->device_capacity = v->AsChoice({"expert", "device"}) == 1;
+  if (out->device_capacity) out->drop = DropOrder::kLowestAffinity;
+  if (const Value* v = section.Find("drop"))
+    out->drop = static_cast<DropOrder>(v->AsChoice({"arrival", "random", "lowest-affinity"}));
+  ReadNumber(section, "never_dropped", 0, 1, &out->never_dropped);
+}
+
 bool HasBiases(Strategy s) { return s == Strategy::kLossFree || s == Strategy::kLossFreePlus; }
 
 /// Whether `alpha` weighs its loss; V2's three losses have the report's own weights.
@@ -158,7 +173,7 @@ RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe) {
   if (section.is_null()) return out;
   section.AllowKeys({"strategy", "chunk", "update", "rate", "alpha", "affinity", "documents_per_sequence",
                      "sequence_length", "loads", "capacity_factor", "placement", "redundant_experts",
-                     "planned_from", "replanned_every", "shared_expert"});
+                     "planned_from", "replanned_every", "shared_expert", "capacity_per", "drop", "never_dropped"});
   if (const Value* v = section.Find("strategy")) out.strategy = ReadStrategy(*v);
   if (const Value* v = section.Find("loads")) {
     if (section.Find("strategy")) throw v->Error("recorded loads and a strategy exclude each other");
@@ -166,7 +181,7 @@ RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe) {
     out.loads = v->AsString();
   }
   ReadPlacement(section, moe, &out.placement);
-  ReadNumber(section, "capacity_factor", 1, 1000, &out.capacity_factor);
+  ReadCapacity(section, &out);
   ReadUpdate(section, &out);
   double alpha = out.strategy == Strategy::kLossFreePlus ? 1e-4 : 1e-3;  // V3 report 4.2; arXiv 2408.15664
   if (const Value* v = section.Find("alpha")) {
@@ -203,6 +218,9 @@ std::unique_ptr<TableLoads> MakeTableLoads(const RoutingSection& section, const 
                                            int moe_layers, std::uint64_t seed) {
   LoadShape limited = shape;
   limited.capacity_factor = section.capacity_factor;
+  limited.device_capacity = section.device_capacity;
+  limited.drop = section.drop;
+  limited.never_dropped = section.never_dropped;
   if (!section.placement.eplb) return InExpertOrder(section, limited, moe_layers, seed);
   return std::make_unique<PlannedLoads>(InExpertOrder(section, LogicalShape(shape), moe_layers, seed),
                                         limited, section.placement, moe_layers);

@@ -137,7 +137,8 @@ void SyntheticLoads::SampleExactlyOn(const LoadShape& physical, const SlotMap& m
   std::vector<float> base(experts), block(experts * kLanes),
       factor(static_cast<std::size_t>(drawn.router.rank) * kLanes);
   std::vector<std::uint16_t> selected(k * kLanes), slots;
-  ExchangeCounter counter(physical, load);
+  std::vector<float> gates(k);
+  RowCounter counter(physical, random(), load);
   for (const TextDocument& doc : documents) {
     drawn.router.DocumentBase(doc.domain, normal, base);
     const auto bias = std::span(drawn.bias).subspan(static_cast<std::size_t>(doc.domain) * experts, experts);
@@ -151,9 +152,12 @@ void SyntheticLoads::SampleExactlyOn(const LoadShape& physical, const SlotMap& m
       }
       SlotsOf({gate_.top_k, selected, {}}, slots_of, gate_.experts, lane, static_cast<std::uint32_t>(t),
               &slots);
-      counter.Add(doc.rank, slots);
+      for (std::size_t i = 0; i < k; ++i)
+        gates[i] = block[static_cast<std::size_t>(selected[lane * k + i]) * kLanes + lane];
+      counter.Add(doc, slots, gates);
     }
   }
+  counter.Finish();
 }
 
 std::string SyntheticLoads::Describe() const {

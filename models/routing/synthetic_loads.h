@@ -133,6 +133,9 @@ struct RoutingSection {
   double rate = 1e-3;                     ///< its gamma
   PlacementOptions placement;
   double capacity_factor = 0;  ///< 0: nothing is dropped
+  bool device_capacity = false;
+  DropOrder drop = DropOrder::kArrival;
+  double never_dropped = 0;
   std::string loads;           ///< file of recorded loads instead of a strategy; empty: none
 };
 RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe);

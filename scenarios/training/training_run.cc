@@ -281,6 +281,7 @@ TrainingResult RunTraining(const Scenario& scenario, const RunOptions& options, 
   Kernels(outcome, &r);
   r.communication = CommunicationOf(outcome);
   r.optimizer = outcome.optimizer;
+  r.rebalance = outcome.rebalance;
   r.imbalance.source = model.LoadDescription();
   r.imbalance.hottest_excess = outcome.hottest_excess;
   r.imbalance.row_deviation = outcome.row_deviation;

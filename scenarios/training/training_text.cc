@@ -123,6 +123,12 @@ std::string CommunicationText(const TrainingResult& r) {
   text += Line("fullest rank of an exchange",
                fmt::format("{:+.1f} % rows (mean), ranks spread by {:.1f} %",
                            100 * r.imbalance.hottest_excess, 100 * r.imbalance.row_deviation));
+  if (r.rebalance.per_step > 0)
+    text += Line("moving experts to new plans",
+                 fmt::format("{:.3f} s a step: {:g} times {:.1f} ms, {:.0f} experts a layer, {:.2f} GB through "
+                             "the busiest GPU, unhidden",
+                             r.rebalance.Sum(), r.rebalance.per_step, 1e3 * r.rebalance.each_s,
+                             r.rebalance.copies_per_layer, 1e-9 * r.rebalance.busiest_bytes));
   if (!r.what_ifs.empty())
     text += Line(
         "imbalance costs",
