@@ -37,8 +37,8 @@ std::string ModelSection(const std::string& name) {
 /// A section of another strategy: what does not belong to a strategy stays as the scenario has it.
 std::string SectionOf(const std::string& strategy, const Value* section) {
   std::string text = "{strategy: " + QuoteYaml(strategy);
-  for (const char* key : {"placement", "redundant_experts", "planned_from", "replanned_every", "shared_expert",
-                          "sequence_length"}) {
+  for (const char* key : {"placement", "redundant_experts", "planned_from", "replanned_every",
+                          "shared_expert", "sequence_length"}) {
     const Value* v = section != nullptr && section->is_map() ? section->Find(key) : nullptr;
     if (v != nullptr && v->is_scalar()) text += fmt::format(", {}: {}", key, v->AsString());
   }
@@ -123,7 +123,9 @@ int RunCompare(const Options& o, const StepTimeMaker& step_time) {
 void AddOptions(CLI::App* command, Options* o) {
   command->add_option("scenario", o->scenario,
                       "Scenario file or name: its model, cluster, routing and seed are used");
-  command->add_option("--model", o->model, "Preset, or path of a Hugging Face config.json, instead of the scenario's\n(default deepseek-v3)");
+  command->add_option(
+      "--model", o->model,
+      "Preset, or path of a Hugging Face config.json, instead of the scenario's\n(default deepseek-v3)");
   command->add_option("--set", o->settings, "Override, e.g. --set routing.rate=0.01");
   command->add_option("--layers", o->layers, "Layers reported")->capture_default_str();
   command->add_option("--steps", o->steps, "Training steps that show how balance settles, 0 for none")

@@ -78,8 +78,8 @@ struct ChoiceBalance {
 struct RoutingReport {
   std::string model, strategy, source;
   int experts = 0, top_k = 0, groups = 0, top_groups = 0, training_ranks = 0;
-  int placed_shared_experts = 0;  ///< counted among the experts that are placed
-  int moe_layers = 0;             ///< of the model
+  int placed_shared_experts = 0;                    ///< counted among the experts that are placed
+  int moe_layers = 0;                               ///< of the model
   models::ExpertLoads loads;                        ///< heat map: relative load by layer, domain, expert
   models::BalanceStats global;                      ///< of the mix, mean over layers
   std::vector<models::BalanceStats> by_layer;       ///< of the mix

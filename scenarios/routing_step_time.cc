@@ -18,7 +18,8 @@ Variant OneGroup(Free free) {
 }
 
 bool Fits(const TrainingModel& model, const Outcome& outcome) {
-  const auto memory = MemoryOfRanks(model.scenario(), model.schedule(), model.stages(), outcome.loads->mean());
+  const auto memory =
+      MemoryOfRanks(model.scenario(), model.schedule(), model.stages(), outcome.loads->mean());
   return std::all_of(memory.begin(), memory.end(), [&](const models::RankMemory& rank) {
     return rank.Fits(model.scenario().cluster.device.memory);
   });

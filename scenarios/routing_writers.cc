@@ -70,12 +70,14 @@ std::string ChoiceText(const RoutingReport& r) {
   if (!r.choice) return "";
   const ChoiceBalance& c = *r.choice;
   return fmt::format(
-      "Experts of a token\n  mean {:.2f}, standard deviation {:.2f}; {} of tokens have none and pass unserved\n"
+      "Experts of a token\n  mean {:.2f}, standard deviation {:.2f}; {} of tokens have none and pass "
+      "unserved\n"
       "  median {}, 90 % at most {}, 99 % at most {}, none over {}\n"
       "  WARNING: a token's experts depend on later tokens: no causal model can be served so, and training "
       "leaks at\n  least {:.1f} bits a token and layer, {:.0f} over its {} MoE layers (arXiv 2408.15664)\n\n",
       c.mean, c.deviation, Percent(c.experts_share.front()), ExpertsAt(c, 0.5), ExpertsAt(c, 0.9),
-      ExpertsAt(c, 0.99), c.experts_share.size() - 1, c.leak_bits_per_token_layer, c.leak_bits_per_token, r.moe_layers);
+      ExpertsAt(c, 0.99), c.experts_share.size() - 1, c.leak_bits_per_token_layer, c.leak_bits_per_token,
+      r.moe_layers);
 }
 
 std::string RanksText(const RoutingReport& r) {
@@ -220,17 +222,12 @@ std::vector<std::string> ComparisonCells(const RoutingReport& r, bool step) {
 }
 
 std::vector<std::string> ComparisonHeader(bool step) {
-  std::vector<std::string> header{"strategy",
-                                  "max_vio_global",
-                                  "domain_cv",
-                                  "max_vio_micro_batch",
-                                  "hottest_rank_excess",
-                                  "nodes_per_token",
-                                  "dropped_share_at_1.25",
-                                  "settled_step"};
+  std::vector<std::string> header{
+      "strategy",        "max_vio_global",        "domain_cv",   "max_vio_micro_batch", "hottest_rank_excess",
+      "nodes_per_token", "dropped_share_at_1.25", "settled_step"};
   if (step)
-    for (const char* name : {"step_time_s", "tokens_per_second", "cost_usd_per_trillion_tokens",
-                             "imbalance_share_of_step"})
+    for (const char* name :
+         {"step_time_s", "tokens_per_second", "cost_usd_per_trillion_tokens", "imbalance_share_of_step"})
       header.push_back(name);
   return header;
 }
@@ -241,7 +238,8 @@ std::string Remarks(const std::vector<RoutingReport>& reports) {
   for (const RoutingReport& r : reports) {
     if (r.choice)
       out += fmt::format(
-          "\n{}: {} of tokens have no expert; leaks at least {:.1f} bits a token and layer of later tokens: no "
+          "\n{}: {} of tokens have no expert; leaks at least {:.1f} bits a token and layer of later tokens: "
+          "no "
           "causal model can be served so",
           r.strategy, Percent(r.choice->experts_share.front()), r.choice->leak_bits_per_token_layer);
     if (r.step && !r.step->fits) out += fmt::format("\n{}: DOES NOT FIT the device's memory", r.strategy);
@@ -258,9 +256,10 @@ std::string RoutingText(const RoutingReport& r) {
                      RanksText(r));
   if (r.training) out += "\n" + TrainingText(r);
   if (r.step) {
-    out += fmt::format("\nStep time {:.4f} s, of which imbalance {}; {:.2f} M tokens a second, {:.0f} $ a trillion\n",
-                       r.step->step_s, Percent(r.step->imbalance_share), 1e-6 * r.step->tokens_per_s,
-                       r.step->dollars_per_trillion);
+    out += fmt::format(
+        "\nStep time {:.4f} s, of which imbalance {}; {:.2f} M tokens a second, {:.0f} $ a trillion\n",
+        r.step->step_s, Percent(r.step->imbalance_share), 1e-6 * r.step->tokens_per_s,
+        r.step->dollars_per_trillion);
     if (r.step->rebalancing_s > 0)
       out += fmt::format("  moving experts to new plans {:.3f} s of it, unhidden\n", r.step->rebalancing_s);
     if (!r.step->fits) out += "  DOES NOT FIT the device's memory\n";
@@ -300,8 +299,8 @@ std::string RoutingCsv(const RoutingReport& r) {
 std::string RoutingComparisonText(const std::vector<RoutingReport>& reports) {
   const bool step = AnyStep(reports);
   const auto line = [step](const std::vector<std::string>& c) {
-    std::string text = fmt::format("{:<26} {:>8} {:>9} {:>12} {:>12} {:>7} {:>9} {:>9}", c[0], c[1], c[2], c[3],
-                                   c[4], c[5], c[6], c[7]);
+    std::string text = fmt::format("{:<26} {:>8} {:>9} {:>12} {:>12} {:>7} {:>9} {:>9}", c[0], c[1], c[2],
+                                   c[3], c[4], c[5], c[6], c[7]);
     return text + (step ? fmt::format(" {:>9} {:>10} {:>10} {:>10}\n", c[8], c[9], c[10], c[11]) : "\n");
   };
   std::string out = line({"", "MaxVio", "CV of a", "MaxVio of a", "hottest", "nodes", "dropped", "settled",
@@ -321,8 +320,7 @@ std::string RoutingComparisonJson(const std::vector<RoutingReport>& reports) {
 std::string RoutingComparisonCsv(const std::vector<RoutingReport>& reports) {
   const bool step = AnyStep(reports);
   std::string out = fmt::format("{}\n", fmt::join(ComparisonHeader(step), ","));
-  for (const RoutingReport& r : reports)
-    out += fmt::format("{}\n", fmt::join(ComparisonCells(r, step), ","));
+  for (const RoutingReport& r : reports) out += fmt::format("{}\n", fmt::join(ComparisonCells(r, step), ","));
   return out;
 }
 

@@ -65,7 +65,10 @@ InputError SlotsError(const Scenario& s, const Value& expert) {
   if (redundant != nullptr)
     return redundant->Error(fmt::format("{} slots do not divide among parallelism.expert = {} ranks",
                                         s.ExpertSlots(), expert.AsInt(1, kMaxDegree)));
-  return expert.Error(fmt::format("expected a divisor of the model's {} experts", experts));
+  return expert.Error(
+      fmt::format("expected a divisor of the model's {} experts, or slots that it divides: "
+                  "routing.placement eplb with redundant_experts",
+                  experts));
 }
 
 Parallelism ReadParallelism(const Value& value, const Scenario& s) {

@@ -71,7 +71,8 @@ Bytes Optimizer(const LocalParameters& p, const MemoryPlan& plan) {
   if (!plan.zero1) return {kState * p.Total()};
   const std::int64_t replicas = std::int64_t{plan.data_parallel} * plan.stage_copies;
   const std::int64_t expert_replicas = std::max<std::int64_t>(1, replicas / plan.expert_parallel);
-  const std::int64_t distinct = plan.expert_slots > 0 ? p.expert * plan.distinct_experts / plan.expert_slots : p.expert;
+  const std::int64_t distinct =
+      plan.expert_slots > 0 ? p.expert * plan.distinct_experts / plan.expert_slots : p.expert;
   return {kState * (CeilDiv(p.NonExpert(), replicas) + CeilDiv(distinct, expert_replicas))};
 }
 
@@ -126,8 +127,7 @@ LocalParameters UniqueParametersPerRank(const ModelSpec& spec, const StageLayout
     for (const int layer : stage.layers) {
       sum = sum + LayerParameters(spec, spec.IsMoeLayer(layer), holding);
     }
-    for (int i = 0; stage.has_mtp && i < spec.mtp_modules; ++i)
-      sum = sum + MtpParameters(spec, holding);
+    for (int i = 0; stage.has_mtp && i < spec.mtp_modules; ++i) sum = sum + MtpParameters(spec, holding);
     embedding = embedding || stage.has_embedding || stage.has_mtp || (stage.has_head && spec.tied_embeddings);
     head = head || stage.has_head;
   }
@@ -161,8 +161,8 @@ RankMemory MemoryOfRank(const ModelSpec& spec, const StageLayout& layout, const 
   ORRERY_CHECK(plan.held.size() == plan.chunks_in_flight.size(),
                std::to_string(plan.held.size()) + " stages, chunks in flight of " +
                    std::to_string(plan.chunks_in_flight.size()));
-  const LocalParameters parameters = UniqueParametersPerRank(
-      spec, layout, plan.held, {plan.expert_parallel, plan.expert_slots});
+  const LocalParameters parameters =
+      UniqueParametersPerRank(spec, layout, plan.held, {plan.expert_parallel, plan.expert_slots});
   RankMemory memory;
   memory.weights = Weights(parameters, shape, plan);
   memory.gradients = {kFp32 * parameters.Total()};

@@ -154,8 +154,7 @@ int ChoiceLoads::MeasuredTokens() const {
 void ChoiceLoads::MeasureBatch(FastNormal& normal, Drawn* drawn) const {
   ChunkText text(drawn->router);
   for (int d = 0; d < options_.affinity.domains; ++d) {
-    for (int i = 0; i < options_.measured_documents; ++i)
-      text.Append(d, RoutedText::kDocumentTokens, normal);
+    for (int i = 0; i < options_.measured_documents; ++i) text.Append(d, RoutedText::kDocumentTokens, normal);
   }
   drawn->threshold = ChoiceThresholds(gate_.experts, static_cast<double>(gate_.top_k) / gate_.experts,
                                       mix().share, text.affinity());
@@ -202,7 +201,8 @@ ChoiceLoads::Drawn ChoiceLoads::Draw(int layer) const {
 
 /// Over chunks within a rank every expert has the same rows whatever the text; what ranks and nodes see is as
 /// measured.
-LoadTable ChoiceLoads::Measure(const ChosenTokens& text, const LoadShape& physical, const SlotMap& map) const {
+LoadTable ChoiceLoads::Measure(const ChosenTokens& text, const LoadShape& physical,
+                               const SlotMap& map) const {
   const AffinityParameters& a = options_.affinity;
   LoadTable t = MeasureLoads(physical, map, gate_, a.domains, text.Selection(), a.token, a.document);
   if (options_.chunk.over == ChoiceChunk::Over::kBatch) return t;
@@ -212,8 +212,8 @@ LoadTable ChoiceLoads::Measure(const ChosenTokens& text, const LoadShape& physic
     std::fill(v->begin(), v->end(), 0.0f);
   for (std::size_t e = 0; e < map.slots_of.size(); ++e) {
     const bool chooses = e < static_cast<std::size_t>(gate_.experts);
-    const double each = (chooses ? RowsPerToken() / gate_.experts : 1.0) /
-                        static_cast<double>(map.slots_of[e].size());
+    const double each =
+        (chooses ? RowsPerToken() / gate_.experts : 1.0) / static_cast<double>(map.slots_of[e].size());
     for (const std::uint16_t slot : map.slots_of[e]) {
       for (std::size_t d = 0; d < static_cast<std::size_t>(t.domains); ++d)
         t.slot[d * static_cast<std::size_t>(t.slots) + slot] = static_cast<float>(each);

@@ -42,7 +42,8 @@ int SlotsPerCapacity(const LoadShape& s) { return s.device_capacity ? s.experts 
 
 std::int64_t UnitCapacity(const LoadShape& s) {
   if (s.capacity_factor <= 0) return INT32_MAX;
-  const double even = static_cast<double>(s.tokens_per_rank) * s.ranks * s.top_k * SlotsPerCapacity(s) / s.experts;
+  const double even =
+      static_cast<double>(s.tokens_per_rank) * s.ranks * s.top_k * SlotsPerCapacity(s) / s.experts;
   return static_cast<std::int64_t>(std::min(std::ceil(even * s.capacity_factor), double{INT32_MAX}));
 }
 

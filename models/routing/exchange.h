@@ -51,7 +51,7 @@ std::int64_t UnitCapacity(const LoadShape& shape);
 struct AskedRow {
   std::uint32_t token = 0;  ///< in order of arrival over the whole exchange
   std::uint16_t slot = 0;
-  bool kept = false;        ///< of a sequence that is never dropped
+  bool kept = false;  ///< of a sequence that is never dropped
   float affinity = 0;
   float gate = 0;  ///< the affinity over the sum of the token's
 };

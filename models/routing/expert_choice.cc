@@ -113,7 +113,8 @@ std::vector<float> ChoiceThresholds(int experts, double taken, std::span<const d
     const auto share = [&](std::int32_t at) {
       double sum = 0;
       for (std::size_t d = 0; d < weight.size(); ++d)
-        sum += weight[d] * CountReaching(std::span(keys).subspan(d * part, part), at) / static_cast<double>(part);
+        sum += weight[d] * CountReaching(std::span(keys).subspan(d * part, part), at) /
+               static_cast<double>(part);
       return sum;
     };
     const auto [low, high] = std::minmax_element(keys.begin(), keys.end());

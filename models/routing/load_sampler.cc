@@ -102,7 +102,8 @@ std::int64_t LoadSampler::DrawRows(const LoadTable& table, FastNormal& normal) c
   double mean = 0, variance = 0;
   for (std::size_t d = 0; d < tokens_.size(); ++d) {
     mean += double{tokens_[d]} * double{table.rows_mean[d]};
-    variance += double{tokens_[d]} * double{table.rows_noise[d]} + double{square_[d]} * double{table.rows_document[d]};
+    variance += double{tokens_[d]} * double{table.rows_noise[d]} +
+                double{square_[d]} * double{table.rows_document[d]};
   }
   const double rows = mean + std::sqrt(variance) * double{normal()};
   const double most = double{1} * shape_.ranks * shape_.tokens_per_rank * table.rows_most;
@@ -220,8 +221,9 @@ void LoadSampler::DrawScaleOut(const LoadTable& table, const std::vector<TextDoc
       total += n * table.nodes_mean[d];
       total_variance += n * table.nodes_noise[d];
     }
-    total = std::clamp(total + std::sqrt(total_variance) * normal(), static_cast<float>(most * table.nodes_least),
-                       static_cast<float>(most * table.nodes_most));
+    total =
+        std::clamp(total + std::sqrt(total_variance) * normal(), static_cast<float>(most * table.nodes_least),
+                   static_cast<float>(most * table.nodes_most));
     total *= KeepShare(node_kept_, mean_, variance_);
     Deviate(mean_, variance_, total, normal);
     RoundTo(mean_, std::llround(total), most, std::span(cells_).subspan(Index(rank) * nodes, nodes));

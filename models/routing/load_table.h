@@ -18,16 +18,16 @@ struct LoadTable {
   std::vector<float> slot;  ///< [domains][slots] probability that a token selects the slot
   std::vector<float>
       slot_noise;  ///< [domains][slots] variance a token adds to the count (text is correlated)
-  std::vector<float> slot_document;  ///< [domains][slots] variance of the probability between documents
-  std::vector<float> rank;           ///< [domains][ranks] probability that a token reaches the rank
-  std::vector<float> node;           ///< [domains][nodes] probability that a token reaches the node
-  std::vector<float> node_noise;     ///< [domains][nodes] as slot_noise
-  std::vector<float> node_document;  ///< [domains][nodes] as slot_document
-  std::vector<float> nodes_mean;     ///< [domains] nodes a token reaches
-  std::vector<float> nodes_noise;    ///< [domains] and its variance a token
+  std::vector<float> slot_document;     ///< [domains][slots] variance of the probability between documents
+  std::vector<float> rank;              ///< [domains][ranks] probability that a token reaches the rank
+  std::vector<float> node;              ///< [domains][nodes] probability that a token reaches the node
+  std::vector<float> node_noise;        ///< [domains][nodes] as slot_noise
+  std::vector<float> node_document;     ///< [domains][nodes] as slot_document
+  std::vector<float> nodes_mean;        ///< [domains] nodes a token reaches
+  std::vector<float> nodes_noise;       ///< [domains] and its variance a token
   int nodes_least = 1, nodes_most = 0;  ///< nodes a token can reach at all
-  int rows_most = 0;                 ///< experts a token can have: top_k, unless experts choose
-  float rank_noise = 1;              ///< variance of a reach count over binomial
+  int rows_most = 0;                    ///< experts a token can have: top_k, unless experts choose
+  float rank_noise = 1;                 ///< variance of a reach count over binomial
   /// Where tokens have a variable number of experts, else empty: [domains] experts a token has, its variance
   /// a token, and the variance of its mean between documents.
   std::vector<float> rows_mean, rows_noise, rows_document;

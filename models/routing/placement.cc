@@ -133,8 +133,7 @@ namespace {
 /// [ranks][experts] whether a rank holds an expert.
 std::vector<std::vector<bool>> Holders(const ExpertPlacement& p, int ranks) {
   const std::size_t each = p.expert_of.size() / static_cast<std::size_t>(ranks);
-  std::vector<std::vector<bool>> holds(static_cast<std::size_t>(ranks),
-                                       std::vector<bool>(p.replicas.size()));
+  std::vector<std::vector<bool>> holds(static_cast<std::size_t>(ranks), std::vector<bool>(p.replicas.size()));
   for (std::size_t s = 0; s < p.expert_of.size(); ++s)
     holds[s / each][static_cast<std::size_t>(p.expert_of[s])] = true;
   return holds;

@@ -19,7 +19,8 @@ LoadShape WithSlots(LoadShape shape, const PlacementOptions& options) {
                                  options.redundant_experts, options.shared_experts));
   }
   if (options.shared_experts > 0 && shape.capacity_factor > 0)
-    throw InputError("routing: a capacity for shared experts placed like routed ones would drop every token's");
+    throw InputError(
+        "routing: a capacity for shared experts placed like routed ones would drop every token's");
   CheckSlots(shape, experts);
   shape.top_k += options.shared_experts;
   return shape;
@@ -129,8 +130,8 @@ std::string PlannedLoads::Describe() const {
   const std::string shared =
       options_.shared_experts > 0 ? fmt::format(" and for {} shared", options_.shared_experts) : "";
   return fmt::format("{}; EPLB on {} slots ({} redundant{}), {} a rank, planned {} from {} micro-batches",
-                     logical_->Describe(), s.experts, options_.redundant_experts, shared,
-                     s.experts / s.ranks, when, options_.planned_from);
+                     logical_->Describe(), s.experts, options_.redundant_experts, shared, s.experts / s.ranks,
+                     when, options_.planned_from);
 }
 
 }  // namespace orrery::models

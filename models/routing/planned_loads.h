@@ -13,8 +13,8 @@
 
 namespace orrery::models {
 
-/// The geometry that loads in expert order are drawn in: `shape`, or where its ranks do not divide the experts
-/// fewer ranks that do, with the same tokens in all.
+/// The geometry that loads in expert order are drawn in: `shape`, or where its ranks do not divide the
+/// experts fewer ranks that do, with the same tokens in all.
 LoadShape LogicalShape(LoadShape shape);
 
 /// A source with experts on physical slots: shape().experts counts slots. Each layer's plan is made by Eplb

@@ -56,7 +56,8 @@ void ReadShared(const Value& value, const MoeSpec& moe, PlacementOptions* p) {
   if (!p->eplb) throw value.Error("a shared expert placed like a routed one needs placement: eplb");
   p->shared_experts = moe.shared_intermediate / moe.intermediate;
   if (p->redundant_experts < p->shared_experts)
-    throw value.Error(fmt::format("expected redundant_experts of at least {}, to hold it", p->shared_experts));
+    throw value.Error(
+        fmt::format("expected redundant_experts of at least {}, to hold it", p->shared_experts));
 }
 
 /// `placement` and what belongs to it.
@@ -98,12 +99,14 @@ std::unique_ptr<TableLoads> InExpertOrder(const RoutingSection& section, const L
   return std::make_unique<SyntheticLoads>(shape, section.options, moe_layers, seed);
 }
 
-/// `capacity_factor` and what is dropped over it. V2's rule (report 2.2.4): a device's capacity, lowest affinity.
+/// `capacity_factor` and what is dropped over it. V2's rule (report 2.2.4): a device's capacity, lowest
+/// affinity.
 void ReadCapacity(const Value& section, RoutingSection* out) {
   ReadNumber(section, "capacity_factor", 1, 1000, &out->capacity_factor);
   for (const char* key : {"capacity_per", "drop", "never_dropped"}) {
     const Value* v = section.Find(key);
-    if (v != nullptr && out->capacity_factor <= 0) throw v->Error("nothing is dropped without capacity_factor");
+    if (v != nullptr && out->capacity_factor <= 0)
+      throw v->Error("nothing is dropped without capacity_factor");
   }
   if (const Value* v = section.Find("capacity_per"))
     out->device_capacity = v->AsChoice({"expert", "device"}) == 1;
@@ -138,7 +141,8 @@ void ReadUpdate(const Value& section, RoutingSection* out) {
 /// "sequence", "micro-batch", "batch" or a number of tokens.
 void ReadChunk(const Value& value, Strategy strategy, ChoiceChunk* chunk) {
   if (strategy != Strategy::kExpertChoice)
-    throw value.Error(fmt::format("strategy {} has no chunk that experts choose over", StrategyName(strategy)));
+    throw value.Error(
+        fmt::format("strategy {} has no chunk that experts choose over", StrategyName(strategy)));
   const std::string text = value.AsString();
   if (text == "sequence" || text == "micro-batch" || text == "batch") {
     chunk->over = text == "batch"         ? ChoiceChunk::Over::kBatch
@@ -173,7 +177,8 @@ RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe) {
   if (section.is_null()) return out;
   section.AllowKeys({"strategy", "chunk", "update", "rate", "alpha", "affinity", "documents_per_sequence",
                      "sequence_length", "loads", "capacity_factor", "placement", "redundant_experts",
-                     "planned_from", "replanned_every", "shared_expert", "capacity_per", "drop", "never_dropped"});
+                     "planned_from", "replanned_every", "shared_expert", "capacity_per", "drop",
+                     "never_dropped"});
   if (const Value* v = section.Find("strategy")) out.strategy = ReadStrategy(*v);
   if (const Value* v = section.Find("loads")) {
     if (section.Find("strategy")) throw v->Error("recorded loads and a strategy exclude each other");
@@ -200,11 +205,13 @@ RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe) {
   if (const Value* v = section.Find("chunk")) {
     ReadChunk(*v, out.strategy, &out.options.chunk);
     if (out.options.chunk.tokens > 0 && out.options.sequence_length % out.options.chunk.tokens != 0)
-      throw v->Error(fmt::format("expected a divisor of the sequence's {} tokens", out.options.sequence_length));
+      throw v->Error(
+          fmt::format("expected a divisor of the sequence's {} tokens", out.options.sequence_length));
   }
   const Value* capacity = section.Find("capacity_factor");
   if (out.placement.shared_experts > 0 && capacity != nullptr)
-    throw capacity->Error("a shared expert placed like a routed one takes every token: nothing may be dropped");
+    throw capacity->Error(
+        "a shared expert placed like a routed one takes every token: nothing may be dropped");
   if (out.strategy == Strategy::kExpertChoice && capacity != nullptr)
     throw capacity->Error("experts that choose take just their even share: nothing is over it");
   return out;

@@ -61,7 +61,7 @@ struct SyntheticOptions {
   BalanceRule balance;  ///< what the converged router's biases are
   int fewest_documents = 1, most_documents = 4, sequence_length = 4096;
   int measured_documents =
-      16;  ///< of RoutedText::kDocumentTokens in each domain: the text tables are measured on
+      16;             ///< of RoutedText::kDocumentTokens in each domain: the text tables are measured on
   ChoiceChunk chunk;  ///< of Strategy::kExpertChoice
 };
 
@@ -136,7 +136,7 @@ struct RoutingSection {
   bool device_capacity = false;
   DropOrder drop = DropOrder::kArrival;
   double never_dropped = 0;
-  std::string loads;           ///< file of recorded loads instead of a strategy; empty: none
+  std::string loads;  ///< file of recorded loads instead of a strategy; empty: none
 };
 RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe);
 

@@ -33,13 +33,14 @@ struct Ports {
 double Seconds(const Ports& p, const hw::PointToPoint& link, double stretch) {
   double worst = 0;
   for (std::size_t r = 0; r < p.out_sent.size(); ++r) {
-    const double out = std::max(p.out_sent[r], p.out_received[r]), up = std::max(p.up_sent[r], p.up_received[r]);
+    const double out = std::max(p.out_sent[r], p.out_received[r]),
+                 up = std::max(p.up_sent[r], p.up_received[r]);
     if (out > 0)
       worst = std::max(worst, out / link.rate(hw::Reach::kCrossLeaf).value * stretch +
                                   orrery::Seconds(link.latency(hw::Reach::kCrossLeaf)));
     if (up > 0)
-      worst = std::max(worst, up / link.rate(hw::Reach::kNode).value +
-                                  orrery::Seconds(link.latency(hw::Reach::kNode)));
+      worst = std::max(
+          worst, up / link.rate(hw::Reach::kNode).value + orrery::Seconds(link.latency(hw::Reach::kNode)));
   }
   return worst;
 }
@@ -56,7 +57,8 @@ double Busiest(const Ports& p) {
 ExpertBytes BytesOfExpert(const Scenario& s, int stage_copies) {
   // As models/program/memory.cc keeps them (V3 report 3.3.2, 3.3.3).
   const double parameters = 3.0 * static_cast<double>(s.model.hidden) * s.model.moe->intermediate;
-  const double copies = std::max(1.0, static_cast<double>(s.parallelism.data) * stage_copies / s.parallelism.expert);
+  const double copies =
+      std::max(1.0, static_cast<double>(s.parallelism.data) * stage_copies / s.parallelism.expert);
   return {s.fp8 ? parameters * (1 + 4.0 / (128 * 128)) : 2 * parameters, 4 * parameters,
           8 * parameters / (s.parallelism.zero > 0 ? copies : 1)};
 }

@@ -14,9 +14,9 @@ namespace orrery::scenarios {
 /// (Insights, arXiv 2505.09343, Table 4).
 struct Phases {
   double forward = 0, bubble = 0, backward_input = 0, backward_weight = 0, forward_backward = 0,
-         optimizer = 0;
+         optimizer = 0, rebalancing = 0;
   double Sum() const {
-    return forward + bubble + backward_input + backward_weight + forward_backward + optimizer;
+    return forward + bubble + backward_input + backward_weight + forward_backward + optimizer + rebalancing;
   }
 };
 

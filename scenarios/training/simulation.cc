@@ -133,7 +133,8 @@ RebalanceReport TrainingModel::PriceRebalance(const models::LoadSource* loads) c
   for (int rank = 0; rank < scenario_.parallelism.pipeline; ++rank) {
     auto& mine = moe_layers.emplace_back();
     for (const auto& [stage, direction] : schedule_.StagesOf(rank)) {
-      for (const models::Unit& unit : UnitsOf(scenario_.model, layout_.stages[static_cast<std::size_t>(stage)]))
+      for (const models::Unit& unit :
+           UnitsOf(scenario_.model, layout_.stages[static_cast<std::size_t>(stage)]))
         if (unit.kind == models::UnitKind::kMoeLayer || unit.kind == models::UnitKind::kMtpLayer)
           mine.push_back(unit.moe_layer);
     }
@@ -221,7 +222,8 @@ void TrainingModel::Run(const Variant& variant, const TrainingPrices& prices, Ob
   outcome->pipeline = result.end;
   outcome->events = result.events;
   outcome->steps = result.steps;
-  outcome->step_s = static_cast<double>(result.end) * 1e-12 + outcome->optimizer.Sum() + outcome->rebalance.Sum();
+  outcome->step_s =
+      static_cast<double>(result.end) * 1e-12 + outcome->optimizer.Sum() + outcome->rebalance.Sum();
 }
 
 Outcome TrainingModel::Simulate(const Variant& variant) const {

@@ -95,8 +95,8 @@ class TrainingModel {
   std::unique_ptr<hw::CostModel> cost_;
   std::unique_ptr<hw::ExchangeModel> exchange_;
   std::unique_ptr<models::LoadSource>
-      loads_;           ///< absent in dense models and where only folded variants are asked
-  RankLoad even_load_;  ///< what a rank gets when all are alike
+      loads_;                  ///< absent in dense models and where only folded variants are asked
+  RankLoad even_load_;         ///< what a rank gets when all are alike
   RebalanceReport rebalance_;  ///< of loads_
   models::StageLayout layout_;
   models::Schedule schedule_;

@@ -72,7 +72,8 @@ std::string TrainingJson(const TrainingResult& r) {
                    {"backward_input", r.phases.backward_input},
                    {"backward_weight", r.phases.backward_weight},
                    {"forward_backward", r.phases.forward_backward},
-                   {"optimizer", r.phases.optimizer}};
+                   {"optimizer", r.phases.optimizer},
+                   {"rebalancing", r.phases.rebalancing}};
   j["chunk_pair_ms"] = r.chunk_pair_ms;
   j["flops_per_token"] = r.flops_per_token_causal;
   j["parameters_total"] = r.parameters_total;

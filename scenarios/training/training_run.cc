@@ -49,6 +49,7 @@ Phases PhasesOf(const Outcome& o) {
   p.backward_weight = At(tasks, StepKind::kBackwardWeight);
   p.forward_backward = At(tasks, StepKind::kForwardBackward);
   p.optimizer = o.optimizer.Sum();
+  p.rebalancing = o.rebalance.Sum();
   p.bubble = static_cast<double>(o.pipeline) * kPico - Sum(tasks);
   return p;
 }
