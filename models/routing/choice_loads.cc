@@ -119,6 +119,11 @@ ChoiceLoads::ChoiceLoads(const LoadShape& shape, const SyntheticOptions& options
                                  options.chunk.tokens, options.sequence_length));
   }
   chunks_ = ChunkLengths(shape);
+  if (!chunks_.empty() && std::int64_t{chunks_.front()} * shape.top_k < shape.experts) {
+    throw InputError(
+        fmt::format("routing: chunks of {} tokens have none for some of {} experts, expected {} or more",
+                    chunks_.front(), shape.experts, CeilDiv(shape.experts, shape.top_k)));
+  }
   for (int l = 0; l < std::min(moe_layers, kDrawnLayers); ++l) drawn_.push_back(Draw(l));
   for (int l = 0; l < moe_layers; ++l) {
     renumber_.push_back(l < kDrawnLayers ? KeepExperts(gate_.experts) : ShuffleRanks(shape, seed, l));

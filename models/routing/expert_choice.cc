@@ -15,6 +15,8 @@ std::int32_t KeyOf(float x) {
   const auto bits = std::bit_cast<std::int32_t>(x);
   return bits >= 0 ? bits : bits ^ 0x7fffffff;
 }
+/// Below and above every finite float's: those of the infinities.
+constexpr std::int32_t kLowest = static_cast<std::int32_t>(0xff800000u ^ 0x7fffffffu), kHighest = 0x7f800000;
 float OfKey(std::int32_t key) { return std::bit_cast<float>(key >= 0 ? key : key ^ 0x7fffffff); }
 
 /// The highest threshold that `reached(threshold)`, falling in it, brings to `wanted`.
@@ -79,10 +81,10 @@ void ChooseTokens(int experts, int tokens, int capacity, std::span<const float> 
   std::vector<std::vector<std::uint32_t>> taken(n);
   for (std::size_t e = 0; capacity > 0 && e < n; ++e) {
     Gather(affinity, n, e, keys);
-    const auto [low, high] = std::minmax_element(keys.begin(), keys.end());
-    const std::int32_t threshold =
-        HighestReaching(*low, *high, capacity, [&](std::int32_t at) { return CountReaching(keys, at); });
-    std::int32_t equals = capacity - (threshold < *high ? CountReaching(keys, threshold + 1) : 0);
+    const std::int32_t threshold = HighestReaching(kLowest, kHighest, capacity,
+                                                   [&](std::int32_t at) { return CountReaching(keys, at); });
+    std::int32_t equals = capacity - CountReaching(keys, threshold + 1);
+    taken[e].reserve(static_cast<std::size_t>(capacity));
     for (std::uint32_t t = 0; t < t_all; ++t) {
       if (keys[t] > threshold || (keys[t] == threshold && equals-- > 0)) taken[e].push_back(t);
     }
@@ -117,8 +119,7 @@ std::vector<float> ChoiceThresholds(int experts, double taken, std::span<const d
                static_cast<double>(part);
       return sum;
     };
-    const auto [low, high] = std::minmax_element(keys.begin(), keys.end());
-    threshold.push_back(OfKey(HighestReaching(*low, *high, taken, share)));
+    threshold.push_back(OfKey(HighestReaching(kLowest, kHighest, taken, share)));
   }
   return threshold;
 }

@@ -182,6 +182,10 @@ TEST(ChoiceLoads, OnPlannedSlotsKeepEveryRow) {
   EXPECT_EQ(Sum(load.expert_rows), 64.0 * 4096 * 8);
 }
 
+TEST(ChoiceLoads, RefuseChunksWithoutATokenForEveryExpert) {
+  EXPECT_THROW(ChoiceLoads(kV3, Options({ChoiceChunk::Over::kTokens, 16}), 1, 5), InputError);
+}
+
 std::string Message(const std::string& yaml) {
   const Document doc = Document::Parse(yaml, "s.yaml");
   try {
