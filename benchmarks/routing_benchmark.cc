@@ -1,9 +1,11 @@
 // Speed of the routing engines on one core, in tokens or steps a second.
+#include <span>
 #include <vector>
 
 #include <benchmark/benchmark.h>
 
 #include "core/random.h"
+#include "models/routing/expert_choice.h"
 #include "models/routing/gate.h"
 #include "models/routing/load_table.h"
 #include "models/routing/synthetic_loads.h"
@@ -34,6 +36,20 @@ void RouteOnly(benchmark::State& state, GateShape shape) {
 BENCHMARK_CAPTURE(RouteOnly, grouped_top8_of_256, GateShape{256, 8, 8, 4});
 BENCHMARK_CAPTURE(RouteOnly, top8_of_256, GateShape{256, 8, 1, 1});
 BENCHMARK_CAPTURE(RouteOnly, top6_of_64, GateShape{64, 6, 1, 1});
+
+/// Experts that choose over a sequence of 4096 tokens.
+void ExpertsChoose(benchmark::State& state) {
+  constexpr int kExperts = 256, kSequence = 4096;
+  const std::vector<float> affinity = Affinities({kExperts, 8, 1, 1});
+  const auto sequence = std::span(affinity).first(std::size_t{kExperts} * kSequence);
+  ChosenTokens chosen;
+  for (auto _ : state) {
+    ChooseTokens(kExperts, kSequence, ChoiceCapacity(kSequence, 8, kExperts), sequence, &chosen);
+    benchmark::DoNotOptimize(chosen.experts.data());
+  }
+  state.counters["tokens/s"] = benchmark::Counter(kSequence, benchmark::Counter::kIsIterationInvariantRate);
+}
+BENCHMARK(ExpertsChoose);
 
 void GenerateAndRoute(benchmark::State& state, GateShape shape) {
   const RouterLayer layer = DrawRouterLayer({}, shape.experts, 1, 0);

@@ -1,6 +1,7 @@
 #include "cli/routing_command.h"
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <set>
@@ -26,17 +27,35 @@ struct Options {
   std::optional<std::uint64_t> seed;
 };
 
+/// A preset's name, or a Hugging Face config.json by its path, as a `model` section.
+std::string ModelSection(const std::string& name) {
+  const std::filesystem::path path(name);
+  if (path.extension() != ".json" && name.find('/') == std::string::npos) return QuoteYaml(name);
+  return "{huggingface: " + QuoteYaml(std::filesystem::absolute(path).string()) + "}";
+}
+
+/// A section of another strategy: what does not belong to a strategy stays as the scenario has it.
+std::string SectionOf(const std::string& strategy, const Value* section) {
+  std::string text = "{strategy: " + QuoteYaml(strategy);
+  for (const char* key : {"placement", "redundant_experts", "planned_from", "replanned_every",
+                          "shared_expert", "sequence_length"}) {
+    const Value* v = section != nullptr && section->is_map() ? section->Find(key) : nullptr;
+    if (v != nullptr && v->is_scalar()) text += fmt::format(", {}: {}", key, v->AsString());
+  }
+  return text + "}";
+}
+
 /// The scenario, or one made of the options. A strategy other than the scenario's own, or recorded loads,
 /// take the place of its routing section: the keys of one strategy mean nothing to another.
 Document LoadDocument(const Options& o) {
   Document doc = o.scenario.empty()
-                     ? Document::Parse("model: " + QuoteYaml(o.model.value_or("deepseek-v3")), "--model")
+                     ? Document::Parse("model: " + ModelSection(o.model.value_or("deepseek-v3")), "--model")
                      : scenarios::LoadScenarioDocument(o.scenario, {});
-  if (!o.scenario.empty() && o.model) doc.Set("model", QuoteYaml(*o.model));
+  if (!o.scenario.empty() && o.model) doc.Set("model", ModelSection(*o.model));
   const Value* section = doc.root().Find("routing");
   const Value* own = section != nullptr && section->is_map() ? section->Find("strategy") : nullptr;
   if (!o.strategy.empty() && (own == nullptr || own->AsString() != o.strategy)) {
-    doc.Set("routing", "{strategy: " + QuoteYaml(o.strategy) + "}");
+    doc.Set("routing", SectionOf(o.strategy, section));
   }
   if (!o.loads.empty()) doc.Set("routing", "{loads: " + QuoteYaml(o.loads) + "}");
   for (const std::string& setting : o.settings) scenarios::ApplyOverride(setting, &doc);
@@ -46,7 +65,7 @@ Document LoadDocument(const Options& o) {
 void CheckOptions(const Options& o) {
   if (o.layers < 1) throw InputError(fmt::format("--layers {}: expected at least 1", o.layers));
   if (o.steps < 0) throw InputError(fmt::format("--steps {}: expected at least 0", o.steps));
-  RequireDistinct({o.scenario, o.loads}, {o.json, o.csv});
+  RequireDistinct({o.scenario, o.loads, o.model.value_or("")}, {o.json, o.csv});
   std::set<std::string> seen;
   for (const std::string& strategy : o.strategies) {
     if (strategy.empty()) throw InputError("--strategies: expected names, found an empty one");
@@ -104,7 +123,9 @@ int RunCompare(const Options& o, const StepTimeMaker& step_time) {
 void AddOptions(CLI::App* command, Options* o) {
   command->add_option("scenario", o->scenario,
                       "Scenario file or name: its model, cluster, routing and seed are used");
-  command->add_option("--model", o->model, "Model preset, instead of the scenario's (default deepseek-v3)");
+  command->add_option(
+      "--model", o->model,
+      "Preset, or path of a Hugging Face config.json, instead of the scenario's\n(default deepseek-v3)");
   command->add_option("--set", o->settings, "Override, e.g. --set routing.rate=0.01");
   command->add_option("--layers", o->layers, "Layers reported")->capture_default_str();
   command->add_option("--steps", o->steps, "Training steps that show how balance settles, 0 for none")

@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/units.h"
+#include "models/routing/choice_loads.h"
 #include "models/routing/placement.h"
 #include "models/routing/planned_loads.h"
 
@@ -26,7 +27,7 @@ double HottestRank(std::span<const double> load, const models::ExpertPlacement& 
 /// The relative loads of a source's tables as a heat map.
 ExpertLoads LoadsOf(const models::TableLoads& source, int layers, int experts, int top_k) {
   const std::size_t domains = source.mix().share.size(), n = static_cast<std::size_t>(experts);
-  ExpertLoads out{source.Describe(), {}, source.mix().share, experts, 0, {}};
+  ExpertLoads out{source.Describe(), {}, source.mix().share, experts, 0, {}, true};
   for (std::size_t d = 0; d < domains; ++d) out.domains.push_back(fmt::format("domain {}", d + 1));
   for (int l = 0; l < layers; ++l) {
     auto& layer = out.load.emplace_back(domains);
@@ -77,6 +78,11 @@ MicroBatchBalance SampleMicroBatches(const models::TableLoads& source, int layer
         dropped += std::max(0.0, x - factor) / static_cast<double>(relative.size()) / n;
     }
   }
+  const auto* routed = dynamic_cast<const models::SyntheticLoads*>(&source);
+  if (out.lost && routed != nullptr) {
+    routed->SampleExactly(0, 0, 0, &load);
+    out.lost_weight = load.dropped_weight;
+  }
   for (int l = 0; l < layers; ++l) {
     const auto& nodes = source.Table(l).nodes_mean;
     for (std::size_t d = 0; d < nodes.size(); ++d)
@@ -101,7 +107,28 @@ models::UpdateRule RuleOf(const models::RoutingSection& section) {
 /// The engine of training runs knows the losses over the whole batch, and biases.
 bool HasTrace(models::Strategy s) {
   return s != models::Strategy::kBalanced && s != models::Strategy::kMicroBatchLoss &&
-         s != models::Strategy::kV2Losses;
+         s != models::Strategy::kV2Losses && s != models::Strategy::kExpertChoice;
+}
+
+/// What experts that choose make of tokens; the loads are ChoiceLoads, perhaps on planned slots.
+std::optional<ChoiceBalance> ChoiceOf(const models::TableLoads& source, int layers, int moe_layers) {
+  const auto* loads = dynamic_cast<const models::ChoiceLoads*>(&source);
+  if (loads == nullptr) return std::nullopt;
+  ChoiceBalance out;
+  for (int l = 0; l < layers; ++l) {
+    const std::vector<double> share = loads->ExpertsPerToken(l);
+    if (share.size() > out.experts_share.size()) out.experts_share.resize(share.size());
+    for (std::size_t j = 0; j < share.size(); ++j) out.experts_share[j] += share[j] / layers;
+  }
+  double square = 0;
+  for (std::size_t j = 0; j < out.experts_share.size(); ++j) {
+    out.mean += static_cast<double>(j) * out.experts_share[j];
+    square += static_cast<double>(j * j) * out.experts_share[j];
+  }
+  out.deviation = std::sqrt(std::max(0.0, square - out.mean * out.mean));
+  out.leak_bits_per_token_layer = models::ChoiceLeakBits(source.shape().top_k, source.shape().experts);
+  out.leak_bits_per_token = out.leak_bits_per_token_layer * moe_layers;
+  return out;
 }
 
 void AddTraining(const RoutingRequest& request, RoutingReport* report) {
@@ -139,15 +166,21 @@ double MeanOver(const ExpertLoads& loads, Hottest hottest) {
   return sum / loads.layers();
 }
 
-RankBalance BalanceAt(const ExpertLoads& loads, int groups, int ranks_per_node, int ranks) {
+/// An eighth more than the routed experts, rounded up; shared ones stand among the redundant.
+int Slots(const ExpertLoads& loads, int ranks, int shared) {
+  const int routed = loads.experts - shared;
+  return static_cast<int>(RoundUp(routed + std::max(routed / 8, shared), ranks));
+}
+
+RankBalance BalanceAt(const ExpertLoads& loads, int groups, int ranks_per_node, int ranks, int shared) {
   const int experts = loads.experts;
   const bool whole_nodes = ranks % ranks_per_node == 0;
-  RankBalance out{ranks, static_cast<int>(RoundUp(experts + experts / 8, ranks)), {}, {}, {}, {}};
+  RankBalance out{ranks, Slots(loads, ranks, shared), {}, {}, {}, {}};
   const auto plan = [&](std::span<const double> weight, int slots) {
     const int nodes = whole_nodes && slots % (ranks / ranks_per_node) == 0 ? ranks / ranks_per_node : 1;
     return models::Eplb(weight, {slots, groups, nodes, ranks});
   };
-  if (experts % ranks == 0) {
+  if (experts % ranks == 0 && shared == 0) {
     const models::ExpertPlacement contiguous = models::ContiguousPlacement(experts);
     out.contiguous =
         MeanOver(loads, [&](const auto& layer, auto d) { return HottestRank(layer[d], contiguous, ranks); });
@@ -171,13 +204,32 @@ RankBalance BalanceAt(const ExpertLoads& loads, int groups, int ranks_per_node, 
 
 }  // namespace
 
-std::vector<RankBalance> RankBalances(const ExpertLoads& loads, int groups, int ranks_per_node,
-                                      const std::vector<int>& ranks) {
+namespace {
+
+/// The loads with shared experts after the routed ones.
+ExpertLoads WithShared(ExpertLoads loads, int shared, double load) {
+  for (auto& layer : loads.load) {
+    for (auto& domain : layer) {
+      domain = models::Relative(domain);
+      domain.insert(domain.end(), static_cast<std::size_t>(shared), load);
+    }
+  }
+  loads.experts += shared;
+  return loads;
+}
+
+}  // namespace
+
+std::vector<RankBalance> RankBalances(const ExpertLoads& routed, int groups, int ranks_per_node,
+                                      const std::vector<int>& ranks, int shared_experts, double shared_load) {
+  const bool shared = shared_experts > 0;
+  const ExpertLoads loads = shared ? WithShared(routed, shared_experts, shared_load) : routed;
   std::vector<RankBalance> out;
   for (int r : ranks) {
     if (r < 1 || r > 65536)
       throw InputError(fmt::format("routing: {} expert-parallel ranks, expected 1 to 65536", r));
-    if (r <= 2 * loads.experts) out.push_back(BalanceAt(loads, groups, ranks_per_node, r));
+    if (r <= 2 * loads.experts)
+      out.push_back(BalanceAt(loads, shared ? 1 : groups, ranks_per_node, r, shared_experts));
   }
   return out;
 }
@@ -213,11 +265,15 @@ RoutingReport MakeRoutingReport(const RoutingRequest& request) {
   report.loads = recorded ? models::ReadExpertLoads(request.section.loads)
                           : LoadsOf(LogicalOf(*source), layers, shape.experts, shape.top_k);
   AddBalance(report.loads, &report);
-  report.ranks = RankBalances(report.loads, shape.groups, shape.ranks_per_node, request.ranks);
+  report.placed_shared_experts = request.section.placement.shared_experts;
+  report.moe_layers = request.moe_layers;
+  report.ranks = RankBalances(report.loads, shape.groups, shape.ranks_per_node, request.ranks,
+                              report.placed_shared_experts, double{1} * shape.experts / shape.top_k);
   report.micro_batch =
       SampleMicroBatches(*source, recorded ? std::min(layers, report.loads.layers()) : layers);
   if (!recorded && HasTrace(request.section.strategy) && request.steps > 0) AddTraining(request, &report);
-  if (request.step_time) report.step_time_s = request.step_time(*source);
+  report.choice = ChoiceOf(LogicalOf(*source), layers, request.moe_layers);
+  if (request.step_time) report.step = request.step_time(*source);
   return report;
 }
 

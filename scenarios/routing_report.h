@@ -17,8 +17,18 @@
 
 namespace orrery::scenarios {
 
-/// Simulated seconds of a step fed by these loads; given by whoever can simulate one.
-using StepTime = std::function<double(const models::LoadSource&)>;
+/// What a training step fed by some loads comes to.
+struct StepFigures {
+  double step_s = 0;
+  double tokens_per_s = 0;
+  double dollars_per_trillion = 0;  ///< tokens
+  double imbalance_share = 0;       ///< of the step: against even loads; rearranging experts counts to it
+  double rebalancing_s = 0;         ///< of the step: experts moved to new plans
+  bool fits = true;                 ///< every pipeline rank within the device's memory
+};
+
+/// Simulates a step; given by whoever can.
+using StepTime = std::function<StepFigures(const models::LoadSource&)>;
 
 struct RoutingRequest {
   std::string model;
@@ -53,13 +63,23 @@ struct MicroBatchBalance {
   double nodes_per_token = 0;
   double gpus_per_token = 0;
   std::optional<double> lost;  ///< share of selections dropped, where the section sets a capacity factor
+  std::optional<double> lost_weight;  ///< of gate values, one micro-batch routed token by token
   std::vector<std::pair<double, double>>
       dropped;  ///< (capacity factor, share of selections a Switch-style cap drops)
+};
+
+/// Expert choice: what tokens get, means over layers, and what the choice gives away.
+struct ChoiceBalance {
+  std::vector<double> experts_share;  ///< share of tokens that have j experts; 0 are unserved
+  double mean = 0, deviation = 0;     ///< experts a token
+  double leak_bits_per_token_layer = 0, leak_bits_per_token = 0;  ///< at least (arXiv 2408.15664)
 };
 
 struct RoutingReport {
   std::string model, strategy, source;
   int experts = 0, top_k = 0, groups = 0, top_groups = 0, training_ranks = 0;
+  int placed_shared_experts = 0;                    ///< counted among the experts that are placed
+  int moe_layers = 0;                               ///< of the model
   models::ExpertLoads loads;                        ///< heat map: relative load by layer, domain, expert
   models::BalanceStats global;                      ///< of the mix, mean over layers
   std::vector<models::BalanceStats> by_layer;       ///< of the mix
@@ -68,7 +88,8 @@ struct RoutingReport {
   std::vector<std::pair<int, double>> computation;  ///< (sequences, mean MaxVio of a computation batch)
   std::vector<RankBalance> ranks;
   std::optional<MicroBatchBalance> micro_batch;
-  std::optional<double> step_time_s;
+  std::optional<ChoiceBalance> choice;
+  std::optional<StepFigures> step;
 };
 
 /// Fills the geometry that follows from the model.
@@ -77,9 +98,11 @@ RoutingRequest RequestFor(const models::ModelSpec& model, const models::RoutingS
 /// InputError where the request does not fit the model.
 RoutingReport MakeRoutingReport(const RoutingRequest& request);
 
-/// Balance at each expert-parallel size for any loads.
+/// Balance at each expert-parallel size for any loads. `shared_experts` of load `shared_load` stand among the
+/// redundant slots.
 std::vector<RankBalance> RankBalances(const models::ExpertLoads& loads, int groups, int ranks_per_node,
-                                      const std::vector<int>& ranks);
+                                      const std::vector<int>& ranks, int shared_experts = 0,
+                                      double shared_load = 0);
 
 std::string RoutingText(const RoutingReport& report);
 std::string RoutingJson(const RoutingReport& report);

@@ -44,7 +44,11 @@ std::string MicroBatchText(const RoutingReport& r) {
       "Training micro-batch at EP{}\n  hottest rank {:+.1f} % of the mean, hottest expert {:+.1f} %\n"
       "  {:.2f} nodes and {:.2f} GPUs a token\n",
       r.training_ranks, 100 * m.hottest_rank, 100 * m.max_vio, m.nodes_per_token, m.gpus_per_token);
-  if (m.lost) return out + fmt::format("  {} of all selections dropped over capacity\n", Percent(*m.lost));
+  if (m.lost) {
+    const std::string weight =
+        m.lost_weight ? fmt::format(" (with {} of all gate values)", Percent(*m.lost_weight)) : "";
+    return out + fmt::format("  {} of all selections dropped over capacity{}\n", Percent(*m.lost), weight);
+  }
   out += "  a capacity factor would drop";
   for (std::size_t i = 0; i < m.dropped.size(); ++i) {
     out += fmt::format("{} {} at {:g}", i == 0 ? "" : ",", Percent(m.dropped[i].second), m.dropped[i].first);
@@ -52,8 +56,33 @@ std::string MicroBatchText(const RoutingReport& r) {
   return out + "\n";
 }
 
+/// Smallest number of experts that a share `quantile` of tokens do not exceed.
+std::size_t ExpertsAt(const ChoiceBalance& c, double quantile) {
+  double sum = 0;
+  for (std::size_t j = 0; j < c.experts_share.size(); ++j) {
+    sum += c.experts_share[j];
+    if (sum >= quantile) return j;
+  }
+  return c.experts_share.empty() ? 0 : c.experts_share.size() - 1;
+}
+
+std::string ChoiceText(const RoutingReport& r) {
+  if (!r.choice) return "";
+  const ChoiceBalance& c = *r.choice;
+  return fmt::format(
+      "Experts of a token\n  mean {:.2f}, standard deviation {:.2f}; {} of tokens have none and pass "
+      "unserved\n"
+      "  median {}, 90 % at most {}, 99 % at most {}, none over {}\n"
+      "  WARNING: a token's experts depend on later tokens: no causal model can be served so, and training "
+      "leaks at\n  least {:.1f} bits a token and layer, {:.0f} over its {} MoE layers (arXiv 2408.15664)\n\n",
+      c.mean, c.deviation, Percent(c.experts_share.front()), ExpertsAt(c, 0.5), ExpertsAt(c, 0.9),
+      ExpertsAt(c, 0.99), c.experts_share.size() - 1, c.leak_bits_per_token_layer, c.leak_bits_per_token,
+      r.moe_layers);
+}
+
 std::string RanksText(const RoutingReport& r) {
-  std::string out = "Hottest rank over the mean, minus 1, one domain served at a time\n";
+  std::string out = "Hottest rank over the mean, minus 1, one domain served at a time";
+  out += r.placed_shared_experts > 0 ? ", shared experts among the slots\n" : "\n";
   out += fmt::format("  {:>6} {:>11} {:>8} {:>8} {:>10} {:>16}\n", "ranks", "contiguous", "EPLB", "slots",
                      "EPLB+red.", "planned for mix");
   for (const RankBalance& b : r.ranks) {
@@ -106,7 +135,8 @@ Json MicroBatchJson(const MicroBatchBalance& m) {
           {"max_vio", m.max_vio},
           {"nodes_per_token", m.nodes_per_token},
           {"gpus_per_token", m.gpus_per_token},
-          {"dropped_share", m.lost ? Json(*m.lost) : Json()},
+          {"dropped_share", Number(m.lost)},
+          {"dropped_gate_share", Number(m.lost_weight)},
           {"dropped", dropped}};
 }
 
@@ -124,6 +154,15 @@ Json TrainingJson(const RoutingReport& r) {
           {"computation_batches", computation}};
 }
 
+Json ChoiceJson(const ChoiceBalance& c) {
+  return {{"experts_per_token", c.mean},
+          {"experts_per_token_sd", c.deviation},
+          {"unserved_share", c.experts_share.front()},
+          {"share_by_experts", c.experts_share},
+          {"leak_bits_per_token_layer", c.leak_bits_per_token_layer},
+          {"leak_bits_per_token", c.leak_bits_per_token}};
+}
+
 Json ReportJson(const RoutingReport& r) {
   Json domains = Json::array(), layers = Json::array();
   for (std::size_t d = 0; d < r.by_domain.size(); ++d) {
@@ -138,14 +177,22 @@ Json ReportJson(const RoutingReport& r) {
               {"layers", layers},    {"domains", domains},         {"ranks", RanksJson(r)}};
   if (r.micro_batch) out["micro_batch"] = MicroBatchJson(*r.micro_batch);
   if (r.micro_batch) out["micro_batch"]["ranks"] = r.training_ranks;
+  if (r.choice) out["expert_choice"] = ChoiceJson(*r.choice);
   if (r.training) out["training"] = TrainingJson(r);
-  if (r.step_time_s) out["step_time_s"] = *r.step_time_s;
+  if (r.step) {
+    out["step_time_s"] = r.step->step_s;
+    out["tokens_per_second"] = r.step->tokens_per_s;
+    out["cost_usd_per_trillion_tokens"] = r.step->dollars_per_trillion;
+    out["imbalance_share_of_step"] = r.step->imbalance_share;
+    out["rebalancing_s"] = r.step->rebalancing_s;
+    out["fits"] = r.step->fits;
+  }
   return out;
 }
 
-bool AnyStepTime(const std::vector<RoutingReport>& reports) {
+bool AnyStep(const std::vector<RoutingReport>& reports) {
   for (const RoutingReport& r : reports)
-    if (r.step_time_s) return true;
+    if (r.step) return true;
   return false;
 }
 
@@ -155,7 +202,7 @@ double DomainCv(const RoutingReport& r) {
   return cv;
 }
 
-std::vector<std::string> ComparisonCells(const RoutingReport& r, bool step_time) {
+std::vector<std::string> ComparisonCells(const RoutingReport& r, bool step) {
   std::vector<std::string> cells{r.strategy, fmt::format("{:.3f}", r.global.max_vio),
                                  fmt::format("{:.3f}", DomainCv(r))};
   cells.push_back(r.micro_batch ? fmt::format("{:.3f}", r.micro_batch->max_vio) : "-");
@@ -165,16 +212,39 @@ std::vector<std::string> ComparisonCells(const RoutingReport& r, bool step_time)
   cells.push_back(would_drop ? fmt::format("{:.4f}", r.micro_batch->dropped[1].second) : "-");
   cells.push_back(r.training ? (r.training->settled < 0 ? "never" : fmt::format("{}", r.training->settled))
                              : "-");
-  if (step_time) cells.push_back(r.step_time_s ? fmt::format("{:.4f}", *r.step_time_s) : "-");
+  if (!step) return cells;
+  if (!r.step) return cells.resize(cells.size() + 4, "-"), cells;
+  cells.push_back(fmt::format("{:.4f}", r.step->step_s));
+  cells.push_back(fmt::format("{:.0f}", r.step->tokens_per_s));
+  cells.push_back(fmt::format("{:.0f}", r.step->dollars_per_trillion));
+  cells.push_back(fmt::format("{:.4f}", r.step->imbalance_share));
   return cells;
 }
 
-std::vector<std::string> ComparisonHeader(bool step_time) {
+std::vector<std::string> ComparisonHeader(bool step) {
   std::vector<std::string> header{
       "strategy",        "max_vio_global",        "domain_cv",   "max_vio_micro_batch", "hottest_rank_excess",
       "nodes_per_token", "dropped_share_at_1.25", "settled_step"};
-  if (step_time) header.push_back("step_time_s");
+  if (step)
+    for (const char* name :
+         {"step_time_s", "tokens_per_second", "cost_usd_per_trillion_tokens", "imbalance_share_of_step"})
+      header.push_back(name);
   return header;
+}
+
+/// What a line of figures does not say.
+std::string Remarks(const std::vector<RoutingReport>& reports) {
+  std::string out;
+  for (const RoutingReport& r : reports) {
+    if (r.choice)
+      out += fmt::format(
+          "\n{}: {} of tokens have no expert; leaks at least {:.1f} bits a token and layer of later tokens: "
+          "no "
+          "causal model can be served so",
+          r.strategy, Percent(r.choice->experts_share.front()), r.choice->leak_bits_per_token_layer);
+    if (r.step && !r.step->fits) out += fmt::format("\n{}: DOES NOT FIT the device's memory", r.strategy);
+  }
+  return out.empty() ? out : out + "\n";
 }
 
 }  // namespace
@@ -182,9 +252,18 @@ std::vector<std::string> ComparisonHeader(bool step_time) {
 std::string RoutingText(const RoutingReport& r) {
   std::string out = fmt::format("{}: {} routed experts, top-{}", r.model, r.experts, r.top_k);
   if (r.groups > 1) out += fmt::format(", at most {} of {} groups", r.top_groups, r.groups);
-  out += fmt::format("\n{}\n\n{}\n{}\n{}", r.source, LoadsText(r), MicroBatchText(r), RanksText(r));
+  out += fmt::format("\n{}\n\n{}\n{}\n{}{}", r.source, LoadsText(r), MicroBatchText(r), ChoiceText(r),
+                     RanksText(r));
   if (r.training) out += "\n" + TrainingText(r);
-  if (r.step_time_s) out += fmt::format("\nStep time {:.4f} s\n", *r.step_time_s);
+  if (r.step) {
+    out += fmt::format(
+        "\nStep time {:.4f} s, of which imbalance {}; {:.2f} M tokens a second, {:.0f} $ a trillion\n",
+        r.step->step_s, Percent(r.step->imbalance_share), 1e-6 * r.step->tokens_per_s,
+        r.step->dollars_per_trillion);
+    if (r.step->rebalancing_s > 0)
+      out += fmt::format("  moving experts to new plans {:.3f} s of it, unhidden\n", r.step->rebalancing_s);
+    if (!r.step->fits) out += "  DOES NOT FIT the device's memory\n";
+  }
   return out;
 }
 
@@ -218,20 +297,18 @@ std::string RoutingCsv(const RoutingReport& r) {
 }
 
 std::string RoutingComparisonText(const std::vector<RoutingReport>& reports) {
-  const bool step_time = AnyStepTime(reports);
-  std::string out = fmt::format("{:<26} {:>8} {:>9} {:>12} {:>12} {:>7} {:>9} {:>9}", "", "MaxVio", "CV of a",
-                                "MaxVio of a", "hottest", "nodes", "dropped", "settled");
-  out += step_time ? fmt::format(" {:>9}\n", "step") : "\n";
-  out += fmt::format("{:<26} {:>8} {:>9} {:>12} {:>12} {:>7} {:>9} {:>9}", "strategy", "global", "domain",
-                     "micro-batch", "rank excess", "/token", "at 1.25", "steps");
-  out += step_time ? fmt::format(" {:>9}\n", "time (s)") : "\n";
-  for (const RoutingReport& r : reports) {
-    const std::vector<std::string> c = ComparisonCells(r, step_time);
-    out += fmt::format("{:<26} {:>8} {:>9} {:>12} {:>12} {:>7} {:>9} {:>9}", c[0], c[1], c[2], c[3], c[4],
-                       c[5], c[6], c[7]);
-    out += step_time ? fmt::format(" {:>9}\n", c[8]) : "\n";
-  }
-  return out;
+  const bool step = AnyStep(reports);
+  const auto line = [step](const std::vector<std::string>& c) {
+    std::string text = fmt::format("{:<26} {:>8} {:>9} {:>12} {:>12} {:>7} {:>9} {:>9}", c[0], c[1], c[2],
+                                   c[3], c[4], c[5], c[6], c[7]);
+    return text + (step ? fmt::format(" {:>9} {:>10} {:>10} {:>10}\n", c[8], c[9], c[10], c[11]) : "\n");
+  };
+  std::string out = line({"", "MaxVio", "CV of a", "MaxVio of a", "hottest", "nodes", "dropped", "settled",
+                          "step", "tokens", "$ a tril.", "imbalance"});
+  out += line({"strategy", "global", "domain", "micro-batch", "rank excess", "/token", "at 1.25", "steps",
+               "time (s)", "/second", "tokens", "/step"});
+  for (const RoutingReport& r : reports) out += line(ComparisonCells(r, step));
+  return out + Remarks(reports);
 }
 
 std::string RoutingComparisonJson(const std::vector<RoutingReport>& reports) {
@@ -241,10 +318,9 @@ std::string RoutingComparisonJson(const std::vector<RoutingReport>& reports) {
 }
 
 std::string RoutingComparisonCsv(const std::vector<RoutingReport>& reports) {
-  const bool step_time = AnyStepTime(reports);
-  std::string out = fmt::format("{}\n", fmt::join(ComparisonHeader(step_time), ","));
-  for (const RoutingReport& r : reports)
-    out += fmt::format("{}\n", fmt::join(ComparisonCells(r, step_time), ","));
+  const bool step = AnyStep(reports);
+  std::string out = fmt::format("{}\n", fmt::join(ComparisonHeader(step), ","));
+  for (const RoutingReport& r : reports) out += fmt::format("{}\n", fmt::join(ComparisonCells(r, step), ","));
   return out;
 }
 

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "core/resources.h"
+#include "models/routing/synthetic_loads.h"
 
 namespace orrery::scenarios {
 namespace {
@@ -48,6 +49,28 @@ TrainingWorkload ReadWorkload(const Value& value) {
   return w;
 }
 
+/// Slots and shared experts of the routing section, whatever else it says.
+void ReadSlots(const Value& root, Scenario* s) {
+  const Value* routing = root.Find("routing");
+  if (!s->model.moe || routing == nullptr) return;
+  const models::RoutingSection section = models::ReadRoutingSection(*routing, *s->model.moe);
+  s->expert_slots = models::ExpertSlots(section, *s->model.moe);
+  s->placed_shared_experts = section.placement.shared_experts;
+}
+
+InputError SlotsError(const Scenario& s, const Value& expert) {
+  const int experts = s.model.moe->routed_experts;
+  const Value* redundant = s.document.root().Find("routing");
+  redundant = redundant != nullptr && redundant->is_map() ? redundant->Find("redundant_experts") : nullptr;
+  if (redundant != nullptr)
+    return redundant->Error(fmt::format("{} slots do not divide among parallelism.expert = {} ranks",
+                                        s.ExpertSlots(), expert.AsInt(1, kMaxDegree)));
+  return expert.Error(
+      fmt::format("expected a divisor of the model's {} experts, or slots that it divides: "
+                  "routing.placement eplb with redundant_experts",
+                  experts));
+}
+
 Parallelism ReadParallelism(const Value& value, const Scenario& s) {
   value.AllowKeys(
       {"pipeline", "expert", "tensor", "data", "schedule", "virtual_stages", "zero", "layers_per_stage"});
@@ -74,10 +97,7 @@ Parallelism ReadParallelism(const Value& value, const Scenario& s) {
   if (p.expert > 1 && !s.model.moe) throw value.At("expert").Error("expected 1: the model has no experts");
   if (p.data % p.expert != 0)
     throw value.At("expert").Error(fmt::format("expected a divisor of data ({})", p.data));
-  if (s.model.moe && s.model.moe->routed_experts % p.expert != 0) {
-    throw value.At("expert").Error(
-        fmt::format("expected a divisor of the model's {} experts", s.model.moe->routed_experts));
-  }
+  if (s.model.moe && s.ExpertSlots() % p.expert != 0) throw SlotsError(s, value.At("expert"));
   if (const Value* z = value.Find("zero")) p.zero = static_cast<int>(z->AsInt(0, 1));
   if (const Value* k = value.Find("schedule")) {
     const auto kind = models::ParseScheduleKind(k->AsString());
@@ -182,6 +202,12 @@ std::string ResolvePreset(const std::string& path, Document* document) {
 
 }  // namespace
 
+models::ModelSpec Scenario::RankModel() const {
+  models::ModelSpec rank = model;
+  if (placed_shared_experts > 0) rank.moe->shared_intermediate = 0;
+  return rank;
+}
+
 std::vector<std::string> ScenarioNames() { return ResourceNames("scenarios", "yaml"); }
 
 Document LoadScenarioDocument(const std::string& file_or_name, const std::vector<std::string>& overrides) {
@@ -227,6 +253,7 @@ Scenario ReadTrainingScenario(Document document, const std::string& file) {
   workload.At("kind").AsChoice({"pretraining"});
   s.workload = ReadWorkload(workload);
   CheckTokens(s.workload, workload);
+  ReadSlots(root, &s);
   s.parallelism = ReadParallelism(root.At("parallelism"), s);
   CheckBatch(s, workload);
   s.communication = ReadCommunication(root.Find("communication"), s.cluster.device, s.parallelism.expert > 1);

@@ -9,6 +9,7 @@
 #include "core/document.h"
 #include "hw/network/topology.h"
 #include "models/model_spec.h"
+#include "models/program/memory.h"
 #include "models/schedule/schedule.h"
 
 namespace orrery::scenarios {
@@ -49,8 +50,10 @@ struct Scenario {
   TrainingWorkload workload;
   Parallelism parallelism;
   Communication communication;
-  bool fp8 = true;          ///< precision: fp8-mixed, else bf16
-  std::string calibration;  ///< "auto" or a file
+  int expert_slots = 0;           ///< of a MoE layer over an expert-parallel group; 0: one a routed expert
+  int placed_shared_experts = 0;  ///< among them: placed and replicated like routed ones
+  bool fp8 = true;                ///< precision: fp8-mixed, else bf16
+  std::string calibration;        ///< "auto" or a file
   std::uint64_t seed = 1;
   Document document;  ///< for sections read elsewhere (routing)
 
@@ -59,6 +62,12 @@ struct Scenario {
   int MicroBatches() const {
     return static_cast<int>(workload.global_batch / parallelism.data / workload.micro_batch);
   }
+  int ExpertSlots() const {
+    return expert_slots > 0 ? expert_slots : model.moe ? model.moe->routed_experts : 0;
+  }
+  models::ExpertHolding Holding() const { return {parallelism.expert, expert_slots}; }
+  /// The model as every rank computes it beside its expert slots: without shared experts that are among them.
+  models::ModelSpec RankModel() const;
   std::int64_t TokensPerStep() const { return workload.global_batch * workload.sequence_length; }
 };
 

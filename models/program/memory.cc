@@ -22,9 +22,9 @@ LocalParameters operator+(const LocalParameters& a, const LocalParameters& b) {
   return {a.expert + b.expert, a.linear + b.linear, a.other + b.other};
 }
 
-LocalParameters MtpParameters(const ModelSpec& spec, int expert_parallel) {
+LocalParameters MtpParameters(const ModelSpec& spec, ExpertHolding holding) {
   const std::int64_t hidden = spec.hidden;
-  LocalParameters p = LayerParameters(spec, spec.moe.has_value(), expert_parallel);
+  LocalParameters p = LayerParameters(spec, spec.moe.has_value(), holding);
   p.linear += 2 * hidden * hidden;
   p.other += 3 * hidden;  // norms of hidden and embedding, and the one before the shared head
   return p;
@@ -71,7 +71,9 @@ Bytes Optimizer(const LocalParameters& p, const MemoryPlan& plan) {
   if (!plan.zero1) return {kState * p.Total()};
   const std::int64_t replicas = std::int64_t{plan.data_parallel} * plan.stage_copies;
   const std::int64_t expert_replicas = std::max<std::int64_t>(1, replicas / plan.expert_parallel);
-  return {kState * (CeilDiv(p.NonExpert(), replicas) + CeilDiv(p.expert, expert_replicas))};
+  const std::int64_t distinct =
+      plan.expert_slots > 0 ? p.expert * plan.distinct_experts / plan.expert_slots : p.expert;
+  return {kState * (CeilDiv(p.NonExpert(), replicas) + CeilDiv(distinct, expert_replicas))};
 }
 
 /// The largest workspace of any layer the rank holds.
@@ -98,7 +100,7 @@ constexpr std::int64_t kRdmaTokens = 140;
 
 }  // namespace
 
-LocalParameters LayerParameters(const ModelSpec& spec, bool moe_layer, int expert_parallel) {
+LocalParameters LayerParameters(const ModelSpec& spec, bool moe_layer, ExpertHolding holding) {
   const std::int64_t hidden = spec.hidden;
   const std::int64_t attention = AttentionMatrixParameters(spec);
   LocalParameters p{0, attention, AttentionParameters(spec) - attention + 2 * hidden};
@@ -107,26 +109,25 @@ LocalParameters LayerParameters(const ModelSpec& spec, bool moe_layer, int exper
     return p;
   }
   const MoeSpec& m = *spec.moe;
-  ORRERY_CHECK(
-      expert_parallel >= 1 && m.routed_experts % expert_parallel == 0,
-      std::to_string(m.routed_experts) + " experts over " + std::to_string(expert_parallel) + " ranks");
-  p.expert = 3 * hidden * m.intermediate * (m.routed_experts / expert_parallel);
+  const int slots = holding.slots > 0 ? holding.slots : m.routed_experts;
+  ORRERY_CHECK(holding.ranks >= 1 && slots % holding.ranks == 0,
+               std::to_string(slots) + " experts over " + std::to_string(holding.ranks) + " ranks");
+  p.expert = 3 * hidden * m.intermediate * (slots / holding.ranks);
   p.linear += 3 * hidden * m.shared_intermediate;
   p.other += hidden * m.routed_experts + (m.sigmoid ? m.routed_experts : 0) + (m.shared_gate ? hidden : 0);
   return p;
 }
 
 LocalParameters UniqueParametersPerRank(const ModelSpec& spec, const StageLayout& layout,
-                                        const std::vector<int>& held, int expert_parallel) {
+                                        const std::vector<int>& held, ExpertHolding holding) {
   LocalParameters sum;
   bool embedding = false, head = false;
   for (const int index : held) {
     const Stage& stage = layout.stages[static_cast<std::size_t>(index)];
     for (const int layer : stage.layers) {
-      sum = sum + LayerParameters(spec, spec.IsMoeLayer(layer), expert_parallel);
+      sum = sum + LayerParameters(spec, spec.IsMoeLayer(layer), holding);
     }
-    for (int i = 0; stage.has_mtp && i < spec.mtp_modules; ++i)
-      sum = sum + MtpParameters(spec, expert_parallel);
+    for (int i = 0; stage.has_mtp && i < spec.mtp_modules; ++i) sum = sum + MtpParameters(spec, holding);
     embedding = embedding || stage.has_embedding || stage.has_mtp || (stage.has_head && spec.tied_embeddings);
     head = head || stage.has_head;
   }
@@ -160,7 +161,8 @@ RankMemory MemoryOfRank(const ModelSpec& spec, const StageLayout& layout, const 
   ORRERY_CHECK(plan.held.size() == plan.chunks_in_flight.size(),
                std::to_string(plan.held.size()) + " stages, chunks in flight of " +
                    std::to_string(plan.chunks_in_flight.size()));
-  const LocalParameters parameters = UniqueParametersPerRank(spec, layout, plan.held, plan.expert_parallel);
+  const LocalParameters parameters =
+      UniqueParametersPerRank(spec, layout, plan.held, {plan.expert_parallel, plan.expert_slots});
   RankMemory memory;
   memory.weights = Weights(parameters, shape, plan);
   memory.gradients = {kFp32 * parameters.Total()};

@@ -25,14 +25,21 @@ struct LocalParameters {
   bool operator==(const LocalParameters&) const = default;
 };
 
-/// Parameters of one transformer layer on one of `expert_parallel` ranks.
-LocalParameters LayerParameters(const ModelSpec& spec, bool moe_layer, int expert_parallel);
+/// How a MoE layer's experts lie on the ranks of an expert-parallel group: `slots` of them, replicas
+/// included, that the ranks divide; 0 slots: each routed expert once.
+struct ExpertHolding {
+  int ranks = 1, slots = 0;
+  ExpertHolding(int expert_parallel, int expert_slots = 0)  // NOLINT: a number of ranks says it mostly
+      : ranks(expert_parallel), slots(expert_slots) {}
+};
+
+/// Parameters of one transformer layer on one of the ranks.
+LocalParameters LayerParameters(const ModelSpec& spec, bool moe_layer, ExpertHolding holding);
 
 /// Of the stages `held` by a rank. Embedding and head count once however many stages use them (V3 3.2.3: MTP
 /// shares them because they lie on the same rank); an MTP module away from the embedding holds a copy.
-/// `expert_parallel` divides routed_experts.
 LocalParameters UniqueParametersPerRank(const ModelSpec& spec, const StageLayout& layout,
-                                        const std::vector<int>& held, int expert_parallel);
+                                        const std::vector<int>& held, ExpertHolding holding);
 
 /// One tensor that the forward pass of a layer keeps for its backward pass.
 struct SavedTensor {
@@ -68,8 +75,10 @@ struct MemoryPlan {
   bool overlapped = false;            ///< a forward and a backward chunk run at the same time (DualPipe)
   int data_parallel = 1;              ///< ranks with the same stage: 128 for V3
   int expert_parallel = 1;
-  int stage_copies = 1;            ///< ranks of one pipeline that hold each stage: 2 under DualPipe
-  bool zero1 = true;               ///< optimizer state sharded over the replicas
+  int expert_slots = 0;      ///< of a layer over those ranks, replicas included; 0: each expert once
+  int distinct_experts = 0;  ///< of them, where slots hold replicas: replicas share their optimizer state
+  int stage_copies = 1;      ///< ranks of one pipeline that hold each stage: 2 under DualPipe
+  bool zero1 = true;         ///< optimizer state sharded over the replicas
   bool keep_bf16_weights = false;  ///< a BF16 copy beside the FP8 weights; the trace casts none, so no
   HeadShape head;
   Bytes communication{};  ///< exchange buffers, see ExpertExchangeBuffers

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "core/error.h"
+#include "core/random.h"
 #include "models/routing/gate.h"
 
 namespace orrery::models {
@@ -32,13 +33,44 @@ int NodeSize(const LoadShape& s) { return std::min(s.ranks, s.ranks_per_node); }
 int NodeCount(const LoadShape& s) { return s.ranks / NodeSize(s); }
 
 std::int64_t SlotCapacity(const LoadShape& s) {
+  LoadShape one = s;
+  one.device_capacity = false;
+  return UnitCapacity(one);
+}
+
+int SlotsPerCapacity(const LoadShape& s) { return s.device_capacity ? s.experts / s.ranks : 1; }
+
+std::int64_t UnitCapacity(const LoadShape& s) {
   if (s.capacity_factor <= 0) return INT32_MAX;
-  const double even = static_cast<double>(s.tokens_per_rank) * s.ranks * s.top_k / s.experts;
+  const double even =
+      static_cast<double>(s.tokens_per_rank) * s.ranks * s.top_k * SlotsPerCapacity(s) / s.experts;
   return static_cast<std::int64_t>(std::min(std::ceil(even * s.capacity_factor), double{INT32_MAX}));
 }
 
+std::vector<bool> KeptRows(const LoadShape& shape, std::span<const AskedRow> rows, std::uint64_t seed) {
+  const auto per = static_cast<std::size_t>(SlotsPerCapacity(shape));
+  std::vector<std::vector<std::size_t>> asked(static_cast<std::size_t>(shape.experts) / per);
+  for (std::size_t i = 0; i < rows.size(); ++i) asked[rows[i].slot / per].push_back(i);
+  std::vector<bool> kept(rows.size(), true);
+  RandomStream random(seed, "dropped rows");
+  std::vector<std::uint64_t> lot(shape.drop == DropOrder::kRandom ? rows.size() : 0);
+  for (std::uint64_t& l : lot) l = random();
+  const auto first = [&](std::size_t a, std::size_t b) {
+    if (rows[a].kept != rows[b].kept) return rows[a].kept;
+    if (shape.drop == DropOrder::kRandom) return lot[a] < lot[b];
+    return shape.drop == DropOrder::kLowestAffinity && rows[a].affinity > rows[b].affinity;
+  };
+  const auto capacity = static_cast<std::size_t>(UnitCapacity(shape));
+  for (auto& unit : asked) {
+    if (unit.size() <= capacity) continue;
+    std::stable_sort(unit.begin(), unit.end(), first);
+    for (std::size_t i = capacity; i < unit.size(); ++i) kept[unit[i]] = rows[unit[i]].kept;
+  }
+  return kept;
+}
+
 void ClearLoad(const LoadShape& shape, ExchangeLoad* load) {
-  load->dropped_rows = 0;
+  load->dropped_rows = 0, load->dropped_weight = 0;
   load->expert_rows.assign(static_cast<std::size_t>(shape.experts), 0);
   for (auto* v : {&load->unique_rows, &load->scale_out_sent, &load->scale_out_received, &load->scale_up_sent,
                   &load->scale_up_received}) {
@@ -79,6 +111,52 @@ void ExchangeCounter::Add(int source, std::span<const std::uint16_t> slots) {
       load_->scale_up_received[static_cast<std::size_t>(rank)] += rank != gateway;
     }
   }
+}
+
+namespace {
+
+LoadShape Unlimited(LoadShape shape) {
+  shape.capacity_factor = 0;
+  return shape;
+}
+
+}  // namespace
+
+RowCounter::RowCounter(const LoadShape& shape, std::uint64_t seed, ExchangeLoad* load)
+    : shape_(shape), seed_(seed), load_(load), counter_(Unlimited(shape), load) {}
+
+void RowCounter::Add(const TextDocument& document, std::span<const std::uint16_t> slots,
+                     std::span<const float> gates) {
+  if (shape_.capacity_factor <= 0) return counter_.Add(document.rank, slots);
+  const auto token = static_cast<std::uint32_t>(source_.size());
+  float sum = 0;
+  for (const float g : gates) sum += g;
+  source_.push_back(document.rank);
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    const float affinity = i < gates.size() ? gates[i] : 0.0f;
+    rows_.push_back({token, slots[i], document.kept, affinity, sum > 0 ? affinity / sum : 0.0f});
+  }
+}
+
+void RowCounter::Finish() {
+  if (shape_.capacity_factor <= 0) return;
+  const std::vector<bool> kept = KeptRows(shape_, rows_, seed_);
+  std::vector<std::uint16_t> slots;
+  double lost = 0;
+  std::size_t i = 0;
+  for (std::uint32_t token = 0; token < source_.size(); ++token) {
+    slots.clear();
+    for (; i < rows_.size() && rows_[i].token == token; ++i) {
+      if (kept[i]) {
+        slots.push_back(rows_[i].slot);
+      } else {
+        ++load_->dropped_rows;
+        lost += double{rows_[i].gate};
+      }
+    }
+    counter_.Add(source_[token], slots);
+  }
+  load_->dropped_weight = source_.empty() ? 0 : lost / static_cast<double>(source_.size());
 }
 
 }  // namespace orrery::models

@@ -157,6 +157,10 @@ void AffinityBlock(Affinity kind, int experts, int rank, const float* base, cons
   ORRERY_DISPATCH(BlockAffinity(kind, experts, rank, base, weight, factor, out));
 }
 
+std::int32_t CountReaching(std::span<const std::int32_t> x, std::int32_t threshold) {
+  return ORRERY_DISPATCH(Reaching(x.data(), x.size(), threshold));
+}
+
 void AddScaled(float* y, const float* x, float a, std::size_t n) { ORRERY_DISPATCH(Axpy(y, x, a, n)); }
 
 }  // namespace orrery::models

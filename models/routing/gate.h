@@ -56,4 +56,7 @@ void AffinityBlock(Affinity kind, int experts, int rank, const float* base, cons
 /// y += a * x for n values; the accumulation every mixture of domains is made of.
 void AddScaled(float* y, const float* x, float a, std::size_t n);
 
+/// Values at or above the threshold; the counting that expert choice is made of.
+std::int32_t CountReaching(std::span<const std::int32_t> x, std::int32_t threshold);
+
 }  // namespace orrery::models

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <span>
 
 namespace orrery::models {
@@ -56,6 +57,27 @@ float KeepShare(std::span<const float> kept, std::span<float> mean, std::span<fl
   return before > 0 && after < before ? after / before : 1.0f;
 }
 
+using RankRows = LoadSampler::RankRows;
+
+/// Brings the rows of one capacity down to it; what is dropped comes off its slots alike, but for the rows
+/// that are never dropped.
+RankRows DropUnit(std::int64_t capacity, std::span<const float> safe, std::span<std::int32_t> rows) {
+  RankRows unit;
+  for (std::size_t s = 0; s < rows.size(); ++s) {
+    unit.wanted += rows[s];
+    unit.safe += std::min(double{safe[s]}, double{1} * rows[s]);
+  }
+  unit.kept = std::min(unit.wanted, std::max(static_cast<double>(capacity), std::ceil(unit.safe)));
+  if (unit.kept == unit.wanted) return unit;
+  std::vector<float> left;
+  for (std::size_t s = 0; s < rows.size(); ++s) {
+    const double stays = std::min(double{safe[s]}, double{1} * rows[s]);
+    left.push_back(static_cast<float>(stays + (rows[s] - stays) * unit.Share()));
+  }
+  RoundTo(left, std::llround(unit.kept), std::llround(unit.kept), rows);
+  return unit;
+}
+
 }  // namespace
 
 LoadSampler::LoadSampler(const LoadShape& shape)
@@ -64,13 +86,28 @@ LoadSampler::LoadSampler(const LoadShape& shape)
 void LoadSampler::AddUp(const LoadTable& table, const std::vector<TextDocument>& documents) {
   tokens_.assign(Index(table.domains), 0);
   square_.assign(Index(table.domains), 0);
+  safe_tokens_.assign(Index(table.domains), 0);
   lane_tokens_.assign(Index(table.domains * node_size_), 0);
   for (const TextDocument& doc : documents) {
     const auto n = static_cast<float>(doc.tokens);
     tokens_[Index(doc.domain)] += n;
+    if (doc.kept) safe_tokens_[Index(doc.domain)] += n;
     square_[Index(doc.domain)] += n * n;
     lane_tokens_[Index(doc.rank % node_size_ * table.domains + doc.domain)] += n;
   }
+}
+
+/// Rows of all tokens where a token has a variable number of experts.
+std::int64_t LoadSampler::DrawRows(const LoadTable& table, FastNormal& normal) const {
+  double mean = 0, variance = 0;
+  for (std::size_t d = 0; d < tokens_.size(); ++d) {
+    mean += double{tokens_[d]} * double{table.rows_mean[d]};
+    variance += double{tokens_[d]} * double{table.rows_noise[d]} +
+                double{square_[d]} * double{table.rows_document[d]};
+  }
+  const double rows = mean + std::sqrt(variance) * double{normal()};
+  const double most = double{1} * shape_.ranks * shape_.tokens_per_rank * table.rows_most;
+  return std::llround(std::clamp(rows, 0.0, most));
 }
 
 void LoadSampler::DrawSlots(const LoadTable& table, FastNormal& normal, ExchangeLoad* load) {
@@ -84,40 +121,54 @@ void LoadSampler::DrawSlots(const LoadTable& table, FastNormal& normal, Exchange
     AddScaled(variance_.data(), table.slot_document.data() + d * slots, square_[d], slots);
   }
   reach_ = mean_;  // expected rows, for the share of duplicates
-  const std::int64_t tokens = std::int64_t{shape_.ranks} * shape_.tokens_per_rank,
-                     rows = tokens * shape_.top_k;
+  const std::int64_t tokens = std::int64_t{shape_.ranks} * shape_.tokens_per_rank;
+  const std::int64_t rows = table.rows_mean.empty() ? tokens * shape_.top_k : DrawRows(table, normal);
   Deviate(mean_, variance_, static_cast<float>(rows), normal);
   RoundTo(mean_, rows, tokens, load->expert_rows);
 }
 
-/// Takes off what exceeds each slot's capacity. Dropped rows are taken as independent of each other: of a
-/// token with j rows on a node where a share q is kept, 1 - (1 - q)^j still goes there. First come, first
-/// served would drop more rows of the same, late tokens; at factors of 1 and more the difference is within 3
-/// % (tested).
+/// Takes off what exceeds each capacity, a slot's or a rank's. Rows of sequences that are never dropped stay,
+/// in the number expected. Dropped rows are taken as independent of each other: of a token with j rows on a
+/// node where a share q is kept, 1 - (1 - q)^j still goes there. First come, first served would drop more
+/// rows of the same, late tokens, lowest affinity first those of a token's last choices; at factors of 1 and
+/// more the difference is within 3 % (tested).
 void LoadSampler::Drop(const LoadTable& table, ExchangeLoad* load) {
   kept_rank_.assign(Index(table.ranks), 1.0f);
   node_kept_.assign(Index(nodes_), 1.0f);
   if (shape_.capacity_factor <= 0) return;
-  const auto capacity = static_cast<std::int32_t>(SlotCapacity(shape_));
-  std::vector<double> wanted(Index(table.ranks)), kept(Index(table.ranks));
-  for (std::size_t s = 0; s < load->expert_rows.size(); ++s) {
-    const std::size_t rank = s / Index(table.slots / table.ranks);
-    std::int32_t& rows = load->expert_rows[s];
-    wanted[rank] += rows;
-    load->dropped_rows += std::max(0, rows - capacity);
-    kept[rank] += rows = std::min(rows, capacity);
+  const std::size_t slots = Index(table.slots), per = Index(SlotsPerCapacity(shape_)),
+                    per_rank = slots / Index(table.ranks);
+  std::vector<float> safe(slots);
+  for (std::size_t d = 0; d < safe_tokens_.size(); ++d)
+    if (safe_tokens_[d] > 0) AddScaled(safe.data(), table.slot.data() + d * slots, safe_tokens_[d], slots);
+  std::vector<RankRows> ranks(Index(table.ranks));
+  for (std::size_t first = 0; first < slots; first += per) {
+    const auto rows = std::span(load->expert_rows).subspan(first, per);
+    const RankRows unit = DropUnit(UnitCapacity(shape_), std::span(safe).subspan(first, per), rows);
+    load->dropped_rows += std::llround(unit.wanted - unit.kept);
+    ranks[first / per_rank] += unit;
   }
+  for (std::size_t r = 0; r < ranks.size(); ++r) {
+    if (ranks[r].kept > 0)
+      kept_rank_[r] = static_cast<float>(
+          (ranks[r].safe + (ranks[r].kept - ranks[r].safe) * ranks[r].Share()) / ranks[r].kept);
+  }
+  KeepNodes(table, ranks);
+}
+
+/// What of the tokens sent to each node still goes there.
+void LoadSampler::KeepNodes(const LoadTable& table, std::span<const RankRows> ranks) {
+  const double all = std::accumulate(tokens_.begin(), tokens_.end(), 0.0);
+  const double safe = std::accumulate(safe_tokens_.begin(), safe_tokens_.end(), 0.0) / std::max(1.0, all);
   for (std::size_t m = 0; m < Index(nodes_); ++m) {
-    double node_wanted = 0, node_kept = 0, tokens = 0;
-    for (std::size_t r = m * Index(node_size_); r < (m + 1) * Index(node_size_); ++r) {
-      if (wanted[r] > 0) kept_rank_[r] = static_cast<float>(kept[r] / wanted[r]);
-      node_wanted += wanted[r], node_kept += kept[r];
-    }
+    RankRows node;
+    for (std::size_t r = m * Index(node_size_); r < (m + 1) * Index(node_size_); ++r) node += ranks[r];
+    double tokens = 0;
     for (std::size_t d = 0; d < tokens_.size(); ++d)
-      tokens += double{tokens_[d]} * table.node[d * Index(nodes_) + m];
-    if (node_wanted <= 0 || tokens <= 0) continue;
-    const double rows_each = std::max(1.0, node_wanted / tokens);
-    node_kept_[m] = static_cast<float>(1 - std::pow(1 - node_kept / node_wanted, rows_each));
+      tokens += double{tokens_[d]} * double{table.node[d * Index(nodes_) + m]};
+    if (node.wanted <= 0 || tokens <= 0) continue;
+    const double rows_each = std::max(1.0, node.wanted / tokens);
+    node_kept_[m] = static_cast<float>(safe + (1 - safe) * (1 - std::pow(1 - node.Share(), rows_each)));
   }
 }
 
@@ -144,7 +195,7 @@ void LoadSampler::DrawUnique(const LoadTable& table, FastNormal& normal, Exchang
     // Rows of tokens the rank already has; of two such rows both must be kept.
     const float again = static_cast<float>(rows) * (1 - ratio) * kept_rank_[Index(r)];
     const float unique = static_cast<float>(rows) - again - std::sqrt(again) * normal();
-    const std::int64_t most_each = std::min(per_rank, shape_.top_k);
+    const std::int64_t most_each = std::min(per_rank, table.rows_most);
     load->unique_rows[Index(r)] = static_cast<std::int32_t>(std::clamp<std::int64_t>(
         std::llround(unique), (rows + most_each - 1) / most_each, std::min(rows, tokens)));
   }
@@ -170,8 +221,9 @@ void LoadSampler::DrawScaleOut(const LoadTable& table, const std::vector<TextDoc
       total += n * table.nodes_mean[d];
       total_variance += n * table.nodes_noise[d];
     }
-    total = std::clamp(total + std::sqrt(total_variance) * normal(), static_cast<float>(most),
-                       static_cast<float>(most * table.nodes_most));
+    total =
+        std::clamp(total + std::sqrt(total_variance) * normal(), static_cast<float>(most * table.nodes_least),
+                   static_cast<float>(most * table.nodes_most));
     total *= KeepShare(node_kept_, mean_, variance_);
     Deviate(mean_, variance_, total, normal);
     RoundTo(mean_, std::llround(total), most, std::span(cells_).subspan(Index(rank) * nodes, nodes));

@@ -22,7 +22,15 @@ struct ExchangeLoad {
   std::vector<std::int32_t>
       scale_up_sent;  ///< [R] (token, other GPU of the node) pairs r forwards over NVLink
   std::vector<std::int32_t> scale_up_received;  ///< [R] such pairs that arrive at r
-  std::int64_t dropped_rows = 0;                ///< rows over an expert's capacity: neither sent nor computed
+  std::int64_t dropped_rows = 0;                ///< rows over a capacity: neither sent nor computed
+  double dropped_weight = 0;  ///< their share of all gate values; only where tokens are routed one by one
+};
+
+/// Which rows over a capacity are dropped.
+enum class DropOrder {
+  kArrival,  ///< the last to come (Switch, GShard)
+  kRandom,
+  kLowestAffinity,  ///< DeepSeek-V2 report 2.2.4
 };
 
 /// Expert-parallel geometry of a load.
@@ -34,7 +42,10 @@ struct LoadShape {
   int top_k = 0;
   int groups = 1;  ///< group-limited routing; in training the groups are the nodes
   int top_groups = 1;
-  double capacity_factor = 0;  ///< rows a slot accepts over its even share (Switch); 0: all of them
+  double capacity_factor = 0;    ///< rows a slot accepts over its even share (Switch); 0: all of them
+  bool device_capacity = false;  ///< the capacity is a rank's, its slots sharing it (V2), else a slot's
+  DropOrder drop = DropOrder::kArrival;
+  double never_dropped = 0;  ///< share of sequences that keep every row (V2: about 0.1)
 };
 
 class LoadSource {

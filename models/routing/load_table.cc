@@ -5,6 +5,7 @@
 #include <functional>
 #include <numbers>
 #include <numeric>
+#include <utility>
 
 #include "core/error.h"
 #include "core/random.h"
@@ -48,6 +49,17 @@ class HalfCounts {
     double between = 0;  ///< sum over domains and things of the variance of the probability between documents
     double inflation = 1;  ///< variance of a count of tokens of one document, over the binomial one
   };
+  /// Variances of one domain's count a token: what a token adds, and of the mean between documents.
+  std::pair<double, double> Variances(int domain, double mean) const {
+    double within = 0, between = 0;
+    for (int i = 0; i < documents_; ++i) {
+      const double a = *At(domain, i, 0) / double{kHalf} - mean, b = *At(domain, i, 1) / double{kHalf} - mean;
+      within += (a - b) * (a - b) / 2 / documents_;
+      between += a * b / std::max(1, documents_ - 1);
+    }
+    return {within * kHalf, std::max(0.0, between)};
+  }
+
   Spread Measure(std::span<const float> mean) const {
     double within = 0, binomial = 0, between = 0;
     for (int d = 0; d < domains_; ++d) {
@@ -118,12 +130,13 @@ int MostNodes(const LoadShape& shape, const GateShape& gate, const SlotMap& map)
     }
     spread = std::max(spread, static_cast<int>(std::count(reached.begin(), reached.end(), true)));
   }
-  return std::min({nodes, gate.top_k, gate.top_groups * spread});
+  const int shared = static_cast<int>(map.slots_of.size()) - gate.experts;
+  return std::min({nodes, gate.top_k + shared, gate.top_groups * spread + shared});
 }
 
 /// Everything counted of one token after another.
 struct Counts {
-  HalfCounts slot, rank, node;
+  HalfCounts slot, rank, node, rows;
   std::vector<double> nodes, nodes_square;  ///< [domains] sums over tokens
 };
 
@@ -142,20 +155,22 @@ void CountToken(const LoadShape& shape, std::span<const std::uint16_t> slots, st
   }
 }
 
-Counts CountText(const LoadShape& shape, const SlotMap& map, int domains, int documents, int k,
-                 std::span<const std::uint16_t> selected) {
+Counts CountText(const LoadShape& shape, const SlotMap& map, int experts, int domains, int documents,
+                 const TextSelection& text) {
   Counts c{{domains, documents, shape.experts},
            {domains, documents, shape.ranks},
            {domains, documents, NodeCount(shape)},
+           {domains, documents, 1},
            std::vector<double>(static_cast<std::size_t>(domains)),
            std::vector<double>(static_cast<std::size_t>(domains))};
-  std::vector<std::uint16_t> slots(static_cast<std::size_t>(k));
-  const std::uint16_t* next = selected.data();
+  std::vector<std::uint16_t> slots;
+  std::size_t next = 0;
   for (int d = 0; d < domains; ++d) {
     for (int t = 0; t < documents * RoutedText::kDocumentTokens; ++t) {
-      for (auto& s : slots) s = map.Slot(*next++, static_cast<std::uint32_t>(t));
+      SlotsOf(text, map, experts, next++, static_cast<std::uint32_t>(t), &slots);
       const int doc = t / RoutedText::kDocumentTokens, half = t % RoutedText::kDocumentTokens / kHalf;
       int nodes = 0;
+      *c.rows.At(d, doc, half) += static_cast<std::uint16_t>(slots.size());
       CountToken(shape, slots, c.slot.At(d, doc, half), c.rank.At(d, doc, half), c.node.At(d, doc, half),
                  &nodes);
       c.nodes[static_cast<std::size_t>(d)] += nodes;
@@ -163,6 +178,16 @@ Counts CountText(const LoadShape& shape, const SlotMap& map, int domains, int do
     }
   }
   return c;
+}
+
+/// What tokens with a variable number of experts have of them.
+void AddRows(const HalfCounts& rows, int domains, LoadTable* t) {
+  t->rows_mean = rows.Means();
+  for (int d = 0; d < domains; ++d) {
+    const auto [token, document] = rows.Variances(d, double{t->rows_mean[static_cast<std::size_t>(d)]});
+    t->rows_noise.push_back(static_cast<float>(token));
+    t->rows_document.push_back(static_cast<float>(document));
+  }
 }
 
 }  // namespace
@@ -240,6 +265,17 @@ std::vector<double> RelativeLoads(const GateShape& gate, std::span<const std::ui
   return load;
 }
 
+void SlotsOf(const TextSelection& text, const SlotMap& map, int experts, std::size_t t,
+             std::uint32_t in_domain, std::vector<std::uint16_t>* slots) {
+  const auto k = static_cast<std::size_t>(text.top_k);
+  const std::size_t first = k > 0 ? t * k : t > 0 ? text.end[t - 1] : 0;
+  const std::size_t end = k > 0 ? first + k : text.end[t];
+  slots->clear();
+  for (std::size_t i = first; i < end; ++i) slots->push_back(map.Slot(text.experts[i], in_domain));
+  for (int e = experts; e < static_cast<int>(map.slots_of.size()); ++e)
+    slots->push_back(map.Slot(e, in_domain));
+}
+
 SlotMap SlotMap::Of(const ExpertPlacement& placement) {
   SlotMap map;
   map.slots_of.resize(placement.replicas.size());
@@ -257,9 +293,13 @@ SlotMap SlotMap::Contiguous(int experts) {
 
 LoadTable MeasureLoads(const LoadShape& shape, const SlotMap& map, const GateShape& gate, int domains,
                        std::span<const std::uint16_t> selected, double token_sd, double document_sd) {
-  const int k = gate.top_k;
-  const int documents = static_cast<int>(selected.size()) / (domains * k * RoutedText::kDocumentTokens);
-  const Counts c = CountText(shape, map, domains, documents, k, selected);
+  return MeasureLoads(shape, map, gate, domains, {gate.top_k, selected, {}}, token_sd, document_sd);
+}
+
+LoadTable MeasureLoads(const LoadShape& shape, const SlotMap& map, const GateShape& gate, int domains,
+                       const TextSelection& text, double token_sd, double document_sd) {
+  const int documents = static_cast<int>(text.tokens()) / (domains * RoutedText::kDocumentTokens);
+  const Counts c = CountText(shape, map, gate.experts, domains, documents, text);
   LoadTable t;
   t.domains = domains, t.slots = shape.experts, t.ranks = shape.ranks, t.nodes = NodeCount(shape);
   t.slot = c.slot.Means(), t.rank = c.rank.Means(), t.node = c.node.Means();
@@ -271,7 +311,10 @@ LoadTable MeasureLoads(const LoadShape& shape, const SlotMap& map, const GateSha
   t.node_document.assign(
       t.node.size(),
       document_sd > 0 ? static_cast<float>(node.between / static_cast<double>(t.node.size())) : 0.0f);
-  t.nodes_most = MostNodes(shape, gate, map);
+  const bool variable = text.top_k == 0;
+  t.nodes_least = variable ? 0 : 1, t.nodes_most = variable ? t.nodes : MostNodes(shape, gate, map);
+  t.rows_most = variable ? gate.experts : shape.top_k;
+  if (variable) AddRows(c.rows, domains, &t);
   const double tokens = documents * RoutedText::kDocumentTokens;
   for (std::size_t d = 0; d < c.nodes.size(); ++d) {
     const double mean = c.nodes[d] / tokens;
@@ -299,11 +342,10 @@ LoadTable UniformTable(const LoadShape& shape, const GateShape& gate, const Slot
   if (shape.experts == gate.experts) {
     for (auto* v : {&t.slot, &t.rank, &t.node}) flatten(*v);
   } else {  // replicas share their expert's even load; what ranks and nodes then see is as measured
-    for (const auto& slots : map.slots_of) {
-      for (std::uint16_t s : slots) {
-        t.slot[s] = static_cast<float>(gate.top_k) / static_cast<float>(gate.experts) /
-                    static_cast<float>(slots.size());
-      }
+    for (std::size_t e = 0; e < map.slots_of.size(); ++e) {
+      const float even = static_cast<float>(gate.top_k) / static_cast<float>(gate.experts);
+      const float load = e < static_cast<std::size_t>(gate.experts) ? even : 1.0f;  // else a shared expert
+      for (std::uint16_t s : map.slots_of[e]) t.slot[s] = load / static_cast<float>(map.slots_of[e].size());
     }
   }
   t.slot_noise = TokenVariance(t.slot, 1), t.node_noise = TokenVariance(t.node, 1), t.rank_noise = 1;

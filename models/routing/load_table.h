@@ -18,15 +18,29 @@ struct LoadTable {
   std::vector<float> slot;  ///< [domains][slots] probability that a token selects the slot
   std::vector<float>
       slot_noise;  ///< [domains][slots] variance a token adds to the count (text is correlated)
-  std::vector<float> slot_document;  ///< [domains][slots] variance of the probability between documents
-  std::vector<float> rank;           ///< [domains][ranks] probability that a token reaches the rank
-  std::vector<float> node;           ///< [domains][nodes] probability that a token reaches the node
-  std::vector<float> node_noise;     ///< [domains][nodes] as slot_noise
-  std::vector<float> node_document;  ///< [domains][nodes] as slot_document
-  std::vector<float> nodes_mean;     ///< [domains] nodes a token reaches
-  std::vector<float> nodes_noise;    ///< [domains] and its variance a token
-  int nodes_most = 0;                ///< nodes a token can reach at all
-  float rank_noise = 1;              ///< variance of a reach count over binomial
+  std::vector<float> slot_document;     ///< [domains][slots] variance of the probability between documents
+  std::vector<float> rank;              ///< [domains][ranks] probability that a token reaches the rank
+  std::vector<float> node;              ///< [domains][nodes] probability that a token reaches the node
+  std::vector<float> node_noise;        ///< [domains][nodes] as slot_noise
+  std::vector<float> node_document;     ///< [domains][nodes] as slot_document
+  std::vector<float> nodes_mean;        ///< [domains] nodes a token reaches
+  std::vector<float> nodes_noise;       ///< [domains] and its variance a token
+  int nodes_least = 1, nodes_most = 0;  ///< nodes a token can reach at all
+  int rows_most = 0;                    ///< experts a token can have: top_k, unless experts choose
+  float rank_noise = 1;                 ///< variance of a reach count over binomial
+  /// Where tokens have a variable number of experts, else empty: [domains] experts a token has, its variance
+  /// a token, and the variance of its mean between documents.
+  std::vector<float> rows_mean, rows_noise, rows_document;
+};
+
+/// The experts of one token after another.
+struct TextSelection {
+  int top_k = 0;                           ///< of every token; 0: token t's end at end[t]
+  std::span<const std::uint16_t> experts;  ///< each token's ascending
+  std::span<const std::uint32_t> end;      ///< [tokens]
+  std::size_t tokens() const {
+    return top_k > 0 ? experts.size() / static_cast<std::size_t>(top_k) : end.size();
+  }
 };
 
 /// Documents of text routed through one layer: affinities stored once, routed as often as the bias changes.
@@ -63,7 +77,8 @@ class RoutedText {
 std::vector<double> RelativeLoads(const GateShape& gate, std::span<const std::uint16_t> selected,
                                   std::span<const double> share);
 
-/// Where a logical expert's tokens go: its physical slots, used in turn by consecutive tokens.
+/// Where a logical expert's tokens go: its physical slots, used in turn by consecutive tokens. Experts beyond
+/// the gate's are shared: every token goes to them.
 struct SlotMap {
   std::vector<std::vector<std::uint16_t>> slots_of;  ///< [experts]
   static SlotMap Contiguous(int experts);
@@ -74,10 +89,18 @@ struct SlotMap {
   }
 };
 
+/// The slots of token number `t` of the text, number `in_domain` of its domain; the map's experts beyond
+/// `experts` are shared.
+void SlotsOf(const TextSelection& text, const SlotMap& map, int experts, std::size_t t,
+             std::uint32_t in_domain, std::vector<std::uint16_t>* slots);
+
 /// Measures the table from routed text. `token_sd` and `document_sd` are the router's (in logits): they shape
 /// how the variance between documents falls on experts; its size is measured.
 LoadTable MeasureLoads(const LoadShape& shape, const SlotMap& map, const GateShape& gate, int domains,
                        std::span<const std::uint16_t> selected, double token_sd, double document_sd);
+/// The same of tokens with any number of experts, [domains][documents][RoutedText::kDocumentTokens].
+LoadTable MeasureLoads(const LoadShape& shape, const SlotMap& map, const GateShape& gate, int domains,
+                       const TextSelection& text, double token_sd, double document_sd);
 
 /// The table of a uniform router: every slot, rank and node alike, whatever the text.
 LoadTable UniformTable(const LoadShape& shape, const GateShape& gate, const SlotMap& map, std::uint64_t seed);

@@ -128,6 +128,76 @@ ExpertPlacement Eplb(std::span<const double> weight, const EplbShape& shape) {
   return out;
 }
 
+namespace {
+
+/// [ranks][experts] whether a rank holds an expert.
+std::vector<std::vector<bool>> Holders(const ExpertPlacement& p, int ranks) {
+  const std::size_t each = p.expert_of.size() / static_cast<std::size_t>(ranks);
+  std::vector<std::vector<bool>> holds(static_cast<std::size_t>(ranks), std::vector<bool>(p.replicas.size()));
+  for (std::size_t s = 0; s < p.expert_of.size(); ++s)
+    holds[s / each][static_cast<std::size_t>(p.expert_of[s])] = true;
+  return holds;
+}
+
+ExpertMoves::Port NoMoves(int ranks) {
+  const std::vector<int> zero(static_cast<std::size_t>(ranks));
+  return {zero, zero, zero, zero};
+}
+
+void Move(std::size_t from, std::size_t to, std::size_t node, ExpertMoves::Port* port) {
+  const bool near = from / node == to / node;
+  ++(near ? port->scale_up_sent : port->scale_out_sent)[from];
+  ++(near ? port->scale_up_received : port->scale_out_received)[to];
+}
+
+/// Of the ranks that hold an expert the one nearest to `rank`: its own node's first, then the one that has
+/// the fewest transfers so far.
+std::size_t Partner(const std::vector<std::vector<bool>>& holds, std::size_t expert, std::size_t rank,
+                    std::size_t node, const std::vector<int>& busy) {
+  std::size_t best = holds.size();
+  const auto better = [&](std::size_t r) {
+    if (best == holds.size()) return true;
+    const bool near = r / node == rank / node, best_near = best / node == rank / node;
+    return near != best_near ? near : busy[r] < busy[best];
+  };
+  for (std::size_t r = 0; r < holds.size(); ++r)
+    if (holds[r][expert] && better(r)) best = r;
+  return best;
+}
+
+std::vector<std::size_t> FirstHolders(const ExpertPlacement& p, int ranks) {
+  const std::size_t each = p.expert_of.size() / static_cast<std::size_t>(ranks);
+  std::vector<std::size_t> first(p.replicas.size(), static_cast<std::size_t>(ranks));
+  for (std::size_t s = 0; s < p.expert_of.size(); ++s) {
+    std::size_t& mine = first[static_cast<std::size_t>(p.expert_of[s])];
+    mine = std::min(mine, s / each);
+  }
+  return first;
+}
+
+}  // namespace
+
+ExpertMoves MovesBetween(const ExpertPlacement& from, const ExpertPlacement& to, int ranks,
+                         int ranks_per_node) {
+  const auto before = Holders(from, ranks), after = Holders(to, ranks);
+  const auto node = static_cast<std::size_t>(ranks_per_node);
+  ExpertMoves moves{NoMoves(ranks), NoMoves(ranks), NoMoves(ranks), 0};
+  for (std::size_t r = 0; r < before.size(); ++r) {
+    for (std::size_t e = 0; e < from.replicas.size(); ++e) {
+      if (after[r][e] && !before[r][e]) {
+        Move(Partner(before, e, r, node, moves.weights.scale_out_sent), r, node, &moves.weights);
+        ++moves.copies;
+      } else if (before[r][e] && !after[r][e]) {
+        Move(r, Partner(after, e, r, node, moves.gradients.scale_out_received), node, &moves.gradients);
+      }
+    }
+  }
+  const auto first = FirstHolders(from, ranks), now = FirstHolders(to, ranks);
+  for (std::size_t e = 0; e < first.size(); ++e)
+    if (first[e] != now[e]) Move(first[e], now[e], node, &moves.state);
+  return moves;
+}
+
 std::vector<double> RankLoads(std::span<const double> expert_load, const ExpertPlacement& placement,
                               int ranks) {
   std::vector<double> load(static_cast<std::size_t>(ranks));

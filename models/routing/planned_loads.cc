@@ -1,5 +1,6 @@
 #include "models/routing/planned_loads.h"
 
+#include <numeric>
 #include <utility>
 
 #include <fmt/format.h>
@@ -10,22 +11,58 @@
 namespace orrery::models {
 namespace {
 
-LoadShape WithSlots(LoadShape shape, int redundant, double capacity_factor) {
+LoadShape WithSlots(LoadShape shape, const PlacementOptions& options) {
   const int experts = shape.experts;
-  shape.experts += redundant;
-  shape.capacity_factor = capacity_factor;
+  shape.experts += options.redundant_experts;
+  if (options.redundant_experts < options.shared_experts) {
+    throw InputError(fmt::format("routing: {} redundant experts, expected at least the {} shared ones",
+                                 options.redundant_experts, options.shared_experts));
+  }
+  if (options.shared_experts > 0 && shape.capacity_factor > 0)
+    throw InputError(
+        "routing: a capacity for shared experts placed like routed ones would drop every token's");
   CheckSlots(shape, experts);
+  shape.top_k += options.shared_experts;
+  return shape;
+}
+
+LoadShape Limited(LoadShape shape, double capacity_factor) {
+  shape.capacity_factor = capacity_factor;
   return shape;
 }
 
 }  // namespace
 
+LoadShape LogicalShape(LoadShape shape) {
+  if (shape.ranks < 1 || shape.experts % shape.ranks == 0) return shape;
+  const int ranks = std::gcd(shape.experts, shape.ranks);
+  const std::int64_t tokens = std::int64_t{shape.tokens_per_rank} * (shape.ranks / ranks);
+  if (tokens > INT32_MAX) throw InputError(fmt::format("routing: {} tokens a rank are too many", tokens));
+  shape.ranks = ranks;
+  shape.tokens_per_rank = static_cast<int>(tokens);
+  if (ranks > shape.ranks_per_node && ranks % shape.ranks_per_node != 0)
+    shape.ranks_per_node = std::gcd(ranks, shape.ranks_per_node);
+  return shape;
+}
+
 PlannedLoads::PlannedLoads(std::unique_ptr<TableLoads> logical, const PlacementOptions& options,
                            int moe_layers, double capacity_factor)
-    : TableLoads(WithSlots(logical->shape(), options.redundant_experts, capacity_factor), logical->mix(),
+    : TableLoads(WithSlots(Limited(logical->shape(), capacity_factor), options), logical->mix(),
                  logical->seed()),
       logical_(std::move(logical)),
       options_(options) {
+  PlanAll(moe_layers);
+}
+
+PlannedLoads::PlannedLoads(std::unique_ptr<TableLoads> logical, const LoadShape& shape,
+                           const PlacementOptions& options, int moe_layers)
+    : TableLoads(WithSlots(shape, options), logical->mix(), logical->seed()),
+      logical_(std::move(logical)),
+      options_(options) {
+  PlanAll(moe_layers);
+}
+
+void PlannedLoads::PlanAll(int moe_layers) {
   for (int l = 0; l < moe_layers; ++l) first_.push_back(Place(l, 0));
   recent_ = first_;
 }
@@ -38,12 +75,16 @@ std::vector<double> PlannedLoads::PastLoads(int layer, int period) const {
     logical_->Sample(layer, micro_batch, 0, &load);
     for (std::size_t e = 0; e < rows.size(); ++e) rows[e] += load.expert_rows[e];
   }
+  const double tokens = double{1} * shape().ranks * shape().tokens_per_rank * options_.planned_from;
+  rows.insert(rows.end(), static_cast<std::size_t>(options_.shared_experts), tokens);
   return rows;
 }
 
 ExpertPlacement PlannedLoads::Plan(int layer, int period) const {
   const LoadShape& s = shape();
-  return Eplb(PastLoads(layer, period), {s.experts, s.groups, NodeCount(s), s.ranks});
+  // A shared expert belongs to no group, so nothing keeps the plan hierarchical: global, as for decode.
+  const int groups = options_.shared_experts > 0 ? 1 : s.groups;
+  return Eplb(PastLoads(layer, period), {s.experts, groups, NodeCount(s), s.ranks});
 }
 
 std::shared_ptr<const PlannedLoads::Placed> PlannedLoads::Place(int layer, int period) const {
@@ -86,9 +127,11 @@ std::string PlannedLoads::Describe() const {
   const std::string when = options_.replanned_every > 0
                                ? fmt::format("every {} micro-batches", options_.replanned_every)
                                : std::string("once");
-  return fmt::format("{}; EPLB on {} slots ({} redundant), {} a rank, planned {} from {} micro-batches",
-                     logical_->Describe(), s.experts, options_.redundant_experts, s.experts / s.ranks, when,
-                     options_.planned_from);
+  const std::string shared =
+      options_.shared_experts > 0 ? fmt::format(" and for {} shared", options_.shared_experts) : "";
+  return fmt::format("{}; EPLB on {} slots ({} redundant{}), {} a rank, planned {} from {} micro-batches",
+                     logical_->Describe(), s.experts, options_.redundant_experts, shared, s.experts / s.ranks,
+                     when, options_.planned_from);
 }
 
 }  // namespace orrery::models

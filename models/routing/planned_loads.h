@@ -13,6 +13,10 @@
 
 namespace orrery::models {
 
+/// The geometry that loads in expert order are drawn in: `shape`, or where its ranks do not divide the
+/// experts fewer ranks that do, with the same tokens in all.
+LoadShape LogicalShape(LoadShape shape);
+
 /// A source with experts on physical slots: shape().experts counts slots. Each layer's plan is made by Eplb
 /// from the routed rows of the `planned_from` micro-batches of group 0 just before it; those before the run
 /// are drawn as micro-batches -1, -2, ... Replicas take their expert's tokens in turn.
@@ -22,6 +26,9 @@ class PlannedLoads : public TableLoads {
   /// `capacity_factor` limits slots; plans are made from what was asked for, before dropping.
   PlannedLoads(std::unique_ptr<TableLoads> logical, const PlacementOptions& options, int moe_layers,
                double capacity_factor = 0);
+  /// On ranks that need not divide the experts: `logical` is of LogicalShape(shape).
+  PlannedLoads(std::unique_ptr<TableLoads> logical, const LoadShape& shape, const PlacementOptions& options,
+               int moe_layers);
 
   const LoadTable& Table(int layer) const override;  ///< of the plan made before the run
   LoadTable TableOn(int layer, const LoadShape& physical, const SlotMap& map) const override;
@@ -30,7 +37,9 @@ class PlannedLoads : public TableLoads {
 
   /// The source planned for, in expert order.
   const TableLoads& logical() const { return *logical_; }
-  /// Rows of each routed expert over the micro-batches that plan number `period` of a layer is made from.
+  const PlacementOptions& options() const { return options_; }
+  /// Rows of each expert, shared ones last, over the micro-batches that plan number `period` of a layer is
+  /// made from.
   std::vector<double> PastLoads(int layer, int period) const;
   /// The plan a micro-batch of the period runs on; period p starts at micro-batch p * replanned_every.
   ExpertPlacement Plan(int layer, int period) const;
@@ -41,6 +50,7 @@ class PlannedLoads : public TableLoads {
     SlotMap map;
     LoadTable table;
   };
+  void PlanAll(int moe_layers);
   std::shared_ptr<const Placed> Place(int layer, int period) const;
   std::shared_ptr<const Placed> Find(int layer, int period) const;
 

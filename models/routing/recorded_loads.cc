@@ -169,7 +169,8 @@ std::vector<std::uint16_t> RouteRecorded(const LoadShape& shape, const ExpertLoa
 std::vector<double> ExpertLoads::Mix(int layer) const {
   std::vector<double> mix(static_cast<std::size_t>(experts));
   for (std::size_t d = 0; d < domains.size(); ++d) {
-    const std::vector<double> one = Relative(load[static_cast<std::size_t>(layer)][d]);
+    const std::vector<double>& own = load[static_cast<std::size_t>(layer)][d];
+    const std::vector<double> one = one_scale ? own : Relative(own);
     for (std::size_t e = 0; e < mix.size(); ++e) mix[e] += share[d] * one[e];
   }
   return mix;
@@ -183,7 +184,7 @@ ExpertLoads ParseLoadsJson(std::string_view text, const std::string& name) {
     throw InputError(fmt::format("{}: not JSON: {}", name, e.what()));
   }
   const Table table = FindTable(root, name);
-  ExpertLoads out{name, {"all"}, {1.0}, static_cast<int>(table[0].size()), 0, {}};
+  ExpertLoads out{name, {"all"}, {1.0}, static_cast<int>(table[0].size()), 0, {}, false};
   for (std::size_t l = 0; l < table.size(); ++l) {
     if (table[l].size() != table[0].size())
       throw InputError(fmt::format("{}: layer {} has {} experts, the first {}", name, l, table[l].size(),

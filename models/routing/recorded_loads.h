@@ -20,6 +20,8 @@ struct ExpertLoads {
   int experts = 0;
   int top_k = 0;  ///< experts a token, where the file tells; 0: it does not
   std::vector<std::vector<std::vector<double>>> load;  ///< [layers][domains][experts]
+  bool one_scale =
+      false;  ///< domains' loads compare as they are: one may have more rows a token than another
 
   int layers() const { return static_cast<int>(load.size()); }
   /// Relative loads of the mix in one layer.

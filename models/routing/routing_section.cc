@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "models/routing/choice_loads.h"
 #include "models/routing/planned_loads.h"
 #include "models/routing/recorded_loads.h"
 #include "models/routing/synthetic_loads.h"
@@ -45,8 +46,22 @@ void ReadDocuments(const Value& value, SyntheticOptions* o) {
   }
 }
 
+/// `shared_expert`: routed ones count as experts of the size of the others.
+void ReadShared(const Value& value, const MoeSpec& moe, PlacementOptions* p) {
+  if (value.AsChoice({"replicated", "routed"}) == 0) return;
+  if (moe.shared_intermediate == 0) throw value.Error("the model has no shared expert");
+  if (moe.shared_intermediate % moe.intermediate != 0)
+    throw value.Error(fmt::format("shared experts {} wide are not whole routed ones of {}",
+                                  moe.shared_intermediate, moe.intermediate));
+  if (!p->eplb) throw value.Error("a shared expert placed like a routed one needs placement: eplb");
+  p->shared_experts = moe.shared_intermediate / moe.intermediate;
+  if (p->redundant_experts < p->shared_experts)
+    throw value.Error(
+        fmt::format("expected redundant_experts of at least {}, to hold it", p->shared_experts));
+}
+
 /// `placement` and what belongs to it.
-void ReadPlacement(const Value& section, PlacementOptions* p) {
+void ReadPlacement(const Value& section, const MoeSpec& moe, PlacementOptions* p) {
   if (const Value* v = section.Find("placement")) p->eplb = v->AsChoice({"contiguous", "eplb"}) == 1;
   for (const char* key : {"redundant_experts", "planned_from", "replanned_every"}) {
     const Value* v = section.Find(key);
@@ -55,6 +70,7 @@ void ReadPlacement(const Value& section, PlacementOptions* p) {
   ReadWhole(section, "redundant_experts", 0, 4096, &p->redundant_experts);
   ReadWhole(section, "planned_from", 1, 4096, &p->planned_from);
   ReadWhole(section, "replanned_every", 0, 1 << 20, &p->replanned_every);
+  if (const Value* v = section.Find("shared_expert")) ReadShared(*v, moe, p);
 }
 
 /// InputError with its place where redundant experts do not fill whole ranks.
@@ -78,7 +94,26 @@ std::unique_ptr<TableLoads> InExpertOrder(const RoutingSection& section, const L
         moe_layers, seed);
   }
   if (section.strategy == Strategy::kBalanced) return std::make_unique<UniformLoads>(shape, seed);
+  if (section.strategy == Strategy::kExpertChoice)
+    return std::make_unique<ChoiceLoads>(shape, section.options, moe_layers, seed);
   return std::make_unique<SyntheticLoads>(shape, section.options, moe_layers, seed);
+}
+
+/// `capacity_factor` and what is dropped over it. V2's rule (report 2.2.4): a device's capacity, lowest
+/// affinity.
+void ReadCapacity(const Value& section, RoutingSection* out) {
+  ReadNumber(section, "capacity_factor", 1, 1000, &out->capacity_factor);
+  for (const char* key : {"capacity_per", "drop", "never_dropped"}) {
+    const Value* v = section.Find(key);
+    if (v != nullptr && out->capacity_factor <= 0)
+      throw v->Error("nothing is dropped without capacity_factor");
+  }
+  if (const Value* v = section.Find("capacity_per"))
+    out->device_capacity = v->AsChoice({"expert", "device"}) == 1;
+  if (out->device_capacity) out->drop = DropOrder::kLowestAffinity;
+  if (const Value* v = section.Find("drop"))
+    out->drop = static_cast<DropOrder>(v->AsChoice({"arrival", "random", "lowest-affinity"}));
+  ReadNumber(section, "never_dropped", 0, 1, &out->never_dropped);
 }
 
 bool HasBiases(Strategy s) { return s == Strategy::kLossFree || s == Strategy::kLossFreePlus; }
@@ -103,6 +138,23 @@ void ReadUpdate(const Value& section, RoutingSection* out) {
   ReadNumber(section, "rate", 0, 1, &out->rate);
 }
 
+/// "sequence", "micro-batch", "batch" or a number of tokens.
+void ReadChunk(const Value& value, Strategy strategy, ChoiceChunk* chunk) {
+  if (strategy != Strategy::kExpertChoice)
+    throw value.Error(
+        fmt::format("strategy {} has no chunk that experts choose over", StrategyName(strategy)));
+  const std::string text = value.AsString();
+  if (text == "sequence" || text == "micro-batch" || text == "batch") {
+    chunk->over = text == "batch"         ? ChoiceChunk::Over::kBatch
+                  : text == "micro-batch" ? ChoiceChunk::Over::kMicroBatch
+                                          : ChoiceChunk::Over::kTokens;
+  } else if (text.find_first_of("0123456789") == 0) {
+    chunk->tokens = static_cast<int>(value.AsCount("token", 1, 1 << 30));
+  } else {
+    throw value.Error("expected sequence, micro-batch, batch or a number of tokens");
+  }
+}
+
 }  // namespace
 
 SyntheticOptions DefaultOptions(Strategy strategy, double alpha) {
@@ -123,17 +175,18 @@ RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe) {
   out.options = DefaultOptions(out.strategy, 0);
   out.options.affinity.kind = moe.sigmoid ? Affinity::kSigmoid : Affinity::kSoftmax;
   if (section.is_null()) return out;
-  section.AllowKeys({"strategy", "update", "rate", "alpha", "affinity", "documents_per_sequence",
+  section.AllowKeys({"strategy", "chunk", "update", "rate", "alpha", "affinity", "documents_per_sequence",
                      "sequence_length", "loads", "capacity_factor", "placement", "redundant_experts",
-                     "planned_from", "replanned_every"});
+                     "planned_from", "replanned_every", "shared_expert", "capacity_per", "drop",
+                     "never_dropped"});
   if (const Value* v = section.Find("strategy")) out.strategy = ReadStrategy(*v);
   if (const Value* v = section.Find("loads")) {
     if (section.Find("strategy")) throw v->Error("recorded loads and a strategy exclude each other");
     if (section.Find("affinity")) throw v->Error("recorded loads and a synthetic router exclude each other");
     out.loads = v->AsString();
   }
-  ReadPlacement(section, &out.placement);
-  ReadNumber(section, "capacity_factor", 1, 1000, &out.capacity_factor);
+  ReadPlacement(section, moe, &out.placement);
+  ReadCapacity(section, &out);
   ReadUpdate(section, &out);
   double alpha = out.strategy == Strategy::kLossFreePlus ? 1e-4 : 1e-3;  // V3 report 4.2; arXiv 2408.15664
   if (const Value* v = section.Find("alpha")) {
@@ -149,23 +202,45 @@ RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe) {
   if (const Value* v = section.Find("sequence_length")) {
     out.options.sequence_length = static_cast<int>(v->AsCount("token", 1, 1 << 30));
   }
+  if (const Value* v = section.Find("chunk")) {
+    ReadChunk(*v, out.strategy, &out.options.chunk);
+    if (out.options.chunk.tokens > 0 && out.options.sequence_length % out.options.chunk.tokens != 0)
+      throw v->Error(
+          fmt::format("expected a divisor of the sequence's {} tokens", out.options.sequence_length));
+  }
+  const Value* capacity = section.Find("capacity_factor");
+  if (out.placement.shared_experts > 0 && capacity != nullptr)
+    throw capacity->Error(
+        "a shared expert placed like a routed one takes every token: nothing may be dropped");
+  if (out.strategy == Strategy::kExpertChoice && capacity != nullptr)
+    throw capacity->Error("experts that choose take just their even share: nothing is over it");
   return out;
+}
+
+int ExpertSlots(const RoutingSection& section, const MoeSpec& moe) {
+  return moe.routed_experts + section.placement.redundant_experts;
 }
 
 std::unique_ptr<TableLoads> MakeTableLoads(const RoutingSection& section, const LoadShape& shape,
                                            int moe_layers, std::uint64_t seed) {
   LoadShape limited = shape;
   limited.capacity_factor = section.capacity_factor;
+  limited.device_capacity = section.device_capacity;
+  limited.drop = section.drop;
+  limited.never_dropped = section.never_dropped;
   if (!section.placement.eplb) return InExpertOrder(section, limited, moe_layers, seed);
-  return std::make_unique<PlannedLoads>(InExpertOrder(section, shape, moe_layers, seed), section.placement,
-                                        moe_layers, section.capacity_factor);
+  return std::make_unique<PlannedLoads>(InExpertOrder(section, LogicalShape(shape), moe_layers, seed),
+                                        limited, section.placement, moe_layers);
 }
 
 std::unique_ptr<LoadSource> MakeLoadSource(const Value& routing_section, const MoeSpec& moe,
                                            const LoadShape& shape, int moe_layers, std::uint64_t seed) {
   const RoutingSection section = ReadRoutingSection(routing_section, moe);
-  CheckShape(shape);
-  if (section.placement.eplb) CheckPlacement(routing_section, section.placement, shape);
+  if (section.placement.eplb) {
+    CheckPlacement(routing_section, section.placement, shape);
+  } else {
+    CheckShape(shape);
+  }
   return MakeTableLoads(section, shape, moe_layers, seed);
 }
 

@@ -153,7 +153,8 @@ const std::vector<std::string>& StrategyNames() {
                                               "none",
                                               "auxiliary-loss-free-plus",
                                               "micro-batch-auxiliary-loss",
-                                              "v2-auxiliary-losses"};
+                                              "v2-auxiliary-losses",
+                                              "expert-choice"};
   return names;
 }
 

@@ -19,6 +19,7 @@ enum class Strategy {
   kLossFreePlus,  ///< loss-free with a complementary sequence-wise loss (DeepSeek-V3 report 2.1.2 eq. 17-20)
   kMicroBatchLoss,  ///< auxiliary loss over each rank's micro-batch
   kV2Losses,        ///< expert-, device- and communication-level losses (DeepSeek-V2 report 2.2.3)
+  kExpertChoice,    ///< experts choose tokens (expert_choice.h)
 };
 
 const std::vector<std::string>& StrategyNames();

@@ -6,43 +6,12 @@
 #include <fmt/format.h>
 
 #include "models/routing/load_sampler.h"
+#include "models/routing/renumbering.h"
 
 namespace orrery::models {
 namespace {
 
 GateShape GateOf(const LoadShape& s) { return {s.experts, s.top_k, s.groups, s.top_groups}; }
-
-std::vector<int> Shuffled(int n, RandomStream& random) {
-  std::vector<int> order(static_cast<std::size_t>(n));
-  std::iota(order.begin(), order.end(), 0);
-  for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random.Below(i)]);
-  return order;
-}
-
-/// `values` [domains][n * each] with item i of each row moved to to[i].
-void Renumber(std::vector<float>* values, int domains, std::span<const std::uint16_t> to) {
-  std::vector<float> out(values->size());
-  for (std::size_t d = 0; d < static_cast<std::size_t>(domains); ++d) {
-    for (std::size_t i = 0; i < to.size(); ++i) out[d * to.size() + to[i]] = (*values)[d * to.size() + i];
-  }
-  *values = std::move(out);
-}
-
-/// Where each `each`-th item went, in units of `each`: slots to ranks, ranks to nodes.
-std::vector<std::uint16_t> Coarsen(std::span<const std::uint16_t> to, std::size_t each) {
-  std::vector<std::uint16_t> out;
-  for (std::size_t i = 0; i < to.size(); i += each) out.push_back(static_cast<std::uint16_t>(to[i] / each));
-  return out;
-}
-
-LoadTable Renumbered(LoadTable t, std::span<const std::uint16_t> to) {
-  const auto ranks = Coarsen(to, to.size() / static_cast<std::size_t>(t.ranks));
-  const auto nodes = Coarsen(ranks, ranks.size() / static_cast<std::size_t>(t.nodes));
-  for (auto* v : {&t.slot, &t.slot_noise, &t.slot_document}) Renumber(v, t.domains, to);
-  Renumber(&t.rank, t.domains, ranks);
-  for (auto* v : {&t.node, &t.node_noise, &t.node_document}) Renumber(v, t.domains, nodes);
-  return t;
-}
 
 TextMix MixOf(const SyntheticOptions& o) {
   return {ZipfShares(o.affinity.domains), o.sequence_length, o.fewest_documents, o.most_documents};
@@ -57,7 +26,7 @@ void TableLoads::Sample(int layer, int micro_batch, int group, ExchangeLoad* loa
 void TableLoads::SampleOn(const LoadTable& table, const LoadShape& physical, const SlotMap&, int layer,
                           int micro_batch, int group, ExchangeLoad* load) const {
   std::vector<TextDocument> documents;
-  DrawDocuments(mix_, shape_, seed_, micro_batch, group, &documents);
+  DrawDocuments(mix_, physical, seed_, micro_batch, group, &documents);
   const RandomStream random(seed_, "routing",
                             {static_cast<std::uint64_t>(layer), static_cast<std::uint64_t>(micro_batch),
                              static_cast<std::uint64_t>(group)});
@@ -83,7 +52,7 @@ SyntheticLoads::SyntheticLoads(const LoadShape& shape, const SyntheticOptions& o
   CheckAffinity(options.affinity);
   for (int l = 0; l < std::min(moe_layers, kDrawnLayers); ++l) drawn_.push_back(Draw(l));
   for (int l = 0; l < moe_layers; ++l) {
-    renumber_.push_back(Renumbering(l));
+    renumber_.push_back(l < kDrawnLayers ? KeepExperts(gate_.experts) : ShuffleRanks(shape, seed, l));
     tables_.push_back(Renumbered(drawn_[static_cast<std::size_t>(l % kDrawnLayers)].table, renumber_.back()));
   }
 }
@@ -121,32 +90,12 @@ std::vector<float> SyntheticLoads::DomainBias(const RoutedText& text) const {
   return all;
 }
 
-std::vector<std::uint16_t> SyntheticLoads::Renumbering(int layer) const {
-  RandomStream random(seed(), "layer renumbering", {static_cast<std::uint64_t>(layer)});
-  std::vector<std::uint16_t> to(static_cast<std::size_t>(gate_.experts));
-  std::iota(to.begin(), to.end(), std::uint16_t{0});
-  if (layer < kDrawnLayers) return to;
-  const int node_size = NodeSize(shape()), per_rank = shape().experts / shape().ranks;
-  const std::vector<int> nodes = Shuffled(NodeCount(shape()), random);
-  for (std::size_t n = 0; n < nodes.size(); ++n) {
-    const std::vector<int> ranks = Shuffled(node_size, random);
-    for (int i = 0; i < node_size * per_rank; ++i) {
-      const int from = static_cast<int>(n) * node_size * per_rank + i;
-      const int rank = nodes[n] * node_size + ranks[static_cast<std::size_t>(i / per_rank)];
-      to[static_cast<std::size_t>(from)] = static_cast<std::uint16_t>(rank * per_rank + i % per_rank);
-    }
-  }
-  return to;
-}
-
 const LoadTable& SyntheticLoads::Table(int layer) const {
   return tables_.at(static_cast<std::size_t>(layer));
 }
 
 LoadTable SyntheticLoads::TableOn(int layer, const LoadShape& physical, const SlotMap& map) const {
-  const auto& to = renumber_.at(static_cast<std::size_t>(layer));
-  SlotMap drawn;  // of the drawn layer's numbers
-  for (std::uint16_t expert : to) drawn.slots_of.push_back(map.slots_of[expert]);
+  const SlotMap drawn = DrawnSlots(map, renumber_.at(static_cast<std::size_t>(layer)));
   const AffinityParameters& a = options_.affinity;
   return MeasureLoads(physical, drawn, gate_, a.domains,
                       drawn_.at(static_cast<std::size_t>(layer % kDrawnLayers)).selected, a.token,
@@ -165,7 +114,7 @@ void SyntheticLoads::Sample(int layer, int micro_batch, int group, ExchangeLoad*
 
 void SyntheticLoads::SampleOn(const LoadTable& table, const LoadShape& physical, const SlotMap& map,
                               int layer, int micro_batch, int group, ExchangeLoad* load) const {
-  if (shape().tokens_per_rank < LoadSampler::kFewestTokens)
+  if (physical.tokens_per_rank < LoadSampler::kFewestTokens)
     return SampleExactlyOn(physical, map, layer, micro_batch, group, load);
   TableLoads::SampleOn(table, physical, map, layer, micro_batch, group, load);
 }
@@ -177,9 +126,9 @@ void SyntheticLoads::SampleExactly(int layer, int micro_batch, int group, Exchan
 void SyntheticLoads::SampleExactlyOn(const LoadShape& physical, const SlotMap& map, int layer,
                                      int micro_batch, int group, ExchangeLoad* load) const {
   const Drawn& drawn = drawn_.at(static_cast<std::size_t>(layer % kDrawnLayers));
-  const auto& to = renumber_.at(static_cast<std::size_t>(layer));
+  const SlotMap slots_of = DrawnSlots(map, renumber_.at(static_cast<std::size_t>(layer)));
   std::vector<TextDocument> documents;
-  DrawDocuments(mix(), shape(), seed(), micro_batch, group, &documents);
+  DrawDocuments(mix(), physical, seed(), micro_batch, group, &documents);
   RandomStream random(seed(), "routing exactly",
                       {static_cast<std::uint64_t>(layer), static_cast<std::uint64_t>(micro_batch),
                        static_cast<std::uint64_t>(group)});
@@ -187,8 +136,9 @@ void SyntheticLoads::SampleExactlyOn(const LoadShape& physical, const SlotMap& m
   const auto experts = static_cast<std::size_t>(gate_.experts), k = static_cast<std::size_t>(gate_.top_k);
   std::vector<float> base(experts), block(experts * kLanes),
       factor(static_cast<std::size_t>(drawn.router.rank) * kLanes);
-  std::vector<std::uint16_t> selected(k * kLanes);
-  ExchangeCounter counter(physical, load);
+  std::vector<std::uint16_t> selected(k * kLanes), slots;
+  std::vector<float> gates(k);
+  RowCounter counter(physical, random(), load);
   for (const TextDocument& doc : documents) {
     drawn.router.DocumentBase(doc.domain, normal, base);
     const auto bias = std::span(drawn.bias).subspan(static_cast<std::size_t>(doc.domain) * experts, experts);
@@ -199,13 +149,15 @@ void SyntheticLoads::SampleExactlyOn(const LoadShape& physical, const SlotMap& m
         factors.Next(normal, factor);
         drawn.router.Block(base, factor, block);
         RouteBlocks(gate_, block, bias, selected);
-        for (std::size_t i = 0; i < selected.size(); ++i)
-          selected[i] =
-              map.Slot(to[selected[i]], static_cast<std::uint32_t>(t) + static_cast<std::uint32_t>(i / k));
       }
-      counter.Add(doc.rank, std::span(selected).subspan(lane * k, k));
+      SlotsOf({gate_.top_k, selected, {}}, slots_of, gate_.experts, lane, static_cast<std::uint32_t>(t),
+              &slots);
+      for (std::size_t i = 0; i < k; ++i)
+        gates[i] = block[static_cast<std::size_t>(selected[lane * k + i]) * kLanes + lane];
+      counter.Add(doc, slots, gates);
     }
   }
+  counter.Finish();
 }
 
 std::string SyntheticLoads::Describe() const {

@@ -9,6 +9,7 @@
 
 #include "core/document.h"
 #include "models/model_spec.h"
+#include "models/routing/expert_choice.h"
 #include "models/routing/load_source.h"
 #include "models/routing/load_table.h"
 #include "models/routing/placement.h"
@@ -60,7 +61,8 @@ struct SyntheticOptions {
   BalanceRule balance;  ///< what the converged router's biases are
   int fewest_documents = 1, most_documents = 4, sequence_length = 4096;
   int measured_documents =
-      16;  ///< of RoutedText::kDocumentTokens in each domain: the text tables are measured on
+      16;             ///< of RoutedText::kDocumentTokens in each domain: the text tables are measured on
+  ChoiceChunk chunk;  ///< of Strategy::kExpertChoice
 };
 
 /// The synthetic router, balanced by a strategy until it has converged. Layers beyond kDrawnLayers reuse the
@@ -96,7 +98,6 @@ class SyntheticLoads : public TableLoads {
   };
   Drawn Draw(int layer) const;
   std::vector<float> DomainBias(const RoutedText& text) const;
-  std::vector<std::uint16_t> Renumbering(int layer) const;
 
   SyntheticOptions options_;
   GateShape gate_;
@@ -132,9 +133,15 @@ struct RoutingSection {
   double rate = 1e-3;                     ///< its gamma
   PlacementOptions placement;
   double capacity_factor = 0;  ///< 0: nothing is dropped
-  std::string loads;           ///< file of recorded loads instead of a strategy; empty: none
+  bool device_capacity = false;
+  DropOrder drop = DropOrder::kArrival;
+  double never_dropped = 0;
+  std::string loads;  ///< file of recorded loads instead of a strategy; empty: none
 };
 RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe);
+
+/// Physical slots of a MoE layer over the ranks of an expert-parallel group.
+int ExpertSlots(const RoutingSection& section, const MoeSpec& moe);
 
 /// The source a section describes: its strategy or recorded loads, its placement, its capacity.
 std::unique_ptr<TableLoads> MakeTableLoads(const RoutingSection& section, const LoadShape& shape,

@@ -18,9 +18,11 @@ struct TextMix {
 
 struct TextDocument {
   int rank = 0, domain = 0, tokens = 0;
+  bool kept = false;  ///< of a sequence that is never dropped
 };
 
-/// The documents of one micro-batch, rank by rank; each rank's add up to tokens_per_rank.
+/// The documents of one micro-batch, rank by rank; each rank's add up to tokens_per_rank. `shape` says which
+/// share of sequences is never dropped.
 void DrawDocuments(const TextMix& mix, const LoadShape& shape, std::uint64_t seed, int micro_batch, int group,
                    std::vector<TextDocument>* documents);
 

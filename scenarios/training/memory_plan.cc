@@ -48,19 +48,25 @@ models::RoutedRows Spread(const RankLoad& load, int local_experts) {
 
 }  // namespace
 
+int DistinctExperts(const Scenario& s) {
+  return (s.model.moe ? s.model.moe->routed_experts : 0) + s.placed_shared_experts;
+}
+
 std::vector<models::RankMemory> MemoryOfRanks(const Scenario& scenario, const models::Schedule& schedule,
                                               const models::StageLayout& layout, const RankLoad& load) {
+  const models::ModelSpec model = scenario.RankModel();
   models::TrainingShape shape;
   shape.tokens = scenario.workload.micro_batch * scenario.workload.sequence_length;
   shape.sequence = scenario.workload.sequence_length;
-  shape.local_experts =
-      scenario.model.moe ? scenario.model.moe->routed_experts / scenario.parallelism.expert : 0;
+  shape.local_experts = scenario.ExpertSlots() / scenario.parallelism.expert;
   shape.fp8 = scenario.fp8;
   models::MemoryPlan plan;
   plan.overlapped = scenario.parallelism.schedule == models::ScheduleKind::kDualPipe ||
                     scenario.parallelism.schedule == models::ScheduleKind::kDualPipeV;
   plan.data_parallel = scenario.parallelism.data;
   plan.expert_parallel = scenario.parallelism.expert;
+  plan.expert_slots = scenario.ExpertSlots();
+  plan.distinct_experts = DistinctExperts(scenario);
   plan.stage_copies = schedule.directions();
   plan.zero1 = scenario.parallelism.zero > 0;
   if (scenario.model.moe) {
@@ -76,7 +82,7 @@ std::vector<models::RankMemory> MemoryOfRanks(const Scenario& scenario, const mo
     for (const Moment& moment : Moments(schedule, rank)) {
       plan.chunks_in_flight = moment.in_flight;
       plan.deferred_weight_chunks = moment.deferred;
-      const models::RankMemory then = models::MemoryOfRank(scenario.model, layout, shape, rows, plan);
+      const models::RankMemory then = models::MemoryOfRank(model, layout, shape, rows, plan);
       if (then.Total() > peak.Total()) peak = then;
     }
     memory.push_back(peak);

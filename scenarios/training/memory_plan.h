@@ -11,6 +11,9 @@
 
 namespace orrery::scenarios {
 
+/// Experts of a MoE layer's slots, each counted once however many replicas it has.
+int DistinctExperts(const Scenario& scenario);
+
 /// [pipeline rank] at the mean expert load.
 std::vector<models::RankMemory> MemoryOfRanks(const Scenario& scenario, const models::Schedule& schedule,
                                               const models::StageLayout& layout, const RankLoad& load);

@@ -9,6 +9,7 @@
 #include "hw/network/point_to_point.h"
 #include "models/program/memory.h"
 #include "models/program/optimizer_ops.h"
+#include "scenarios/training/memory_plan.h"
 
 namespace orrery::scenarios {
 namespace {
@@ -77,7 +78,7 @@ OptimizerReport OptimizerOf(const Scenario& scenario, const models::Schedule& sc
   OptimizerReport worst;
   for (int rank = 0; rank < scenario.parallelism.pipeline; ++rank) {
     const models::LocalParameters own = models::UniqueParametersPerRank(
-        scenario.model, layout, StagesHeld(schedule, rank), scenario.parallelism.expert);
+        scenario.RankModel(), layout, StagesHeld(schedule, rank), scenario.Holding());
     const hw::ZeroOneTime traffic =
         hw::PriceZeroOne(collectives, {own.NonExpert(), dense_group}, {own.expert, expert_group});
     OptimizerReport report;
@@ -86,8 +87,11 @@ OptimizerReport OptimizerOf(const Scenario& scenario, const models::Schedule& sc
     models::OptimizerShape shape;
     const bool sharded = scenario.parallelism.zero > 0;
     shape.held = own.Total();
+    // Replicas share their expert's state: the shards of all copies together are one.
+    const std::int64_t distinct =
+        own.expert > 0 ? own.expert * DistinctExperts(scenario) / scenario.ExpertSlots() : 0;
     shape.updated =
-        sharded ? own.NonExpert() / Members(dense_group) + own.expert / Members(expert_group) : own.Total();
+        sharded ? own.NonExpert() / Members(dense_group) + distinct / Members(expert_group) : own.Total();
     shape.fp8 = scenario.fp8 ? own.expert + own.linear : 0;
     report.update_s = UpdateSeconds(shape, cost);
     if (report.Sum() > worst.Sum()) worst = report;

@@ -155,12 +155,12 @@ std::string OpClass(OpKind kind) {
 }
 
 TrainingPrices::TrainingPrices(const PriceInputs& inputs, const StepLoads& loads, int group)
-    : in_(inputs), loads_(loads), group_(group) {
+    : in_(inputs), loads_(loads), group_(group), model_(inputs.scenario->RankModel()) {
   const Scenario& s = *in_.scenario;
   launch_gap_ = in_.free == Free::kLaunchGaps ? 0 : static_cast<double>(in_.cost->launch_gap().count());
   shape_.tokens = s.workload.micro_batch * s.workload.sequence_length;
   shape_.sequence = s.workload.sequence_length;
-  shape_.local_experts = s.model.moe ? s.model.moe->routed_experts / s.parallelism.expert : 0;
+  shape_.local_experts = s.ExpertSlots() / s.parallelism.expert;
   shape_.fp8 = s.fp8;
   if (in_.free == Free::kRecompute)
     shape_.recompute_norms = shape_.recompute_up_projections = shape_.recompute_swiglu = false;
@@ -199,7 +199,7 @@ models::RoutedRows TrainingPrices::RowsAt(std::int64_t rows) const {
 }
 
 std::vector<Op> TrainingPrices::OpsOf(UnitKind kind, Part part, const models::RoutedRows& rows) const {
-  const models::ModelSpec& model = in_.scenario->model;
+  const models::ModelSpec& model = model_;
   const auto block = static_cast<models::Block>(part);  // the compute parts come first, in the same order
   switch (kind) {
     case UnitKind::kEmbedding:

@@ -105,6 +105,7 @@ class TrainingPrices {
   PriceInputs in_;
   const StepLoads& loads_;
   int group_;
+  models::ModelSpec model_;  ///< as a rank computes it
   double launch_gap_ = 0;
   models::TrainingShape shape_;
   std::int64_t rows_step_ = 1;

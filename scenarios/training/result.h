@@ -14,9 +14,9 @@ namespace orrery::scenarios {
 /// (Insights, arXiv 2505.09343, Table 4).
 struct Phases {
   double forward = 0, bubble = 0, backward_input = 0, backward_weight = 0, forward_backward = 0,
-         optimizer = 0;
+         optimizer = 0, rebalancing = 0;
   double Sum() const {
-    return forward + bubble + backward_input + backward_weight + forward_backward + optimizer;
+    return forward + bubble + backward_input + backward_weight + forward_backward + optimizer + rebalancing;
   }
 };
 
@@ -62,6 +62,15 @@ struct ImbalanceReport {
   double step_s = 0;
   double tokens_per_second_per_gpu = 0;    ///< even loads would add
   double dollars_per_trillion_tokens = 0;  ///< even loads would save
+};
+
+/// Experts moved to new plans, where the placement is planned anew.
+struct RebalanceReport {
+  double per_step = 0;          ///< rearrangements a step; below 1 where a plan outlives a step
+  double copies_per_layer = 0;  ///< experts that ranks newly hold, a layer and rearrangement, mean
+  double busiest_bytes = 0;     ///< through the busiest GPU, one way, at one rearrangement
+  double each_s = 0;            ///< of one rearrangement, on the slowest pipeline rank
+  double Sum() const { return per_step * each_s; }  ///< seconds a step
 };
 
 /// One resource made free. Measured on one exchange group a pipeline rank.
@@ -118,6 +127,7 @@ struct TrainingResult {
   CommunicationReport communication;
   OptimizerReport optimizer;
   ImbalanceReport imbalance;
+  RebalanceReport rebalance;
   std::vector<CriticalPathShare> critical_path;
   std::vector<WhatIf> what_ifs;
   double measured = 0, scaled = 0, analytic = 0;  ///< shares of kernel and transfer time

@@ -8,8 +8,10 @@
 #include "hw/network/placement.h"
 #include "hw/network/point_to_point.h"
 #include "models/program/memory.h"
+#include "models/routing/planned_loads.h"
 #include "models/routing/synthetic_loads.h"
 #include "scenarios/training/optimizer.h"
+#include "scenarios/training/rebalancing.h"
 
 namespace orrery::scenarios {
 namespace {
@@ -91,6 +93,7 @@ TrainingModel::TrainingModel(Scenario scenario, bool folded_only) : scenario_(st
   if (scenario_.model.moe) even_load_ = EvenLoad();
   if (!folded_only) loads_ = MakeLoads(scenario_.seed);
   StretchTraffic();
+  rebalance_ = PriceRebalance(loads_.get());
 }
 
 /// What the fabric adds where groups of neighbouring nodes leave their leaf or flows collide.
@@ -123,6 +126,23 @@ std::unique_ptr<models::LoadSource> TrainingModel::MakeLoads(std::uint64_t seed)
                                 ShapeOf(scenario_), MoeLayers(), seed);
 }
 
+RebalanceReport TrainingModel::PriceRebalance(const models::LoadSource* loads) const {
+  const auto* planned = dynamic_cast<const models::PlannedLoads*>(loads);
+  if (planned == nullptr) return {};
+  std::vector<std::vector<int>> moe_layers;
+  for (int rank = 0; rank < scenario_.parallelism.pipeline; ++rank) {
+    auto& mine = moe_layers.emplace_back();
+    for (const auto& [stage, direction] : schedule_.StagesOf(rank)) {
+      for (const models::Unit& unit :
+           UnitsOf(scenario_.model, layout_.stages[static_cast<std::size_t>(stage)]))
+        if (unit.kind == models::UnitKind::kMoeLayer || unit.kind == models::UnitKind::kMtpLayer)
+          mine.push_back(unit.moe_layer);
+    }
+  }
+  const hw::PointToPoint link(scenario_.cluster.device, *exchange_, scenario_.cluster.fabric.transport);
+  return PriceRebalancing(scenario_, *planned, moe_layers, schedule_.directions(), link, exchange_stretch_);
+}
+
 std::int64_t TrainingModel::MessageWork() const {
   const std::int64_t tokens = scenario_.workload.micro_batch * scenario_.workload.sequence_length;
   const Bytes bytes{tokens * scenario_.model.hidden * 2};  // activations and their gradients cross in BF16
@@ -133,7 +153,17 @@ std::int64_t TrainingModel::MessageWork() const {
 }
 
 RankLoad TrainingModel::EvenLoad() const {
-  const models::UniformLoads uniform(ShapeOf(scenario_), scenario_.seed);
+  const models::LoadShape shape = ShapeOf(scenario_);
+  if (scenario_.ExpertSlots() == shape.experts) {
+    const models::UniformLoads uniform(shape, scenario_.seed);
+    return StepLoads(uniform, 1, 8, 1, kRowAlignment).mean();
+  }
+  models::PlacementOptions slots;  // the scenario's, with every expert alike
+  slots.eplb = true;
+  slots.redundant_experts = scenario_.ExpertSlots() - shape.experts;
+  slots.shared_experts = scenario_.placed_shared_experts;
+  const models::PlannedLoads uniform(
+      std::make_unique<models::UniformLoads>(models::LogicalShape(shape), scenario_.seed), shape, slots, 1);
   return StepLoads(uniform, 1, 8, 1, kRowAlignment).mean();
 }
 
@@ -177,6 +207,8 @@ Outcome TrainingModel::Prepare(const Variant& variant) const {
   outcome.hottest_excess = outcome.loads->hottest_excess();
   outcome.row_deviation = outcome.loads->row_deviation();
   outcome.optimizer = PriceOptimizer(*inputs.cost);
+  if (!variant.fold && variant.free != Free::kImbalance)
+    outcome.rebalance = variant.loads != nullptr ? PriceRebalance(variant.loads) : rebalance_;
   return outcome;
 }
 
@@ -190,7 +222,8 @@ void TrainingModel::Run(const Variant& variant, const TrainingPrices& prices, Ob
   outcome->pipeline = result.end;
   outcome->events = result.events;
   outcome->steps = result.steps;
-  outcome->step_s = static_cast<double>(result.end) * 1e-12 + outcome->optimizer.Sum();
+  outcome->step_s =
+      static_cast<double>(result.end) * 1e-12 + outcome->optimizer.Sum() + outcome->rebalance.Sum();
 }
 
 Outcome TrainingModel::Simulate(const Variant& variant) const {

@@ -39,6 +39,7 @@ struct Variant {
 struct Outcome {
   std::int64_t pipeline = 0;  ///< until the last rank has finished its last task
   OptimizerReport optimizer;
+  RebalanceReport rebalance;
   double step_s = 0;
   std::uint64_t events = 0, steps = 0;
   int gpus = 0, columns = 0;
@@ -65,6 +66,8 @@ class TrainingModel {
   const models::Schedule& schedule() const { return schedule_; }
   const models::TrainingPrograms& programs() const { return programs_; }
   const models::StageLayout& stages() const { return layout_; }
+  /// Seconds of a step during which experts move to new plans.
+  const RebalanceReport& rebalance() const { return rebalance_; }
   double exchange_stretch() const { return exchange_stretch_; }
   double message_stretch() const { return message_stretch_; }
   std::string LoadDescription() const {
@@ -85,14 +88,16 @@ class TrainingModel {
   RankLoad EvenLoad() const;
   void StretchTraffic();
   std::int64_t MessageWork() const;
+  RebalanceReport PriceRebalance(const models::LoadSource* loads) const;
   std::unique_ptr<models::LoadSource> MakeLoads(std::uint64_t seed) const;
 
   Scenario scenario_;
   std::unique_ptr<hw::CostModel> cost_;
   std::unique_ptr<hw::ExchangeModel> exchange_;
   std::unique_ptr<models::LoadSource>
-      loads_;           ///< absent in dense models and where only folded variants are asked
-  RankLoad even_load_;  ///< what a rank gets when all are alike
+      loads_;                  ///< absent in dense models and where only folded variants are asked
+  RankLoad even_load_;         ///< what a rank gets when all are alike
+  RebalanceReport rebalance_;  ///< of loads_
   models::StageLayout layout_;
   models::Schedule schedule_;
   models::TrainingPrograms programs_;

@@ -72,7 +72,8 @@ std::string TrainingJson(const TrainingResult& r) {
                    {"backward_input", r.phases.backward_input},
                    {"backward_weight", r.phases.backward_weight},
                    {"forward_backward", r.phases.forward_backward},
-                   {"optimizer", r.phases.optimizer}};
+                   {"optimizer", r.phases.optimizer},
+                   {"rebalancing", r.phases.rebalancing}};
   j["chunk_pair_ms"] = r.chunk_pair_ms;
   j["flops_per_token"] = r.flops_per_token_causal;
   j["parameters_total"] = r.parameters_total;
@@ -116,6 +117,11 @@ std::string TrainingJson(const TrainingResult& r) {
                     {"step_s", r.imbalance.step_s},
                     {"tokens_per_second_per_gpu", r.imbalance.tokens_per_second_per_gpu},
                     {"dollars_per_trillion_tokens", r.imbalance.dollars_per_trillion_tokens}};
+  j["rebalancing"] = {{"per_step", r.rebalance.per_step},
+                      {"experts_copied_per_layer", r.rebalance.copies_per_layer},
+                      {"busiest_gpu_bytes", r.rebalance.busiest_bytes},
+                      {"each_s", r.rebalance.each_s},
+                      {"step_s", r.rebalance.Sum()}};
   j["pipeline_ranks"] = RanksJson(r);
   j["analysis"] = AnalysisJson(r);
   j["notes"] = r.notes;

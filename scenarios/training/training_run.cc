@@ -49,6 +49,7 @@ Phases PhasesOf(const Outcome& o) {
   p.backward_weight = At(tasks, StepKind::kBackwardWeight);
   p.forward_backward = At(tasks, StepKind::kForwardBackward);
   p.optimizer = o.optimizer.Sum();
+  p.rebalancing = o.rebalance.Sum();
   p.bubble = static_cast<double>(o.pipeline) * kPico - Sum(tasks);
   return p;
 }
@@ -70,7 +71,7 @@ std::vector<PipelineRankReport> RanksOf(const TrainingModel& model, const Outcom
     std::vector<int> held;
     for (const auto& stage : model.schedule().StagesOf(rank)) held.push_back(stage.first);
     report.parameters =
-        models::UniqueParametersPerRank(s.model, model.stages(), held, s.parallelism.expert).Total();
+        models::UniqueParametersPerRank(s.RankModel(), model.stages(), held, s.Holding()).Total();
     report.memory = memory[static_cast<std::size_t>(rank)];
     report.fits = report.memory.Fits(s.cluster.device.memory);
     ranks.push_back(std::move(report));
@@ -193,7 +194,7 @@ std::vector<std::string> NotesOf(const TrainingModel& model, const TrainingResul
   const Scenario& s = model.scenario();
   std::vector<std::string> notes;
   const models::LocalParameters largest =
-      models::UniqueParametersPerRank(s.model, model.stages(), {0}, s.parallelism.expert);
+      models::UniqueParametersPerRank(s.RankModel(), model.stages(), {0}, s.Holding());
   const double ema_s = 2.0 * static_cast<double>(largest.Total()) / s.cluster.device.host.value;
   notes.push_back(fmt::format(
       "moving average (EMA) of the parameters copied to the host beside the step: {:.2f} s of PCIe, hidden{}",
@@ -281,6 +282,7 @@ TrainingResult RunTraining(const Scenario& scenario, const RunOptions& options, 
   Kernels(outcome, &r);
   r.communication = CommunicationOf(outcome);
   r.optimizer = outcome.optimizer;
+  r.rebalance = outcome.rebalance;
   r.imbalance.source = model.LoadDescription();
   r.imbalance.hottest_excess = outcome.hottest_excess;
   r.imbalance.row_deviation = outcome.row_deviation;

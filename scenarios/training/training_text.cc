@@ -81,6 +81,7 @@ std::string PhaseTable(const TrainingResult& r) {
   row("backward for weights (1W)", p.backward_weight);
   row("forward and backward (1F1B)", p.forward_backward);
   row("optimizer", p.optimizer);
+  if (p.rebalancing > 0) row("moving experts to new plans", p.rebalancing);
   double low = p.bubble, high = p.bubble, mean = 0;
   for (const PipelineRankReport& rank : r.ranks) {
     low = std::min(low, rank.bubble_s);
@@ -123,6 +124,13 @@ std::string CommunicationText(const TrainingResult& r) {
   text += Line("fullest rank of an exchange",
                fmt::format("{:+.1f} % rows (mean), ranks spread by {:.1f} %",
                            100 * r.imbalance.hottest_excess, 100 * r.imbalance.row_deviation));
+  if (r.rebalance.per_step > 0)
+    text +=
+        Line("moving experts to new plans",
+             fmt::format("{:.3f} s a step: {:g} times {:.1f} ms, {:.0f} experts a layer, {:.2f} GB through "
+                         "the busiest GPU, unhidden",
+                         r.rebalance.Sum(), r.rebalance.per_step, 1e3 * r.rebalance.each_s,
+                         r.rebalance.copies_per_layer, 1e-9 * r.rebalance.busiest_bytes));
   if (!r.what_ifs.empty())
     text += Line(
         "imbalance costs",

@@ -57,6 +57,19 @@ TEST(RoutingCommand, ComparesStrategies) {
   EXPECT_THAT(Read(file), HasSubstr("\nnone,"));
 }
 
+TEST(RoutingCommand, TakesAModelFromItsConfiguration) {
+  const auto file = std::filesystem::path(testing::TempDir()) / "config.json";
+  std::ofstream(file) << R"({"model_type": "mixtral", "hidden_size": 4096, "intermediate_size": 14336,
+    "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8, "vocab_size": 32000,
+    "num_local_experts": 8, "num_experts_per_tok": 2, "max_position_embeddings": 32768,
+    "rope_theta": 1000000.0, "rms_norm_eps": 1e-05, "tie_word_embeddings": false})";
+  const auto json = std::filesystem::path(testing::TempDir()) / "m.json";
+  EXPECT_EQ(RunLine("routing --layers 1 --steps 0 --model " + file.string() + " --json " + json.string()),
+            kDone);
+  EXPECT_THAT(Read(json), HasSubstr("\"experts\": 8"));
+  EXPECT_THAT(Refusal("routing --model /nowhere/config.json"), HasSubstr("/nowhere/config.json"));
+}
+
 TEST(RoutingCommand, SaysWhatIsWrong) {
   EXPECT_THAT(Refusal("routing --strategy nonee"), HasSubstr("nonee"));
   EXPECT_THAT(Refusal("routing --model deepseek-v33"), HasSubstr("did you mean"));

@@ -74,9 +74,11 @@ TEST(RoutingReport, HasAStepTimeOnlyWhereOneIsGiven) {
   EXPECT_THAT(RoutingComparisonText({LossFree()}), Not(HasSubstr("time (s)")));
   EXPECT_THAT(RoutingComparisonCsv({LossFree()}), Not(HasSubstr("step_time_s")));
   RoutingRequest request = Request("routing: {strategy: balanced}");
-  request.step_time = [](const models::LoadSource& source) { return double(source.shape().ranks); };
+  request.step_time = [](const models::LoadSource& source) {
+    return StepFigures{double(source.shape().ranks), 1e6, 2e5, 0.25, 0, true};
+  };
   const RoutingReport r = MakeRoutingReport(request);
-  EXPECT_EQ(r.step_time_s, 64.0);
+  EXPECT_EQ(r.step->step_s, 64.0);
   EXPECT_THAT(RoutingComparisonText({r}), HasSubstr("64.0000"));
   EXPECT_THAT(RoutingComparisonCsv({r}), HasSubstr("step_time_s"));
 }
@@ -125,6 +127,42 @@ TEST(RoutingReport, RefusesSizesThatCannotBe) {
   r.ranks = {8};
   r.layers = 0;
   EXPECT_THROW(MakeRoutingReport(r), InputError);
+}
+
+TEST(RoutingReport, OfExpertChoiceSaysWhatTokensGetAndWarnsOfTheLeak) {
+  const RoutingReport r = MakeRoutingReport(Request("routing: {strategy: expert-choice}"));
+  ASSERT_TRUE(r.choice.has_value());
+  EXPECT_NEAR(r.global.max_vio, 0, 1e-5);
+  EXPECT_GT(r.choice->experts_share.front(), 0.02);
+  EXPECT_NEAR(r.choice->leak_bits_per_token_layer, 39.6, 0.1);
+  EXPECT_FALSE(r.training.has_value());
+  for (const char* part : {"have none and pass unserved", "WARNING", "39.6 bits a token and layer"})
+    EXPECT_THAT(RoutingText(r), HasSubstr(part));
+  EXPECT_THAT(RoutingComparisonText({r}), HasSubstr("no causal model"));
+  const auto json = nlohmann::json::parse(RoutingJson(r));
+  EXPECT_GT(json["expert_choice"]["unserved_share"], 0.02);
+  EXPECT_FALSE(LossFree().choice.has_value());
+}
+
+TEST(RoutingReport, CountsAPlacedSharedExpertAmongTheSlotsOfEverySize) {
+  const RoutingReport r =
+      MakeRoutingReport(Request("routing: {placement: eplb, redundant_experts: 64, shared_expert: routed}"));
+  ASSERT_EQ(r.ranks.size(), 3u);
+  for (const RankBalance& b : r.ranks) {
+    EXPECT_FALSE(b.contiguous.has_value());
+    EXPECT_TRUE(b.redundant.has_value());
+  }
+  EXPECT_EQ(r.ranks[2].slots, 320);
+  EXPECT_LT(*r.ranks[1].redundant, 0.3);
+  EXPECT_THAT(RoutingText(r), HasSubstr("shared experts among the slots"));
+}
+
+TEST(RoutingReport, SaysWhatADeviceCapacityDropsOfTheGateValues) {
+  const RoutingReport r =
+      MakeRoutingReport(Request("routing: {capacity_factor: 1, capacity_per: device, never_dropped: 0.1}"));
+  ASSERT_TRUE(r.micro_batch->lost_weight.has_value());
+  EXPECT_GT(*r.micro_batch->lost_weight, 0.005);
+  EXPECT_THAT(RoutingText(r), HasSubstr("of all gate values"));
 }
 
 TEST(RankBalances, OfThe16BLoadsShrinkWithRedundancyAsTheReferenceFound) {

@@ -102,5 +102,54 @@ TEST(BalanceStats, DoNotDependOnScaleOrOrder) {
   EXPECT_NEAR(Correlation(a, a), 1, 1e-12);
 }
 
+ExpertPlacement Placed(const std::vector<int>& expert_of, int experts) {
+  ExpertPlacement p{expert_of, std::vector<int>(static_cast<std::size_t>(experts))};
+  for (int e : expert_of) ++p.replicas[static_cast<std::size_t>(e)];
+  return p;
+}
+
+TEST(ExpertMoves, AreNoneBetweenEqualPlans) {
+  const ExpertPlacement p = Placed({0, 1, 2, 0}, 3);
+  const ExpertMoves m = MovesBetween(p, p, 4, 2);
+  EXPECT_EQ(m.copies, 0);
+  EXPECT_THAT(m.state.scale_up_sent, testing::Each(0));
+}
+
+TEST(ExpertMoves, OfASwapInsideANodeStayOnNvlink) {
+  const ExpertMoves m = MovesBetween(Placed({0, 1, 2, 3}, 4), Placed({1, 0, 2, 3}, 4), 4, 2);
+  EXPECT_EQ(m.copies, 2);
+  for (const auto* port : {&m.weights, &m.gradients, &m.state}) {
+    EXPECT_THAT(port->scale_up_sent, testing::ElementsAre(1, 1, 0, 0));
+    EXPECT_THAT(port->scale_up_received, testing::ElementsAre(1, 1, 0, 0));
+    EXPECT_THAT(port->scale_out_sent, testing::Each(0));
+  }
+}
+
+TEST(ExpertMoves, CopyAReplicaFromItsOwnNodeAndHandOnTheGradientsOfOneGivenUp) {
+  // Two slots a rank, two ranks a node. Rank 3 gives up expert 3 for expert 0, which rank 2 has beside it.
+  const ExpertMoves m =
+      MovesBetween(Placed({0, 1, 2, 3, 0, 2, 3, 1}, 4), Placed({0, 1, 2, 3, 0, 2, 0, 1}, 4), 4, 2);
+  EXPECT_EQ(m.copies, 1);
+  EXPECT_THAT(m.weights.scale_up_sent, testing::ElementsAre(0, 0, 1, 0));
+  EXPECT_THAT(m.weights.scale_up_received, testing::ElementsAre(0, 0, 0, 1));
+  EXPECT_THAT(m.gradients.scale_out_sent, testing::ElementsAre(0, 0, 0, 1));
+  EXPECT_THAT(m.gradients.scale_out_received, testing::ElementsAre(0, 1, 0, 0));
+  EXPECT_THAT(m.state.scale_up_sent, testing::Each(0));  // first holders stay
+  EXPECT_THAT(m.state.scale_out_sent, testing::Each(0));
+}
+
+TEST(ExpertMoves, BalanceWhatIsSentAndReceived) {
+  const std::vector<double> first{9, 1, 5, 3, 7, 2, 8, 4}, then{1, 9, 3, 5, 2, 7, 4, 8};
+  const EplbShape shape{16, 1, 2, 8};
+  const ExpertMoves m = MovesBetween(Eplb(first, shape), Eplb(then, shape), 8, 4);
+  const auto sum = [](const std::vector<int>& v) { return std::accumulate(v.begin(), v.end(), 0); };
+  for (const auto* port : {&m.weights, &m.gradients, &m.state}) {
+    EXPECT_EQ(sum(port->scale_out_sent), sum(port->scale_out_received));
+    EXPECT_EQ(sum(port->scale_up_sent), sum(port->scale_up_received));
+  }
+  EXPECT_EQ(sum(m.weights.scale_out_sent) + sum(m.weights.scale_up_sent), m.copies);
+  EXPECT_GT(m.copies, 0);
+}
+
 }  // namespace
 }  // namespace orrery::models

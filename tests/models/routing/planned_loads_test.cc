@@ -152,5 +152,91 @@ TEST(PlannedLoads, RefuseSlotsThatDoNotFillTheRanks) {
   EXPECT_THAT(Message("routing: {placement: best}"), HasSubstr("eplb"));
 }
 
+PlannedLoads On(int ranks, const PlacementOptions& options) {
+  LoadShape shape = kV3;
+  shape.ranks = ranks;
+  return {std::make_unique<SyntheticLoads>(LogicalShape(shape), SyntheticOptions{}, 1, 5), shape, options, 1};
+}
+
+TEST(PlannedLoads, StandOnRanksThatDivideTheSlotsButNotTheExperts) {
+  for (const auto& [ranks, redundant] : {std::pair{72, 32}, {144, 32}, {320, 64}}) {
+    const PlannedLoads loads = On(ranks, {true, redundant, 8, 0});
+    EXPECT_EQ(loads.shape().ranks, ranks);
+    ExchangeLoad load;
+    loads.Sample(0, 2, 0, &load);
+    EXPECT_EQ(Sum(load.expert_rows), 4096.0 * 8 * ranks);
+    EXPECT_EQ(Sum(load.scale_out_sent), Sum(load.scale_out_received));
+    EXPECT_EQ(Sum(load.scale_up_sent), Sum(load.scale_up_received));
+    EXPECT_EQ(load.unique_rows.size(), static_cast<std::size_t>(ranks));
+  }
+}
+
+TEST(PlannedLoads, DrawTheSameTextWhereTheExpertsAreDividedAmongFewerRanks) {
+  LoadShape shape = kV3;
+  shape.ranks = 144;
+  const LoadShape logical = LogicalShape(shape);
+  EXPECT_EQ(logical.ranks, 16);
+  EXPECT_EQ(std::int64_t{logical.ranks} * logical.tokens_per_rank, std::int64_t{144} * 4096);
+  const TextMix mix{ZipfShares(4), 4096, 1, 4};
+  std::vector<TextDocument> a, b;
+  DrawDocuments(mix, shape, 3, 7, 1, &a);
+  DrawDocuments(mix, logical, 3, 7, 1, &b);
+  ASSERT_EQ(a.size(), b.size());
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    EXPECT_EQ(a[i].domain, b[i].domain);
+    EXPECT_EQ(a[i].tokens, b[i].tokens);
+  }
+}
+
+TEST(PlannedLoads, SampledOnRanksThatDoNotDivideTheExpertsAgreeWithRoutingEveryToken) {
+  LoadShape shape = kV3;
+  shape.ranks = 72, shape.tokens_per_rank = 1024;
+  SyntheticOptions options;
+  options.measured_documents = 64, options.sequence_length = 1024;
+  const SyntheticLoads exact(LogicalShape(shape), options, 1, 5);
+  const PlannedLoads loads(std::make_unique<SyntheticLoads>(LogicalShape(shape), options, 1, 5), shape,
+                           {true, 32, 8, 0, 1}, 1);
+  const SlotMap map = SlotMap::Of(loads.Plan(0, 0));
+  ExchangeLoad a, b;
+  double sums[2][4] = {};
+  for (int m = 0; m < 3; ++m) {
+    loads.Sample(0, m, 0, &a);
+    exact.SampleExactlyOn(loads.shape(), map, 0, m, 0, &b);
+    for (int i = 0; i < 2; ++i) {
+      const ExchangeLoad& load = i == 0 ? a : b;
+      sums[i][0] += Sum(load.unique_rows), sums[i][1] += Sum(load.scale_out_sent);
+      sums[i][2] += Sum(load.scale_up_sent), sums[i][3] += Sum(load.expert_rows);
+    }
+  }
+  for (int i = 0; i < 3; ++i) EXPECT_NEAR(sums[0][i], sums[1][i], 0.01 * sums[1][i]) << i;
+  EXPECT_EQ(sums[0][3], sums[1][3]);
+}
+
+TEST(PlannedLoads, GiveASharedExpertEveryTokenAndAsManySlotsAsThatNeeds) {
+  const PlannedLoads loads = On(320, {true, 64, 8, 0, 1});  // V3 report 3.4: one expert a GPU
+  EXPECT_EQ(loads.shape().top_k, 9);
+  const ExpertPlacement plan = loads.Plan(0, 0);
+  ASSERT_EQ(plan.replicas.size(), 257u);
+  EXPECT_GT(plan.replicas[256], 16);
+  ExchangeLoad load;
+  loads.Sample(0, 1, 0, &load);
+  EXPECT_EQ(Sum(load.expert_rows), 4096.0 * 9 * 320);
+  double shared = 0;
+  for (std::size_t s = 0; s < plan.expert_of.size(); ++s)
+    if (plan.expert_of[s] == 256) shared += load.expert_rows[s];
+  EXPECT_NEAR(shared, 4096.0 * 320, 0.01 * 4096 * 320);
+}
+
+TEST(PlannedLoads, RefuseASharedExpertWithoutPlanOrSlot) {
+  EXPECT_THAT(Message("routing: {shared_expert: routed}"), HasSubstr("needs placement: eplb"));
+  EXPECT_THAT(Message("routing: {placement: eplb, shared_expert: routed}"), HasSubstr("at least 1"));
+  EXPECT_THAT(Message("routing: {placement: eplb, redundant_experts: 64, shared_expert: twice}"),
+              HasSubstr("replicated"));
+  EXPECT_THAT(
+      Message("routing: {placement: eplb, redundant_experts: 64, shared_expert: routed, capacity_factor: 1}"),
+      HasSubstr("takes every token"));
+  EXPECT_EQ(Message("routing: {placement: eplb, redundant_experts: 64, shared_expert: routed}"), "accepted");
+}
+
 }  // namespace
 }  // namespace orrery::models

@@ -88,7 +88,7 @@ TEST(Loads, OfAnUnknownKindAreRefused) {
 }
 
 TEST(RecordedLoads, SelectExpertsAsOftenAsRecorded) {
-  ExpertLoads x{"test", {"a", "b"}, {0.5, 0.5}, 64, 0, {{{}, {}}}};
+  ExpertLoads x{"test", {"a", "b"}, {0.5, 0.5}, 64, 0, {{{}, {}}}, false};
   for (int e = 0; e < 64; ++e) {
     x.load[0][0].push_back(1 + e % 7);
     x.load[0][1].push_back(e % 5 == 0 ? 6 : 0.5);

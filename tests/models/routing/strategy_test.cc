@@ -103,7 +103,7 @@ TEST(V2Losses, EvenGroupsMoreThanTheExpertLossAlone) {
 
 TEST(Strategies, HaveAName) {
   EXPECT_EQ(StrategyName(Strategy::kV2Losses), "v2-auxiliary-losses");
-  EXPECT_EQ(StrategyNames().size(), static_cast<std::size_t>(Strategy::kV2Losses) + 1);
+  EXPECT_EQ(StrategyNames().size(), static_cast<std::size_t>(Strategy::kExpertChoice) + 1);
 }
 
 }  // namespace

@@ -1,0 +1,24 @@
+// A drawn layer's experts renumbered: equal in distribution, cheaper than drawing another layer.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "models/routing/load_table.h"
+
+namespace orrery::models {
+
+/// [experts] drawn expert -> the layer's: nodes shuffled, and ranks inside each node. Ranks divide experts.
+std::vector<std::uint16_t> ShuffleRanks(const LoadShape& shape, std::uint64_t seed, int layer);
+
+/// Every expert stays.
+std::vector<std::uint16_t> KeepExperts(int experts);
+
+/// The table of the renumbered layer.
+LoadTable Renumbered(LoadTable t, std::span<const std::uint16_t> to);
+
+/// The slots of each drawn expert, where `map` has those of the layer's; shared experts keep theirs.
+SlotMap DrawnSlots(const SlotMap& map, std::span<const std::uint16_t> to);
+
+}  // namespace orrery::models

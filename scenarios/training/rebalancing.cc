@@ -1,0 +1,103 @@
+#include "scenarios/training/rebalancing.h"
+
+#include <algorithm>
+
+#include "core/units.h"
+
+namespace orrery::scenarios {
+namespace {
+
+constexpr int kRearrangements = 3;  // compared, at most: the mean stands for all
+
+/// Bytes through each port of each rank.
+struct Ports {
+  explicit Ports(int ranks)
+      : out_sent(static_cast<std::size_t>(ranks)),
+        out_received(out_sent),
+        up_sent(out_sent),
+        up_received(out_sent) {}
+
+  void Add(const models::ExpertMoves::Port& moves, double bytes) {
+    for (std::size_t r = 0; r < out_sent.size(); ++r) {
+      out_sent[r] += moves.scale_out_sent[r] * bytes;
+      out_received[r] += moves.scale_out_received[r] * bytes;
+      up_sent[r] += moves.scale_up_sent[r] * bytes;
+      up_received[r] += moves.scale_up_received[r] * bytes;
+    }
+  }
+
+  std::vector<double> out_sent, out_received, up_sent, up_received;
+};
+
+/// Seconds until the last rank has sent and received all; both ports work side by side, both ways at once.
+double Seconds(const Ports& p, const hw::PointToPoint& link, double stretch) {
+  double worst = 0;
+  for (std::size_t r = 0; r < p.out_sent.size(); ++r) {
+    const double out = std::max(p.out_sent[r], p.out_received[r]),
+                 up = std::max(p.up_sent[r], p.up_received[r]);
+    if (out > 0)
+      worst = std::max(worst, out / link.rate(hw::Reach::kCrossLeaf).value * stretch +
+                                  orrery::Seconds(link.latency(hw::Reach::kCrossLeaf)));
+    if (up > 0)
+      worst = std::max(
+          worst, up / link.rate(hw::Reach::kNode).value + orrery::Seconds(link.latency(hw::Reach::kNode)));
+  }
+  return worst;
+}
+
+double Busiest(const Ports& p) {
+  double most = 0;
+  for (std::size_t r = 0; r < p.out_sent.size(); ++r)
+    most = std::max({most, p.out_sent[r] + p.up_sent[r], p.out_received[r] + p.up_received[r]});
+  return most;
+}
+
+}  // namespace
+
+ExpertBytes BytesOfExpert(const Scenario& s, int stage_copies) {
+  // As models/program/memory.cc keeps them (V3 report 3.3.2, 3.3.3).
+  const double parameters = 3.0 * static_cast<double>(s.model.hidden) * s.model.moe->intermediate;
+  const double copies =
+      std::max(1.0, static_cast<double>(s.parallelism.data) * stage_copies / s.parallelism.expert);
+  return {s.fp8 ? parameters * (1 + 4.0 / (128 * 128)) : 2 * parameters, 4 * parameters,
+          8 * parameters / (s.parallelism.zero > 0 ? copies : 1)};
+}
+
+RebalanceReport PriceRebalancing(const Scenario& s, const models::PlannedLoads& loads,
+                                 const std::vector<std::vector<int>>& moe_layers, int stage_copies,
+                                 const hw::PointToPoint& link, double stretch) {
+  RebalanceReport report;
+  const int every = loads.options().replanned_every;
+  if (every == 0) return report;
+  const models::LoadShape& shape = loads.shape();
+  const ExpertBytes bytes = BytesOfExpert(s, stage_copies);
+  const int in_step = s.MicroBatches();
+  const int periods = std::clamp(static_cast<int>(CeilDiv(in_step, every)) - 1, 1, kRearrangements);
+  int layers = 0;
+  double seconds = 0;
+  for (int period = 1; period <= periods; ++period) {
+    const bool within = period * every % in_step != 0;
+    double worst = 0;
+    for (const std::vector<int>& of_rank : moe_layers) {
+      Ports ports(shape.ranks);
+      for (const int layer : of_rank) {
+        const models::ExpertMoves moves = models::MovesBetween(
+            loads.Plan(layer, period - 1), loads.Plan(layer, period), shape.ranks, shape.ranks_per_node);
+        ports.Add(moves.weights, bytes.weights);
+        ports.Add(moves.state, bytes.state);
+        if (within) ports.Add(moves.gradients, bytes.gradients);
+        report.copies_per_layer += moves.copies;
+        ++layers;
+      }
+      worst = std::max(worst, Seconds(ports, link, stretch));
+      report.busiest_bytes = std::max(report.busiest_bytes, Busiest(ports));
+    }
+    seconds += worst / periods;
+  }
+  report.per_step = static_cast<double>(in_step) / every;
+  report.copies_per_layer /= std::max(1, layers);
+  report.each_s = seconds;
+  return report;
+}
+
+}  // namespace orrery::scenarios
