@@ -89,9 +89,9 @@ bool HasAlpha(Strategy s) {
          s == Strategy::kLossFreePlus;
 }
 
-/// `update` and `rate`, which only biases have.
+/// `update`, `rate` and `rate_until`, which only biases have.
 void ReadUpdate(const Value& section, RoutingSection* out) {
-  for (const char* key : {"update", "rate"}) {
+  for (const char* key : {"update", "rate", "rate_until"}) {
     const Value* v = section.Find(key);
     if (v != nullptr && !HasBiases(out->strategy)) {
       throw v->Error(fmt::format("strategy {} has no biases to update", StrategyName(out->strategy)));
@@ -100,7 +100,23 @@ void ReadUpdate(const Value& section, RoutingSection* out) {
   if (const Value* v = section.Find("update")) {
     out->update = static_cast<UpdateRule>(v->AsChoice({"sign", "proportional", "multiplicative"}));
   }
+  if (const Value* v = section.Find("update");
+      v != nullptr && out->update == UpdateRule::kMultiplicative && out->strategy == Strategy::kLossFreePlus)
+    throw v->Error("a loss beside multiplied biases is not modelled: expected sign or proportional");
   ReadNumber(section, "rate", 0, 1, &out->rate);
+  ReadWhole(section, "rate_until", 0, 1 << 30, &out->rate_until);
+}
+
+/// `shift: {step: 2000, to: reversed}`.
+void ReadShift(const Value& section, RoutingSection* out) {
+  const Value* shift = section.Find("shift");
+  if (shift == nullptr) return;
+  if (out->strategy == Strategy::kBalanced || !out->loads.empty())
+    throw shift->Error("only a synthetic router is trained, so that its text can shift");
+  shift->AllowKeys({"step", "to"});
+  out->shift_step = static_cast<int>(shift->At("step").AsInt(1, 10'000'000));
+  if (const Value* v = shift->Find("to"))
+    out->shift = static_cast<DomainShift>(v->AsChoice({"reversed", "one"}));
 }
 
 }  // namespace
@@ -125,7 +141,7 @@ RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe) {
   if (section.is_null()) return out;
   section.AllowKeys({"strategy", "update", "rate", "alpha", "affinity", "documents_per_sequence",
                      "sequence_length", "loads", "capacity_factor", "placement", "redundant_experts",
-                     "planned_from", "replanned_every"});
+                     "planned_from", "replanned_every", "rate_until", "shift"});
   if (const Value* v = section.Find("strategy")) out.strategy = ReadStrategy(*v);
   if (const Value* v = section.Find("loads")) {
     if (section.Find("strategy")) throw v->Error("recorded loads and a strategy exclude each other");
@@ -135,6 +151,7 @@ RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe) {
   ReadPlacement(section, &out.placement);
   ReadNumber(section, "capacity_factor", 1, 1000, &out.capacity_factor);
   ReadUpdate(section, &out);
+  ReadShift(section, &out);
   double alpha = out.strategy == Strategy::kLossFreePlus ? 1e-4 : 1e-3;  // V3 report 4.2; arXiv 2408.15664
   if (const Value* v = section.Find("alpha")) {
     alpha = v->AsDouble(0, 1);

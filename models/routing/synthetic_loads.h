@@ -124,12 +124,18 @@ constexpr double kDomainV2Lite = 0.42;
 /// The router a strategy leads to; `alpha` is the weight of an auxiliary loss.
 SyntheticOptions DefaultOptions(Strategy strategy, double alpha);
 
+/// What a strategy that PullsDomains pulls by in training, with micro-batches of `shape`.
+LossPullWeights PullOf(const SyntheticOptions& options, const LoadShape& shape);
+
 /// A scenario's `routing` section, read and checked.
 struct RoutingSection {
   Strategy strategy = Strategy::kLossFree;
   SyntheticOptions options;
   UpdateRule update = UpdateRule::kSign;  ///< of auxiliary-loss-free, for how it settles
   double rate = 1e-3;                     ///< its gamma
+  int rate_until = 1 << 30;               ///< from this training step gamma is 0
+  int shift_step = 1 << 30;               ///< training step from which the text is another
+  DomainShift shift = DomainShift::kReversed;
   PlacementOptions placement;
   double capacity_factor = 0;  ///< 0: nothing is dropped
   std::string loads;           ///< file of recorded loads instead of a strategy; empty: none
