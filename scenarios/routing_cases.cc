@@ -64,6 +64,7 @@ TrainingOptions OneBillion(UpdateRule rule, double rate) {
   TrainingOptions o;
   o.rule = rule, o.rate = rate;
   o.steps = 40000, o.warm_up = 1000, o.batch_sequences = 1152;
+  o.anchor_tokens = 0;  // no groups, and the engine that the pull of the loss was calibrated on
   return o;
 }
 

@@ -71,8 +71,11 @@ std::string ShiftText(const RoutingReport& r) {
   const auto at = static_cast<std::size_t>(*r.shift_step / models::TrainingTrace::kWindow);
   const std::string settled =
       t.resettled < 0 ? "not settled again" : fmt::format("settled again {} steps later", t.resettled);
-  return fmt::format("  text shifts at step {}: MaxVio a batch {:.3f} before, {:.3f} at worst; {}\n",
-                     *r.shift_step, t.max_vio[std::max<std::size_t>(at, 1) - 1], t.max_vio_at_shift, settled);
+  return fmt::format(
+      "  text shifts at step {}: MaxVio a batch {:.3f} before, {:.3f} at worst, {:.3f} at the "
+      "end; {}\n",
+      *r.shift_step, t.max_vio[std::max<std::size_t>(at, 1) - 1], t.max_vio_at_shift, t.max_vio.back(),
+      settled);
 }
 
 std::string TrainingText(const RoutingReport& r) {

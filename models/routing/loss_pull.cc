@@ -34,25 +34,27 @@ void LossPull::Count(std::span<const float> chance, std::span<const float> reach
   for (std::size_t i = 0; i < communication_.load.size(); ++i) communication_.load[i] = reach[i] / reached;
 }
 
-void LossPull::Pull(Term* term, std::span<const double> share, double memory) {
+void LossPull::Pull(Term* term, std::span<const double> share, double memory, double scale) {
   if (term->feedback <= 0) return;
   const double own = 1 / weights_.documents;
+  // The terms answer the same excess at once, so a step reckons with all of them.
+  const double together = weights_.expert + weights_.device + weights_.communication;
   for (std::size_t i = 0; i < term->items; ++i) {
     double mix = 0;
     for (std::size_t d = 0; d < domains_; ++d) mix += share[d] * term->load[d * term->items + i];
     for (std::size_t d = 0; d < domains_; ++d) {
       const double load = term->load[d * term->items + i], counted = own * load + (1 - own) * mix;
       double& pull = term->pull[d * term->items + i];
-      const double answer = term->feedback * std::max(counted, 0.1) / kAffinityPerLogLoad;
+      const double answer = together * std::max(counted, 0.1) / (kAffinityPerLogLoad * scale);
       pull += (-term->feedback * (counted - 1) - pull) / (memory + answer);
     }
   }
 }
 
 void LossPull::Step(std::span<const float> chance, std::span<const float> reach,
-                    std::span<const double> share, double memory) {
+                    std::span<const double> share, double memory, double scale) {
   Count(chance, reach);
-  for (Term* term : {&expert_, &device_, &communication_}) Pull(term, share, memory);
+  for (Term* term : {&expert_, &device_, &communication_}) Pull(term, share, memory, scale);
 }
 
 void LossPull::AddTo(std::span<const float> common, int domain, std::span<float> out) const {

@@ -28,9 +28,10 @@ class LossPull {
 
   /// After a batch in `share` of domains, whose tokens selected experts with `chance` [domains][experts] and
   /// reached groups with `reach` [domains][groups]: pulls close in on what the losses ask for within
-  /// `memory` batches. Implicit in the load's own answer to the pull, so that strong losses do not overshoot.
+  /// `memory` batches. Implicit in the load's own answer to the pull, so that strong losses do not overshoot;
+  /// loads of a router whose logits are sharpened by `scale` so far answer by its inverse.
   void Step(std::span<const float> chance, std::span<const float> reach, std::span<const double> share,
-            double memory);
+            double memory, double scale);
 
   /// [experts] `common` plus the pull on `domain`'s experts.
   void AddTo(std::span<const float> common, int domain, std::span<float> out) const;
@@ -43,7 +44,7 @@ class LossPull {
     std::vector<double> load, pull;
   };
   void Count(std::span<const float> chance, std::span<const float> reach);
-  void Pull(Term* term, std::span<const double> share, double memory);
+  void Pull(Term* term, std::span<const double> share, double memory, double scale);
 
   LossPullWeights weights_;
   GateShape gate_;

@@ -81,7 +81,7 @@ class Trainee {
         o_.token_by_token ? counted_ : Loads(share, Documents(o_.batch_sequences));
     last_max_vio_ = *std::max_element(load.begin(), load.end()) - 1;
     Update(step, load);
-    if (o_.pull.any()) pull_.Step(chance_, reach_, share, kLossMemory);
+    if (o_.pull.any()) pull_.Step(chance_, reach_, share, kLossMemory, scale_);
   }
 
   /// MaxVio over the validation set, its mix drawn once.
@@ -343,12 +343,17 @@ void CheckTraining(const TrainingOptions& o) {
   require(o.batch_sequences >= 1 && o.documents_per_sequence >= 1, "a batch needs sequences and documents");
 }
 
+/// Median of the last quarter of windows, at least one.
+double LastQuarter(std::span<const double> window) {
+  std::vector<double> tail(window.end() - static_cast<std::ptrdiff_t>((window.size() + 3) / 4), window.end());
+  std::nth_element(tail.begin(), tail.begin() + static_cast<std::ptrdiff_t>(tail.size() / 2), tail.end());
+  return tail[tail.size() / 2];
+}
+
 /// First step of the first window from which on the trace is within 1.25 of its last quarter's median.
 int Settled(std::span<const double> window) {
   if (window.empty()) return -1;
-  std::vector<double> tail(window.end() - static_cast<std::ptrdiff_t>((window.size() + 3) / 4), window.end());
-  std::nth_element(tail.begin(), tail.begin() + static_cast<std::ptrdiff_t>(tail.size() / 2), tail.end());
-  const double level = 1.25 * tail[tail.size() / 2];
+  const double level = 1.25 * LastQuarter(window);
   std::size_t first = window.size();
   while (first > 0 && window[first - 1] <= level) --first;
   return first == window.size() ? -1 : static_cast<int>(first) * TrainingTrace::kWindow;
@@ -391,7 +396,8 @@ TrainingTrace Train(const TrainingOptions& o, std::uint64_t seed, int layer) {
   }
   const auto before = static_cast<std::size_t>(std::min(windows, o.shift_step / TrainingTrace::kWindow));
   trace.settled = Settled(std::span(trace.max_vio).first(before));
-  trace.resettled = Settled(std::span(trace.max_vio).subspan(before));
+  const auto after = std::span<const double>(trace.max_vio).subspan(before);
+  if (!after.empty() && LastQuarter(after) < trace.max_vio_at_shift / 2) trace.resettled = Settled(after);
   trace.bias = trainee.bias(o.steps - 1), trace.domain_bias = trainee.domain_bias();
   trace.chance = trainee.chance(), trace.document_sd = trainee.document_sd();
   trace.share = Shares(o, o.steps - 1);
