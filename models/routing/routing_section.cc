@@ -21,7 +21,7 @@ void ReadWhole(const Value& map, std::string_view key, int min, int max, int* ou
 
 void ReadAffinity(const Value& map, AffinityParameters* p) {
   map.AllowKeys({"offset", "expert", "domain", "spread", "document", "token", "rank", "correlation",
-                 "student", "domains"});
+                 "student", "domains", "outlier_share", "outlier_sd"});
   ReadNumber(map, "offset", -20, 20, &p->offset);
   ReadNumber(map, "expert", 0, 10, &p->expert);
   ReadNumber(map, "domain", 0, 10, &p->domain);
@@ -32,6 +32,8 @@ void ReadAffinity(const Value& map, AffinityParameters* p) {
   ReadNumber(map, "correlation", 0, 0.999, &p->correlation);
   ReadWhole(map, "student", 0, 100, &p->student);
   ReadWhole(map, "domains", 1, 256, &p->domains);
+  ReadNumber(map, "outlier_share", 0, 1, &p->outlier_share);
+  ReadNumber(map, "outlier_sd", 0, 10, &p->outlier_sd);
 }
 
 /// "4" or "[1, 4]".
@@ -130,7 +132,10 @@ SyntheticOptions DefaultOptions(Strategy strategy, double alpha) {
     o.balance.device_feedback = kFeedbackPerAlpha * 0.05;
     o.balance.communication_feedback = kFeedbackPerAlpha * 0.02;
   }
-  if (strategy == Strategy::kSequenceLoss) o.affinity.domain = 0.25;  // reference section 6: 0.22-0.27
+  if (strategy == Strategy::kSequenceLoss) {
+    o.affinity.domain = kDomainSequenceLoss;
+    o.affinity.outlier_share = kOutlierShare, o.affinity.outlier_sd = kOutlierSd;
+  }
   return o;
 }
 

@@ -121,6 +121,13 @@ constexpr double kDomainR1 = 0.35;
 /// V2-Lite on the ESFT intent, summary and law tasks: mean CV 0.71.
 constexpr double kDomainV2Lite = 0.42;
 
+/// What a sequence-wise loss leaves of a domain: nearly even experts and a few outliers. Set from CV 0.400,
+/// Gini 0.171 and 3.0 % of experts above twice the mean, means over the three domains of the 16B
+/// auxiliary-loss model (DeepSeek-V3 report App. C Fig. 10); its MaxVio and share above four times judge.
+constexpr double kDomainSequenceLoss = 0.08;
+constexpr double kOutlierShare = 0.20;
+constexpr double kOutlierSd = 0.45;
+
 /// The router a strategy leads to; `alpha` is the weight of an auxiliary loss.
 SyntheticOptions DefaultOptions(Strategy strategy, double alpha);
 

@@ -150,8 +150,11 @@ class Trainee {
     const auto keep = static_cast<float>(std::sqrt(1 - skipped * skipped));
     float* factor = turn == domains ? preference_.data() : domain_.data() + turn * n;
     const double sd = turn == domains ? o_.affinity.expert : o_.affinity.domain;
-    for (std::size_t e = 0; e < n; ++e)
-      factor[e] = keep * factor[e] + static_cast<float>(skipped * sd) * normal_();
+    const bool outliers = turn < domains && !layer_.deviation.empty();
+    for (std::size_t e = 0; e < n; ++e) {
+      const double own = outliers ? double{layer_.deviation[turn * n + e]} : sd;
+      factor[e] = keep * factor[e] + static_cast<float>(skipped * own) * normal_();
+    }
   }
 
   void Mean(std::size_t d) {
