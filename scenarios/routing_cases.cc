@@ -229,13 +229,15 @@ void AddDomainLoads(std::vector<ValidationCase>* cases) {
     double sd, cv, gini, max_vio, hot, dead;
     std::string dead_residual;
   };
-  for (const Row& r : {Row{"DS-H14", "Wikipedia", kDomainWikipedia, 0.918, 0.480, 3.20, 0.132, 0.076,
-           "the report's first 13 layers have 0.8 %, its last ten 2 to 34 %, half of those experts dead on "
-           "GitHub too: other text's; ours has one spread for all layers"},
-                       Row{"DS-H15", "GitHub", kDomainGithub, 1.535, 0.662, 6.44, 0.152, 0.082,
-           "a normal affinity that wide leaves a long lower tail; mixing 2 to 4 sub-domains raises it further at "
-           "the same CV (0.22 to 0.29), outliers lower it only with too few hot experts (0.12)"},
-                       Row{"DS-H16", "DM Math", kDomainMath, 1.707, 0.720, 7.49, 0.170, 0.317, ""}}) {
+  for (const Row& r :
+       {Row{"DS-H14", "Wikipedia", kDomainWikipedia, 0.918, 0.480, 3.20, 0.132, 0.076,
+            "the report's first 13 layers have 0.8 %, its last ten 2 to 34 %, half of those experts dead on "
+            "GitHub too: other text's; ours has one spread for all layers"},
+        Row{"DS-H15", "GitHub", kDomainGithub, 1.535, 0.662, 6.44, 0.152, 0.082,
+            "a normal affinity that wide leaves a long lower tail; mixing 2 to 4 sub-domains raises it "
+            "further at "
+            "the same CV (0.22 to 0.29), outliers lower it only with too few hot experts (0.12)"},
+        Row{"DS-H16", "DM Math", kDomainMath, 1.707, 0.720, 7.49, 0.170, 0.317, ""}}) {
     const BalanceStats s = OneDomain(OfDomain(r.sd));
     const std::string source = fmt::format("{} App. C Fig. 10, decoded", kV3Report),
                       who = fmt::format("16B loss-free on {}: ", r.domain);
@@ -248,10 +250,10 @@ void AddDomainLoads(std::vector<ValidationCase>* cases) {
     cases->push_back(Relative(Case(fmt::format("{}-hot", r.id), who + "share of experts above twice the mean",
                                    r.hot, s.hot, "", source),
                               0.15));
-    const ValidationCase dead = Relative(
-        Case(fmt::format("{}-dead", r.id), who + "share of experts below 0.04 of the mean", r.dead, s.dead, "",
-             source),
-        0.25);
+    const ValidationCase dead =
+        Relative(Case(fmt::format("{}-dead", r.id), who + "share of experts below 0.04 of the mean", r.dead,
+                      s.dead, "", source),
+                 0.25);
     cases->push_back(r.dead_residual.empty() ? dead : Residual(dead, r.dead_residual));
   }
 }
@@ -268,8 +270,8 @@ void AddAuxiliaryLoads(std::vector<ValidationCase>* cases) {
   calibrates("DS-H11-gini", "Gini", 0.171, s.gini);
   calibrates("DS-H11-hot", "share of experts above twice the mean", 0.030, s.hot);
   cases->push_back(Relative(Case("DS-H11-maxvio", who + "MaxVio", 2.00, s.max_vio, "", source), 0.25));
-  cases->push_back(Relative(Case("DS-H11-very-hot", who + "share of experts above four times the mean", 0.0017,
-                                 s.very_hot, "", source),
+  cases->push_back(Relative(Case("DS-H11-very-hot", who + "share of experts above four times the mean",
+                                 0.0017, s.very_hot, "", source),
                             0.25));
 }
 
@@ -318,7 +320,7 @@ struct Serving {
 };
 
 constexpr int kServedLayers = 58;  // R1's MoE layers
-constexpr int kRequests = 4096;    // 1024 selections a rank, top-8, 32 ranks: 128 requests a rank, a token each
+constexpr int kRequests = 4096;  // 1024 selections a rank, top-8, 32 ranks: 128 requests a rank, a token each
 constexpr int kIterations = 4, kPlanIterations = 12;
 
 using IterationCounts = std::vector<std::vector<double>>;  // [iterations][experts]
@@ -387,20 +389,22 @@ Serving ServeR1() {
 /// Ranks with EPLB.
 void AddPlannedRanks(const Serving& s, std::vector<ValidationCase>* cases) {
   const std::string why =
-      "ours is the floor: requests that stay, planned from their own past, leave counting noise of 1024 selections "
-      "a rank. Planned from other requests it is 0.062; were the 4096 requests of 64 or 16 distinct documents, "
-      "0.085 or 0.126. The measured requests vary together, all at the same place of their answers, by how much "
+      "ours is the floor: requests that stay, planned from their own past, leave counting noise of 1024 "
+      "selections "
+      "a rank. Planned from other requests it is 0.062; were the 4096 requests of 64 or 16 distinct "
+      "documents, "
+      "0.085 or 0.126. The measured requests vary together, all at the same place of their answers, by how "
+      "much "
       "nothing published tells";
-  cases->push_back(
-      Residual(Range(Case("R1-EP32-288", "R1 on EP32 with EPLB and 288 slots: hottest rank over the mean, minus 1",
-                          0.109, s.planned, "", kBlog4),
-                     0.08, 0.14),
-               why));
-  cases->push_back(
-      Residual(Range(Case("R1-EP36-288", "R1 on EP36 with EPLB and 288 slots: the same", 0.115, s.planned_36, "",
-                          kBlog4),
-                     0.08, 0.14),
-               why));
+  cases->push_back(Residual(
+      Range(Case("R1-EP32-288", "R1 on EP32 with EPLB and 288 slots: hottest rank over the mean, minus 1",
+                 0.109, s.planned, "", kBlog4),
+            0.08, 0.14),
+      why));
+  cases->push_back(Residual(Range(Case("R1-EP36-288", "R1 on EP36 with EPLB and 288 slots: the same", 0.115,
+                                       s.planned_36, "", kBlog4),
+                                  0.08, 0.14),
+                            why));
 }
 
 void AddServing(std::vector<ValidationCase>* cases) {
@@ -416,13 +420,13 @@ void AddServing(std::vector<ValidationCase>* cases) {
   cases->push_back(Relative(
       Case("R1-EP32-rank", "R1 on EP32: hottest rank over the mean, minus 1", 1.564, s.rank, "", kBlog4),
       0.15));
-  cases->push_back(Relative(
-      Case("R1-EP32-288-slot-cv", "R1 on EP32 with 288 slots: CV of slot loads", 0.682, s.slot_cv, "", kBlog4),
-      0.10));
-  cases->push_back(Relative(
-      Case("R1-EP32-288-slot", "R1 on EP32 with 288 slots: hottest slot over the mean, minus 1", 1.792, s.slot,
-           "", kBlog4),
-      0.20));
+  cases->push_back(Relative(Case("R1-EP32-288-slot-cv", "R1 on EP32 with 288 slots: CV of slot loads", 0.682,
+                                 s.slot_cv, "", kBlog4),
+                            0.10));
+  cases->push_back(
+      Relative(Case("R1-EP32-288-slot", "R1 on EP32 with 288 slots: hottest slot over the mean, minus 1",
+                    1.792, s.slot, "", kBlog4),
+               0.20));
   AddPlannedRanks(s, cases);
 }
 

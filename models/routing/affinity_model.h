@@ -35,7 +35,7 @@ struct AffinityParameters {
   int student = 0;            ///< degrees of freedom of A; 0 is Gaussian, 5 gives R1's hot experts
   double outlier_share = 0;   ///< of a domain's experts whose affinity has outlier_sd instead of `domain`
   double outlier_sd = 0;
-  int domains = 16;           ///< domains, mixed by Zipf(1)
+  int domains = 16;  ///< domains, mixed by Zipf(1)
   Affinity kind = Affinity::kSigmoid;
 };
 

@@ -12,13 +12,20 @@ constexpr double kAffinityPerLogLoad = 0.07;
 
 }  // namespace
 
+double LossPull::Gain::Of(double step) {
+  gain = std::clamp(step * last < 0 ? 0.5 * gain : 1.1 * gain, 0.02, 1.0);
+  last = step;
+  return gain * step;
+}
+
 LossPull::LossPull(const LossPullWeights& weights, const GateShape& gate, int domains)
     : weights_(weights), gate_(gate), domains_(static_cast<std::size_t>(domains)) {
   const auto experts = static_cast<std::size_t>(gate.experts), groups = static_cast<std::size_t>(gate.groups);
   for (auto [term, feedback, items] :
        {std::tuple{&expert_, weights.expert, experts}, std::tuple{&device_, weights.device, groups},
         std::tuple{&communication_, weights.communication, groups}}) {
-    *term = {feedback, items, std::vector<double>(domains_ * items), std::vector<double>(domains_ * items)};
+    const std::size_t n = domains_ * items;
+    *term = {feedback, items, std::vector<double>(n), std::vector<double>(n), std::vector<Gain>(n)};
   }
 }
 
@@ -34,7 +41,8 @@ void LossPull::Count(std::span<const float> chance, std::span<const float> reach
   for (std::size_t i = 0; i < communication_.load.size(); ++i) communication_.load[i] = reach[i] / reached;
 }
 
-void LossPull::Pull(Term* term, std::span<const double> share, double memory, double scale) {
+void LossPull::Pull(Term* term, std::span<const double> share, double memory, double slope,
+                    double sharpness) {
   if (term->feedback <= 0) return;
   const double own = 1 / weights_.documents;
   // The terms answer the same excess at once, so a step reckons with all of them.
@@ -45,16 +53,17 @@ void LossPull::Pull(Term* term, std::span<const double> share, double memory, do
     for (std::size_t d = 0; d < domains_; ++d) {
       const double load = term->load[d * term->items + i], counted = own * load + (1 - own) * mix;
       double& pull = term->pull[d * term->items + i];
-      const double answer = together * std::max(counted, 0.1) / (kAffinityPerLogLoad * scale);
-      pull += (-term->feedback * (counted - 1) - pull) / (memory + answer);
+      const double answer = together * std::max(counted, 0.1) / (kAffinityPerLogLoad * sharpness);
+      const double step = (-slope * term->feedback * (counted - 1) - pull) / (memory + answer);
+      pull += term->gain[d * term->items + i].Of(step);
     }
   }
 }
 
 void LossPull::Step(std::span<const float> chance, std::span<const float> reach,
-                    std::span<const double> share, double memory, double scale) {
+                    std::span<const double> share, double memory, double slope, double sharpness) {
   Count(chance, reach);
-  for (Term* term : {&expert_, &device_, &communication_}) Pull(term, share, memory, scale);
+  for (Term* term : {&expert_, &device_, &communication_}) Pull(term, share, memory, slope, sharpness);
 }
 
 void LossPull::AddTo(std::span<const float> common, int domain, std::span<float> out) const {

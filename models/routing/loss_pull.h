@@ -28,23 +28,31 @@ class LossPull {
 
   /// After a batch in `share` of domains, whose tokens selected experts with `chance` [domains][experts] and
   /// reached groups with `reach` [domains][groups]: pulls close in on what the losses ask for within
-  /// `memory` batches. Implicit in the load's own answer to the pull, so that strong losses do not overshoot;
-  /// loads of a router whose logits are sharpened by `scale` so far answer by its inverse.
+  /// `memory` batches. Implicit in the load's own answer to the pull, so that strong losses do not overshoot.
+  /// `slope` is that of affinities at the edge of selection over a sigmoid's: losses act on logits.
+  /// `sharpness` is how much of their spread logits have: the flatter, the more loads answer.
   void Step(std::span<const float> chance, std::span<const float> reach, std::span<const double> share,
-            double memory, double scale);
+            double memory, double slope, double sharpness);
 
   /// [experts] `common` plus the pull on `domain`'s experts.
   void AddTo(std::span<const float> common, int domain, std::span<float> out) const;
 
  private:
+  /// Tames steps where loads answer more steeply than reckoned, as a softmax's do once biases near the
+  /// affinities themselves: one that overshoots is halved the next time.
+  struct Gain {
+    double gain = 1, last = 0;
+    double Of(double step);
+  };
   /// The terms' weights and what each counts, [domains][items].
   struct Term {
     double feedback = 0;
     std::size_t items = 0;
     std::vector<double> load, pull;
+    std::vector<Gain> gain;
   };
   void Count(std::span<const float> chance, std::span<const float> reach);
-  void Pull(Term* term, std::span<const double> share, double memory, double scale);
+  void Pull(Term* term, std::span<const double> share, double memory, double slope, double sharpness);
 
   LossPullWeights weights_;
   GateShape gate_;

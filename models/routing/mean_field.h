@@ -28,6 +28,8 @@ class MeanField {
 
   /// [experts] chances and logit densities (standard normal density at the threshold) of the last Solve.
   std::span<const float> chance() const { return std::span(chance_).first(experts_); }
+  /// Level of the domain's last Solve: the affinity at the edge of selection.
+  double threshold(int domain) const { return threshold_[static_cast<std::size_t>(domain)]; }
   std::span<const float> density() const { return std::span(density_).first(experts_); }
 
  private:

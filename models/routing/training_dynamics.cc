@@ -17,6 +17,8 @@ namespace orrery::models {
 namespace {
 
 constexpr double kLossMemory = 100;  // batches; a loss acts through the router's weights, not at once
+constexpr double kSigmoidEdgeSlope =
+    0.14;  // 0.07 of affinity against 0.5 of a logit an e-fold of load (strategy.cc)
 constexpr double kUnsharpened = 0.05;
 constexpr int kBlocksOfDocument = 8;  // the exact engine's documents: 64 tokens
 
@@ -56,7 +58,8 @@ class Trainee {
         layer_(DrawRouterLayer(o.affinity, o.gate.experts, seed, layer)),
         field_(layer_, o.gate, o.affinity.domains, std::max(o.anchor_tokens, kLanes),
                RandomStream(seed, "anchors", {static_cast<std::uint64_t>(layer)})()),
-        pull_(o.pull, o.gate, o.affinity.domains) {
+        pull_(o.pull, o.gate, o.affinity.domains),
+        edge_(o.affinity.kind, o.gate.experts, o.gate.top_k, o.affinity.domains) {
     const std::size_t n = static_cast<std::size_t>(o.gate.experts);
     preference_.resize(n);
     for (std::size_t i = 0; i < n * static_cast<std::size_t>(o.affinity.domains); ++i) {
@@ -74,6 +77,7 @@ class Trainee {
   void Step(int step) {
     SetScale(step);
     Drift(step);
+    if (o_.affinity.kind == Affinity::kSoftmax && step % TrainingTrace::kWindow == 0) SetSlope(step);
     std::vector<double> share = SampleShares(o_, Shares(o_, step), Documents(o_.batch_sequences), normal_);
     if (!o_.token_by_token && o_.anchor_tokens > 0) AnchorInTurn(step);
     o_.token_by_token ? RouteBatch(share) : SolveAll();
@@ -81,7 +85,7 @@ class Trainee {
         o_.token_by_token ? counted_ : Loads(share, Documents(o_.batch_sequences));
     last_max_vio_ = *std::max_element(load.begin(), load.end()) - 1;
     Update(step, load);
-    if (o_.pull.any()) pull_.Step(chance_, reach_, share, kLossMemory, scale_);
+    if (o_.pull.any()) pull_.Step(chance_, reach_, share, kLossMemory, slope_, scale_);
   }
 
   /// MaxVio over the validation set, its mix drawn once.
@@ -130,6 +134,22 @@ class Trainee {
 
   void SetScale(int step) {
     scale_ = o_.warm_up > 0 ? std::min(1.0, kUnsharpened + (1 - kUnsharpened) * step / o_.warm_up) : 1.0;
+  }
+
+  /// Losses act on logits: a softmax's affinities, whose slope at the edge of selection is a small part of
+  /// the sigmoid's, give way by as much less (strategy.cc).
+  void SetSlope(int step) {
+    const std::vector<float> none(preference_.size());
+    const std::vector<double> share = Shares(o_, step);
+    double slope = 0;
+    for (std::size_t d = 0; d < share.size(); ++d) {
+      Mean(d);
+      const int domain = static_cast<int>(d);
+      edge_.Solve(domain, mean_, scale_ * std::hypot(o_.affinity.token, o_.affinity.document),
+                  MeanField::Bias::kAdded, none);
+      slope += share[d] * edge_.threshold(domain) * (1 - edge_.threshold(domain));
+    }
+    slope_ = slope / kSigmoidEdgeSlope;
   }
 
   double LearningRate(int step) const {
@@ -265,7 +285,7 @@ class Trainee {
           change = u * short_of;
           break;
         case UpdateRule::kAuxiliaryLoss:
-          change = (o_.feedback * short_of - double{bias_[e]}) / kLossMemory;
+          change = (o_.feedback * slope_ * short_of - double{bias_[e]}) / kLossMemory;
           break;
         case UpdateRule::kNone:
           break;
@@ -322,9 +342,10 @@ class Trainee {
   RouterLayer layer_;
   AnchoredField field_;
   LossPull pull_;
+  MeanField edge_;
   std::vector<float> preference_, domain_, bias_, chance_, reach_, document_sd_, mean_, felt_;
   std::vector<double> counted_, validation_;
-  double scale_ = 1, last_max_vio_ = 0;
+  double scale_ = 1, slope_ = 1, last_max_vio_ = 0;
 };
 
 void CheckTraining(const TrainingOptions& o) {

@@ -15,11 +15,11 @@ const LoadShape kV3{256, 64, 8, 4096, 8, 8, 4};
 const GateShape kGate{256, 8, 8, 4};
 
 /// A training run without what moves while it settles, to be held against the fixed point.
-TrainingOptions Still(Strategy strategy) {
+TrainingOptions Still(Strategy strategy, Affinity kind = Affinity::kSigmoid) {
   const SyntheticOptions options =
       DefaultOptions(strategy, strategy == Strategy::kLossFreePlus ? 1e-4 : 1e-3);
   TrainingOptions o;
-  o.gate = kGate, o.affinity = options.affinity;
+  o.gate = kGate, o.affinity = options.affinity, o.affinity.kind = kind;
   o.rule = strategy == Strategy::kLossFreePlus ? UpdateRule::kSign : UpdateRule::kNone;
   o.pull = PullOf(options, kV3);
   o.steps = 2000, o.warm_up = 0, o.drift = 0, o.mix_jitter = 0;
@@ -59,11 +59,24 @@ TEST(LossPull, SettlesWhereTheConvergedBiasesAre) {
   }
 }
 
+TEST(LossPull, SettlesThereTooWhereAffinitiesAreASoftmax) {
+  const TrainingOptions o = Still(Strategy::kV2Losses, Affinity::kSoftmax);
+  const std::vector<float> settled = Train(o, 3, 0).domain_bias, fixed = FixedPoint(o, Strategy::kV2Losses);
+  for (std::size_t d : {0u, 1u, 6u}) {
+    const std::vector<double> a = Centred(settled, d), b = Centred(fixed, d);
+    EXPECT_GT(Correlation(a, b), 0.95) << "domain " << d;
+    const auto [low, high] = std::minmax_element(b.begin(), b.end());
+    double off = 0;
+    for (std::size_t e = 0; e < 256; ++e) off += std::abs(a[e] - b[e]) / 256;
+    EXPECT_LT(off, 0.1 * (*high - *low)) << "domain " << d;
+  }
+}
+
 TEST(LossPull, OfNoFeedbackIsNone) {
   LossPull pull({0, 0, 0, 1}, kGate, 2);
   const std::vector<float> chance(512, 8.0f / 256), reach(16, 0.5f), common(256, 0.25f);
   std::vector<float> out(256);
-  pull.Step(chance, reach, std::vector<double>{0.5, 0.5}, 100, 1);
+  pull.Step(chance, reach, std::vector<double>{0.5, 0.5}, 100, 1, 1);
   pull.AddTo(common, 1, out);
   EXPECT_EQ(out, common);
 }
@@ -73,7 +86,7 @@ TEST(LossPull, PushesOverloadedExpertsDownInTheirDomainAlone) {
   std::vector<float> chance(512, 8.0f / 256), out(256);
   chance[7] *= 3;
   const std::vector<float> reach(16, 0.5f), common(256);
-  pull.Step(chance, reach, std::vector<double>{0.5, 0.5}, 100, 1);
+  pull.Step(chance, reach, std::vector<double>{0.5, 0.5}, 100, 1, 1);
   pull.AddTo(common, 0, out);
   EXPECT_LT(out[7], 0);
   EXPECT_EQ(out[8], 0);
@@ -86,7 +99,7 @@ TEST(LossPull, OfTheWholeMixPullsAllDomainsAlike) {
   std::vector<float> chance(512, 8.0f / 256), one(256), other(256);
   chance[7] *= 3;
   const std::vector<float> reach(16, 0.5f), common(256);
-  pull.Step(chance, reach, std::vector<double>{0.5, 0.5}, 100, 1);
+  pull.Step(chance, reach, std::vector<double>{0.5, 0.5}, 100, 1, 1);
   pull.AddTo(common, 0, one);
   pull.AddTo(common, 1, other);
   EXPECT_LT(one[7], 0);
@@ -97,7 +110,7 @@ TEST(LossPull, OfDevicesPullsAWholeGroup) {
   LossPull pull({0, 1, 0, 1}, kGate, 1);
   std::vector<float> chance(256, 8.0f / 256), out(256);
   chance[40] *= 5;  // of group 1
-  pull.Step(chance, std::vector<float>(8, 0.5f), std::vector<double>{1.0}, 100, 1);
+  pull.Step(chance, std::vector<float>(8, 0.5f), std::vector<double>{1.0}, 100, 1, 1);
   pull.AddTo(std::vector<float>(256), 0, out);
   EXPECT_LT(out[40], 0);
   EXPECT_EQ(out[32], out[63]);
