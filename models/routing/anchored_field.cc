@@ -14,6 +14,11 @@ namespace {
 // whose logarithm has a deviation of 0.3 to 0.4 (256 experts, top-8, with and without groups): 1 / 0.35^2.
 constexpr float kPriorCount = 8;
 
+// Of what an anchor after the first finds, how much it takes over. Biases answer each anchor; where the exact
+// gate answers them more strongly than the mean field, up to thrice under a softmax, taking over all would
+// swing from anchor to anchor for ever.
+constexpr float kLaterAnchor = 0.5f;
+
 double UpperTail(double z) { return 0.5 * std::erfc(z / std::numbers::sqrt2); }
 
 /// z with UpperTail(z) = p: Abramowitz and Stegun 26.2.23, then Newton's steps on the logarithm.
@@ -40,6 +45,7 @@ AnchoredField::AnchoredField(const RouterLayer& layer, const GateShape& gate, in
       seed_(seed),
       shift_(static_cast<std::size_t>(domains * gate.experts)),
       clusters_(static_cast<std::size_t>(domains * gate.groups), 1.0f),
+      anchored_(static_cast<std::size_t>(domains)),
       shifted_(static_cast<std::size_t>(gate.experts)),
       reach_(static_cast<std::size_t>(gate.groups)),
       expert_count_(static_cast<std::size_t>(gate.experts)),
@@ -88,9 +94,12 @@ void AnchoredField::Anchor(int domain, std::span<const float> mean, double scale
   for (std::size_t e = 0; e < n; ++e) {
     const float p = std::clamp(field_.chance()[e], 1e-7f, 0.9999f);
     const float held = std::min(p * (expert_count_[e] + kPriorCount) / (tokens * p + kPriorCount), 0.9999f);
-    shift_[d * n + e] = static_cast<float>(UpperQuantile(p) - UpperQuantile(held));
+    const auto found = static_cast<float>(UpperQuantile(p) - UpperQuantile(held));
+    float& shift = shift_[d * n + e];
+    shift += (anchored_[d] ? kLaterAnchor : 1.0f) * (found - shift);
     picks[e * picks.size() / n] += expert_count_[e];
   }
+  anchored_[d] = true;
   for (std::size_t g = 0; g < picks.size(); ++g) {
     const float missed = std::max(1 - group_count_[g] / tokens, 0.5f / tokens);
     clusters_[d * picks.size() + g] = picks[g] > 0 ? -std::log(missed) * tokens / picks[g] : 1.0f;

@@ -27,7 +27,7 @@ class AnchoredField {
   AnchoredField(const RouterLayer& layer, const GateShape& gate, int domains, int tokens, std::uint64_t seed);
 
   /// Routes the domain's tokens, always the same ones, with mean logits `mean[experts]` and document and
-  /// token terms times `scale`; keeps the shifts.
+  /// token terms times `scale`; keeps the shifts, those after the first half way from the last.
   void Anchor(int domain, std::span<const float> mean, double scale, MeanField::Bias how,
               std::span<const float> bias);
 
@@ -57,6 +57,7 @@ class AnchoredField {
   std::uint64_t seed_;
   std::vector<float> shift_;     ///< [domains][experts] of mean logits, in deviations
   std::vector<float> clusters_;  ///< [domains][groups] -ln(1 - reach) over the picks in the group
+  std::vector<bool> anchored_;   ///< [domains]
   std::vector<float> shifted_, reach_, expert_count_, group_count_;
 };
 

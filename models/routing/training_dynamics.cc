@@ -187,12 +187,19 @@ class Trainee {
     return o_.rule == UpdateRule::kMultiplicative ? MeanField::Bias::kMultiplied : MeanField::Bias::kAdded;
   }
 
+  /// Batches between anchors of a domain: the more of the mix it is, the fewer.
+  int AnchorInterval(double share, int step) const {
+    const double every = step < o_.warm_up ? o_.anchor_every / 4.0 : o_.anchor_every;
+    return std::max(1,
+                    static_cast<int>(every / std::clamp(std::sqrt(share * o_.affinity.domains), 0.25, 4.0)));
+  }
+
   /// Domains are anchored one after another, so that no batch sees all of them corrected at once.
   void AnchorInTurn(int step) {
-    const int domains = o_.affinity.domains;
-    const int every = std::max(1, step < o_.warm_up ? o_.anchor_every / 4 : o_.anchor_every);
-    for (int d = 0; d < domains; ++d) {
-      if (step != 0 && step % every != d * every / domains) continue;
+    const std::vector<double> share = Shares(o_, step);
+    for (int d = 0; d < o_.affinity.domains; ++d) {
+      const int every = AnchorInterval(share[static_cast<std::size_t>(d)], step);
+      if (step != 0 && step % every != d * every / o_.affinity.domains) continue;
       Mean(static_cast<std::size_t>(d));
       field_.Anchor(d, mean_, scale_, How(), FeltBias(d));
     }

@@ -53,7 +53,8 @@ struct TrainingOptions {
   /// Tokens of each domain that hold the mean field to the exact gate (anchored_field.h), a multiple of 8; 0:
   /// the mean field alone, which knows no groups.
   int anchor_tokens = 2048;
-  /// Batches between a domain's anchors; a quarter of it during the warm-up.
+  /// Batches between a domain's anchors, times the square root of the mean share over its own; a quarter of
+  /// it during the warm-up.
   int anchor_every = 500;
 };
 

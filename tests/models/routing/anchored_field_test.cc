@@ -46,8 +46,8 @@ std::vector<float> Biases(const RouterLayer& layer, const GateShape& gate, bool 
 TEST(AnchoredField, AgreesWithTheExactGateWithAndWithoutGroupsAndBiases) {
   const RouterLayer layer = DrawRouterLayer({}, 256, 2, 0);
   for (const GateShape& gate : {kGrouped, kFree}) {
-    AnchoredField field(layer, gate, 16, kTokens, 9);
     for (bool converged : {false, true}) {
+      AnchoredField field(layer, gate, 16, kTokens, 9);
       const std::vector<float> bias = Biases(layer, gate, converged);
       for (int d : {0, 5, 11}) {
         field.Anchor(d, MeanOf(layer, d), 1, MeanField::Bias::kAdded, bias);
@@ -72,6 +72,18 @@ TEST(AnchoredField, AnswersBiasesThatMovedSinceTheAnchorAsTheExactGateDoes) {
   const std::vector<double> exact = Exact(layer, kGrouped, 5, bias), ours = Chances(field);
   EXPECT_GT(Correlation(exact, ours), 0.985);
   EXPECT_GT(Correlation(exact, ours), Correlation(exact, before) + 0.02);
+}
+
+TEST(AnchoredField, ClosesInOnMovedBiasesAnchorByAnchor) {
+  const RouterLayer layer = DrawRouterLayer({}, 256, 2, 0);
+  AnchoredField field(layer, kGrouped, 16, kTokens, 9), fresh = field;
+  const std::vector<float> none(256), bias = Biases(layer, kGrouped, true);
+  field.Anchor(5, MeanOf(layer, 5), 1, MeanField::Bias::kAdded, none);
+  fresh.Anchor(5, MeanOf(layer, 5), 1, MeanField::Bias::kAdded, bias);
+  for (int i = 0; i < 8; ++i) field.Anchor(5, MeanOf(layer, 5), 1, MeanField::Bias::kAdded, bias);
+  field.Solve(5, MeanOf(layer, 5), 1, MeanField::Bias::kAdded, bias);
+  fresh.Solve(5, MeanOf(layer, 5), 1, MeanField::Bias::kAdded, bias);
+  for (std::size_t e = 0; e < 256; ++e) EXPECT_NEAR(field.chance()[e], fresh.chance()[e], 2e-3);
 }
 
 TEST(AnchoredField, UndoesTheUnderstatementOfFewSharedFactors) {

@@ -72,6 +72,15 @@ TEST(LossPull, SettlesThereTooWhereAffinitiesAreASoftmax) {
   }
 }
 
+TEST(LossPull, DoesNotSwingOnASoftmaxRouter) {
+  TrainingOptions o = Still(Strategy::kV2Losses, Affinity::kSoftmax);
+  o.gate = {160, 6, 8, 3};
+  const TrainingTrace t = Train(o, 1, 0);
+  for (std::size_t i = t.max_vio.size() / 2; i < t.max_vio.size(); ++i) {
+    EXPECT_NEAR(t.max_vio[i], t.max_vio.back(), 0.15 * t.max_vio.back()) << "window " << i;
+  }
+}
+
 TEST(LossPull, OfNoFeedbackIsNone) {
   LossPull pull({0, 0, 0, 1}, kGate, 2);
   const std::vector<float> chance(512, 8.0f / 256), reach(16, 0.5f), common(256, 0.25f);
