@@ -64,6 +64,7 @@ TrainingOptions OneBillion(UpdateRule rule, double rate) {
   TrainingOptions o;
   o.rule = rule, o.rate = rate;
   o.steps = 40000, o.warm_up = 1000, o.batch_sequences = 1152;
+  o.anchor_tokens = 0;  // no groups, and the engine that the pull of the loss was calibrated on
   return o;
 }
 
@@ -200,31 +201,44 @@ void AddLossControlled(std::vector<ValidationCase>* cases) {
 
 /// A loss-free router of many domains serving one, by mean field: preferences are balanced out, what is left
 /// is the domain's own affinity.
-BalanceStats OneDomain(double sd, int student, double spread, int experts, int top_k, int layers) {
+BalanceStats OneDomain(AffinityParameters p) {
+  constexpr int kExperts = 64, kTopK = 6, kDraws = 260;  // ten draws of each of the 26 layers
+  p.expert = 0, p.domains = 1;
   std::vector<BalanceStats> stats;
-  for (int l = 0; l < layers; ++l) {
-    AffinityParameters p;
-    p.expert = 0, p.domain = sd, p.domains = 1, p.student = student, p.spread = spread;
-    const RouterLayer layer = DrawRouterLayer(p, experts, kSeed, l);
-    MeanField field(p.kind, experts, top_k, 1);
-    const std::vector<float> none(static_cast<std::size_t>(experts));
+  for (int l = 0; l < kDraws; ++l) {
+    const RouterLayer layer = DrawRouterLayer(p, kExperts, kSeed, l);
+    MeanField field(p.kind, kExperts, kTopK, 1);
+    const std::vector<float> none(kExperts);
     field.Solve(0, layer.base, std::hypot(p.token, p.document), MeanField::Bias::kAdded, none);
     stats.push_back(Balance(std::vector<double>(field.chance().begin(), field.chance().end())));
   }
   return MeanStats(stats);
 }
 
-/// Fig. 10: one parameter a domain, set from its CV; Gini, MaxVio and the share above twice the mean judge.
+AffinityParameters OfDomain(double sd) {
+  AffinityParameters p;
+  p.domain = sd;
+  return p;
+}
+
+/// Fig. 10: one parameter a domain, set from its CV; Gini, MaxVio and shares of hot and dead experts judge.
 void AddDomainLoads(std::vector<ValidationCase>* cases) {
   struct Row {
     const char* id;
     const char* domain;
-    double sd, cv, gini, max_vio, hot;
+    double sd, cv, gini, max_vio, hot, dead;
+    std::string dead_residual;
   };
-  for (const Row& r : {Row{"DS-H14", "Wikipedia", kDomainWikipedia, 0.918, 0.480, 3.20, 0.132},
-                       Row{"DS-H15", "GitHub", kDomainGithub, 1.535, 0.662, 6.44, 0.152},
-                       Row{"DS-H16", "DM Math", kDomainMath, 1.707, 0.720, 7.49, 0.170}}) {
-    const BalanceStats s = OneDomain(r.sd, 0, 0, 64, 6, 260);
+  for (const Row& r :
+       {Row{"DS-H14", "Wikipedia", kDomainWikipedia, 0.918, 0.480, 3.20, 0.132, 0.076,
+            "the report's first 13 layers have 0.8 %, its last ten 2 to 34 %, half of those experts dead on "
+            "GitHub too: other text's; ours has one spread for all layers"},
+        Row{"DS-H15", "GitHub", kDomainGithub, 1.535, 0.662, 6.44, 0.152, 0.082,
+            "a normal affinity that wide leaves a long lower tail; mixing 2 to 4 sub-domains raises it "
+            "further at "
+            "the same CV (0.22 to 0.29), outliers lower it only with too few hot experts (0.12)"},
+        Row{"DS-H16", "DM Math", kDomainMath, 1.707, 0.720, 7.49, 0.170, 0.317, ""}}) {
+    const BalanceStats s = OneDomain(OfDomain(r.sd));
     const std::string source = fmt::format("{} App. C Fig. 10, decoded", kV3Report),
                       who = fmt::format("16B loss-free on {}: ", r.domain);
     cases->push_back(
@@ -236,21 +250,29 @@ void AddDomainLoads(std::vector<ValidationCase>* cases) {
     cases->push_back(Relative(Case(fmt::format("{}-hot", r.id), who + "share of experts above twice the mean",
                                    r.hot, s.hot, "", source),
                               0.15));
+    const ValidationCase dead =
+        Relative(Case(fmt::format("{}-dead", r.id), who + "share of experts below 0.04 of the mean", r.dead,
+                      s.dead, "", source),
+                 0.25);
+    cases->push_back(r.dead_residual.empty() ? dead : Residual(dead, r.dead_residual));
   }
 }
 
 /// Aux-based 16B loads: the router a sequence-wise loss leaves, means over the three domains.
 void AddAuxiliaryLoads(std::vector<ValidationCase>* cases) {
-  const BalanceStats s =
-      OneDomain(DefaultOptions(Strategy::kSequenceLoss, 1e-3).affinity.domain, 0, 0, 64, 6, 260);
-  const std::string source = fmt::format("{} App. C Fig. 10, decoded", kV3Report);
-  cases->push_back(Calibrates(Relative(
-      Case("DS-H11-cv", "16B aux-based, mean of three domains: CV", 0.400, s.cv, "", source), 0.25)));
-  cases->push_back(Residual(Relative(Case("DS-H11-maxvio", "16B aux-based, mean of three domains: MaxVio",
-                                          2.00, s.max_vio, "", source),
-                                     0.25),
-                            "the real loads are nearly uniform but for a few outlier experts a layer (low "
-                            "Gini, high MaxVio); the model's Gaussian affinities have none"));
+  const BalanceStats s = OneDomain(DefaultOptions(Strategy::kSequenceLoss, 1e-3).affinity);
+  const std::string source = fmt::format("{} App. C Fig. 10, decoded", kV3Report),
+                    who = "16B aux-based, mean of three domains: ";
+  const auto calibrates = [&](const char* id, const char* what, double published, double ours) {
+    cases->push_back(Calibrates(Relative(Case(id, who + what, published, ours, "", source), 0.10)));
+  };
+  calibrates("DS-H11-cv", "CV", 0.400, s.cv);
+  calibrates("DS-H11-gini", "Gini", 0.171, s.gini);
+  calibrates("DS-H11-hot", "share of experts above twice the mean", 0.030, s.hot);
+  cases->push_back(Relative(Case("DS-H11-maxvio", who + "MaxVio", 2.00, s.max_vio, "", source), 0.25));
+  cases->push_back(Relative(Case("DS-H11-very-hot", who + "share of experts above four times the mean",
+                                 0.0017, s.very_hot, "", source),
+                            0.25));
 }
 
 /// Share of a token's experts that the token `lag` before it used too.
@@ -292,53 +314,68 @@ void AddReuse(std::vector<ValidationCase>* cases) {
 }
 
 struct Serving {
-  double expert_cv = 0, expert = 0, rank_cv = 0, rank = 0, planned = 0;
+  double expert_cv = 0, expert = 0, rank_cv = 0, rank = 0;
+  double planned_cv = 0, planned = 0, slot_cv = 0, slot = 0;  ///< 288 slots on 32 ranks
+  double planned_36 = 0;                                      ///< 288 slots on 36 ranks
 };
 
-constexpr int kServedLayers = 58;       // R1's MoE layers
-constexpr int kIterationTokens = 4096;  // 1024 selections a rank, top-8, 32 ranks
-constexpr int kIterations = 4, kPlanIterations = 6;
+constexpr int kServedLayers = 58;  // R1's MoE layers
+constexpr int kRequests = 4096;  // 1024 selections a rank, top-8, 32 ranks: 128 requests a rank, a token each
+constexpr int kIterations = 4, kPlanIterations = 12;
 
-std::vector<double> Counts(std::span<const std::uint16_t> selected, std::size_t experts) {
-  std::vector<double> count(experts);
-  for (std::uint16_t e : selected) ++count[e];
+using IterationCounts = std::vector<std::vector<double>>;  // [iterations][experts]
+
+/// Decode iterations of requests that stay: each is a document with its own affinity, whose tokens follow one
+/// another from iteration to iteration. trtllm-bench without end-of-sequence keeps its requests so, and the
+/// blog counts iterations 100 to 200.
+IterationCounts ServeRequests(const AffinityParameters& p, const GateShape& gate, int layer) {
+  const RouterLayer router = DrawRouterLayer(p, gate.experts, kSeed, layer);
+  FastNormal normal(RandomStream(kSeed, "served requests", {static_cast<std::uint64_t>(layer)}));
+  const auto n = static_cast<std::size_t>(gate.experts), k = static_cast<std::size_t>(gate.top_k);
+  std::vector<float> base(n), factor(static_cast<std::size_t>(p.rank * kLanes)), block(n * kLanes);
+  std::vector<std::uint16_t> selected(k * kLanes);
+  IterationCounts count(kPlanIterations + kIterations, std::vector<double>(n));
+  for (int r = 0; r < kRequests; ++r) {
+    router.DocumentBase(0, normal, base);
+    TokenFactors factors(p.rank, p.correlation);
+    for (std::size_t first = 0; first < count.size(); first += kLanes) {
+      factors.Next(normal, factor);
+      router.Block(base, factor, block);
+      RouteBlocks(gate, block, {}, selected);
+      for (std::size_t i = 0; i < selected.size(); ++i) ++count[first + i / k][selected[i]];
+    }
+  }
   return count;
 }
 
-/// Loads of 32 ranks when each expert's tokens take its replicas in turn.
-std::vector<double> TurnLoads(std::span<const std::uint16_t> selected, const ExpertPlacement& plan) {
-  std::vector<std::vector<std::size_t>> slots(plan.replicas.size());
-  for (std::size_t i = 0; i < plan.expert_of.size(); ++i)
-    slots[static_cast<std::size_t>(plan.expert_of[i])].push_back(i);
-  std::vector<std::size_t> turn(slots.size());
-  std::vector<double> load(32);
-  for (std::uint16_t e : selected) ++load[slots[e][turn[e]++ % slots[e].size()] * 32 / plan.expert_of.size()];
+std::vector<double> SlotLoads(const std::vector<double>& count, const ExpertPlacement& plan) {
+  std::vector<double> load;
+  for (int e : plan.expert_of)
+    load.push_back(count[static_cast<std::size_t>(e)] / plan.replicas[static_cast<std::size_t>(e)]);
   return load;
 }
 
-/// One layer's decode iterations: every token of another request, so tokens are independent; routed exactly.
+/// One layer: planned from the counts of past iterations of the same requests, judged on the next.
 void ServeLayer(int l, Serving* s) {
   AffinityParameters p;
-  p.expert = 0, p.domain = kDomainR1, p.domains = 1, p.student = 5, p.spread = 0.35, p.correlation = 0;
-  p.token = std::hypot(p.token, p.document), p.document = 0;
-  const GateShape gate{256, 8, 8, 4};
-  const int documents = (kIterations + kPlanIterations) * kIterationTokens / RoutedText::kDocumentTokens;
-  const RoutedText text(DrawRouterLayer(p, 256, kSeed, l), gate, 1, documents,
-                        kSeed + static_cast<std::uint64_t>(l));
-  const std::vector<std::uint16_t> selected = text.Route({}, documents);
-  const std::size_t rows = std::size_t{kIterationTokens} * 8;
-  // The 32 GB200 share one NVLink domain, so replicas may go anywhere: one node.
-  const ExpertPlacement plan =
-      Eplb(Counts(std::span(selected).first(kPlanIterations * rows), 256), {288, 1, 1, 32});
+  p.expert = 0, p.domain = kDomainR1, p.domains = 1, p.student = 5, p.spread = 0.35;
+  const IterationCounts count = ServeRequests(p, {256, 8, 8, 4}, l);
+  std::vector<double> past(256);
+  for (std::size_t i = 0; i < kPlanIterations; ++i)
+    for (std::size_t e = 0; e < past.size(); ++e) past[e] += count[i][e];
+  // The GPUs share one NVLink domain, so replicas may go anywhere: one node.
+  const ExpertPlacement plan = Eplb(past, {288, 1, 1, 32}), plan_36 = Eplb(past, {288, 1, 1, 36});
   const double n = kServedLayers * kIterations;
-  for (std::size_t i = kPlanIterations; i < kPlanIterations + kIterations; ++i) {
-    const auto iteration = std::span(selected).subspan(i * rows, rows);
-    const std::vector<double> count = Counts(iteration, 256);
-    const BalanceStats expert = Balance(count),
-                       rank = Balance(RankLoads(count, ContiguousPlacement(256), 32));
+  for (std::size_t i = kPlanIterations; i < count.size(); ++i) {
+    const BalanceStats expert = Balance(count[i]),
+                       rank = Balance(RankLoads(count[i], ContiguousPlacement(256), 32)),
+                       planned = Balance(RankLoads(count[i], plan, 32)),
+                       slot = Balance(SlotLoads(count[i], plan));
     s->expert_cv += expert.cv / n, s->expert += expert.max_vio / n;
     s->rank_cv += rank.cv / n, s->rank += rank.max_vio / n;
-    s->planned += Balance(TurnLoads(iteration, plan)).max_vio / n;
+    s->planned_cv += planned.cv / n, s->planned += planned.max_vio / n;
+    s->slot_cv += slot.cv / n, s->slot += slot.max_vio / n;
+    s->planned_36 += Balance(RankLoads(count[i], plan_36, 36)).max_vio / n;
   }
 }
 
@@ -347,6 +384,27 @@ Serving ServeR1() {
   Serving s;
   for (int l = 0; l < kServedLayers; ++l) ServeLayer(l, &s);
   return s;
+}
+
+/// Ranks with EPLB.
+void AddPlannedRanks(const Serving& s, std::vector<ValidationCase>* cases) {
+  const std::string why =
+      "ours is the floor: requests that stay, planned from their own past, leave counting noise of 1024 "
+      "selections "
+      "a rank. Planned from other requests it is 0.062; were the 4096 requests of 64 or 16 distinct "
+      "documents, "
+      "0.085 or 0.126. The measured requests vary together, all at the same place of their answers, by how "
+      "much "
+      "nothing published tells";
+  cases->push_back(Residual(
+      Range(Case("R1-EP32-288", "R1 on EP32 with EPLB and 288 slots: hottest rank over the mean, minus 1",
+                 0.109, s.planned, "", kBlog4),
+            0.08, 0.14),
+      why));
+  cases->push_back(Residual(Range(Case("R1-EP36-288", "R1 on EP36 with EPLB and 288 slots: the same", 0.115,
+                                       s.planned_36, "", kBlog4),
+                                  0.08, 0.14),
+                            why));
 }
 
 void AddServing(std::vector<ValidationCase>* cases) {
@@ -362,14 +420,14 @@ void AddServing(std::vector<ValidationCase>* cases) {
   cases->push_back(Relative(
       Case("R1-EP32-rank", "R1 on EP32: hottest rank over the mean, minus 1", 1.564, s.rank, "", kBlog4),
       0.15));
+  cases->push_back(Relative(Case("R1-EP32-288-slot-cv", "R1 on EP32 with 288 slots: CV of slot loads", 0.682,
+                                 s.slot_cv, "", kBlog4),
+                            0.10));
   cases->push_back(
-      Range(Case("R1-EP32-288", "R1 on EP32 with EPLB and 288 slots: the same", 0.109, s.planned, "", kBlog4),
-            0.08, 0.14));
-  cases->back() =
-      Residual(cases->back(),
-               "ours is the floor: counting noise of 1024 independent tokens a rank and a plan made from the "
-               "same traffic; the measured rank CV of .051 against .03 of that noise holds drift of the "
-               "traffic since the plan, which nothing published tells apart");
+      Relative(Case("R1-EP32-288-slot", "R1 on EP32 with 288 slots: hottest slot over the mean, minus 1",
+                    1.792, s.slot, "", kBlog4),
+               0.20));
+  AddPlannedRanks(s, cases);
 }
 
 ValidationCase Exact(ValidationCase c) {

@@ -104,12 +104,6 @@ models::UpdateRule RuleOf(const models::RoutingSection& section) {
   }
 }
 
-/// The engine of training runs knows the losses over the whole batch, and biases.
-bool HasTrace(models::Strategy s) {
-  return s != models::Strategy::kBalanced && s != models::Strategy::kMicroBatchLoss &&
-         s != models::Strategy::kV2Losses && s != models::Strategy::kExpertChoice;
-}
-
 /// What experts that choose make of tokens; the loads are ChoiceLoads, perhaps on planned slots.
 std::optional<ChoiceBalance> ChoiceOf(const models::TableLoads& source, int layers, int moe_layers) {
   const auto* loads = dynamic_cast<const models::ChoiceLoads*>(&source);
@@ -131,19 +125,41 @@ std::optional<ChoiceBalance> ChoiceOf(const models::TableLoads& source, int laye
   return out;
 }
 
-void AddTraining(const RoutingRequest& request, RoutingReport* report) {
+/// Training runs know what pulls or biases a router by its loads.
+bool HasTrace(models::Strategy s) {
+  return s != models::Strategy::kBalanced && s != models::Strategy::kExpertChoice;
+}
+
+models::TrainingOptions TrainingOf(const RoutingRequest& request, const RoutingReport& report) {
+  const models::RoutingSection& section = request.section;
   models::TrainingOptions o;
-  o.affinity = request.section.options.affinity;
-  o.gate = {report->experts, report->top_k, report->groups, report->top_groups};
-  o.rule = RuleOf(request.section);
-  o.rate = request.section.rate;
-  o.feedback = request.section.options.balance.feedback;
+  o.affinity = section.options.affinity;
+  o.gate = {report.experts, report.top_k, report.groups, report.top_groups};
+  o.rule = RuleOf(section);
+  o.rate = section.rate;
+  o.rate_until = section.rate_until;
+  o.shift_step = section.shift_step, o.shift = section.shift;
+  if (models::PullsDomains(section.strategy)) {
+    o.pull = models::PullOf(section.options, request.training);
+  } else {
+    o.feedback = section.options.balance.feedback;
+  }
   o.steps = request.steps;
   o.batch_sequences = request.batch_sequences;
-  o.sequence_length = request.section.options.sequence_length;
-  o.documents_per_sequence =
-      (request.section.options.fewest_documents + request.section.options.most_documents) / 2;
+  o.sequence_length = section.options.sequence_length;
+  o.documents_per_sequence = (section.options.fewest_documents + section.options.most_documents) / 2;
   o.warm_up = std::min(1000, request.steps / 4);
+  return o;
+}
+
+void AddTraining(const RoutingRequest& request, RoutingReport* report) {
+  const models::TrainingOptions o = TrainingOf(request, *report);
+  if (o.shift_step < 1 << 30 && o.shift_step + models::TrainingTrace::kWindow > o.steps)
+    throw InputError(
+        fmt::format("routing: a shift at step {} of {} training steps, expected {} or more after it",
+                    o.shift_step, o.steps, models::TrainingTrace::kWindow));
+  report->engine = models::EngineName(o);
+  if (o.shift_step < 1 << 30) report->shift_step = o.shift_step;
   report->training = models::Train(o, request.seed, 0);
   for (int sequences : {1, 4, 16, 64, 256}) {
     report->computation.emplace_back(

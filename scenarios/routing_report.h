@@ -85,6 +85,8 @@ struct RoutingReport {
   std::vector<models::BalanceStats> by_layer;       ///< of the mix
   std::vector<models::BalanceStats> by_domain;      ///< mean over layers
   std::optional<models::TrainingTrace> training;    ///< how the first layer settles
+  std::string engine;                               ///< that made `training`, in words
+  std::optional<int> shift_step;                    ///< of `training`
   std::vector<std::pair<int, double>> computation;  ///< (sequences, mean MaxVio of a computation batch)
   std::vector<RankBalance> ranks;
   std::optional<MicroBatchBalance> micro_batch;

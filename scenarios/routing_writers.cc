@@ -93,18 +93,33 @@ std::string RanksText(const RoutingReport& r) {
   return out;
 }
 
+/// What a shift of the text did to the training run.
+std::string ShiftText(const RoutingReport& r) {
+  if (!r.shift_step) return "";
+  const models::TrainingTrace& t = *r.training;
+  const auto at = static_cast<std::size_t>(*r.shift_step / models::TrainingTrace::kWindow);
+  const std::string settled =
+      t.resettled < 0 ? "not settled again" : fmt::format("settled again {} steps later", t.resettled);
+  return fmt::format(
+      "  text shifts at step {}: MaxVio a batch {:.3f} before, {:.3f} at worst, {:.3f} at the "
+      "end; {}\n",
+      *r.shift_step, t.max_vio[std::max<std::size_t>(at, 1) - 1], t.max_vio_at_shift, t.max_vio.back(),
+      settled);
+}
+
 std::string TrainingText(const RoutingReport& r) {
   if (!r.training) return "";
   const models::TrainingTrace& t = *r.training;
-  std::string out = fmt::format("Settling, layer 1 over {} steps (mean field)\n  MaxVio a batch:",
-                                t.max_vio.size() * models::TrainingTrace::kWindow);
+  std::string out = fmt::format("Settling, layer 1 over {} steps ({})\n  MaxVio a batch:",
+                                t.max_vio.size() * models::TrainingTrace::kWindow, r.engine);
   for (std::size_t i = 0; i < 8; ++i) {
     const std::size_t window = (t.max_vio.size() - 1) * i / 7;
     out += fmt::format(" {:.3f}", t.max_vio[window]);
   }
   out += t.settled < 0 ? "\n  not settled" : fmt::format("\n  settled after {} steps", t.settled);
-  out += fmt::format("; MaxVio global {:.3f}, largest bias {:.3f}\n  MaxVio of a computation batch:",
-                     t.max_vio_global, t.bias_spread.back());
+  out += fmt::format("; MaxVio global {:.3f}, largest bias {:.3f}\n", t.max_vio_global, t.bias_spread.back());
+  out += ShiftText(r);
+  out += "  MaxVio of a computation batch:";
   for (const auto& [sequences, vio] : r.computation) out += fmt::format(" {:.2f} ({} seq)", vio, sequences);
   return out + "\n";
 }
@@ -145,13 +160,20 @@ Json TrainingJson(const RoutingReport& r) {
   Json computation = Json::array();
   for (const auto& [sequences, vio] : r.computation)
     computation.push_back({{"sequences", sequences}, {"max_vio", vio}});
-  return {{"window_steps", models::TrainingTrace::kWindow},
-          {"max_vio_batch", t.max_vio},
-          {"bias_spread", t.bias_spread},
-          {"bias_of_four_experts", t.bias_path},
-          {"settled_step", t.settled},
-          {"max_vio_global", t.max_vio_global},
-          {"computation_batches", computation}};
+  Json out = {{"engine", r.engine},
+              {"window_steps", models::TrainingTrace::kWindow},
+              {"max_vio_batch", t.max_vio},
+              {"bias_spread", t.bias_spread},
+              {"bias_of_four_experts", t.bias_path},
+              {"settled_step", t.settled},
+              {"max_vio_global", t.max_vio_global},
+              {"computation_batches", computation}};
+  if (r.shift_step) {
+    out["shift_step"] = *r.shift_step;
+    out["max_vio_at_shift"] = t.max_vio_at_shift;
+    out["resettled_steps"] = t.resettled;
+  }
+  return out;
 }
 
 Json ChoiceJson(const ChoiceBalance& c) {

@@ -48,6 +48,8 @@ void CheckAffinity(const AffinityParameters& p) {
   deviation("spread", p.spread);
   deviation("document", p.document);
   deviation("token", p.token);
+  deviation("outlier_sd", p.outlier_sd);
+  Require(p.outlier_share >= 0 && p.outlier_share <= 1, "outlier_share", p.outlier_share, "0 to 1");
   Require(p.rank >= 1 && p.rank <= 64, "rank", p.rank, "1 to 64");
   Require(p.correlation >= 0 && p.correlation < 1, "correlation", p.correlation, "0 to below 1");
   Require(p.student == 0 || (p.student >= 3 && p.student <= 100), "student", p.student,
@@ -65,14 +67,19 @@ std::vector<double> ZipfShares(int domains) {
 
 RouterLayer DrawRouterLayer(const AffinityParameters& p, int experts, std::uint64_t seed, int layer) {
   RandomStream random(seed, "router layer", {static_cast<std::uint64_t>(layer)});
-  RouterLayer out{experts, p.rank, p.kind, p.document, p.token, p.correlation, {}, {}};
+  RouterLayer out{experts, p.rank, p.kind, p.document, p.token, p.correlation, {}, {}, {}};
   std::vector<double> preference(static_cast<std::size_t>(experts));
   for (double& g : preference) g = p.offset + p.expert * random.Normal();
-  const double domain = p.domain * std::exp(p.spread * random.Normal());
+  const double domain_spread = std::exp(p.spread * random.Normal());
   out.base.reserve(static_cast<std::size_t>(p.domains * experts));
   for (int d = 0; d < p.domains; ++d) {
-    for (double g : preference)
-      out.base.push_back(static_cast<float>(g + domain * HeavyNormal(random, p.student)));
+    for (double g : preference) {
+      const double affinity = HeavyNormal(random, p.student);
+      const bool outlier = p.outlier_share > 0 && random.Uniform() < p.outlier_share;
+      const double sd = domain_spread * (outlier ? p.outlier_sd : p.domain);
+      out.base.push_back(static_cast<float>(g + sd * affinity));
+      if (p.outlier_share > 0) out.deviation.push_back(static_cast<float>(sd));
+    }
   }
   out.weight = UnitRows(random, experts, p.rank, p.token);
   return out;

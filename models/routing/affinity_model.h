@@ -3,6 +3,9 @@
 //   logit[t,e] = z0 + expert*G[e] + domain_l*A[d,e] + document*Q[q,e] + token*(W u_t)[e]     (unit-variance
 //   factors)
 //
+// A share of the A may be outliers of a deviation of their own: few experts far from the rest, as a
+// sequence-wise loss leaves them.
+//
 // G is an expert's lasting preference, A a domain's, Q a document's; the token term has `rank` factors u_t
 // that follow an AR(1) process along the text, so neighbours reuse experts and pairs of experts co-activate.
 // domain_l = domain * exp(spread * N(0,1)) differs by layer.
@@ -30,7 +33,9 @@ struct AffinityParameters {
   int rank = 8;               ///< factors of the token term
   double correlation = 0.38;  ///< AR(1) coefficient along the text
   int student = 0;            ///< degrees of freedom of A; 0 is Gaussian, 5 gives R1's hot experts
-  int domains = 16;           ///< domains, mixed by Zipf(1)
+  double outlier_share = 0;   ///< of a domain's experts whose affinity has outlier_sd instead of `domain`
+  double outlier_sd = 0;
+  int domains = 16;  ///< domains, mixed by Zipf(1)
   Affinity kind = Affinity::kSigmoid;
 };
 
@@ -48,6 +53,8 @@ struct RouterLayer {
   double document = 0, token = 0, correlation = 0;  ///< of AffinityParameters
   std::vector<float> base;    ///< [domains][experts] logit without document and token terms
   std::vector<float> weight;  ///< [experts][rank] token * W
+  /// [domains][experts] deviation each domain affinity was drawn with; empty where all have the same.
+  std::vector<float> deviation;
 
   /// `out[experts]`: the logits' base for a document of `domain` (draws Q).
   void DocumentBase(int domain, FastNormal& normal, std::span<float> out) const;

@@ -24,16 +24,17 @@ namespace avx2 {
 #endif
 
 void TailOf(Affinity kind, float ln_norm, std::size_t n, const float* mean, const float* level, float inverse,
-            float* chance, float* density, double* sum, double* slope) {
+            float* chance, float* density, float* fall, double* sum, double* slope) {
 #if defined(__x86_64__)
   static const bool have_avx2 = __builtin_cpu_supports("avx2");
-  if (have_avx2) return avx2::Tail(kind, ln_norm, n, mean, level, inverse, chance, density, sum, slope);
+  if (have_avx2) return avx2::Tail(kind, ln_norm, n, mean, level, inverse, chance, density, fall, sum, slope);
 #endif
-  baseline::Tail(kind, ln_norm, n, mean, level, inverse, chance, density, sum, slope);
+  baseline::Tail(kind, ln_norm, n, mean, level, inverse, chance, density, fall, sum, slope);
 }
 
-constexpr double kClose = 1e-4;  // of top_k; a chance is then off by as much, far below sampling noise
-constexpr double kNear = 8;      // factor of top_k within which Newton is trusted
+constexpr double kClose = 1e-4;     // of top_k; a chance is then off by as much, far below sampling noise
+constexpr double kStraight = 1e-2;  // of top_k; as near as this a straight step is right to kClose
+constexpr double kNear = 8;         // factor of top_k within which Newton is trusted
 constexpr int kMostSteps = 60;
 constexpr float kNever = -100.0f;  // logit of the padding
 
@@ -48,7 +49,8 @@ MeanField::MeanField(Affinity kind, int experts, int top_k, int domains)
       mean_(padded_, kNever),
       level_(padded_, 0.5f),
       chance_(padded_),
-      density_(padded_) {
+      density_(padded_),
+      fall_(padded_) {
   ORRERY_CHECK(top_k >= 1 && top_k < experts, "mean field needs top_k below experts");
 }
 
@@ -67,15 +69,17 @@ void MeanField::Solve(int domain, std::span<const float> mean, double sd, Bias h
   if (threshold < 0)
     threshold = kind_ == Affinity::kSigmoid ? 0.5 : top_k_ / static_cast<double>(experts_) / 4;
   for (int step = 0; step < kMostSteps; ++step) {
-    for (std::size_t e = 0; e < experts_; ++e) {
-      level_[e] = static_cast<float>(how == Bias::kAdded ? threshold - double{bias[e]}
-                                                         : threshold / std::max(double{bias[e]}, 1e-3));
-    }
+    SetLevels(static_cast<float>(threshold), how, bias);
     double sum = 0, slope = 0;
     TailOf(kind_, ln_norm, padded_, mean_.data(), level_.data(), inverse, chance_.data(), density_.data(),
-           &sum, &slope);
+           fall_.data(), &sum, &slope);
     const double excess = sum - top_k_;
     if (std::abs(excess) < kClose * top_k_) break;
+    if (std::abs(excess) < kStraight * top_k_ && slope > 0) {
+      StepStraight(excess / slope);
+      threshold += excess / slope;
+      break;
+    }
     (excess > 0 ? low : high) = threshold;
     // Newton on ln(sum), which is nearly straight where sum itself is not; bisection far away or outside the
     // bracket.
@@ -83,6 +87,19 @@ void MeanField::Solve(int domain, std::span<const float> mean, double sd, Bias h
     const double next = near ? threshold + std::log(sum / top_k_) * sum / slope : low - 1;
     threshold = next > low && next < high ? next : (low + high) / 2;
   }
+}
+
+void MeanField::SetLevels(float threshold, Bias how, std::span<const float> bias) {
+  std::fill_n(level_.begin(), experts_, threshold);
+  if (how == Bias::kAdded) {
+    AddScaled(level_.data(), bias.data(), -1.0f, experts_);
+  } else {
+    for (std::size_t e = 0; e < experts_; ++e) level_[e] /= std::max(bias[e], 1e-3f);
+  }
+}
+
+void MeanField::StepStraight(double rise) {
+  AddScaled(chance_.data(), fall_.data(), static_cast<float>(-rise), padded_);
 }
 
 }  // namespace orrery::models

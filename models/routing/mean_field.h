@@ -3,8 +3,8 @@
 //
 // A token's affinity for expert e exceeds level x with chance Q((logit(x) - m[d,e]) / sd); the k-th largest
 // of many is nearly the same for all tokens of a domain, so one threshold with sum_e chance = k gives all
-// chances. Exact as the number of experts grows; held against routing tokens in its tests. It leaves the
-// group limit out, which moves single chances but, tests show, neither spread nor balance.
+// chances. Exact as the number of independent experts grows; held against routing tokens in its tests. It
+// leaves out the group limit and what few shared factors do: anchored_field.h puts both in.
 #pragma once
 
 #include <cstddef>
@@ -28,14 +28,20 @@ class MeanField {
 
   /// [experts] chances and logit densities (standard normal density at the threshold) of the last Solve.
   std::span<const float> chance() const { return std::span(chance_).first(experts_); }
+  /// Level of the domain's last Solve: the affinity at the edge of selection.
+  double threshold(int domain) const { return threshold_[static_cast<std::size_t>(domain)]; }
   std::span<const float> density() const { return std::span(density_).first(experts_); }
 
  private:
+  void SetLevels(float threshold, Bias how, std::span<const float> bias);
+  /// Chances after the threshold rises by `rise`, to first order.
+  void StepStraight(double rise);
+
   Affinity kind_;
   std::size_t experts_, padded_;
   double top_k_;
   std::vector<double> threshold_;  ///< [domains]
-  std::vector<float> mean_, level_, chance_, density_;
+  std::vector<float> mean_, level_, chance_, density_, fall_;
 };
 
 }  // namespace orrery::models

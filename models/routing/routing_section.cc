@@ -22,7 +22,7 @@ void ReadWhole(const Value& map, std::string_view key, int min, int max, int* ou
 
 void ReadAffinity(const Value& map, AffinityParameters* p) {
   map.AllowKeys({"offset", "expert", "domain", "spread", "document", "token", "rank", "correlation",
-                 "student", "domains"});
+                 "student", "domains", "outlier_share", "outlier_sd"});
   ReadNumber(map, "offset", -20, 20, &p->offset);
   ReadNumber(map, "expert", 0, 10, &p->expert);
   ReadNumber(map, "domain", 0, 10, &p->domain);
@@ -33,6 +33,8 @@ void ReadAffinity(const Value& map, AffinityParameters* p) {
   ReadNumber(map, "correlation", 0, 0.999, &p->correlation);
   ReadWhole(map, "student", 0, 100, &p->student);
   ReadWhole(map, "domains", 1, 256, &p->domains);
+  ReadNumber(map, "outlier_share", 0, 1, &p->outlier_share);
+  ReadNumber(map, "outlier_sd", 0, 10, &p->outlier_sd);
 }
 
 /// "4" or "[1, 4]".
@@ -124,9 +126,9 @@ bool HasAlpha(Strategy s) {
          s == Strategy::kLossFreePlus;
 }
 
-/// `update` and `rate`, which only biases have.
+/// `update`, `rate` and `rate_until`, which only biases have.
 void ReadUpdate(const Value& section, RoutingSection* out) {
-  for (const char* key : {"update", "rate"}) {
+  for (const char* key : {"update", "rate", "rate_until"}) {
     const Value* v = section.Find(key);
     if (v != nullptr && !HasBiases(out->strategy)) {
       throw v->Error(fmt::format("strategy {} has no biases to update", StrategyName(out->strategy)));
@@ -135,7 +137,23 @@ void ReadUpdate(const Value& section, RoutingSection* out) {
   if (const Value* v = section.Find("update")) {
     out->update = static_cast<UpdateRule>(v->AsChoice({"sign", "proportional", "multiplicative"}));
   }
+  if (const Value* v = section.Find("update");
+      v != nullptr && out->update == UpdateRule::kMultiplicative && out->strategy == Strategy::kLossFreePlus)
+    throw v->Error("a loss beside multiplied biases is not modelled: expected sign or proportional");
   ReadNumber(section, "rate", 0, 1, &out->rate);
+  ReadWhole(section, "rate_until", 0, 1 << 30, &out->rate_until);
+}
+
+/// `shift: {step: 2000, to: reversed}`.
+void ReadShift(const Value& section, RoutingSection* out) {
+  const Value* shift = section.Find("shift");
+  if (shift == nullptr) return;
+  if (out->strategy == Strategy::kBalanced || !out->loads.empty())
+    throw shift->Error("only a synthetic router is trained, so that its text can shift");
+  shift->AllowKeys({"step", "to"});
+  out->shift_step = static_cast<int>(shift->At("step").AsInt(1, 10'000'000));
+  if (const Value* v = shift->Find("to"))
+    out->shift = static_cast<DomainShift>(v->AsChoice({"reversed", "one"}));
 }
 
 /// "sequence", "micro-batch", "batch" or a number of tokens.
@@ -166,7 +184,10 @@ SyntheticOptions DefaultOptions(Strategy strategy, double alpha) {
     o.balance.device_feedback = kFeedbackPerAlpha * 0.05;
     o.balance.communication_feedback = kFeedbackPerAlpha * 0.02;
   }
-  if (strategy == Strategy::kSequenceLoss) o.affinity.domain = 0.25;  // reference section 6: 0.22-0.27
+  if (strategy == Strategy::kSequenceLoss) {
+    o.affinity.domain = kDomainSequenceLoss;
+    o.affinity.outlier_share = kOutlierShare, o.affinity.outlier_sd = kOutlierSd;
+  }
   return o;
 }
 
@@ -175,10 +196,26 @@ RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe) {
   out.options = DefaultOptions(out.strategy, 0);
   out.options.affinity.kind = moe.sigmoid ? Affinity::kSigmoid : Affinity::kSoftmax;
   if (section.is_null()) return out;
-  section.AllowKeys({"strategy", "chunk", "update", "rate", "alpha", "affinity", "documents_per_sequence",
-                     "sequence_length", "loads", "capacity_factor", "placement", "redundant_experts",
-                     "planned_from", "replanned_every", "shared_expert", "capacity_per", "drop",
-                     "never_dropped"});
+  section.AllowKeys({"strategy",
+                     "chunk",
+                     "update",
+                     "rate",
+                     "alpha",
+                     "affinity",
+                     "documents_per_sequence",
+                     "sequence_length",
+                     "loads",
+                     "capacity_factor",
+                     "placement",
+                     "redundant_experts",
+                     "planned_from",
+                     "replanned_every",
+                     "shared_expert",
+                     "capacity_per",
+                     "drop",
+                     "never_dropped",
+                     "rate_until",
+                     "shift"});
   if (const Value* v = section.Find("strategy")) out.strategy = ReadStrategy(*v);
   if (const Value* v = section.Find("loads")) {
     if (section.Find("strategy")) throw v->Error("recorded loads and a strategy exclude each other");
@@ -188,6 +225,7 @@ RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe) {
   ReadPlacement(section, moe, &out.placement);
   ReadCapacity(section, &out);
   ReadUpdate(section, &out);
+  ReadShift(section, &out);
   double alpha = out.strategy == Strategy::kLossFreePlus ? 1e-4 : 1e-3;  // V3 report 4.2; arXiv 2408.15664
   if (const Value* v = section.Find("alpha")) {
     alpha = v->AsDouble(0, 1);

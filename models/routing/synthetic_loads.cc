@@ -17,7 +17,19 @@ TextMix MixOf(const SyntheticOptions& o) {
   return {ZipfShares(o.affinity.domains), o.sequence_length, o.fewest_documents, o.most_documents};
 }
 
+/// Documents that a loss over part of the mix counts together: a sequence's, or a micro-batch's.
+double CountedDocuments(const SyntheticOptions& o, const LoadShape& shape) {
+  const double documents = std::max(1.0, (o.fewest_documents + o.most_documents) / 2.0);
+  if (o.balance.strategy != Strategy::kMicroBatchLoss) return documents;
+  return documents * std::max(1.0, static_cast<double>(shape.tokens_per_rank) / o.sequence_length);
+}
+
 }  // namespace
+
+LossPullWeights PullOf(const SyntheticOptions& o, const LoadShape& shape) {
+  return {o.balance.feedback, o.balance.device_feedback, o.balance.communication_feedback,
+          CountedDocuments(o, shape)};
+}
 
 void TableLoads::Sample(int layer, int micro_batch, int group, ExchangeLoad* load) const {
   TableLoads::SampleOn(Table(layer), shape_, {}, layer, micro_batch, group, load);
@@ -78,10 +90,7 @@ SyntheticLoads::Drawn SyntheticLoads::Draw(int layer) const {
 std::vector<float> SyntheticLoads::DomainBias(const RoutedText& text) const {
   BalanceRule rule = options_.balance;
   if (PullsDomains(rule.strategy)) {
-    rule.documents = std::max(1.0, (options_.fewest_documents + options_.most_documents) / 2.0);
-    if (rule.strategy == Strategy::kMicroBatchLoss)
-      rule.documents *=
-          std::max(1.0, static_cast<double>(shape().tokens_per_rank) / options_.sequence_length);
+    rule.documents = CountedDocuments(options_, shape());
     return ConvergedDomainBias(text, mix().share, rule);
   }
   const std::vector<float> one = ConvergedBias(text, mix().share, rule);

@@ -4,24 +4,31 @@
 #include <cmath>
 #include <numbers>
 #include <numeric>
+#include <span>
 
 #include <fmt/format.h>
 
 #include "core/error.h"
 #include "core/random.h"
+#include "models/routing/anchored_field.h"
 #include "models/routing/balance_stats.h"
-#include "models/routing/mean_field.h"
 
 namespace orrery::models {
 namespace {
 
 constexpr double kLossMemory = 100;  // batches; a loss acts through the router's weights, not at once
+constexpr double kSigmoidEdgeSlope =
+    0.14;  // 0.07 of affinity against 0.5 of a logit an e-fold of load (strategy.cc)
 constexpr double kUnsharpened = 0.05;
 constexpr int kBlocksOfDocument = 8;  // the exact engine's documents: 64 tokens
 
 std::vector<double> Shares(const TrainingOptions& o, int step) {
   std::vector<double> share = ZipfShares(o.affinity.domains);
-  if (step >= o.shift_step) std::reverse(share.begin(), share.end());
+  if (step < o.shift_step) return share;
+  if (o.shift == DomainShift::kReversed)
+    std::reverse(share.begin(), share.end());
+  else
+    share.assign(share.size(), 0.0), share.back() = 1;
   return share;
 }
 
@@ -49,7 +56,10 @@ class Trainee {
       : o_(o),
         normal_(RandomStream(seed, "training", {static_cast<std::uint64_t>(layer)})),
         layer_(DrawRouterLayer(o.affinity, o.gate.experts, seed, layer)),
-        field_(o.affinity.kind, o.gate.experts, o.gate.top_k, o.affinity.domains) {
+        field_(layer_, o.gate, o.affinity.domains, std::max(o.anchor_tokens, kLanes),
+               RandomStream(seed, "anchors", {static_cast<std::uint64_t>(layer)})()),
+        pull_(o.pull, o.gate, o.affinity.domains),
+        edge_(o.affinity.kind, o.gate.experts, o.gate.top_k, o.affinity.domains) {
     const std::size_t n = static_cast<std::size_t>(o.gate.experts);
     preference_.resize(n);
     for (std::size_t i = 0; i < n * static_cast<std::size_t>(o.affinity.domains); ++i) {
@@ -59,18 +69,23 @@ class Trainee {
     bias_.assign(n, o.rule == UpdateRule::kMultiplicative ? 1.0f : 0.0f);
     chance_.resize(domain_.size());
     document_sd_.resize(domain_.size());
+    reach_.resize(static_cast<std::size_t>(o.affinity.domains * o.gate.groups));
     mean_.resize(n);
+    felt_.resize(n);
   }
 
   void Step(int step) {
     SetScale(step);
     Drift(step);
+    if (o_.affinity.kind == Affinity::kSoftmax && step % TrainingTrace::kWindow == 0) SetSlope(step);
     std::vector<double> share = SampleShares(o_, Shares(o_, step), Documents(o_.batch_sequences), normal_);
+    if (!o_.token_by_token && o_.anchor_tokens > 0) AnchorInTurn(step);
     o_.token_by_token ? RouteBatch(share) : SolveAll();
     const std::vector<double> load =
         o_.token_by_token ? counted_ : Loads(share, Documents(o_.batch_sequences));
-    last_max_vio_ = Balance(load).max_vio;
+    last_max_vio_ = *std::max_element(load.begin(), load.end()) - 1;
     Update(step, load);
+    if (o_.pull.any()) pull_.Step(chance_, reach_, share, kLossMemory, slope_, scale_);
   }
 
   /// MaxVio over the validation set, its mix drawn once.
@@ -82,7 +97,24 @@ class Trainee {
   }
 
   double last_max_vio() const { return last_max_vio_; }
-  const std::vector<float>& bias() const { return bias_; }
+  /// [domains][experts]
+  std::vector<float> domain_bias() const {
+    const std::size_t n = bias_.size();
+    std::vector<float> all(domain_.size());
+    for (std::size_t d = 0; d < all.size() / n; ++d)
+      pull_.AddTo(bias_, static_cast<int>(d), std::span(all).subspan(d * n, n));
+    return all;
+  }
+  /// [experts] Of the mix.
+  std::vector<float> bias(int step) const {
+    if (!o_.pull.any()) return bias_;
+    const std::vector<float> all = domain_bias();
+    const std::vector<double> share = Shares(o_, step);
+    std::vector<float> mix(bias_.size());
+    for (std::size_t d = 0; d < share.size(); ++d)
+      AddScaled(mix.data(), all.data() + d * mix.size(), static_cast<float>(share[d]), mix.size());
+    return mix;
+  }
   const std::vector<float>& chance() const { return chance_; }
   const std::vector<float>& document_sd() const { return document_sd_; }
 
@@ -104,6 +136,22 @@ class Trainee {
     scale_ = o_.warm_up > 0 ? std::min(1.0, kUnsharpened + (1 - kUnsharpened) * step / o_.warm_up) : 1.0;
   }
 
+  /// Losses act on logits: a softmax's affinities, whose slope at the edge of selection is a small part of
+  /// the sigmoid's, give way by as much less (strategy.cc).
+  void SetSlope(int step) {
+    const std::vector<float> none(preference_.size());
+    const std::vector<double> share = Shares(o_, step);
+    double slope = 0;
+    for (std::size_t d = 0; d < share.size(); ++d) {
+      Mean(d);
+      const int domain = static_cast<int>(d);
+      edge_.Solve(domain, mean_, scale_ * std::hypot(o_.affinity.token, o_.affinity.document),
+                  MeanField::Bias::kAdded, none);
+      slope += share[d] * edge_.threshold(domain) * (1 - edge_.threshold(domain));
+    }
+    slope_ = slope / kSigmoidEdgeSlope;
+  }
+
   double LearningRate(int step) const {
     if (step < o_.warm_up) return static_cast<double>(step) / o_.warm_up;
     const double done = static_cast<double>(step - o_.warm_up) / std::max(1, o_.steps - o_.warm_up);
@@ -122,8 +170,11 @@ class Trainee {
     const auto keep = static_cast<float>(std::sqrt(1 - skipped * skipped));
     float* factor = turn == domains ? preference_.data() : domain_.data() + turn * n;
     const double sd = turn == domains ? o_.affinity.expert : o_.affinity.domain;
-    for (std::size_t e = 0; e < n; ++e)
-      factor[e] = keep * factor[e] + static_cast<float>(skipped * sd) * normal_();
+    const bool outliers = turn < domains && !layer_.deviation.empty();
+    for (std::size_t e = 0; e < n; ++e) {
+      const double own = outliers ? double{layer_.deviation[turn * n + e]} : sd;
+      factor[e] = keep * factor[e] + static_cast<float>(skipped * own) * normal_();
+    }
   }
 
   void Mean(std::size_t d) {
@@ -132,19 +183,40 @@ class Trainee {
     for (std::size_t e = 0; e < n; ++e) mean_[e] = offset + scale * (preference_[e] + domain_[d * n + e]);
   }
 
+  MeanField::Bias How() const {
+    return o_.rule == UpdateRule::kMultiplicative ? MeanField::Bias::kMultiplied : MeanField::Bias::kAdded;
+  }
+
+  /// Batches between anchors of a domain: the more of the mix it is, the fewer.
+  int AnchorInterval(double share, int step) const {
+    const double every = step < o_.warm_up ? o_.anchor_every / 4.0 : o_.anchor_every;
+    return std::max(1,
+                    static_cast<int>(every / std::clamp(std::sqrt(share * o_.affinity.domains), 0.25, 4.0)));
+  }
+
+  /// Domains are anchored one after another, so that no batch sees all of them corrected at once.
+  void AnchorInTurn(int step) {
+    const std::vector<double> share = Shares(o_, step);
+    for (int d = 0; d < o_.affinity.domains; ++d) {
+      const int every = AnchorInterval(share[static_cast<std::size_t>(d)], step);
+      if (step != 0 && step % every != d * every / o_.affinity.domains) continue;
+      Mean(static_cast<std::size_t>(d));
+      field_.Anchor(d, mean_, scale_, How(), FeltBias(d));
+    }
+  }
+
   void SolveAll() {
     const std::size_t n = preference_.size(), domains = domain_.size() / n;
-    const double document = scale_ * o_.affinity.document;
-    const double sd = std::hypot(scale_ * o_.affinity.token, document);
-    const auto how =
-        o_.rule == UpdateRule::kMultiplicative ? MeanField::Bias::kMultiplied : MeanField::Bias::kAdded;
-    const auto response = static_cast<float>(document / sd);
-    const std::vector<float>& felt = FeltBias();
+    const auto groups = static_cast<std::ptrdiff_t>(o_.gate.groups);
+    const auto response =
+        static_cast<float>(o_.affinity.document / std::hypot(o_.affinity.token, o_.affinity.document));
     for (std::size_t d = 0; d < domains; ++d) {
       Mean(d);
-      field_.Solve(static_cast<int>(d), mean_, sd, how, felt);
+      field_.Solve(static_cast<int>(d), mean_, scale_, How(), FeltBias(static_cast<int>(d)));
+      const auto at = static_cast<std::ptrdiff_t>(d);
       std::copy(field_.chance().begin(), field_.chance().end(),
-                chance_.begin() + static_cast<std::ptrdiff_t>(d * n));
+                chance_.begin() + at * static_cast<std::ptrdiff_t>(n));
+      std::copy(field_.reach().begin(), field_.reach().end(), reach_.begin() + at * groups);
       for (std::size_t e = 0; e < n; ++e) document_sd_[d * n + e] = response * field_.density()[e];
     }
   }
@@ -165,7 +237,10 @@ class Trainee {
     for (std::size_t d = 0; d < share.size(); ++d) {
       Mean(d);
       std::copy(mean_.begin(), mean_.end(), now.base.begin() + static_cast<std::ptrdiff_t>(d * n));
-      for (int doc = 0; doc < std::lround(share[d] * o_.batch_tokens / (kBlocksOfDocument * kLanes)); ++doc) {
+      FeltBias(static_cast<int>(d));
+      const long documents = std::lround(share[d] * o_.batch_tokens / (kBlocksOfDocument * kLanes));
+      if (documents > 0) ClearCounts(d);
+      for (int doc = 0; doc < documents; ++doc) {
         now.DocumentBase(static_cast<int>(d), normal_, base);
         TokenFactors factors(now.rank, now.correlation);
         for (int b = 0; b < kBlocksOfDocument; ++b) {
@@ -173,15 +248,33 @@ class Trainee {
           now.Block(base, factor, block);
           RouteScaled(block, selected);
           for (std::uint16_t e : selected) counted_[e] += 1;
+          AddChances(d, selected, 1.0f / static_cast<float>(documents * kBlocksOfDocument * kLanes));
         }
       }
     }
     counted_ = Relative(counted_);
   }
 
+  void ClearCounts(std::size_t d) {
+    const std::size_t n = preference_.size(), groups = static_cast<std::size_t>(o_.gate.groups);
+    std::fill_n(chance_.begin() + static_cast<std::ptrdiff_t>(d * n), n, 0.0f);
+    std::fill_n(reach_.begin() + static_cast<std::ptrdiff_t>(d * groups), groups, 0.0f);
+  }
+
+  /// A token adds `weight` to what it selects and to the groups it reaches; its choices ascend.
+  void AddChances(std::size_t d, std::span<const std::uint16_t> selected, float weight) {
+    const std::size_t n = preference_.size(), groups = static_cast<std::size_t>(o_.gate.groups),
+                      size = n / groups, k = static_cast<std::size_t>(o_.gate.top_k);
+    for (std::size_t i = 0; i < selected.size(); ++i) {
+      chance_[d * n + selected[i]] += weight;
+      if (i % k == 0 || selected[i - 1] / size != selected[i] / size)
+        reach_[d * groups + selected[i] / size] += weight;
+    }
+  }
+
   void RouteScaled(std::vector<float>& block, std::span<std::uint16_t> selected) const {
-    if (o_.rule != UpdateRule::kMultiplicative) return RouteBlocks(o_.gate, block, bias_, selected);
-    for (std::size_t i = 0; i < block.size(); ++i) block[i] *= bias_[i / kLanes];
+    if (o_.rule != UpdateRule::kMultiplicative) return RouteBlocks(o_.gate, block, felt_, selected);
+    for (std::size_t i = 0; i < block.size(); ++i) block[i] *= felt_[i / kLanes];
     RouteBlocks(o_.gate, block, {}, selected);
   }
 
@@ -199,7 +292,7 @@ class Trainee {
           change = u * short_of;
           break;
         case UpdateRule::kAuxiliaryLoss:
-          change = (o_.feedback * short_of - double{bias_[e]}) / kLossMemory;
+          change = (o_.feedback * slope_ * short_of - double{bias_[e]}) / kLossMemory;
           break;
         case UpdateRule::kNone:
           break;
@@ -216,11 +309,15 @@ class Trainee {
     for (float& b : bias_) b -= static_cast<float>(mean);
   }
 
-  /// Biases as the selection feels them: multiplied ones only up to a common factor.
-  const std::vector<float>& FeltBias() {
-    if (o_.rule != UpdateRule::kMultiplicative) return bias_;
+  /// Biases as the selection feels them: multiplied ones only up to a common factor, added ones with what
+  /// losses pull the domain by.
+  const std::vector<float>& FeltBias(int domain) {
+    if (o_.rule != UpdateRule::kMultiplicative) {
+      if (!o_.pull.any()) return felt_ = bias_;
+      pull_.AddTo(bias_, domain, felt_);
+      return felt_;
+    }
     const double mean = std::accumulate(bias_.begin(), bias_.end(), 0.0) / static_cast<double>(bias_.size());
-    felt_.resize(bias_.size());
     for (std::size_t e = 0; e < bias_.size(); ++e)
       felt_[e] = static_cast<float>(bias_[e] / std::max(mean, 1e-6));
     return felt_;
@@ -233,15 +330,16 @@ class Trainee {
                                          const std::vector<double>& share, double documents,
                                          FastNormal& normal) {
     const std::size_t n = chance.size() / share.size();
-    std::vector<float> load(n);
-    std::vector<double> variance(n), out(n);
+    std::vector<float> load(n), variance(n);
+    std::vector<double> out(n);
     for (std::size_t d = 0; d < share.size(); ++d) {
-      AddScaled(load.data(), chance.data() + d * n, static_cast<float>(share[d]), n);
-      for (std::size_t e = 0; e < n; ++e)
-        variance[e] += share[d] * document_sd[d * n + e] * document_sd[d * n + e];
+      const float* sd = document_sd.data() + d * n;
+      const auto s = static_cast<float>(share[d]);
+      AddScaled(load.data(), chance.data() + d * n, s, n);
+      for (std::size_t e = 0; e < n; ++e) variance[e] += s * sd[e] * sd[e];
     }
     for (std::size_t e = 0; e < n; ++e)
-      out[e] = std::max(0.0, load[e] + std::sqrt(variance[e] / documents) * normal());
+      out[e] = std::max(0.0, load[e] + std::sqrt(double{variance[e]} / documents) * normal());
     return Relative(out);
   }
 
@@ -249,10 +347,12 @@ class Trainee {
   TrainingOptions o_;
   FastNormal normal_;
   RouterLayer layer_;
-  MeanField field_;
-  std::vector<float> preference_, domain_, bias_, chance_, document_sd_, mean_, felt_;
+  AnchoredField field_;
+  LossPull pull_;
+  MeanField edge_;
+  std::vector<float> preference_, domain_, bias_, chance_, reach_, document_sd_, mean_, felt_;
   std::vector<double> counted_, validation_;
-  double scale_ = 1, last_max_vio_ = 0;
+  double scale_ = 1, slope_ = 1, last_max_vio_ = 0;
 };
 
 void CheckTraining(const TrainingOptions& o) {
@@ -265,21 +365,32 @@ void CheckTraining(const TrainingOptions& o) {
   require(o.steps >= TrainingTrace::kWindow && o.steps <= 10'000'000, "steps, expected 100 to 10 million");
   require(std::isfinite(o.rate) && o.rate >= 0 && o.rate <= 1, "update rate, expected 0 to 1");
   require(o.feedback >= 0 && o.feedback <= 100, "feedback, expected 0 to 100");
+  for (double feedback : {o.pull.expert, o.pull.device, o.pull.communication})
+    require(feedback >= 0 && feedback <= 1000, "feedback of a loss, expected 0 to 1000");
+  require(o.pull.documents >= 1, "a loss counts at least one document");
+  require(!o.pull.any() || o.rule != UpdateRule::kMultiplicative, "multiplied biases go with no loss");
+  require(o.anchor_tokens >= 0 && o.anchor_tokens % kLanes == 0, "anchor tokens, expected a multiple of 8");
+  require(o.anchor_every >= 1, "batches between anchors, expected at least 1");
   require(o.batch_sequences >= 1 && o.documents_per_sequence >= 1, "a batch needs sequences and documents");
 }
 
-/// First step of the first window from which on the trace is within 1.25 of its last quarter's median.
-int Settled(const std::vector<double>& window) {
+/// Median of the last quarter of windows, at least one.
+double LastQuarter(std::span<const double> window) {
   std::vector<double> tail(window.end() - static_cast<std::ptrdiff_t>((window.size() + 3) / 4), window.end());
   std::nth_element(tail.begin(), tail.begin() + static_cast<std::ptrdiff_t>(tail.size() / 2), tail.end());
-  const double level = 1.25 * tail[tail.size() / 2];
+  return tail[tail.size() / 2];
+}
+
+/// First step of the first window from which on the trace is within 1.25 of its last quarter's median.
+int Settled(std::span<const double> window) {
+  if (window.empty()) return -1;
+  const double level = 1.25 * LastQuarter(window);
   std::size_t first = window.size();
   while (first > 0 && window[first - 1] <= level) --first;
   return first == window.size() ? -1 : static_cast<int>(first) * TrainingTrace::kWindow;
 }
 
-void EndWindow(const Trainee& trainee, double max_vio, TrainingTrace* trace) {
-  const auto& b = trainee.bias();
+void EndWindow(const std::vector<float>& b, double max_vio, TrainingTrace* trace) {
   const double mean = std::accumulate(b.begin(), b.end(), 0.0) / static_cast<double>(b.size());
   double spread = 0;
   for (float x : b) spread = std::max(spread, std::abs(x - mean));
@@ -290,6 +401,13 @@ void EndWindow(const Trainee& trainee, double max_vio, TrainingTrace* trace) {
 
 }  // namespace
 
+std::string EngineName(const TrainingOptions& o) {
+  if (o.token_by_token) return fmt::format("token by token, {} tokens a batch", o.batch_tokens);
+  if (o.anchor_tokens == 0) return "mean field without groups";
+  return fmt::format("mean field, held to {} routed tokens a domain every {} batches", o.anchor_tokens,
+                     o.anchor_every);
+}
+
 TrainingTrace Train(const TrainingOptions& o, std::uint64_t seed, int layer) {
   CheckTraining(o);
   Trainee trainee(o, seed, layer);
@@ -299,14 +417,20 @@ TrainingTrace Train(const TrainingOptions& o, std::uint64_t seed, int layer) {
   for (int step = 0; step < windows * TrainingTrace::kWindow; ++step) {
     trainee.Step(step);
     sum += trainee.last_max_vio();
+    if (step >= o.shift_step && step < o.shift_step + TrainingTrace::kWindow)
+      trace.max_vio_at_shift = std::max(trace.max_vio_at_shift, trainee.last_max_vio());
     if ((step + 1) % TrainingTrace::kWindow != 0) continue;
-    EndWindow(trainee, sum, &trace);
+    EndWindow(trainee.bias(step), sum, &trace);
     sum = 0;
     if (step / TrainingTrace::kWindow >= windows - judged)
       trace.max_vio_global += trainee.ValidationMaxVio(step) / judged;
   }
-  trace.settled = Settled(trace.max_vio);
-  trace.bias = trainee.bias(), trace.chance = trainee.chance(), trace.document_sd = trainee.document_sd();
+  const auto before = static_cast<std::size_t>(std::min(windows, o.shift_step / TrainingTrace::kWindow));
+  trace.settled = Settled(std::span(trace.max_vio).first(before));
+  const auto after = std::span<const double>(trace.max_vio).subspan(before);
+  if (!after.empty() && LastQuarter(after) < trace.max_vio_at_shift / 2) trace.resettled = Settled(after);
+  trace.bias = trainee.bias(o.steps - 1), trace.domain_bias = trainee.domain_bias();
+  trace.chance = trainee.chance(), trace.document_sd = trainee.document_sd();
   trace.share = Shares(o, o.steps - 1);
   return trace;
 }

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "models/routing/affinity_model.h"
 #include "models/routing/gate.h"
+#include "models/routing/loss_pull.h"
 
 namespace orrery::models {
 
@@ -21,6 +23,12 @@ enum class UpdateRule {
   kNone,
 };
 
+/// What a shift of the text turns the mix of domains into.
+enum class DomainShift {
+  kReversed,  ///< the same domains in reverse order of share
+  kOne,       ///< the rarest domain alone
+};
+
 struct TrainingOptions {
   AffinityParameters affinity;
   GateShape gate{64, 6, 1, 1};
@@ -28,6 +36,7 @@ struct TrainingOptions {
   double rate = 1e-3;        ///< u (gamma)
   int rate_until = 1 << 30;  ///< from this step u = 0
   double feedback = 0;       ///< kAuxiliaryLoss
+  LossPullWeights pull;  ///< losses over part of the mix, beside any rule; each domain gets its own biases
   int steps = 4000;
   int warm_up = 1000;    ///< batches over which all deviations grow from 0.05 to 1 (routers sharpen)
   double drift = 0.004;  ///< rho: deviation of a factor's change a step at the highest learning rate
@@ -37,10 +46,20 @@ struct TrainingOptions {
   int sequence_length = 2048;
   int documents_per_sequence = 1;  ///< of one domain each
   int validation_sequences = 34560;
-  int shift_step = 1 << 30;     ///< from this step the domains come in reverse order of share
+  int shift_step = 1 << 30;  ///< from this step the text is another:
+  DomainShift shift = DomainShift::kReversed;
   bool token_by_token = false;  ///< the exact engine on `batch_tokens` tokens a step; else mean field
   int batch_tokens = 32768;
+  /// Tokens of each domain that hold the mean field to the exact gate (anchored_field.h), a multiple of 8; 0:
+  /// the mean field alone, which knows no groups.
+  int anchor_tokens = 2048;
+  /// Batches between a domain's anchors, times the square root of the mean share over its own; a quarter of
+  /// it during the warm-up.
+  int anchor_every = 500;
 };
+
+/// What makes a run's loads, in words for a report.
+std::string EngineName(const TrainingOptions& options);
 
 /// One training run of one layer.
 struct TrainingTrace {
@@ -48,10 +67,15 @@ struct TrainingTrace {
   std::vector<double> max_vio;      ///< [steps / kWindow] mean MaxVio_batch of each window
   std::vector<double> bias_spread;  ///< [steps / kWindow] largest |bias - mean| at each window's end
   std::vector<double> bias_path;    ///< [steps / kWindow][4] centred biases of four experts
-  int settled = -1;           ///< first step of the first window within 1.25 of the last quarter's median
-  double max_vio_global = 0;  ///< over the validation set, mean over the last windows' ends
-  std::vector<float> bias;    ///< [experts] at the end
-  std::vector<float> chance;  ///< [domains][experts] at the end
+  /// First step of the first window from which on all are within 1.25 of the last quarter's median, before
+  /// the shift where there is one; -1: none.
+  int settled = -1;
+  int resettled = -1;              ///< the same after the shift, in steps from it
+  double max_vio_at_shift = 0;     ///< largest MaxVio_batch of the window that begins at the shift
+  double max_vio_global = 0;       ///< over the validation set, mean over the last windows' ends
+  std::vector<float> bias;         ///< [experts] at the end; of the mix, where each domain has its own
+  std::vector<float> domain_bias;  ///< [domains][experts] at the end
+  std::vector<float> chance;       ///< [domains][experts] at the end
   std::vector<float> document_sd;  ///< [domains][experts] deviation of a document's chance
   std::vector<double> share;       ///< [domains]
 };

@@ -70,6 +70,29 @@ TEST(RoutingReport, SamplesMicroBatchesOnPlannedSlotsAndKeepsTheHeatMapOfExperts
   EXPECT_THAT(planned.source, HasSubstr("320 slots"));
 }
 
+TEST(RoutingReport, ShowsHowEveryStrategyButBalancedSettles) {
+  for (const std::string& strategy : models::StrategyNames()) {
+    const RoutingReport r = MakeRoutingReport(Request("routing: {strategy: " + strategy + "}"));
+    EXPECT_EQ(r.training.has_value(), strategy != "balanced") << strategy;
+    EXPECT_EQ(r.engine.find("routed tokens") != std::string::npos, strategy != "balanced") << strategy;
+  }
+}
+
+TEST(RoutingReport, ShowsWhatAShiftOfTheTextDoes) {
+  RoutingRequest request = Request("routing: {shift: {step: 1200}}");
+  request.steps = 2400;
+  const RoutingReport r = MakeRoutingReport(request);
+  EXPECT_GT(r.training->max_vio_at_shift, 5 * r.training->max_vio[11]);
+  EXPECT_GT(r.training->resettled, 0);
+  EXPECT_THAT(RoutingText(r), HasSubstr("text shifts at step 1200: MaxVio a batch 0.0"));
+  const auto json = nlohmann::json::parse(RoutingJson(r));
+  EXPECT_EQ(json["training"]["shift_step"], 1200);
+  EXPECT_EQ(json["training"]["resettled_steps"], r.training->resettled);
+  EXPECT_FALSE(nlohmann::json::parse(RoutingJson(LossFree()))["training"].contains("shift_step"));
+  request.steps = 1250;
+  EXPECT_THROW(MakeRoutingReport(request), InputError);
+}
+
 TEST(RoutingReport, HasAStepTimeOnlyWhereOneIsGiven) {
   EXPECT_THAT(RoutingComparisonText({LossFree()}), Not(HasSubstr("time (s)")));
   EXPECT_THAT(RoutingComparisonCsv({LossFree()}), Not(HasSubstr("step_time_s")));

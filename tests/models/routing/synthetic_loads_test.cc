@@ -8,6 +8,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "models/routing/balance_stats.h"
+
 namespace orrery::models {
 namespace {
 
@@ -178,6 +180,14 @@ TEST(RoutingSection, ReadsStrategyAndRouter) {
   EXPECT_DOUBLE_EQ(s.options.affinity.domain, 0.3);
 }
 
+TEST(RoutingSection, ReadsAShiftOfTheTextAndWhenBiasesFreeze) {
+  const RoutingSection s = Read("routing: {rate_until: 1500, shift: {step: 2000, to: one}}");
+  EXPECT_EQ(s.shift_step, 2000);
+  EXPECT_EQ(s.shift, DomainShift::kOne);
+  EXPECT_EQ(s.rate_until, 1500);
+  EXPECT_EQ(Read("routing: {shift: {step: 7}}").shift, DomainShift::kReversed);
+}
+
 TEST(RoutingSection, RefusesWhatItDoesNotKnow) {
   const auto message = [](const std::string& yaml) -> std::string {
     try {
@@ -192,6 +202,36 @@ TEST(RoutingSection, RefusesWhatItDoesNotKnow) {
   EXPECT_THAT(message("routing: {strategy: none, alpha: 0.1}"), HasSubstr("has no auxiliary loss"));
   EXPECT_THAT(message("routing: {affinity: {domain: .nan}}"), HasSubstr("routing.affinity.domain"));
   EXPECT_THAT(message("routing: {documents_per_sequence: [3, 1]}"), HasSubstr("documents_per_sequence"));
+  EXPECT_THAT(message("routing: {shift: {to: one}}"), HasSubstr("step"));
+  EXPECT_THAT(message("routing: {shift: {step: 5, to: two}}"), HasSubstr("reversed"));
+  EXPECT_THAT(message("routing: {strategy: balanced, shift: {step: 5}}"),
+              HasSubstr("only a synthetic router"));
+  EXPECT_THAT(message("routing: {strategy: none, rate_until: 5}"), HasSubstr("no biases to update"));
+  EXPECT_THAT(message("routing: {strategy: auxiliary-loss-free-plus, update: multiplicative}"),
+              HasSubstr("expected sign or proportional"));
+  EXPECT_THAT(message("routing: {affinity: {outlier_share: 1.5}}"),
+              HasSubstr("routing.affinity.outlier_share"));
+}
+
+TEST(RouterLayer, HasTheShareOfOutliersAskedForAndLeavesTheRestAsDrawn) {
+  AffinityParameters p;
+  p.expert = 0, p.domain = 0.1, p.outlier_share = 0.2, p.outlier_sd = 2;
+  const RouterLayer layer = DrawRouterLayer(p, 256, 1, 0);
+  const auto far = std::count(layer.deviation.begin(), layer.deviation.end(), 2.0f);
+  EXPECT_NEAR(static_cast<double>(far) / static_cast<double>(layer.deviation.size()), 0.2, 0.03);
+  for (std::size_t i = 0; i < layer.base.size(); ++i) {
+    EXPECT_LT(std::abs(layer.base[i] + 1), layer.deviation[i] < 1 ? 0.5 : 12);
+  }
+  p.outlier_share = 0;
+  EXPECT_TRUE(DrawRouterLayer(p, 256, 1, 0).deviation.empty());
+}
+
+TEST(SequenceLoss, LeavesAFewHotExpertsAndNoneDead) {
+  const SyntheticLoads loads(kV3, DefaultOptions(Strategy::kSequenceLoss, 0.05), 1, 3);
+  const LoadTable& t = loads.Table(0);
+  const BalanceStats s = Balance(std::vector<double>(t.slot.begin(), t.slot.begin() + 256));
+  EXPECT_GT(s.max_vio, 4 * s.cv);
+  EXPECT_LT(s.dead, 0.03);
 }
 
 TEST(LoadSource, IsMadeFromTheSection) {

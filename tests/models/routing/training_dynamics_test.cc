@@ -97,6 +97,41 @@ TEST(Training, BothEnginesSettleToTheSameBalance) {
   EXPECT_GT(Correlation(a, b), 0.98);
 }
 
+TEST(Training, BothEnginesSettleAlikeUnderTheGroupLimit) {
+  TrainingOptions o = Options(UpdateRule::kSign, 1e-2, 300);
+  o.gate = {64, 6, 8, 4};
+  o.warm_up = 0, o.affinity.domains = 4, o.mix_jitter = 0, o.batch_sequences = 512;
+  const TrainingTrace mean_field = Train(o, 3, 0);
+  o.token_by_token = true;
+  const TrainingTrace exact = Train(o, 3, 0);
+  EXPECT_NEAR(exact.max_vio.back(), mean_field.max_vio.back(), 0.1);
+  const std::vector<double> a(exact.bias.begin(), exact.bias.end()),
+      b(mean_field.bias.begin(), mean_field.bias.end());
+  EXPECT_GT(Correlation(a, b), 0.98);
+}
+
+TEST(Training, BothEnginesSettleAlikeUnderLossesOverDevices) {
+  TrainingOptions o = Options(UpdateRule::kNone, 0, 400);
+  o.gate = {64, 6, 8, 4}, o.pull = {0.5, 2, 1, 2};
+  o.warm_up = 0, o.affinity.domains = 4, o.mix_jitter = 0, o.drift = 0, o.batch_sequences = 4096;
+  const TrainingTrace mean_field = Train(o, 3, 0);
+  o.token_by_token = true;
+  const TrainingTrace exact = Train(o, 3, 0);
+  EXPECT_NEAR(exact.max_vio.back(), mean_field.max_vio.back(), 0.1);
+  const std::vector<double> a(exact.domain_bias.begin(), exact.domain_bias.end()),
+      b(mean_field.domain_bias.begin(), mean_field.domain_bias.end());
+  EXPECT_GT(Correlation(a, b), 0.97);
+}
+
+TEST(Training, NamesItsEngine) {
+  TrainingOptions o;
+  EXPECT_THAT(EngineName(o), testing::HasSubstr("2048 routed tokens"));
+  o.anchor_tokens = 0;
+  EXPECT_EQ(EngineName(o), "mean field without groups");
+  o.token_by_token = true;
+  EXPECT_THAT(EngineName(o), testing::HasSubstr("token by token"));
+}
+
 TEST(Training, TheSignRuleBalancesWhatNothingLeavesSkewed) {
   const TrainingTrace balanced = Train(Options(UpdateRule::kSign, 1e-3, 2000), 1, 0);
   const TrainingTrace skewed = Train(Options(UpdateRule::kNone, 0, 2000), 1, 0);
@@ -128,6 +163,19 @@ TEST(Training, AShiftOfDomainsUpsetsTheBalanceAndTheBiasesFollow) {
   const TrainingTrace t = Train(o, 1, 0);
   EXPECT_GT(t.max_vio[20], 3 * t.max_vio[19]);
   EXPECT_LT(t.max_vio.back(), 2 * t.max_vio[19]);
+  EXPECT_GT(t.max_vio_at_shift, t.max_vio[20]);  // the worst batch of that window
+  EXPECT_GT(t.resettled, 0);
+  EXPECT_LT(t.settled, 2000);
+}
+
+TEST(Training, FrozenBiasesDoNotFollowAShift) {
+  TrainingOptions o = Options(UpdateRule::kSign, 1e-3, 3000);
+  o.shift_step = 2000, o.shift = DomainShift::kOne, o.rate_until = 1500;
+  const TrainingTrace t = Train(o, 1, 0);
+  EXPECT_GT(t.max_vio_at_shift, 1);
+  EXPECT_EQ(t.resettled, -1);
+  EXPECT_EQ(t.share.back(), 1);
+  EXPECT_EQ(t.share.front(), 0);
 }
 
 TEST(Training, LargerComputationBatchesAreBetterBalanced) {
@@ -153,6 +201,12 @@ TEST(Training, RefusesOptionsOutOfRange) {
   EXPECT_THROW(Train(o, 1, 0), InputError);
   o = {};
   o.gate = {64, 64, 1, 1};
+  EXPECT_THROW(Train(o, 1, 0), InputError);
+  o = {};
+  o.anchor_tokens = 7;
+  EXPECT_THROW(Train(o, 1, 0), InputError);
+  o = {};
+  o.rule = UpdateRule::kMultiplicative, o.pull.expert = 0.1;
   EXPECT_THROW(Train(o, 1, 0), InputError);
 }
 
