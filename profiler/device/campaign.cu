@@ -14,6 +14,7 @@
 #endif
 #include "profiler/device/nvml.h"
 #include "profiler/device/timing.h"
+#include "profiler/device/workload_prefill.h"
 #include "profiler/suite/suite.h"
 
 namespace orrery::profiler {
@@ -68,6 +69,8 @@ class Campaign {
 #ifndef ORRERY_NO_CUBLASLT
     result_.run.libraries["cublasLt"] = CublasVersionText();
 #endif
+    if (const std::string version = CudnnVersionOrEmpty(); !version.empty())
+      result_.run.libraries["cuDNN"] = version;
     result_.run.counters_note = options.counters ? "" : "not asked for";
   }
 
