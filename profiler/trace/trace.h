@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -94,5 +95,9 @@ struct Attribution {
   std::vector<std::int32_t> operation;   ///< per event: index into operators, or -1
 };
 Attribution Attribute(const Trace& trace);
+/// Per event, the innermost of the chosen annotations around its API call, on the launching thread alone; -1
+/// if none.
+std::vector<std::int32_t> InnermostOnThread(const Trace& trace,
+                                            const std::function<bool(const Range&)>& chosen);
 
 }  // namespace orrery::profiler
