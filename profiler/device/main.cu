@@ -130,7 +130,8 @@ int RunSuite(const Arguments& a) {
   if (a.out.empty()) throw InputError("--out FILE is missing");
   const CampaignResult result = RunCampaign(a.campaign);
   Summarise(result);
-  if (!result.run.samples.empty()) WriteWhole(a.out, MeasurementText(result.run));
+  if (!result.run.samples.empty() || !result.run.launch_gaps.empty())
+    WriteWhole(a.out, MeasurementText(result.run));
   if (!result.fatal.empty()) {
     std::fprintf(stderr, "orrery-device: the GPU was lost in %s\n", result.fatal.c_str());
     return kExitLost;

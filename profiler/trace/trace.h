@@ -49,6 +49,7 @@ struct Range {
 struct TraceInfo {
   std::string source;       ///< file
   std::string trace_name;   ///< what the trace calls itself
+  std::string program;      ///< name of the executable, where the log has it
   std::string device_name;  ///< "" if the trace does not say
   std::string compute_capability;
   int sms = 0;

@@ -308,7 +308,7 @@ namespace {
 MeasurementRun TraceHeader(const AnalysedTrace& a) {
   const TraceInfo& info = a.trace.info;
   MeasurementRun run;
-  run.suite = info.trace_name.empty() ? "trace" : info.trace_name;
+  run.suite = !info.program.empty() ? info.program : info.trace_name.empty() ? "trace" : info.trace_name;
   run.command = "orrery profile import";
   run.date_utc = "1970-01-01T00:00:00Z";
   const std::int64_t start_s = a.trace.events.front().start_ns / 1'000'000'000;
@@ -324,6 +324,17 @@ MeasurementRun TraceHeader(const AnalysedTrace& a) {
   if (const std::int64_t zero = ZeroDurations(a); zero > 0)
     run.counters_note += fmt::format("; {} launches of zero duration left out", zero);
   return run;
+}
+
+/// Of the compute stream with most gaps, where it has enough of them.
+std::optional<double> MedianGapUs(const TraceSummary& summary) {
+  constexpr std::int64_t kEnough = 100;
+  const StreamTotal* busiest = nullptr;
+  for (const StreamTotal& s : summary.streams) {
+    if (!s.communication && (busiest == nullptr || s.gaps > busiest->gaps)) busiest = &s;
+  }
+  if (busiest == nullptr || busiest->gaps < kEnough) return std::nullopt;
+  return Us(busiest->gap_median_ns);
 }
 
 /// DeepGEMM's kernels are persistent and launch one block per SM they may use; others use what there is.
@@ -378,6 +389,7 @@ MeasurementRun TraceMeasurement(const AnalysedTrace& a) {
   };
   for (const RecognisedOp& op : a.layers.ops) add(SampleOf(a, op), op.blocks);
   for (const ShapedOp& op : a.shaped.ops) add(SampleOf(op), op.blocks);
+  if (const auto gap = MedianGapUs(a.summary)) run.launch_gaps.push_back({"trace", 0, {*gap}});
   if (run.samples.empty())
     throw InputError(Place{a.trace.info.source}, "every recognised operation has a duration of zero");
   return run;
