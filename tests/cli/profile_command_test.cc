@@ -5,12 +5,14 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <regex>
 #include <sstream>
 
 #include <CLI/CLI.hpp>
 #include <gmock/gmock.h>
 #include <unistd.h>
 
+#include "core/document.h"
 #include "core/error.h"
 #include "tests/profiler/synthetic_run.h"
 
@@ -410,6 +412,28 @@ TEST_F(ProfileCommand, TheTextMakesWayForAnOutputOnStandardOutput) {
   EXPECT_THAT(RunCommand({"profile", "compare", run, run, "--junit", "-"}).out, testing::StartsWith("<?xml"));
   EXPECT_THAT(RunCommand({"profile", "compare", run, run, "--markdown", "-"}).out,
               testing::StartsWith("###"));
+}
+
+TEST(ExampleWorkflow, IsYamlAndUsesOptionsThatExist) {
+  const fs::path file = fs::path(ORRERY_SOURCE_DIR) / "docs/examples/kernel-regression.yml";
+  const Document workflow = Document::Load(file);
+  EXPECT_EQ(workflow.root().At("jobs").At("compare").At("steps").items().size(), 5u);
+  std::ifstream stream(file);
+  std::stringstream text;
+  text << stream.rdbuf();
+  CLI::App app;
+  Action action;
+  AddProfileCommand(app, &action);
+  CLI::App* profile = app.get_subcommand("profile");
+  const std::string words = text.str();
+  const std::regex option("--[a-z]+(-[a-z]+)*");
+  for (std::sregex_iterator it(words.begin(), words.end(), option), end; it != end; ++it) {
+    const std::string name = it->str();
+    if (name == "--preset" || name == "--build") continue;  // CMake's
+    EXPECT_TRUE(profile->get_subcommand("run")->get_option_no_throw(name) != nullptr ||
+                profile->get_subcommand("compare")->get_option_no_throw(name) != nullptr)
+        << name;
+  }
 }
 
 TEST_F(ProfileCommand, WrongWordsAreBadInput) {
