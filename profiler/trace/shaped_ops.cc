@@ -40,6 +40,12 @@ struct Source {
   auto operator<=>(const Source&) const = default;
 };
 
+/// A kernel and the range that gives its shape.
+struct Launched {
+  Source source;
+  std::size_t event = 0;
+};
+
 bool SaysBf16(const std::string& name) {
   for (const char* word : {"BFloat16", "bfloat16", "bf16"}) {
     if (name.find(word) != std::string::npos) return true;
@@ -55,7 +61,15 @@ class Finder {
   ShapedOps Run() {
     ReadAnnotations();
     Group();
-    for (const auto& [source, events] : occurrences_) AddOccurrence(source, events);
+    std::stable_sort(launched_.begin(), launched_.end(),
+                     [](const Launched& a, const Launched& b) { return a.source < b.source; });
+    std::vector<std::size_t> events;
+    for (std::size_t i = 0; i < launched_.size(); ++i) {
+      events.push_back(launched_[i].event);
+      if (i + 1 < launched_.size() && launched_[i + 1].source == launched_[i].source) continue;
+      AddOccurrence(launched_[i].source, events);
+      events.clear();
+    }
     return std::move(result_);
   }
 
@@ -85,11 +99,11 @@ class Finder {
     for (std::size_t i = 0; i < trace_.events.size(); ++i) {
       if (trace_.events[i].kind != GpuEventKind::kKernel) continue;
       if (any_shape_ && ours[i] >= 0) {
-        occurrences_[{Source::Kind::kAnnotation, ours[i]}].push_back(i);
+        launched_.push_back({{Source::Kind::kAnnotation, ours[i]}, i});
       } else if (any_shape_ && innermost[i] >= 0 && MeaningAt(innermost[i]).call) {
-        occurrences_[{Source::Kind::kAnnotation, innermost[i]}].push_back(i);
+        launched_.push_back({{Source::Kind::kAnnotation, innermost[i]}, i});
       } else if (const std::int32_t op = attribution_.operation[i]; op >= 0 && OperatorHasShapes(op)) {
-        occurrences_[{Source::Kind::kOperator, op}].push_back(i);
+        launched_.push_back({{Source::Kind::kOperator, op}, i});
       }
     }
   }
@@ -104,12 +118,14 @@ class Finder {
   std::optional<OperatorCall> CallOf(const Source& source) {
     if (source.kind == Source::Kind::kAnnotation) return MeaningAt(source.index).call;
     const Range& range = trace_.operators[static_cast<std::size_t>(source.index)];
-    auto sizes = ParseSizes(trace_.name(range.shapes));
-    if (!sizes) {
-      Ignore(trace_.name(range.name) + " " + trace_.name(range.shapes), "sizes cannot be read");
-      return std::nullopt;
+    const auto [it, added] = calls_.try_emplace({range.name, range.shapes});
+    if (added) {
+      if (auto sizes = ParseSizes(trace_.name(range.shapes)))
+        it->second = OperatorCall{trace_.name(range.name), std::move(*sizes)};
     }
-    return OperatorCall{trace_.name(range.name), std::move(*sizes)};
+    if (!it->second)
+      Ignore(trace_.name(range.name) + " " + trace_.name(range.shapes), "sizes cannot be read");
+    return it->second;
   }
 
   void AddOccurrence(const Source& source, const std::vector<std::size_t>& events) {
@@ -212,7 +228,8 @@ class Finder {
   std::vector<KernelClass> classes_;
   std::map<NameId, Meaning> meanings_;
   bool any_shape_ = false;
-  std::map<Source, std::vector<std::size_t>> occurrences_;
+  std::vector<Launched> launched_;
+  std::map<std::pair<NameId, NameId>, std::optional<OperatorCall>> calls_;  // by name and sizes
   std::map<std::string, std::vector<std::size_t>> by_kernels_;
   ShapedOps result_;
 };
