@@ -99,10 +99,14 @@ CudnnDescriptor& CudnnDescriptor::Finalize() {
   return *this;
 }
 
-CudnnDevice::CudnnDevice() {
-  CheckCudnn(Cudnn().create_handle(&handle_), "cudnnCreate");
-  properties_ = CudnnDescriptor(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR);
-  properties_.Set(CUDNN_ATTR_DEVICEPROP_HANDLE, CUDNN_TYPE_HANDLE, handle_).Finalize();
+CudnnDevice::CudnnDevice() { CheckCudnn(Cudnn().create_handle(&handle_), "cudnnCreate"); }
+
+void CudnnDevice::Give(CudnnDescriptor& descriptor, int handle_attribute, int properties_attribute) const {
+  if (handle_ != nullptr && handle_attribute != 0) {
+    descriptor.Set(static_cast<cudnnBackendAttributeName_t>(handle_attribute), CUDNN_TYPE_HANDLE, handle_);
+  } else if (handle_ == nullptr && properties_attribute != 0) {
+    descriptor.Link(static_cast<cudnnBackendAttributeName_t>(properties_attribute), properties_);
+  }
 }
 
 CudnnDevice::CudnnDevice(const std::string& json) : properties_(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR) {

@@ -75,12 +75,14 @@ class CudnnDevice {
   ~CudnnDevice();
   CudnnDevice(const CudnnDevice&) = delete;
   CudnnDevice& operator=(const CudnnDevice&) = delete;
-  const CudnnDescriptor& properties() const { return properties_; }
   cudnnHandle_t handle() const { return handle_; }
+  /// Tells a descriptor which device it is for: by the handle's attribute on this machine, else by the
+  /// properties' (0 where the descriptor has none of that sort).
+  void Give(CudnnDescriptor& descriptor, int handle_attribute, int properties_attribute) const;
 
  private:
   cudnnHandle_t handle_ = nullptr;
-  CudnnDescriptor properties_;
+  CudnnDescriptor properties_;  // of a device in words
 };
 
 }  // namespace orrery::profiler

@@ -16,6 +16,10 @@ using T = PrefillTensor;
 constexpr std::int64_t kFirstVirtual = 100;  // above the ids of PrefillTensor
 constexpr auto kBf16 = CUDNN_DATA_BFLOAT16;
 constexpr auto kFp32 = CUDNN_DATA_FLOAT;
+// CUDNN_ATTR_OPERATIONGRAPH_HANDLE and CUDNN_ATTR_EXECUTION_PLAN_HANDLE: what every release of cuDNN 9 takes;
+// their names are deprecated for the properties, which older releases do not run a plan with.
+constexpr int kGraphHandle = 800;
+constexpr int kPlanHandle = 400;
 
 Dims Packed(const Dims& d) { return {d[1] * d[2] * d[3], d[2] * d[3], d[3], 1}; }
 /// The last two dimensions change places, in the description alone.
@@ -92,8 +96,9 @@ class GraphBuilder {
     return y;
   }
 
-  CudnnDescriptor Finish() {
+  CudnnDescriptor Finish(const CudnnDevice& device) {
     CudnnDescriptor graph(CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR);
+    device.Give(graph, kGraphHandle, 0);
     graph.SetMany(CUDNN_ATTR_OPERATIONGRAPH_OPS, CUDNN_TYPE_BACKEND_DESCRIPTOR, operations_.size(),
                   operations_.data());
     graph.Finalize();
@@ -149,7 +154,7 @@ class PrefillGraph {
   PrefillGraph(const PrefillShape& shape, std::vector<CudnnDescriptor>* parts)
       : s_(shape), e_(shape), b_(parts) {}
 
-  CudnnDescriptor Forward() {
+  CudnnDescriptor Forward(const CudnnDevice& device) {
     const Tensor q = Operand(T::kQuery, s_.d_qk), k = Transposed(T::kKey, s_.d_qk);
     const Tensor v = Operand(T::kValue, s_.d_v), out = Operand(T::kOut, s_.d_v);
     const Tensor stats = Rows(T::kStats);
@@ -161,10 +166,10 @@ class PrefillGraph {
     b_.Pointwise(CUDNN_POINTWISE_ADD, peak, log, stats);
     const Tensor p = b_.Pointwise(CUDNN_POINTWISE_DIV, power, sum, b_.Virtual(e_.scores(), kBf16));
     b_.Matmul(p, v, out);
-    return b_.Finish();
+    return b_.Finish(device);
   }
 
-  CudnnDescriptor Backward() {
+  CudnnDescriptor Backward(const CudnnDevice& device) {
     const Tensor q = Operand(T::kQuery, s_.d_qk), kt = Transposed(T::kKey, s_.d_qk);
     const Tensor d_out = Operand(T::kDOut, s_.d_v);
     const Tensor delta = Delta(d_out);
@@ -178,7 +183,7 @@ class PrefillGraph {
     const Tensor ds = Scaled(Binary(CUDNN_POINTWISE_MUL, centred, p), scale);
     ToKeys(ds, q, T::kDKey, s_.d_qk);
     ToQueries(ds, kt);
-    return b_.Finish();
+    return b_.Finish(device);
   }
 
  private:
@@ -239,9 +244,10 @@ class PrefillGraph {
   GraphBuilder b_;
 };
 
-CudnnDescriptor BuildGraph(const PrefillShape& shape, PrefillPass pass, std::vector<CudnnDescriptor>* parts) {
+CudnnDescriptor BuildGraph(const PrefillShape& shape, PrefillPass pass, const CudnnDevice& device,
+                           std::vector<CudnnDescriptor>* parts) {
   PrefillGraph graph(shape, parts);
-  return pass == PrefillPass::kForward ? graph.Forward() : graph.Backward();
+  return pass == PrefillPass::kForward ? graph.Forward(device) : graph.Backward(device);
 }
 
 /// Engine configurations the heuristics find viable, best first; empty and the reason if none.
@@ -250,7 +256,8 @@ std::vector<CudnnDescriptor> Configurations(const CudnnDescriptor& graph, const 
   CudnnDescriptor heuristics(CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
   heuristics.Link(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph);
   heuristics.Set(CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, CUDNN_HEUR_MODE_A);
-  heuristics.Link(CUDNN_ATTR_ENGINEHEUR_DEVICEPROP, device.properties()).Finalize();
+  device.Give(heuristics, 0, CUDNN_ATTR_ENGINEHEUR_DEVICEPROP);
+  heuristics.Finalize();
   std::int64_t count = 0;
   CheckCudnn(Cudnn().get(heuristics.raw(), CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR, 0,
                          &count, nullptr),
@@ -290,12 +297,12 @@ std::string EngineName(const CudnnDescriptor& configuration) {
 
 PrefillPlan::PrefillPlan(const PrefillShape& shape, PrefillPass pass, const CudnnDevice& device)
     : scale_(static_cast<float>(shape.scale)) {
-  CudnnDescriptor graph = BuildGraph(shape, pass, &parts_);
+  CudnnDescriptor graph = BuildGraph(shape, pass, device, &parts_);
   std::string reason;
   for (CudnnDescriptor& configuration : Configurations(graph, device, &reason)) {
     CudnnDescriptor plan(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
     plan.Link(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, configuration);
-    plan.Link(CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, device.properties());
+    device.Give(plan, kPlanHandle, CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP);
     try {
       plan.Finalize();
     } catch (const DeviceError& error) {  // the next one may do
@@ -343,7 +350,7 @@ void PrefillPlan::Launch(const CudnnDevice& device, const PrefillPointers& point
 std::vector<std::string> PrefillEngines(const PrefillShape& shape, PrefillPass pass,
                                         const CudnnDevice& device, std::string* reason) {
   std::vector<CudnnDescriptor> parts;
-  const CudnnDescriptor graph = BuildGraph(shape, pass, &parts);
+  const CudnnDescriptor graph = BuildGraph(shape, pass, device, &parts);
   std::vector<std::string> names;
   for (const CudnnDescriptor& configuration : Configurations(graph, device, reason))
     names.push_back(EngineName(configuration));
