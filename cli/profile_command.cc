@@ -22,6 +22,7 @@
 #include "profiler/measurement.h"
 #include "profiler/printable.h"
 #include "profiler/subprocess.h"
+#include "profiler/suite/suite.h"
 #include "profiler/trace/kineto.h"
 #include "profiler/trace/trace_report.h"
 
@@ -111,7 +112,16 @@ struct RunOptions {
   CalibrationOptions calibration;
 };
 
+/// Before asking for a GPU: a suite that does not exist is wrong everywhere.
+void RequireKnownSuite(const std::string& name) {
+  const std::vector<std::string> known = profiler::SuiteNames();
+  if (std::find(known.begin(), known.end(), name) == known.end())
+    throw InputError("--suite: no suite '" + name + "'" + DidYouMean(name, known) +
+                     "; there is: " + known.front());
+}
+
 int Run(const RunOptions& options) {
+  RequireKnownSuite(options.suite.suite);
   RequireDistinct({}, {options.out, options.calibration.file});
   RequireKnownDevice(options.calibration);
   const auto backend = RequireBackend();

@@ -440,6 +440,8 @@ TEST_F(ProfileCommand, WrongWordsAreBadInput) {
   EXPECT_EQ(RunCommand({"profile"}).code, 2);
   EXPECT_EQ(RunCommand({"profile", "compare", "a"}).code, 2);
   EXPECT_EQ(RunCommand({"profile", "run", "--samples", "1"}).code, 2);
+  EXPECT_THAT(RunCommand({"profile", "run", "--suite", "deepseek-v4"}).error,
+              HasSubstr("did you mean 'deepseek-v3'"));
   EXPECT_EQ(RunCommand({"profile", "compare", File("x"), File("y")}).code, 2);
 }
 
