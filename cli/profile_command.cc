@@ -22,6 +22,7 @@
 #include "profiler/measurement.h"
 #include "profiler/printable.h"
 #include "profiler/subprocess.h"
+#include "profiler/suite/suite.h"
 #include "profiler/trace/kineto.h"
 #include "profiler/trace/trace_report.h"
 
@@ -111,7 +112,16 @@ struct RunOptions {
   CalibrationOptions calibration;
 };
 
+/// Before asking for a GPU: a suite that does not exist is wrong everywhere.
+void RequireKnownSuite(const std::string& name) {
+  const std::vector<std::string> known = profiler::SuiteNames();
+  if (std::find(known.begin(), known.end(), name) == known.end())
+    throw InputError("--suite: no suite '" + name + "'" + DidYouMean(name, known) +
+                     "; there is: " + known.front());
+}
+
 int Run(const RunOptions& options) {
+  RequireKnownSuite(options.suite.suite);
   RequireDistinct({}, {options.out, options.calibration.file});
   RequireKnownDevice(options.calibration);
   const auto backend = RequireBackend();
@@ -164,16 +174,19 @@ struct ReportOptions {
   CalibrationOptions calibration;
 };
 
-std::vector<fs::path> LogsIn(const fs::path& folder) {
-  std::vector<fs::path> logs;
+template <typename Wanted>
+std::vector<fs::path> FilesIn(const fs::path& folder, Wanted wanted) {
+  std::vector<fs::path> files;
   for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.is_regular_file() && profiler::IsKernelLog(entry.path())) logs.push_back(entry.path());
+    if (entry.is_regular_file() && wanted(entry.path())) files.push_back(entry.path());
   }
-  std::sort(logs.begin(), logs.end());
-  return logs;
+  std::sort(files.begin(), files.end());
+  return files;
 }
 
-/// Files as given, a folder as the kernel logs in it.
+std::vector<fs::path> LogsIn(const fs::path& folder) { return FilesIn(folder, profiler::IsKernelLog); }
+
+/// Files as given, a folder as the kernel logs in it, or the measurements.
 std::vector<fs::path> Expand(const std::vector<std::string>& files) {
   std::vector<fs::path> all;
   for (const std::string& file : files) {
@@ -182,9 +195,11 @@ std::vector<fs::path> Expand(const std::vector<std::string>& files) {
       all.emplace_back(file);
       continue;
     }
-    const std::vector<fs::path> logs = LogsIn(file);
-    if (logs.empty()) throw InputError(Place{file}, "holds no kernel log of orrery profile attach");
-    all.insert(all.end(), logs.begin(), logs.end());
+    std::vector<fs::path> found = LogsIn(file);
+    if (found.empty()) found = FilesIn(file, profiler::IsMeasurement);
+    if (found.empty())
+      throw InputError(Place{file}, "holds no kernel log of orrery profile attach and no measurement");
+    all.insert(all.end(), found.begin(), found.end());
   }
   return all;
 }
@@ -210,7 +225,12 @@ void AddMeasurement(const std::vector<profiler::AnalysedTrace>& traces, const Re
                     std::vector<Output>* outputs) {
   if (options.out.empty() && options.calibration.file.empty()) return;
   std::vector<MeasurementRun> runs;
-  for (const auto& trace : traces) runs.push_back(profiler::TraceMeasurement(trace));
+  for (const auto& trace : traces) {
+    const bool shapeless = trace.layers.ops.empty() && trace.shaped.ops.empty();
+    if (shapeless && &trace != &traces.back())
+      continue;  // a helper process, say; the last one speaks for all
+    if (!shapeless || runs.empty()) runs.push_back(profiler::TraceMeasurement(trace));
+  }
   std::int64_t zero = 0;
   for (const auto& trace : traces) zero += profiler::ZeroDurations(trace);
   if (zero > 0)
@@ -232,17 +252,46 @@ void Report(const std::vector<fs::path>& files, const ReportOptions& options) {
   WriteOutputs(outputs);
 }
 
+/// Parts of one measurement, as scripts/measure_calibration writes them, joined.
+void JoinMeasurements(const std::vector<fs::path>& files, const ReportOptions& options) {
+  RequireDistinct({files.begin(), files.end()}, OutputsOf(options));
+  std::vector<MeasurementRun> parts;
+  for (const fs::path& file : files) parts.push_back(profiler::ReadMeasurement(file));
+  const MeasurementRun run = profiler::MergeParts(std::move(parts));
+  RequireSameDevice(run.device.name, options.calibration);
+  std::vector<Output> outputs;
+  if (!Contains(OutputsOf(options), "-"))
+    outputs.push_back({"-", fmt::format("{} samples of {} on {} from {} files\n", run.samples.size(),
+                                        profiler::Printable(run.suite), profiler::Printable(run.device.name),
+                                        files.size())});
+  if (!options.json.empty()) throw InputError("--json: measurements have no summary of a trace");
+  if (!options.out.empty()) outputs.push_back({options.out, profiler::MeasurementJson(run)});
+  AddCalibration(run, options.calibration, &outputs);
+  WriteOutputs(outputs);
+}
+
 int Import(const ReportOptions& options) {
   RequireKnownDevice(options.calibration);
-  Report(Expand(options.files), options);
+  const std::vector<fs::path> files = Expand(options.files);
+  const auto measurements = std::count_if(files.begin(), files.end(), profiler::IsMeasurement);
+  if (measurements == 0) {
+    Report(files, options);
+  } else if (measurements == static_cast<std::ptrdiff_t>(files.size())) {
+    JoinMeasurements(files, options);
+  } else {
+    throw InputError("traces and measurements cannot be imported together");
+  }
   return kDone;
 }
 
 void AddImport(CLI::App& profile, Action* action) {
   auto o = std::make_shared<ReportOptions>();
   CLI::App* command = profile.add_subcommand(
-      "import", "Say where the time went in a PyTorch-profiler trace or in kernel logs of attach");
-  command->add_option("file", o->files, "Traces, kernel logs, or a folder of logs; - is standard input")
+      "import",
+      "Say where the time went in a PyTorch-profiler trace or in kernel logs of attach; join measurements");
+  command
+      ->add_option("file", o->files,
+                   "Traces, kernel logs, a folder of logs, or parts of one measurement; - is standard input")
       ->required();
   command->add_option("--json", o->json,
                       "Also write the summary as JSON to FILE (- for standard output instead of text)");

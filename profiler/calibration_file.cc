@@ -119,6 +119,17 @@ std::string ClockText(const Clocks& c) {
                      c.memory_mhz, c.memory_max_mhz, throttling);
 }
 
+/// Gaps between kernels launched one by one, by process; those of graphs are an experiment.
+std::map<int, std::vector<double>> StreamGaps(const MeasurementRun& run) {
+  std::map<int, std::vector<double>> by_process;
+  for (const LaunchGaps& gaps : run.launch_gaps) {
+    if (gaps.how == "graph") continue;
+    auto& own = by_process[gaps.process];
+    own.insert(own.end(), gaps.gaps_us.begin(), gaps.gaps_us.end());
+  }
+  return by_process;
+}
+
 std::string Header(const MeasurementRun& run, const std::string& device,
                    const std::map<int, std::vector<double>>& gaps) {
   std::string text =
@@ -157,12 +168,8 @@ CalibrationText CalibrationYaml(const MeasurementRun& run, const std::string& de
   CalibrationText result;
   std::map<SectionKey, Section> sections;
   std::map<std::string, int> left_out;
-  std::map<int, std::vector<double>> gaps;
   for (const KernelSample& sample : run.samples) {
-    if (sample.op_label == kLaunchGapLabel) {
-      auto& own = gaps[sample.process];
-      own.insert(own.end(), sample.durations_us.begin(), sample.durations_us.end());
-    } else if (!sample.variant.empty()) {
+    if (!sample.variant.empty()) {
       ++left_out["variant '" + sample.variant + "'"];
     } else if (!Complete(sample)) {
       ++left_out["which shape or bytes are incomplete"];
@@ -176,7 +183,10 @@ CalibrationText CalibrationYaml(const MeasurementRun& run, const std::string& de
   }
   for (const auto& [reason, count] : left_out)
     result.left_out.push_back(fmt::format("{} samples, {}", count, reason));
-  result.yaml = Header(run, device, gaps);
+  for (const LaunchGaps& gaps : run.launch_gaps) {
+    if (gaps.how == "graph") result.left_out.push_back("launch gaps of a CUDA graph");
+  }
+  result.yaml = Header(run, device, StreamGaps(run));
   for (const auto& [key, section] : sections) {
     result.yaml += SectionText(key, section, false, &result.rows);
     result.yaml += SectionText(key, section, true, &result.rows);

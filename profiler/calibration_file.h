@@ -23,8 +23,8 @@ struct CalibrationText {
 };
 
 /// One row per kernel, shape and SM count: the median over processes of the median over launches, alone and
-/// beside a copy; two labels of one shape are pooled. The launch gap is that of the sample labelled
-/// kLaunchGapLabel, if there is one.
+/// beside a copy; two labels of one shape are pooled. The launch gap is the median over processes of
+/// the median gap on a stream, if it was measured.
 CalibrationText CalibrationYaml(const MeasurementRun& run, const std::string& device);
 
 }  // namespace orrery::profiler

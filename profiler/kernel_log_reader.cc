@@ -95,8 +95,8 @@ void Reader::ReadHeader(const Json& json) {
     Fail("has a schema_version this program does not know; expected 1");
   TraceInfo& info = builder_.trace().info;
   try {
-    info.trace_name =
-        fmt::format("{} (pid {})", json.at("program").get<std::string>(), json.at("pid").get<std::int64_t>());
+    info.program = json.at("program").get<std::string>();
+    info.trace_name = fmt::format("{} (pid {})", info.program, json.at("pid").get<std::int64_t>());
     info.rank = json.at("rank").get<int>();
     info.world_size = json.at("world_size").get<int>();
     info.device_name = json.at("device").get<std::string>();

@@ -1,10 +1,14 @@
 #include "profiler/measurement.h"
 
 #include <ctime>
+#include <fstream>
+#include <iterator>
+#include <set>
 
 #include <fmt/format.h>
 
 #include "core/error.h"
+#include "profiler/printable.h"
 
 namespace orrery::profiler {
 
@@ -54,10 +58,44 @@ std::string FirstDifference(const MeasurementRun& a, const MeasurementRun& b) {
 
 }  // namespace
 
+bool IsMeasurement(const std::filesystem::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  std::string start(256, '\0');
+  stream.read(start.data(), static_cast<std::streamsize>(start.size()));
+  start.resize(static_cast<std::size_t>(stream.gcount()));
+  return start.find("\"orrery-measurements\"") != std::string::npos;
+}
+
+MeasurementRun MergeParts(std::vector<MeasurementRun> parts) {
+  if (parts.empty()) throw InputError("no measurement to merge");
+  MeasurementRun merged = std::move(parts.front());
+  std::set<std::pair<std::string, int>> seen;
+  const auto note = [&](const KernelSample& sample) {
+    if (!seen.emplace(CaseKey(sample), sample.process).second)
+      throw InputError(fmt::format("process {} of '{}' is in two of the measurements", sample.process,
+                                   Printable(CaseKey(sample))));
+  };
+  for (const KernelSample& sample : merged.samples) note(sample);
+  for (std::size_t i = 1; i < parts.size(); ++i) {
+    const std::string difference = FirstDifference(merged, parts[i]);
+    if (!difference.empty())
+      throw InputError("measurements of different " + difference + " cannot be merged");
+    for (KernelSample& sample : parts[i].samples) {
+      note(sample);
+      merged.samples.push_back(std::move(sample));
+    }
+    std::move(parts[i].launch_gaps.begin(), parts[i].launch_gaps.end(),
+              std::back_inserter(merged.launch_gaps));
+    if (merged.counters_note.empty()) merged.counters_note = parts[i].counters_note;
+  }
+  return merged;
+}
+
 MeasurementRun MergeProcesses(std::vector<MeasurementRun> runs) {
   if (runs.empty()) throw InputError("no measurement to merge");
   MeasurementRun merged = std::move(runs.front());
   for (KernelSample& sample : merged.samples) sample.process = 0;
+  for (LaunchGaps& gaps : merged.launch_gaps) gaps.process = 0;
   for (std::size_t i = 1; i < runs.size(); ++i) {
     const std::string difference = FirstDifference(merged, runs[i]);
     if (!difference.empty())
@@ -65,6 +103,10 @@ MeasurementRun MergeProcesses(std::vector<MeasurementRun> runs) {
     for (KernelSample& sample : runs[i].samples) {
       sample.process = static_cast<int>(i);
       merged.samples.push_back(std::move(sample));
+    }
+    for (LaunchGaps& gaps : runs[i].launch_gaps) {
+      gaps.process = static_cast<int>(i);
+      merged.launch_gaps.push_back(std::move(gaps));
     }
   }
   return merged;

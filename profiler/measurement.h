@@ -50,9 +50,14 @@ struct KernelSample {
   KernelCounters counters;
 };
 
-/// op_label of the sample whose durations are not a kernel's but the gaps between empty kernels launched back
-/// to back on one stream.
-inline constexpr std::string_view kLaunchGapLabel = "launch gap";
+/// What launching costs: the time from the end of one kernel to the start of the next on one stream.
+struct LaunchGaps {
+  /// "stream": empty kernels launched one by one; "graph": from a CUDA graph; "trace": neighbours of a
+  /// program's busiest compute stream.
+  std::string how;
+  int process = 0;
+  std::vector<double> gaps_us;  ///< never empty
+};
 
 /// Names a kernel case across runs: label, kind, shape, variant, SMs, copy. Two samples with equal keys are
 /// compared.
@@ -94,6 +99,7 @@ struct MeasurementRun {
   std::string
       counters_note;  ///< why counters are missing, e.g. the privilege and its remedy; "" if they are there
   std::vector<KernelSample> samples;
+  std::vector<LaunchGaps> launch_gaps;
 };
 
 inline constexpr int kMeasurementSchemaVersion = 1;
@@ -106,6 +112,13 @@ MeasurementRun ReadMeasurement(const std::filesystem::path& file);
 MeasurementRun ParseMeasurement(std::string_view text, const std::string& name);
 /// Writes the whole file or nothing.
 void WriteMeasurement(const MeasurementRun& run, const std::filesystem::path& file);
+
+/// Whether the file starts like a measurement.
+bool IsMeasurement(const std::filesystem::path& file);
+/// One run from runs of its parts (sections of the suite, processes), keeping `process` as it is. InputError
+/// if they do not come from the same device, driver, libraries and suite, or if a case and process comes
+/// twice.
+MeasurementRun MergeParts(std::vector<MeasurementRun> parts);
 
 /// One run of several processes from runs of one process each, renumbering `process` in order of the list.
 /// InputError if they do not come from the same device, driver, libraries and suite.

@@ -19,6 +19,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* kSchema = "orrery-measurements";
 constexpr double kMaxDurationUs = 3.6e9;  // an hour: no kernel of a suite takes longer
+constexpr std::int64_t kMaxProcess = 1000;
 constexpr std::int64_t kMaxDimension = std::int64_t{1} << 40;
 
 // ---- Writing.
@@ -69,6 +70,13 @@ Json SampleJson(const KernelSample& sample) {
   return json;
 }
 
+Json LaunchGapsJson(const std::vector<LaunchGaps>& all) {
+  Json list = Json::array();
+  for (const LaunchGaps& gaps : all)
+    list.push_back({{"how", gaps.how}, {"process", gaps.process}, {"gaps_us", gaps.gaps_us}});
+  return list;
+}
+
 Json HeaderJson(const MeasurementRun& run) {
   const Clocks& c = run.clocks;
   return {{"schema", kSchema},
@@ -93,7 +101,8 @@ Json HeaderJson(const MeasurementRun& run) {
             {"memory_max_mhz", c.memory_max_mhz},
             {"throttling", c.throttling},
             {"power_w", c.power_w}}},
-          {"counters_note", run.counters_note}};
+          {"counters_note", run.counters_note},
+          {"launch_gaps", LaunchGapsJson(run.launch_gaps)}};
 }
 
 // ---- Reading.
@@ -154,7 +163,7 @@ KernelSample ReadSample(const Value& v) {
   s.variant = v.At("variant").AsString();
   s.sms = static_cast<int>(v.At("sms").AsInt(1, 4096));
   s.beside_copy = v.At("beside_copy").AsBool();
-  s.process = static_cast<int>(v.At("process").AsInt(0, 1000));
+  s.process = static_cast<int>(v.At("process").AsInt(0, kMaxProcess));
   s.kernel = v.At("kernel").AsString();
   s.library = v.At("library").AsString();
   s.flops = {v.At("flops").AsDouble(0, 1e30)};
@@ -195,7 +204,20 @@ void ReadSamples(const Value& v, MeasurementRun* run) {
                                    sample.process, Printable(CaseKey(sample))));
     }
   }
-  if (run->samples.empty()) throw v.Error("expected at least one sample");
+  if (run->samples.empty() && run->launch_gaps.empty()) throw v.Error("expected at least one sample");
+}
+
+/// Absent in files of before 2026-11-24.
+void ReadLaunchGaps(const Value* v, MeasurementRun* run) {
+  if (v == nullptr) return;
+  for (const Value& item : v->items()) {
+    item.AllowKeys({"how", "process", "gaps_us"});
+    LaunchGaps gaps{
+        item.At("how").AsString(), static_cast<int>(item.At("process").AsInt(0, kMaxProcess)), {}};
+    for (const Value& us : item.At("gaps_us").items()) gaps.gaps_us.push_back(us.AsDouble(0, kMaxDurationUs));
+    if (gaps.gaps_us.empty()) throw item.At("gaps_us").Error("expected at least one gap");
+    run->launch_gaps.push_back(std::move(gaps));
+  }
 }
 
 void ReadSoftware(const Value& v, MeasurementRun* run) {
@@ -232,7 +254,7 @@ MeasurementRun ReadRun(const Value& root) {
   }
   root.At("schema_version").AsInt(kMeasurementSchemaVersion, kMeasurementSchemaVersion);
   root.AllowKeys({"schema", "schema_version", "suite", "command", "date_utc", "device", "software", "clocks",
-                  "counters_note", "samples"});
+                  "counters_note", "launch_gaps", "samples"});
   MeasurementRun run;
   run.suite = root.At("suite").AsString();
   run.command = root.At("command").AsString();
@@ -241,6 +263,7 @@ MeasurementRun ReadRun(const Value& root) {
   ReadSoftware(root.At("software"), &run);
   run.clocks = ReadClocks(root.At("clocks"));
   run.counters_note = root.At("counters_note").AsString();
+  ReadLaunchGaps(root.Find("launch_gaps"), &run);
   ReadSamples(root.At("samples"), &run);
   return run;
 }

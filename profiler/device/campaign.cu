@@ -14,6 +14,7 @@
 #endif
 #include "profiler/device/nvml.h"
 #include "profiler/device/timing.h"
+#include "profiler/device/workload_prefill.h"
 #include "profiler/suite/suite.h"
 
 namespace orrery::profiler {
@@ -68,11 +69,12 @@ class Campaign {
 #ifndef ORRERY_NO_CUBLASLT
     result_.run.libraries["cublasLt"] = CublasVersionText();
 #endif
+    if (const std::string version = CudnnVersionOrEmpty(); !version.empty())
+      result_.run.libraries["cuDNN"] = version;
     result_.run.counters_note = options.counters ? "" : "not asked for";
   }
 
   void Run(const SuiteCase& c) {
-    if (c.kind == OpKind::kMemset) return RunLaunchGap(c);
     const auto work = MakeWorkload(c, WorkloadOptionsNow());
     const Stream stream;
     const std::optional<double> error = work->Check(stream.get());
@@ -96,6 +98,27 @@ class Campaign {
     NoteEvents(timing);
     Report(c, sample);
     result_.run.samples.push_back(std::move(sample));
+  }
+
+  /// From the end of one empty kernel to the start of the next: the time from start to start, less the
+  /// kernel's own by CUPTI.
+  void RunLaunchGaps() {
+    const double kernel_us = TimeEmptyKernel(collector_);
+    if (kernel_us <= 0) {
+      result_.skipped.emplace_back("launch gaps: the empty kernel's own time is not known without CUPTI");
+      return;
+    }
+    for (const char* how : {"stream", "graph"}) {
+      collector_.Pause();
+      const Timing timing = TimeLaunchGap(std::string_view(how) == "graph", options_.samples);
+      collector_.Resume();
+      LaunchGaps gaps{how, options_.process, {}};
+      for (const double period : timing.durations_us)
+        gaps.gaps_us.push_back(std::max(0.0, period - kernel_us));
+      std::fprintf(stderr, "launch gap (%s): %.2f us after an empty kernel of %.2f us\n", how,
+                   Median(gaps.gaps_us), kernel_us);
+      result_.run.launch_gaps.push_back(std::move(gaps));
+    }
   }
 
   /// After all timing, since an open counter session may change times: one replayed launch of every case
@@ -128,14 +151,6 @@ class Campaign {
     ORRERY_CUDA_CHECK(cudaGetDeviceProperties(&properties, 0));
     return {options_.seed + static_cast<std::uint64_t>(options_.process) * 1009,
             static_cast<std::size_t>(properties.l2CacheSize), free};
-  }
-
-  void RunLaunchGap(const SuiteCase& c) {
-    collector_.Pause();
-    const Timing timing = TimeLaunchGap(c.variant == "graph", options_.samples);
-    collector_.Resume();
-    result_.run.samples.push_back(SampleOf(c, timing, options_.process));
-    Report(c, result_.run.samples.back());
   }
 
   void NoteClocks(const NvmlReading& r) {
@@ -212,6 +227,11 @@ bool Wanted(const SuiteCase& c, const CampaignOptions& o) {
          (o.filter.empty() || c.label.find(o.filter) != std::string::npos);
 }
 
+bool WantsLaunchGaps(const CampaignOptions& o) {
+  return (o.section.empty() || o.section == kLaunchSection) &&
+         (o.filter.empty() || std::string("launch gap").find(o.filter) != std::string::npos);
+}
+
 }  // namespace
 
 std::string ProbeDevice() {
@@ -250,6 +270,7 @@ CampaignResult RunCampaign(const CampaignOptions& options) {
       cudaGetLastError();
     }
   }
+  if (campaign.result().fatal.empty() && WantsLaunchGaps(options)) campaign.RunLaunchGaps();
   if (campaign.result().fatal.empty()) CountAfterTiming(campaign);
   return campaign.Finish();
 }
@@ -260,6 +281,7 @@ std::vector<std::string> Sections(int priority) {
     if (c.priority <= priority && std::find(sections.begin(), sections.end(), c.group) == sections.end())
       sections.push_back(c.group);
   }
+  sections.emplace_back(kLaunchSection);
   return sections;
 }
 

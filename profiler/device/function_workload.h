@@ -28,7 +28,7 @@ class FunctionWorkload final : public Workload {
   using CheckFunction = std::function<double(const BufferSet&, cudaStream_t)>;
 
   /// As many sets of buffers of the given sizes as the caches ask for.
-  FunctionWorkload(std::initializer_list<std::size_t> sizes, const WorkloadOptions& options, double tolerance)
+  FunctionWorkload(const std::vector<std::size_t>& sizes, const WorkloadOptions& options, double tolerance)
       : tolerance_(tolerance) {
     std::size_t total = 0;
     for (const std::size_t size : sizes) total += size;

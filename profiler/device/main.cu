@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "profiler/device/campaign.h"
 #include "profiler/device/counters.h"
+#include "profiler/device/workload_prefill.h"
 #include "profiler/suite/measurement_text.h"
 #include "profiler/suite/suite.h"
 
@@ -22,7 +23,7 @@ constexpr int kExitUnavailable = 77;
 constexpr int kExitLost = 3;  // a kernel trapped and the device was lost to this process
 
 constexpr const char* kUsage =
-    "usage: orrery-device probe | sections [--priority N] | passes CHIP\n"
+    "usage: orrery-device probe | sections [--priority N] | passes CHIP | attention\n"
     "       orrery-device run --suite NAME --out FILE [--process N] [--seed S] [--samples N] [--warmups N]\n"
     "                         [--section NAME] [--filter TEXT] [--priority N] [--no-counters] "
     "[--keep-going]\n";
@@ -129,7 +130,8 @@ int RunSuite(const Arguments& a) {
   if (a.out.empty()) throw InputError("--out FILE is missing");
   const CampaignResult result = RunCampaign(a.campaign);
   Summarise(result);
-  if (!result.run.samples.empty()) WriteWhole(a.out, MeasurementText(result.run));
+  if (!result.run.samples.empty() || !result.run.launch_gaps.empty())
+    WriteWhole(a.out, MeasurementText(result.run));
   if (!result.fatal.empty()) {
     std::fprintf(stderr, "orrery-device: the GPU was lost in %s\n", result.fatal.c_str());
     return kExitLost;
@@ -152,9 +154,11 @@ int Dispatch(int argc, char** argv) {
     std::printf("%s\n", ProbeDevice().c_str());
     return 0;
   }
+  if (verb == "attention") return PrintPrefillEngines();
   const Arguments a = Parse(argc, argv);
   if (verb == "run") return RunSuite(a);
-  if (verb != "sections") throw InputError(std::string("expected probe, sections, passes or run\n") + kUsage);
+  if (verb != "sections")
+    throw InputError(std::string("expected probe, sections, passes, attention or run\n") + kUsage);
   for (const std::string& section : Sections(a.campaign.priority)) std::printf("%s\n", section.c_str());
   return 0;
 }

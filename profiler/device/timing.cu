@@ -135,6 +135,19 @@ Timing TimeWorkload(Workload& workload, int warmups, int samples, KernelCollecto
   return timing;
 }
 
+double TimeEmptyKernel(KernelCollector& collector) {
+  Stream stream;
+  collector.Clear();
+  for (int i = 0; i < kGapKernels; ++i) LaunchEmpty(stream.get());
+  ORRERY_CUDA_CHECK(cudaStreamSynchronize(stream.get()));
+  std::vector<std::int64_t> durations;
+  for (const auto& kernel : collector.Take()) durations.push_back(kernel.end_ns - kernel.start_ns);
+  if (durations.empty()) return 0;
+  std::nth_element(durations.begin(), durations.begin() + static_cast<std::ptrdiff_t>(durations.size() / 2),
+                   durations.end());
+  return static_cast<double>(durations[durations.size() / 2]) / 1000;
+}
+
 Timing TimeLaunchGap(bool graph, int samples) {
   Stream stream;
   const auto launch_all = [&] {

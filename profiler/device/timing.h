@@ -69,5 +69,7 @@ Timing TimeWorkload(Workload& workload, int warmups, int samples, KernelCollecto
 /// Time from the start of one empty kernel to the next, launched back to back or from a graph. Without CUPTI,
 /// whose records would widen the gap.
 Timing TimeLaunchGap(bool graph, int samples);
+/// The empty kernel's own time by CUPTI, a median; 0 without CUPTI.
+double TimeEmptyKernel(KernelCollector& collector);
 
 }  // namespace orrery::profiler

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "profiler/device/workload_prefill.h"
+
 namespace orrery::profiler {
 namespace {
 
@@ -41,11 +43,7 @@ std::unique_ptr<Workload> MakeLibraryWorkload(const SuiteCase&, const WorkloadOp
 #endif
 
 std::unique_ptr<Workload> MakeWorkload(const SuiteCase& suite_case, const WorkloadOptions& options) {
-  if (suite_case.library == "cudnn") {
-    throw Unsupported(
-        "cuDNN before 9.21 offers no causal attention through its plain API (profile a PyTorch run with "
-        "`orrery profile attach`)");
-  }
+  if (suite_case.library == "cudnn") return MakePrefillWorkload(suite_case, options);
   if (suite_case.library != "orrery") return MakeLibraryWorkload(suite_case, options);
   if (std::holds_alternative<GemmShape>(suite_case.shape)) return MakeGemmWorkload(suite_case, options);
   if (std::holds_alternative<AttentionShape>(suite_case.shape))

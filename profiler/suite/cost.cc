@@ -68,6 +68,12 @@ double RowBytes(OpKind kind) {
       return 6.0;  // gate, up, out; cols of the output
     case OpKind::kSwiGluCast:
       return 5.0 + 4.0 / 128;  // gate, up in bf16, out in e4m3
+    case OpKind::kSwiGluCastTranspose:
+      return 5.0;  // the same, transposed; scales per 128 rows
+    case OpKind::kSwiGluBackward:
+      return 10.0;  // gate, up, d_out; d_gate, d_up
+    case OpKind::kRouterWeightGrad:
+      return 4.0;  // two rows of an expert multiplied and summed
     case OpKind::kSwiGluForwardBackward:
       return 12.0;  // gate, up, d_out; out, d_gate, d_up
     case OpKind::kRmsNorm:

@@ -85,9 +85,13 @@ std::string CountersObject(const KernelCounters& c) {
   return o.Done();
 }
 
+std::string NumberList(const std::vector<double>& values) {
+  std::string list;
+  for (const double v : values) list += (list.empty() ? "" : ", ") + Number(v);
+  return "[" + list + "]";
+}
+
 std::string SampleObject(const KernelSample& s) {
-  std::string durations;
-  for (const double d : s.durations_us) durations += (durations.empty() ? "" : ", ") + Number(d);
   Object o;
   o.Text("op", s.op_label)
       .Text("kind", std::string(Name(s.kind)))
@@ -104,7 +108,17 @@ std::string SampleObject(const KernelSample& s) {
       .Maybe("sm_clock_mhz", s.sm_clock_mhz);
   const std::string counters = CountersObject(s.counters);
   if (counters != "{}") o.Raw("counters", counters);
-  return o.Raw("durations_us", "[" + durations + "]").Done();
+  return o.Raw("durations_us", NumberList(s.durations_us)).Done();
+}
+
+std::string LaunchGapsList(const std::vector<LaunchGaps>& all) {
+  std::string list;
+  for (const LaunchGaps& gaps : all) {
+    Object o;
+    o.Text("how", gaps.how).Integer("process", gaps.process).Raw("gaps_us", NumberList(gaps.gaps_us));
+    list += (list.empty() ? "" : ", ") + o.Done();
+  }
+  return "[" + list + "]";
 }
 
 std::string SoftwareObject(const MeasurementRun& run) {
@@ -144,6 +158,7 @@ std::string MeasurementText(const MeasurementRun& run) {
       .Raw("software", SoftwareObject(run));
   root.Raw("clocks", clocks.Done())
       .Text("counters_note", run.counters_note)
+      .Raw("launch_gaps", LaunchGapsList(run.launch_gaps))
       .Raw("samples", "[" + samples + "\n ]");
   return root.Done() + "\n";
 }

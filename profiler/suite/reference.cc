@@ -42,6 +42,26 @@ double InverseRms(std::span<const double> x, double epsilon) {
   return 1.0 / std::sqrt(Dot(x, x) / static_cast<double>(x.size()) + epsilon);
 }
 
+std::span<const double> RowOf(const Doubles& rows, std::size_t row, std::size_t width) {
+  return std::span(rows).subspan(row * width, width);
+}
+
+void AddScaled(double factor, std::span<const double> x, Doubles* sum) {
+  for (std::size_t i = 0; i < x.size(); ++i) (*sum)[i] += factor * x[i];
+}
+
+double Probability(const CausalHead& h, std::size_t query, std::size_t key) {
+  const double logit = h.scale * Dot(RowOf(h.q, query, h.d_qk), RowOf(h.k, key, h.d_qk));
+  return std::exp(logit - h.stats[query]);
+}
+
+/// Of the loss by the scaled logit of (query, key).
+double ScoreGradient(const CausalHead& h, std::size_t query, std::size_t key) {
+  const auto d_out = RowOf(h.d_out, query, h.d_v);
+  return Probability(h, query, key) *
+         (Dot(d_out, RowOf(h.v, key, h.d_v)) - Dot(d_out, RowOf(h.out, query, h.d_v)));
+}
+
 }  // namespace
 
 Doubles AttendRow(std::span<const double> q, std::span<const double> keys, std::size_t key_row,
@@ -57,6 +77,41 @@ Doubles AttendRow(std::span<const double> q, std::span<const double> keys, std::
     for (std::size_t c = 0; c < value_width; ++c) out[c] += weights[t] / sum * values[t * value_row + c];
   }
   return out;
+}
+
+Doubles CausalOut(const CausalHead& h, std::size_t row) {
+  return AttendRow(RowOf(h.q, row, h.d_qk), h.k, h.d_qk, h.v, h.d_v, h.d_v, row + 1, h.scale);
+}
+
+double CausalStats(const CausalHead& h, std::size_t row) {
+  Doubles logits;
+  for (std::size_t key = 0; key <= row; ++key)
+    logits.push_back(h.scale * Dot(RowOf(h.q, row, h.d_qk), RowOf(h.k, key, h.d_qk)));
+  const double max = *std::max_element(logits.begin(), logits.end());
+  double sum = 0;
+  for (const double logit : logits) sum += std::exp(logit - max);
+  return max + std::log(sum);
+}
+
+Doubles CausalQueryGradient(const CausalHead& h, std::size_t row) {
+  Doubles gradient(h.d_qk);
+  for (std::size_t key = 0; key <= row; ++key)
+    AddScaled(h.scale * ScoreGradient(h, row, key), RowOf(h.k, key, h.d_qk), &gradient);
+  return gradient;
+}
+
+Doubles CausalKeyGradient(const CausalHead& h, std::size_t row) {
+  Doubles gradient(h.d_qk);
+  for (std::size_t query = row; query < h.length; ++query)
+    AddScaled(h.scale * ScoreGradient(h, query, row), RowOf(h.q, query, h.d_qk), &gradient);
+  return gradient;
+}
+
+Doubles CausalValueGradient(const CausalHead& h, std::size_t row) {
+  Doubles gradient(h.d_v);
+  for (std::size_t query = row; query < h.length; ++query)
+    AddScaled(Probability(h, query, row), RowOf(h.d_out, query, h.d_v), &gradient);
+  return gradient;
 }
 
 double Silu(double x) { return x * Sigmoid(x); }

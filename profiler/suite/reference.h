@@ -15,6 +15,23 @@ Doubles AttendRow(std::span<const double> q, std::span<const double> keys, std::
                   std::span<const double> values, std::size_t value_row, std::size_t value_width,
                   std::size_t length, double scale);
 
+/// One head of one sequence of causal self-attention, row-major: q and k [length, d_qk], v, out and d_out
+/// [length, d_v], stats [length] the logarithm of each row's sum of exponentials.
+struct CausalHead {
+  std::size_t length = 0, d_qk = 0, d_v = 0;
+  double scale = 1;
+  Doubles q, k, v, out, stats, d_out;
+};
+/// Output and statistic of query `row`, from q, k and v.
+Doubles CausalOut(const CausalHead& head, std::size_t row);
+double CausalStats(const CausalHead& head, std::size_t row);
+/// Gradients of row `row` of q, k and v by FlashAttention's backward rule, which takes out and stats as
+/// given: P = exp(scale q k - stats), dS = P (dO v - dO out), dQ = scale dS k, dK = scale dS^T q, dV = P^T
+/// dO.
+Doubles CausalQueryGradient(const CausalHead& head, std::size_t row);
+Doubles CausalKeyGradient(const CausalHead& head, std::size_t row);
+Doubles CausalValueGradient(const CausalHead& head, std::size_t row);
+
 double Silu(double x);
 /// silu(gate) up weight.
 Doubles SwiGluRow(std::span<const double> gate, std::span<const double> up, double weight);

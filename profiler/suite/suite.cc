@@ -221,10 +221,6 @@ void AddCopies(Builder& b) {
   for (const int sms : {4, 8, 16, 20, 32, 64, 132}) {
     b.Add("copy", "device copy", OpKind::kCopy, RowsShape{32768, 4096}, "orrery").sms = sms;
   }
-  for (const char* variant : {"stream", "graph"}) {
-    b.Add("launch", "empty kernel back to back", OpKind::kMemset, RowsShape{1, 1}, "orrery").variant =
-        variant;
-  }
 }
 
 // Own kernel beside the library's, and the prices of promotion and of multicast.

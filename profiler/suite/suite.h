@@ -31,6 +31,10 @@ struct SuiteCase {
   std::int64_t bytes = 0;
 };
 
+/// The section of the suite that is no kernel: what launching one costs (LaunchGaps of
+/// profiler/measurement.h).
+inline constexpr std::string_view kLaunchSection = "launch";
+
 /// "deepseek-v3": every kernel of a training and a decode step of DeepSeek-V3 (shapes of its config.json:
 /// hidden 7168, 128 heads, q rank 1536, kv rank 512 + 64, 256 experts of 2048, dense 18432, vocabulary
 /// 129280), the sweep points the cost model interpolates (priority 2), and the experiments on SMs,

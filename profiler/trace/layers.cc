@@ -4,8 +4,11 @@
 #include <array>
 #include <map>
 #include <set>
+#include <span>
 
 #include <fmt/format.h>
+
+#include "profiler/suite/cost.h"
 
 namespace orrery::profiler {
 namespace {
@@ -71,12 +74,45 @@ constexpr Slot kSlots[] = {
     {"attn(W)", "kv_a wgrad", K::kGemmFp8Wgrad, D::kKvDown, D::kHidden, D::kTokens},
     {"attn(W)", "q_a wgrad", K::kGemmFp8Wgrad, D::kQRank, D::kHidden, D::kTokens},
 };
+
+/// Casts and dequantisations say their rows by their grid or not at all, never their columns: those of the
+/// n-th launch of a kind in a phase, by what it feeds or restores.
+struct RowsSlot {
+  std::string_view phase;
+  OpKind kind;
+  Dim rows, cols;
+};
+constexpr RowsSlot kRowsSlots[] = {
+    {"attn(F)", K::kCastFp8, D::kTokens, D::kHidden},  // for q_a and kv_a
+    {"attn(F)", K::kCastFp8, D::kTokens, D::kHidden},
+    {"attn(F)", K::kCastFp8, D::kTokens, D::kQRank},
+    {"attn(F)", K::kCastFp8, D::kTokens, D::kKvRank},
+    {"attn(F)", K::kCastFp8, D::kTokens, D::kOut},
+    {"attn(F)", K::kCastFp8, D::kTokens, D::kHidden},  // of the MoE layer's input
+    {"mlp(B)", K::kCastFp8, D::kTokens, D::kHidden},
+    {"mlp(B)", K::kCastFp8, D::kRows, D::kExpert2},  // gradients of gate_up, routed and shared
+    {"mlp(B)", K::kCastFp8, D::kTokens, D::kExpert2},
+    {"mlp(F)", K::kCastFp8, D::kRows, D::kExpert2},  // gate_up outputs, kept in FP8
+    {"mlp(F)", K::kCastFp8, D::kTokens, D::kExpert2},
+    {"attn(B)", K::kCastFp8, D::kTokens, D::kHidden},
+    {"attn(B)", K::kCastFp8, D::kTokens, D::kQRank},
+    {"attn(B)", K::kCastFp8, D::kTokens, D::kKvRank},
+    {"attn(B)", K::kCastFp8, D::kTokens, D::kQUp},
+    {"attn(B)", K::kCastFp8, D::kTokens, D::kKvUp},
+    {"attn(B)", K::kCastFp8, D::kTokens, D::kKvDown},
+    {"attn(B)", K::kCastFp8, D::kTokens, D::kQRank},
+    {"mlp(B)", K::kDequantize, D::kTokens, D::kExpert2},
+    {"mlp(B)", K::kDequantize, D::kRows, D::kExpert2},
+    {"mlp(B)", K::kDequantize, D::kTokens, D::kHidden},
+};
 constexpr std::array<std::string_view, 6> kPhases = {"attn(F)", "mlp(B)",  "mlp(W)",
                                                      "mlp(F)",  "attn(B)", "attn(W)"};
 
 constexpr std::int64_t kRowsPerExpandBlock = 16;  // grid of expand_to_fused = M / 16
 constexpr std::int64_t kElementsPerTransposeBlock =
-    16384;                                // grid of batched_transpose = weight elements / 16384
+    16384;  // grid of batched_transpose = weight elements / 16384
+constexpr std::string_view kFp8InputTranspose = "per_channel_cast_and_transpose<256, 128, true";
+constexpr std::int64_t kElementsPerElementwiseBlock = 512;  // PyTorch's vectorized kernels: 128 threads of 4
 constexpr std::int64_t kAlignment = 128;  // kv_a's 576 outputs are padded to 640 for the transpose
 
 bool IsGemm(const KernelClass& klass) { return klass.group == KernelGroup::kGemm; }
@@ -131,8 +167,13 @@ class Recogniser {
   std::int64_t PaddedRows(const PhaseEvents& phase) const;
   std::int64_t ReceivedRows(const PhaseEvents& phase) const;
   RecognisedOp& Add(const PhaseEvents& phase, std::string_view label, OpKind kind, const OpShape& shape,
-                    Flops flops, const GpuEvent& event);
-  std::optional<OpShape> MemoryBoundShape(const GpuEvent& event, const PhaseEvents& phase) const;
+                    Flops flops, const GpuEvent& event, Bytes bytes = {});
+  std::optional<RowsShape> MemoryBoundShape(const GpuEvent& event, const PhaseEvents& phase) const;
+  RowsShape WeightShape(std::int64_t elements, const PhaseEvents& phase) const;
+  std::optional<RowsShape> AttentionAroundShape(OpKind kind) const;
+  std::vector<const RowsSlot*> SlotsOf(OpKind kind, const PhaseEvents& phase) const;
+  Bytes BytesOf(const GpuEvent& event, const RowsShape& shape, const PhaseEvents& phase) const;
+  void AssignAttention(const GpuEvent& event, const PhaseEvents& phase);
   AttentionShape Attention() const;
 
   const Trace& trace_;
@@ -290,8 +331,28 @@ AttentionShape Recogniser::Attention() const {
           dims_.d_v, true};
 }
 
-/// Rows and columns of the kernels whose grid says them.
-std::optional<OpShape> Recogniser::MemoryBoundShape(const GpuEvent& event, const PhaseEvents& phase) const {
+/// The weight of that many elements that the phase transposes.
+RowsShape Recogniser::WeightShape(std::int64_t elements, const PhaseEvents& phase) const {
+  const std::int64_t h = dims_.hidden, experts = 4;  // of a rank
+  const auto cols = [&](Dim dim) { return Size(dim, phase); };
+  const RowsShape attention[] = {{h, cols(D::kOut)},
+                                 {cols(D::kQUp), dims_.q_rank},
+                                 {cols(D::kKvUp), dims_.kv_rank},
+                                 {RoundUp(cols(D::kKvDown), kAlignment), h},
+                                 {dims_.q_rank, h}};
+  const RowsShape ffn[] = {{cols(D::kExpert2), h},
+                           {h, dims_.expert_hidden},
+                           {experts * cols(D::kExpert2), h},
+                           {experts * h, dims_.expert_hidden}};
+  const bool in_attention = phase.phase.substr(0, 4) == "attn";
+  for (const RowsShape& weight : in_attention ? std::span<const RowsShape>(attention) : ffn) {
+    if (weight.rows * weight.cols == elements) return weight;
+  }
+  return {elements / 128, 128};
+}
+
+/// Rows and columns of the kernels whose grid says them, or that a layer has one of.
+std::optional<RowsShape> Recogniser::MemoryBoundShape(const GpuEvent& event, const PhaseEvents& phase) const {
   if (!Class(event).kind) return std::nullopt;
   const std::string& name = trace_.name(event);
   switch (*Class(event).kind) {
@@ -299,11 +360,20 @@ std::optional<OpShape> Recogniser::MemoryBoundShape(const GpuEvent& event, const
     case K::kRequantizeGather:
       return RowsShape{std::int64_t{event.grid[1]} * 128, std::int64_t{event.grid[0]} * 128};
     case K::kTransposeFp8:
-      return RowsShape{event.grid[0] * kElementsPerTransposeBlock / 128, 128};
+      return WeightShape(event.grid[0] * kElementsPerTransposeBlock, phase);
     case K::kPermute:
       return RowsShape{PaddedRows(phase), dims_.hidden};
-    case K::kUnpermute:
-      return RowsShape{ReceivedRows(phase), dims_.hidden};
+    case K::kUnpermute:  // the rows it reads; what it writes is in the bytes
+      return RowsShape{PaddedRows(phase), dims_.hidden};
+    case K::kSwiGluCastTranspose:
+      return RowsShape{std::int64_t{event.grid[1]} * 128, std::int64_t{event.grid[0]} * 128};
+    case K::kSwiGluBackward:
+      return RowsShape{result_.tokens, dims_.expert_hidden};
+    case K::kRouterWeightGrad:
+      return RowsShape{PaddedRows(phase), dims_.expert_hidden};
+    case K::kResidualAdd:
+      if (event.blocks() * kElementsPerElementwiseBlock != result_.tokens * dims_.hidden) return std::nullopt;
+      return RowsShape{result_.tokens, dims_.hidden};
     case K::kSwiGluCast:
       return RowsShape{event.grid[0], dims_.expert_hidden};
     case K::kSwiGluForwardBackward:
@@ -320,33 +390,95 @@ std::optional<OpShape> Recogniser::MemoryBoundShape(const GpuEvent& event, const
       return std::nullopt;
     }
     case K::kRope:
-      return RowsShape{result_.tokens * event.grid[2], dims_.d_rope};
+      return RowsShape{result_.tokens, event.grid[2] * dims_.d_rope};
     default:
       return std::nullopt;
   }
 }
 
-void Recogniser::AssignOthers(const PhaseEvents& phase) {
+/// Slots of the kind in the phase, if the phase launched as many and their grids agree; none otherwise.
+std::vector<const RowsSlot*> Recogniser::SlotsOf(OpKind kind, const PhaseEvents& phase) const {
+  std::vector<const RowsSlot*> slots;
+  for (const RowsSlot& slot : kRowsSlots) {
+    if (slot.phase == phase.phase && slot.kind == kind) slots.push_back(&slot);
+  }
+  std::size_t next = 0;
+  for (const GpuEvent* event : phase.events) {
+    if (!Is(*event, kind)) continue;
+    if (next == slots.size()) return {};
+    const std::int64_t rows = Size(slots[next++]->rows, phase);
+    if (kind == K::kCastFp8 && event->grid[0] != rows) return {};  // one block a row
+  }
+  return next == slots.size() ? slots : std::vector<const RowsSlot*>{};
+}
+
+/// Row sums of dO * O with the clearing of dQ's FP32 sum, and that sum's conversion to BF16.
+std::optional<RowsShape> Recogniser::AttentionAroundShape(OpKind kind) const {
+  if (kind == K::kAttentionPreprocess) return RowsShape{result_.tokens, dims_.heads * dims_.d_v};
+  if (kind == K::kAttentionPostprocess)
+    return RowsShape{result_.tokens, dims_.heads * (dims_.d_nope + dims_.d_rope)};
+  return std::nullopt;
+}
+
+Bytes Recogniser::BytesOf(const GpuEvent& event, const RowsShape& shape, const PhaseEvents& phase) const {
+  const OpKind kind = *Class(event).kind;
+  const std::int64_t moved = PaddedRows(phase) + ReceivedRows(phase), elements = shape.rows * shape.cols;
+  switch (kind) {
+    case K::kPermute:  // FP8 with a scale per 128
+      return {moved * (dims_.hidden + 4 * dims_.hidden / 128)};
+    case K::kUnpermute:
+      return {moved * 2 * dims_.hidden};
+    case K::kAttentionPreprocess:  // dO and O read in BF16, dQ's sum written in FP32
+      return {4 * elements + 4 * result_.tokens * dims_.heads * (dims_.d_nope + dims_.d_rope)};
+    case K::kAttentionPostprocess:
+      return {6 * elements};
+    case K::kCastTransposeFp8:  // of what is FP8 already, by the kernel's first switch
+      if (trace_.name(event).find(kFp8InputTranspose) != std::string::npos) return {2 * elements};
+      [[fallthrough]];
+    default:
+      return {CostOf(kind, shape).bytes};
+  }
+}
+
+void Recogniser::AssignAttention(const GpuEvent& event, const PhaseEvents& phase) {
   const double area = static_cast<double>(result_.tokens) * static_cast<double>(result_.tokens) *
                       static_cast<double>(dims_.heads);
   const auto d_qk = static_cast<double>(dims_.d_nope + dims_.d_rope), d_v = static_cast<double>(dims_.d_v);
+  if (Is(event, K::kAttentionForward)) {  // causal: half of the 2 S^2 H (d_qk + d_v)
+    Add(phase, "attention forward", K::kAttentionForward, Attention(), {area * (d_qk + d_v)}, event);
+  } else {
+    Add(phase, "attention backward", K::kAttentionBackward, Attention(), {area * (3 * d_qk + 2 * d_v)},
+        event);
+  }
+}
+
+void Recogniser::AssignOthers(const PhaseEvents& phase) {
+  std::map<OpKind, std::vector<const RowsSlot*>> slots;
+  std::map<OpKind, std::size_t> next;
+  for (const OpKind kind : {K::kCastFp8, K::kDequantize}) slots[kind] = SlotsOf(kind, phase);
   for (const GpuEvent* event : phase.events) {
-    if (Is(*event, K::kAttentionForward)) {  // causal: half of the 2 S^2 H (d_qk + d_v)
-      Add(phase, "attention forward", K::kAttentionForward, Attention(), {area * (d_qk + d_v)}, *event);
-    } else if (Is(*event, K::kAttentionBackward)) {
-      Add(phase, "attention backward", K::kAttentionBackward, Attention(), {area * (3 * d_qk + 2 * d_v)},
-          *event);
-    } else if (const auto shape = MemoryBoundShape(*event, phase)) {
-      Add(phase, Name(*Class(*event).kind), *Class(*event).kind, *shape, {}, *event);
+    if (!Class(*event).kind) continue;
+    const OpKind kind = *Class(*event).kind;
+    if (kind == K::kAttentionForward || kind == K::kAttentionBackward) {
+      AssignAttention(*event, phase);
+      continue;
     }
+    std::optional<RowsShape> shape = MemoryBoundShape(*event, phase);
+    if (!shape) shape = AttentionAroundShape(kind);
+    if (const auto it = slots.find(kind); it != slots.end() && next[kind] < it->second.size()) {
+      const RowsSlot& slot = *it->second[next[kind]++];
+      shape = RowsShape{Size(slot.rows, phase), Size(slot.cols, phase)};
+    }
+    if (!shape) continue;
+    Add(phase, Name(kind), kind, *shape, {}, *event, BytesOf(*event, *shape, phase));
   }
 }
 
 RecognisedOp& Recogniser::Add(const PhaseEvents& phase, std::string_view label, OpKind kind,
-                              const OpShape& shape, Flops flops, const GpuEvent& event) {
+                              const OpShape& shape, Flops flops, const GpuEvent& event, Bytes bytes) {
   const auto same = [&](const RecognisedOp& op) {
     return op.phase == phase.phase && op.label == label && op.kind == kind && op.shape == shape &&
-           op.kernel == event.name;
+           op.bytes == bytes && op.kernel == event.name;
   };
   auto it = std::find_if(result_.ops.begin(), result_.ops.end(), same);
   if (it == result_.ops.end()) {
@@ -355,6 +487,7 @@ RecognisedOp& Recogniser::Add(const PhaseEvents& phase, std::string_view label, 
                            kind,
                            shape,
                            flops,
+                           bytes,
                            event.name,
                            event.blocks(),
                            false,

@@ -29,6 +29,7 @@ struct RecognisedOp {
   OpKind kind{};
   OpShape shape{};
   Flops flops{};  ///< of one launch
+  Bytes bytes{};  ///< compulsory traffic of one launch, by formula (profiler/suite/cost.h)
   NameId kernel = 0;
   std::int64_t blocks = 0;  ///< of the grid
   /// The shape is a mean the trace does not resolve (rows of one expert) and launches run two at a time: no

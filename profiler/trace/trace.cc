@@ -44,8 +44,10 @@ class RangeIndex {
 /// All ranges, and those of each thread.
 class ThreadedIndex {
  public:
-  explicit ThreadedIndex(const std::vector<Range>& ranges) {
+  template <typename Chosen>
+  ThreadedIndex(const std::vector<Range>& ranges, Chosen chosen) {
     for (std::size_t i = 0; i < ranges.size(); ++i) {
+      if (!chosen(ranges[i])) continue;
       all_.Add(ranges[i], static_cast<std::int32_t>(i));
       threads_[ranges[i].thread].Add(ranges[i], static_cast<std::int32_t>(i));
     }
@@ -94,8 +96,9 @@ Trace TraceBuilder::Finish() {
 }
 
 Attribution Attribute(const Trace& trace) {
-  const ThreadedIndex annotations(trace.annotations);
-  const ThreadedIndex operators(trace.operators);
+  constexpr auto kEvery = [](const Range&) { return true; };
+  const ThreadedIndex annotations(trace.annotations, kEvery);
+  const ThreadedIndex operators(trace.operators, kEvery);
   Attribution result{std::vector<std::int32_t>(trace.events.size(), -1),
                      std::vector<std::int32_t>(trace.events.size(), -1)};
   for (std::size_t i = 0; i < trace.events.size(); ++i) {
@@ -103,6 +106,17 @@ Attribution Attribute(const Trace& trace) {
     if (launch == nullptr) continue;
     result.annotation[i] = annotations.Innermost(*launch, /*any_thread=*/true);
     result.operation[i] = operators.Innermost(*launch, /*any_thread=*/false);
+  }
+  return result;
+}
+
+std::vector<std::int32_t> InnermostOnThread(const Trace& trace,
+                                            const std::function<bool(const Range&)>& chosen) {
+  const ThreadedIndex annotations(trace.annotations, chosen);
+  std::vector<std::int32_t> result(trace.events.size(), -1);
+  for (std::size_t i = 0; i < trace.events.size(); ++i) {
+    if (const Launch* launch = FindLaunch(trace, trace.events[i].correlation))
+      result[i] = annotations.Innermost(*launch, /*any_thread=*/false);
   }
   return result;
 }

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -48,6 +49,7 @@ struct Range {
 struct TraceInfo {
   std::string source;       ///< file
   std::string trace_name;   ///< what the trace calls itself
+  std::string program;      ///< name of the executable, where the log has it
   std::string device_name;  ///< "" if the trace does not say
   std::string compute_capability;
   int sms = 0;
@@ -94,5 +96,9 @@ struct Attribution {
   std::vector<std::int32_t> operation;   ///< per event: index into operators, or -1
 };
 Attribution Attribute(const Trace& trace);
+/// Per event, the innermost of the chosen annotations around its API call, on the launching thread alone; -1
+/// if none.
+std::vector<std::int32_t> InnermostOnThread(const Trace& trace,
+                                            const std::function<bool(const Range&)>& chosen);
 
 }  // namespace orrery::profiler

@@ -77,9 +77,24 @@ Json LayersJson(const LayerOps& layers) {
                                   {"kind", Name(op.kind)},
                                   {"shape", ShapeText(op.shape)},
                                   {"flops", op.flops.count},
+                                  {"bytes", op.bytes.count},
                                   {"durations_us", op.durations_us}});
   }
   return json;
+}
+
+Json ShapedJson(const ShapedOps& shaped) {
+  Json list = Json::array();
+  for (const ShapedOp& op : shaped.ops) {
+    list.push_back({{"operation", op.label},
+                    {"kind", Name(op.kind)},
+                    {"shape", ShapeText(op.shape)},
+                    {"flops", op.flops.count},
+                    {"bytes", op.bytes.count},
+                    {"kernels", op.kernels},
+                    {"durations_us", op.durations_us}});
+  }
+  return {{"operations", list}, {"left_out", shaped.left_out}, {"unreadable_ranges", shaped.bad_texts}};
 }
 
 Json AnalysedJson(const AnalysedTrace& a) {
@@ -101,6 +116,7 @@ Json AnalysedJson(const AnalysedTrace& a) {
   if (s.layers) json["layer_period_us"] = UsList(s.layer_period_ns);
   json["phases"] = PhasesJson(s);
   json["layers"] = LayersJson(a.layers);
+  json["shaped"] = ShapedJson(a.shaped);
   json["streams"] = StreamsJson(s);
   json["classes"] = Json::array();
   for (const GroupTotal& g : s.groups)

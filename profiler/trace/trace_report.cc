@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "core/error.h"
+#include "profiler/compare/statistics.h"
 #include "profiler/printable.h"
 
 namespace orrery::profiler {
@@ -167,6 +168,28 @@ std::string OpsText(const AnalysedTrace& a) {
   return text;
 }
 
+/// Operations whose shapes the program gave, and what could not be used of them.
+std::string ShapedText(const ShapedOps& shaped) {
+  std::string text;
+  if (!shaped.ops.empty())
+    text += fmt::format("\n{:<32} {:<44} {:>6} {:>10} {:>7} {:>7}  {}\n", "operation (shape from its range)",
+                        "shape", "n", "median us", "TFLOPS", "GB/s", "kernels");
+  for (const ShapedOp& op : shaped.ops) {
+    const double us = Median(op.durations_us);
+    const std::string tflops = op.flops.count > 0 ? fmt::format("{:.0f}", op.flops.count / us * 1e-6) : "";
+    text +=
+        fmt::format("{:<32} {:<44} {:>6} {:>10.2f} {:>7} {:>7.0f}  {}\n", Printable(op.label).substr(0, 32),
+                    ShapeText(op.shape), op.durations_us.size(), us, tflops,
+                    static_cast<double>(op.bytes.count) / us * 1e-3, Printable(ShortKernelName(op.kernels)));
+  }
+  for (const auto& [reason, count] : shaped.left_out)
+    text += fmt::format("no shape taken: {} times {}\n", count, reason);
+  if (shaped.bad_texts > 0)
+    text += fmt::format("{} ranges with a shape that cannot be read were ignored, the first {}\n",
+                        shaped.bad_texts, Printable(shaped.first_bad));
+  return text;
+}
+
 std::string GroupsText(const std::vector<GroupTotal>& groups) {
   std::int64_t all = 0;
   for (const GroupTotal& g : groups) all += g.total_ns;
@@ -246,12 +269,14 @@ AnalysedTrace Analyse(Trace trace) {
   a.attribution = Attribute(a.trace);
   a.summary = Summarise(a.trace, a.attribution);
   a.layers = RecogniseLayers(a.trace, a.attribution, a.summary);
+  a.shaped = FindShapedOps(a.trace, a.attribution);
   return a;
 }
 
 std::string TraceText(const AnalysedTrace& a, int top) {
   return HeaderText(a.trace.info) + TotalsText(a.summary) + PhasesText(a.summary) + OpsText(a) +
-         StreamsText(a.summary) + GroupsText(a.summary.groups) + KernelsText(MergeKernels({&a}), top);
+         ShapedText(a.shaped) + StreamsText(a.summary) + GroupsText(a.summary.groups) +
+         KernelsText(MergeKernels({&a}), top);
 }
 
 std::string ProcessesText(const std::vector<AnalysedTrace>& processes, int top) {
@@ -265,6 +290,7 @@ std::string ProcessesText(const std::vector<AnalysedTrace>& processes, int top) 
                         Printable(p.trace.info.trace_name).substr(0, 40), p.trace.info.rank, s.kernels,
                         Ms(s.wall_ns), Percent(s.compute_busy_ns, s.wall_ns), Ms(s.payload.exposed_ns()));
     if (!p.trace.info.note.empty()) text += "  note: " + Printable(p.trace.info.note) + "\n";
+    text += ShapedText(p.shaped);
     pointers.push_back(&p);
   }
   return text + GroupsText(MergeGroups(processes)) + KernelsText(MergeKernels(pointers), top);
@@ -277,13 +303,12 @@ std::int64_t ZeroDurations(const AnalysedTrace& a) {
   return count;
 }
 
-MeasurementRun TraceMeasurement(const AnalysedTrace& a) {
-  if (a.layers.ops.empty())
-    throw InputError(Place{a.trace.info.source},
-                     "no operation with a shape was recognised (" + a.layers.not_recognised + ")");
+namespace {
+
+MeasurementRun TraceHeader(const AnalysedTrace& a) {
   const TraceInfo& info = a.trace.info;
   MeasurementRun run;
-  run.suite = info.trace_name.empty() ? "trace" : info.trace_name;
+  run.suite = !info.program.empty() ? info.program : info.trace_name.empty() ? "trace" : info.trace_name;
   run.command = "orrery profile import";
   run.date_utc = "1970-01-01T00:00:00Z";
   const std::int64_t start_s = a.trace.events.front().start_ns / 1'000'000'000;
@@ -294,32 +319,79 @@ MeasurementRun TraceMeasurement(const AnalysedTrace& a) {
                 std::max(info.sms, 1),
                 {info.device_memory_bytes}};
   run.driver = run.cuda_runtime = "not recorded";
-  run.counters_note = "times from a trace; no counters";
+  run.counters_note =
+      "times from a trace: no counters, and medians over all launches, whatever ran beside them";
   if (const std::int64_t zero = ZeroDurations(a); zero > 0)
     run.counters_note += fmt::format("; {} launches of zero duration left out", zero);
+  return run;
+}
+
+/// Of the compute stream with most gaps, where it has enough of them.
+std::optional<double> MedianGapUs(const TraceSummary& summary) {
+  constexpr std::int64_t kEnough = 100;
+  const StreamTotal* busiest = nullptr;
+  for (const StreamTotal& s : summary.streams) {
+    if (!s.communication && (busiest == nullptr || s.gaps > busiest->gaps)) busiest = &s;
+  }
+  if (busiest == nullptr || busiest->gaps < kEnough) return std::nullopt;
+  return Us(busiest->gap_median_ns);
+}
+
+/// DeepGEMM's kernels are persistent and launch one block per SM they may use; others use what there is.
+int SmsOf(const KernelSample& sample, std::int64_t blocks, int device_sms) {
+  const bool persistent = sample.library == "DeepGEMM" && std::holds_alternative<GemmShape>(sample.shape);
+  return persistent && blocks < device_sms ? static_cast<int>(blocks) : device_sms;
+}
+
+KernelSample SampleOf(const AnalysedTrace& a, const RecognisedOp& op) {
+  KernelSample s;
+  s.kernel = a.trace.name(op.kernel);
+  s.library = ClassifyKernel(s.kernel).library;
+  s.op_label = op.phase + " " + op.label;
+  s.kind = op.kind;
+  s.shape = op.shape;
+  s.flops = op.flops;
+  s.bytes = op.bytes;
+  if (op.approximate) s.variant = "mean rows, two at a time";
+  std::copy_if(op.durations_us.begin(), op.durations_us.end(), std::back_inserter(s.durations_us),
+               [](double us) { return us > 0; });
+  return s;
+}
+
+KernelSample SampleOf(const ShapedOp& op) {
+  KernelSample s;
+  s.kernel = op.kernels;
+  s.library = op.library;
+  s.op_label = op.label;
+  s.kind = op.kind;
+  s.shape = op.shape;
+  s.flops = op.flops;
+  s.bytes = op.bytes;
+  s.durations_us = op.durations_us;
+  return s;
+}
+
+}  // namespace
+
+MeasurementRun TraceMeasurement(const AnalysedTrace& a) {
+  if (a.layers.ops.empty() && a.shaped.ops.empty())
+    throw InputError(Place{a.trace.info.source}, "no operation with a shape was recognised (" +
+                                                     a.layers.not_recognised +
+                                                     "; no range or operator gives one)");
+  MeasurementRun run = TraceHeader(a);
   std::map<std::string, int> seen;
-  for (const RecognisedOp& op : a.layers.ops) {
-    KernelSample s;
-    s.kernel = a.trace.name(op.kernel);
-    s.library = ClassifyKernel(s.kernel).library;
-    s.op_label = op.phase + " " + op.label;
-    s.kind = op.kind;
-    s.shape = op.shape;
-    // Persistent GEMMs launch one block per SM they may use; other kernels use what there is.
-    s.sms = std::holds_alternative<GemmShape>(op.shape) && op.blocks < run.device.sms
-                ? static_cast<int>(op.blocks)
-                : run.device.sms;
-    s.flops = op.flops;
-    if (op.approximate) s.variant = "mean rows, two at a time";
-    std::copy_if(op.durations_us.begin(), op.durations_us.end(), std::back_inserter(s.durations_us),
-                 [](double us) { return us > 0; });
-    if (s.durations_us.empty()) continue;
+  const auto add = [&](KernelSample s, std::int64_t blocks) {
+    if (s.durations_us.empty()) return;
+    s.sms = SmsOf(s, blocks, run.device.sms);
     // One operation may come from several kernels: a case of a measurement has one sample per process.
     if (const int earlier = seen[CaseKey(s)]++; earlier > 0) s.op_label += fmt::format(" ({})", earlier + 1);
     run.samples.push_back(std::move(s));
-  }
+  };
+  for (const RecognisedOp& op : a.layers.ops) add(SampleOf(a, op), op.blocks);
+  for (const ShapedOp& op : a.shaped.ops) add(SampleOf(op), op.blocks);
+  if (const auto gap = MedianGapUs(a.summary)) run.launch_gaps.push_back({"trace", 0, {*gap}});
   if (run.samples.empty())
-    throw InputError(Place{info.source}, "every recognised operation has a duration of zero");
+    throw InputError(Place{a.trace.info.source}, "every recognised operation has a duration of zero");
   return run;
 }
 

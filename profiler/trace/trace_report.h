@@ -8,6 +8,7 @@
 #include "profiler/measurement.h"
 #include "profiler/trace/analysis.h"
 #include "profiler/trace/layers.h"
+#include "profiler/trace/shaped_ops.h"
 #include "profiler/trace/trace.h"
 
 namespace orrery::profiler {
@@ -18,6 +19,7 @@ struct AnalysedTrace {
   Attribution attribution;
   TraceSummary summary;
   LayerOps layers;
+  ShapedOps shaped;
 };
 AnalysedTrace Analyse(Trace trace);
 
@@ -30,9 +32,9 @@ std::string TraceJson(const AnalysedTrace& analysed);
 /// {"processes": [...]} of TraceJson.
 std::string ProcessesJson(const std::vector<AnalysedTrace>& processes);
 
-/// The recognised operations as a measurement, for a calibration table. `sms`: SMs the GEMMs could use; found
-/// from their grids where they are persistent. Launches of zero duration are left out: they are no times.
-/// InputError if no operation was recognised or none has a time.
+/// The recognised operations and those whose shape the program gave, as a measurement, for a calibration
+/// table. `sms`: SMs the GEMMs could use; found from their grids where they are persistent. Launches of zero
+/// duration are left out: they are no times. InputError if no operation was recognised or none has a time.
 MeasurementRun TraceMeasurement(const AnalysedTrace& analysed);
 /// How many launches TraceMeasurement leaves out.
 std::int64_t ZeroDurations(const AnalysedTrace& analysed);

@@ -131,6 +131,9 @@ struct TrainingResult {
   std::vector<CriticalPathShare> critical_path;
   std::vector<WhatIf> what_ifs;
   double measured = 0, scaled = 0, analytic = 0;  ///< shares of kernel and transfer time
+  /// Only where the scenario names a calibration: what its rows did not price, most time first; seconds and
+  /// share of all kernel and transfer time.
+  std::vector<OpClassReport> fell_back;
   Interval interval;
   RunReport run;
   SimulatorReport simulator;

@@ -100,6 +100,8 @@ std::string TrainingJson(const TrainingResult& r) {
                      {"resamples", r.interval.resamples},
                      {"seeds", r.interval.seeds}};
   }
+  for (const OpClassReport& c : r.fell_back)
+    j["fell_back"].push_back({{"name", c.name}, {"time_s", c.seconds}, {"share", c.share}});
   j["op_classes"] = Json::array();
   for (const OpClassReport& c : r.op_classes)
     j["op_classes"].push_back({{"name", c.name}, {"time_s", c.seconds}, {"share", c.share}});

@@ -79,9 +79,18 @@ std::vector<PipelineRankReport> RanksOf(const TrainingModel& model, const Outcom
   return ranks;
 }
 
+std::vector<OpClassReport> ByTime(const std::map<std::string, double>& classes, double total) {
+  std::vector<OpClassReport> reports;
+  for (const auto& [name, seconds] : classes)
+    reports.push_back({name, seconds, total > 0 ? seconds / total : 0});
+  std::stable_sort(reports.begin(), reports.end(),
+                   [](const auto& a, const auto& b) { return a.seconds > b.seconds; });
+  return reports;
+}
+
 /// Times of kernels by class and by provenance. A part's time is split over its kernels as at the mean load.
 void Kernels(const Outcome& o, TrainingResult* result) {
-  std::map<std::string, double> classes;
+  std::map<std::string, double> classes, others;
   double total = 0, provenance[3] = {};
   for (std::uint32_t key = 0; key < models::kPriceKeys; ++key) {
     const auto& kernels = o.prices->parts()[key].kernels;
@@ -92,14 +101,13 @@ void Kernels(const Outcome& o, TrainingResult* result) {
     for (const KernelShare& k : kernels) {
       const double share = seconds * k.picoseconds / weight;
       classes[k.op_class] += share;
+      if (k.provenance != hw::Provenance::kMeasured) others[k.op_class] += share;
       provenance[static_cast<std::size_t>(k.provenance)] += share;
       total += share;
     }
   }
-  for (const auto& [name, seconds] : classes)
-    result->op_classes.push_back({name, seconds, total > 0 ? seconds / total : 0});
-  std::stable_sort(result->op_classes.begin(), result->op_classes.end(),
-                   [](const auto& a, const auto& b) { return a.seconds > b.seconds; });
+  result->op_classes = ByTime(classes, total);
+  result->fell_back = ByTime(others, total);
   if (total <= 0) return;
   result->measured = provenance[0] / total;
   result->scaled = provenance[1] / total;
@@ -280,6 +288,7 @@ TrainingResult RunTraining(const Scenario& scenario, const RunOptions& options, 
       std::all_of(r.ranks.begin(), r.ranks.end(), [](const PipelineRankReport& rank) { return rank.fits; });
   r.device_memory = scenario.cluster.device.memory.count;
   Kernels(outcome, &r);
+  if (scenario.calibration == "auto") r.fell_back.clear();
   r.communication = CommunicationOf(outcome);
   r.optimizer = outcome.optimizer;
   r.rebalance = outcome.rebalance;

@@ -196,6 +196,9 @@ std::string Certainty(const TrainingResult& r) {
                                               100 * r.interval.seed_sd, r.interval.seeds));
   }
   for (const std::string& source : r.calibration) text += "  - " + source + "\n";
+  if (!r.fell_back.empty()) text += "  the named calibration does not measure, so scaled or analytic:\n";
+  for (const OpClassReport& c : r.fell_back)
+    text += fmt::format("    {:<32} {:>8.3f} s {:>6.1f} %\n", c.name, c.seconds, 100 * c.share);
   text += "\nNotes\n";
   for (const std::string& note : r.notes) text += "  - " + note + "\n";
   text += fmt::format("\n{} events, {} steps of {} GPUs in {:.2f} s; {:.0f} MiB at most\n",

@@ -5,12 +5,14 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <regex>
 #include <sstream>
 
 #include <CLI/CLI.hpp>
 #include <gmock/gmock.h>
 #include <unistd.h>
 
+#include "core/document.h"
 #include "core/error.h"
 #include "tests/profiler/synthetic_run.h"
 
@@ -219,6 +221,93 @@ TEST_F(ProfileCommand, ImportOfBadFilesIsBadInput) {
   EXPECT_THAT(error({Write("cut.json", std::string(kTrace).substr(0, 60))}), HasSubstr("cut off at byte"));
   EXPECT_THAT(error({Write("t.json", std::string(kTrace)), "--out", File("m.json")}),
               HasSubstr("no operation with a shape was recognised"));
+  const auto event = [](const char* times) {
+    return R"({"traceEvents":[{"ph":"X","cat":"kernel","name":"k",)" + std::string(times) + "}]}";
+  };
+  EXPECT_THAT(error({Write("n.json", event(R"("ts":1,"dur":-5)"))}), HasSubstr("duration -5 us is negative"));
+  EXPECT_THAT(error({Write("n.json", event(R"("ts":"soon","dur":5)"))}), HasSubstr("'soon' is no number"));
+  EXPECT_THAT(error({Write("z.json", std::string("\x1f\x8b\x08"))}), HasSubstr("gunzip -c"));
+  EXPECT_THAT(error({Write("p", std::string("\x0a\x10 perfetto"))}), HasSubstr("not valid JSON"));
+  EXPECT_THAT(error({Write("q.nsys-rep", std::string("NVTX tracing"))}), HasSubstr("nsys-rep"));
+  EXPECT_THAT(error({Write("q.sqlite", std::string("SQLite format 3"))}), HasSubstr("not a Chrome trace"));
+  EXPECT_THAT(error({Write("v.json", std::string(R"({"nodes":[]})"))}), HasSubstr("without 'traceEvents'"));
+  EXPECT_THAT(
+      error({Write("c.json",
+                   std::string(R"({"traceEvents":[{"ph":"X","cat":"v8","name":"f","ts":1,"dur":1}]})"))}),
+      HasSubstr("no GPU events"));
+  EXPECT_THAT(error({Write("e.json", std::string())}), HasSubstr("empty"));
+}
+
+TEST_F(ProfileCommand, ImportTakesShapesFromTheProgramsRanges) {
+  const std::string log =
+      R"({"schema":"orrery-kernel-log","schema_version":1,"pid":1,"rank":-1,"world_size":0,"program":"p","device":"NVIDIA H100 80GB HBM3","compute_capability":"9.0","sms":132})"
+      "\n"
+      R"(["name",1,"nvjet_qqtst_a"])"
+      "\n"
+      R"(["name",2,"orrery:gemm_fp8 m=64 n=128 k=256"])"
+      "\n"
+      R"(["name",3,"orrery:gemm_fp8 m=64"])"
+      "\n"
+      R"(["range",2,9,1000,2000])"
+      "\n"
+      R"(["range",3,9,3000,4000])"
+      "\n"
+      R"(["launch",5,9,1500])"
+      "\n"
+      R"(["kernel",1,10000,14000,0,7,5,[132,1,1],[128,1,1],0,0])"
+      "\n{\"end\":true}\n";
+  fs::create_directories(File("logs"));
+  Write("logs/pid1.jsonl", log);
+  Write("logs/pid2.jsonl", log.substr(0, log.find('\n')) + "\n{\"end\":true}\n");
+  const Outcome one = RunCommand({"profile", "import", File("logs/pid1.jsonl"), "--calibration",
+                                  File("t.yaml"), "--out", File("m.json")});
+  EXPECT_EQ(one.code, 0) << one.error;
+  EXPECT_THAT(one.out, HasSubstr("M=64 N=128 K=256"));
+  EXPECT_THAT(one.out, HasSubstr("1 ranges with a shape that cannot be read were ignored"));
+  EXPECT_THAT(Read("t.yaml"), HasSubstr("- [64, 128, 256, 1, 4.000, 1, 4.000, 4.000]"));
+  EXPECT_EQ(RunCommand({"profile", "import", File("logs"), "--calibration", File("t.yaml")}).code, 0)
+      << "the second process has nothing to say";
+}
+
+TEST_F(ProfileCommand, ImportJoinsThePartsOfAMeasurement) {
+  profiler::MeasurementRun one = SyntheticRun(1, 2, 1, 5, {});
+  one.device.name = "NVIDIA H100 80GB HBM3";
+  profiler::MeasurementRun two = one;
+  for (auto& sample : two.samples) sample.process = 1;
+  fs::create_directories(File("parts"));
+  Write("parts/process0-a.json", one);
+  Write("parts/process1-a.json", two);
+  const Outcome o = RunCommand(
+      {"profile", "import", File("parts"), "--out", File("all.json"), "--calibration", File("t.yaml")});
+  EXPECT_EQ(o.code, 0) << o.error;
+  EXPECT_THAT(o.out, HasSubstr("4 samples of synthetic on NVIDIA H100 80GB HBM3 from 2 files"));
+  EXPECT_EQ(profiler::ReadMeasurement(File("all.json")).samples.size(), 4u);
+  const std::string part = File("parts/process0-a.json");
+  EXPECT_THAT(RunCommand({"profile", "import", part, part}).error, HasSubstr("in two of the measurements"));
+  EXPECT_THAT(RunCommand({"profile", "import", part, Write("t.json", std::string(kTrace))}).error,
+              HasSubstr("cannot be imported together"));
+}
+
+TEST_F(ProfileCommand, CompareAcrossDevicesIsRefusedUnlessForced) {
+  profiler::MeasurementRun other = SyntheticRun(1, 5, 3, 30, kQuiet);
+  const std::string base = Write("a.json", other);
+  other.device.name = "NVIDIA H200";
+  const std::string next = Write("b.json", other);
+  const Outcome refused = RunCommand({"profile", "compare", base, next});
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_THAT(refused.error, HasSubstr("'NVIDIA Test' against 'NVIDIA H200'"));
+  EXPECT_EQ(RunCommand({"profile", "compare", base, next, "--force"}).code, 0);
+}
+
+TEST_F(ProfileCommand, RunNamesTheProfilerThatIsInTheWay) {
+  InstallDevice(
+      "[ $1 = probe ] && { echo GPU; exit 0; }\n"
+      "echo \"orrery-device: another profiler, 'Nsight Systems', is attached to this process\" >&2; exit "
+      "77\n");
+  const Outcome o = RunCommand({"profile", "run", "--out", File("m.json")});
+  EXPECT_EQ(o.code, 77);
+  EXPECT_THAT(o.error, HasSubstr("'Nsight Systems'"));
+  EXPECT_FALSE(fs::exists(File("m.json")));
 }
 
 TEST_F(ProfileCommand, CompareOfARunWithItselfIsDone) {
@@ -325,10 +414,34 @@ TEST_F(ProfileCommand, TheTextMakesWayForAnOutputOnStandardOutput) {
               testing::StartsWith("###"));
 }
 
+TEST(ExampleWorkflow, IsYamlAndUsesOptionsThatExist) {
+  const fs::path file = fs::path(ORRERY_SOURCE_DIR) / "docs/examples/kernel-regression.yml";
+  const Document workflow = Document::Load(file);
+  EXPECT_EQ(workflow.root().At("jobs").At("compare").At("steps").items().size(), 5u);
+  std::ifstream stream(file);
+  std::stringstream text;
+  text << stream.rdbuf();
+  CLI::App app;
+  Action action;
+  AddProfileCommand(app, &action);
+  CLI::App* profile = app.get_subcommand("profile");
+  const std::string words = text.str();
+  const std::regex option("--[a-z]+(-[a-z]+)*");
+  for (std::sregex_iterator it(words.begin(), words.end(), option), end; it != end; ++it) {
+    const std::string name = it->str();
+    if (name == "--preset" || name == "--build") continue;  // CMake's
+    EXPECT_TRUE(profile->get_subcommand("run")->get_option_no_throw(name) != nullptr ||
+                profile->get_subcommand("compare")->get_option_no_throw(name) != nullptr)
+        << name;
+  }
+}
+
 TEST_F(ProfileCommand, WrongWordsAreBadInput) {
   EXPECT_EQ(RunCommand({"profile"}).code, 2);
   EXPECT_EQ(RunCommand({"profile", "compare", "a"}).code, 2);
   EXPECT_EQ(RunCommand({"profile", "run", "--samples", "1"}).code, 2);
+  EXPECT_THAT(RunCommand({"profile", "run", "--suite", "deepseek-v4"}).error,
+              HasSubstr("did you mean 'deepseek-v3'"));
   EXPECT_EQ(RunCommand({"profile", "compare", File("x"), File("y")}).code, 2);
 }
 

@@ -115,13 +115,15 @@ TEST(CalibrationFile, ExperimentsAndIncompleteCasesStayOutAndAreNamed) {
       << "a table without rows is no table";
 }
 
-TEST(CalibrationFile, TheLaunchGapComesFromItsSample) {
-  KernelSample gap = Sample(OpKind::kMemset, RowsShape{1, 1}, {1.1, 1.2, 1.3});
-  gap.op_label = std::string(kLaunchGapLabel);
-  const std::string yaml =
-      CalibrationYaml(RunOf({gap, Sample(OpKind::kGemmFp8, kGemm, {1})}), "h100-sxm").yaml;
-  EXPECT_THAT(yaml, HasSubstr("launch_gap: 1.200 us\n"));
-  EXPECT_THAT(yaml, Not(HasSubstr("memset")));
+TEST(CalibrationFile, TheLaunchGapIsTheMedianOfProcessesOnAStream) {
+  MeasurementRun run = RunOf({Sample(OpKind::kGemmFp8, kGemm, {1})});
+  EXPECT_THAT(CalibrationYaml(run, "h100-sxm").yaml, Not(HasSubstr("launch_gap")));
+  run.launch_gaps = {
+      {"stream", 0, {1.1, 1.2, 1.3}}, {"graph", 0, {0.5}}, {"stream", 1, {1.4, 1.4}}, {"stream", 2, {1.9}}};
+  const CalibrationText table = CalibrationYaml(run, "h100-sxm");
+  EXPECT_THAT(table.yaml, HasSubstr("launch_gap: 1.400 us\n"));
+  EXPECT_THAT(table.left_out, ElementsAre("launch gaps of a CUDA graph"));
+  EXPECT_EQ(hw::ParseKernelTable(Document::Parse(table.yaml, "t").root()).launch_gap, FromMicroseconds(1.4));
 }
 
 TEST(CalibrationFile, KnowsDevicesByTheirDriversNames) {

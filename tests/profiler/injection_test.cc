@@ -7,6 +7,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#if __has_include(<nvtx3/nvToolsExt.h>)
+#include <nvtx3/nvToolsExt.h>
+#endif
+
 namespace orrery::profiler {
 namespace {
 
@@ -48,6 +52,34 @@ TEST(InjectionLibrary, LeavesTheExitCodeOfTheProgramAndItsForksAlone) {
   EXPECT_EQ(RunProgram(folder, 42), 42);
   EXPECT_TRUE(fs::is_empty(folder)) << "a program that runs no kernel gets no log";
   fs::remove_all(folder);
+}
+
+// Exit code of a child whose first NVTX range loads the library as its tool.
+int RunProgramWithRanges() {
+  const pid_t child = fork();
+  if (child == 0) {
+    setenv("NVTX_INJECTION64_PATH", Library().c_str(), 1);
+    void* library = dlopen(Library().c_str(), RTLD_NOW);
+    if (library == nullptr || dlsym(library, "InitializeInjectionNvtx2") == nullptr) _exit(101);
+#if __has_include(<nvtx3/nvToolsExt.h>)
+    nvtxRangePushA("orrery:gemm_bf16 m=1 n=2 k=3");
+    nvtxRangePop();
+    bool loaded = false;
+    for (const char* name : {"libcupti.so.13", "libcupti.so.12", "libcupti.so"})
+      loaded |= dlopen(name, RTLD_NOW | RTLD_NOLOAD) != nullptr;
+    std::exit(loaded ? 7 : 102);
+#else
+    std::exit(7);
+#endif
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+TEST(InjectionLibrary, HandsNvtxRangesOnToCupti) {
+  if (!fs::exists(Library())) GTEST_SKIP() << "the injection library is not built";
+  EXPECT_EQ(RunProgramWithRanges(), 7);
 }
 
 TEST(InjectionLibrary, DoesNothingWithoutAFolderToWriteTo) {

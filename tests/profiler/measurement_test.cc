@@ -167,6 +167,34 @@ TEST(Measurement, ProcessesAreMergedInOrderAndOnlyFromOneMachine) {
   EXPECT_THROW(MergeProcesses({}), InputError);
 }
 
+TEST(Measurement, PartsKeepTheirProcessesAndGapsAndComeOnce) {
+  MeasurementRun one = SyntheticRun(1, 2, 2, 5, {}), two = SyntheticRun(2, 1, 2, 5, {});
+  for (KernelSample& sample : two.samples) sample.op_label = "another section";
+  two.launch_gaps = {{"stream", 1, {1.5}}};
+  const MeasurementRun merged = MergeParts({one, two});
+  ASSERT_EQ(merged.samples.size(), 6u);
+  EXPECT_EQ(merged.samples[5].process, 1);
+  EXPECT_EQ(merged.launch_gaps.size(), 1u);
+  EXPECT_THROW(MergeParts({one, one}), InputError) << "the same cases twice";
+  two.libraries["cuDNN"] = "9.19.0";
+  EXPECT_THROW(MergeParts({one, two}), InputError);
+}
+
+TEST(Measurement, LaunchGapsAreReadStrictly) {
+  MeasurementRun run = SyntheticRun(1, 1, 1, 5, {});
+  run.launch_gaps = {{"stream", 0, {1.5, 2}}, {"graph", 0, {0.5}}};
+  const std::string text = MeasurementJson(run);
+  EXPECT_EQ(ParseMeasurement(text, "m.json").launch_gaps[0].gaps_us, (std::vector<double>{1.5, 2}));
+  const auto with = [&](const std::string& from, const std::string& to) {
+    std::string changed = text;
+    changed.replace(changed.find(from), from.size(), to);
+    return changed;
+  };
+  EXPECT_THROW(ParseMeasurement(with("\"stream\"", "[3]"), "m"), InputError);
+  EXPECT_THROW(ParseMeasurement(with("0.5", "-0.5"), "m"), InputError);
+  EXPECT_THROW(ParseMeasurement(with("\"gaps_us\"", "\"gaps\""), "m"), InputError);
+}
+
 TEST(Measurement, DatesAreIso8601) {
   EXPECT_EQ(Iso8601Utc(0), "1970-01-01T00:00:00Z");
   EXPECT_EQ(Iso8601Utc(1740461679), "2025-02-25T05:34:39Z");

@@ -37,6 +37,7 @@ MeasurementRun RunOfWholeSuite() {
     s.counters.dram_read_bytes = 1e9;
     run.samples.push_back(s);
   }
+  run.launch_gaps = {{"stream", 2, {1.25, 1.5}}, {"graph", 2, {0.75}}};
   return run;
 }
 

@@ -88,6 +88,52 @@ TEST(AttendRow, SeesOnlyItsLength) {
   EXPECT_DOUBLE_EQ(AttendRow(q, keys, 1, values, 1, 1, 1, 1.0)[0], 7);
 }
 
+/// A head whose outputs and statistics follow from its q, k and v.
+CausalHead HeadOf(Doubles q, Doubles k, Doubles v) {
+  CausalHead head{5, 3, 2, 0.7, std::move(q), std::move(k), std::move(v), {}, {}, Normals(10, "d_out")};
+  for (std::size_t row = 0; row < head.length; ++row) {
+    const Doubles out = CausalOut(head, row);
+    head.out.insert(head.out.end(), out.begin(), out.end());
+    head.stats.push_back(CausalStats(head, row));
+  }
+  return head;
+}
+
+double LossOf(const CausalHead& head) {
+  double loss = 0;
+  for (std::size_t i = 0; i < head.out.size(); ++i) loss += head.out[i] * head.d_out[i];
+  return loss;
+}
+
+TEST(CausalHead, FirstRowSeesItselfAlone) {
+  const CausalHead head = HeadOf(Normals(15, "q"), Normals(15, "k"), Normals(10, "v"));
+  EXPECT_THAT(CausalOut(head, 0), testing::ElementsAre(head.v[0], head.v[1]));
+  EXPECT_DOUBLE_EQ(CausalStats(head, 0),
+                   0.7 * (head.q[0] * head.k[0] + head.q[1] * head.k[1] + head.q[2] * head.k[2]));
+}
+
+TEST(CausalHead, HasTheGradientsOfItsForwardPass) {
+  constexpr double kStep = 1e-5;
+  const Doubles q = Normals(15, "q"), k = Normals(15, "k"), v = Normals(10, "v");
+  const CausalHead head = HeadOf(q, k, v);
+  const auto slope = [&](int operand, std::size_t element) {
+    const auto loss = [&](double step) {
+      Doubles parts[] = {q, k, v};
+      parts[operand][element] += step;
+      return LossOf(HeadOf(parts[0], parts[1], parts[2]));
+    };
+    return (loss(kStep) - loss(-kStep)) / (2 * kStep);
+  };
+  for (std::size_t row = 0; row < 5; ++row) {
+    for (std::size_t i = 0; i < 3; ++i) {
+      EXPECT_NEAR(CausalQueryGradient(head, row)[i], slope(0, 3 * row + i), 1e-8) << row;
+      EXPECT_NEAR(CausalKeyGradient(head, row)[i], slope(1, 3 * row + i), 1e-8) << row;
+    }
+    for (std::size_t i = 0; i < 2; ++i)
+      EXPECT_NEAR(CausalValueGradient(head, row)[i], slope(2, 2 * row + i), 1e-8) << row;
+  }
+}
+
 TEST(SwiGlu, HasTheGradientOfItsForwardPass) {
   const Doubles gate = Normals(16, "gate"), up = Normals(16, "up"), d_out = Normals(16, "grad");
   const SwiGluGradient g = SwiGluBackwardRow(gate, up, 0.7, d_out);

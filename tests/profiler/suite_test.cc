@@ -5,6 +5,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <numeric>
 #include <regex>
 #include <set>
@@ -160,6 +161,96 @@ TEST(DeepSeekV3Suite, HasEveryTensorCoreRowOfTheKernelTableWithItsOperationsAndB
     ++compared;
   }
   EXPECT_EQ(compared, 121 - 4 + 2);  // all but the four of the router, and two of the head
+}
+
+/// The rest of the table: memory-bound kernels and the router, by a part of their name.
+struct RowsMeaning {
+  const char* op;
+  OpKind kind;
+  const char* shape;  ///< "" for any
+  std::int64_t rows, cols;
+  const char* variant = "";
+};
+constexpr RowsMeaning kRowsMeanings[] = {
+    {"gate logits", OpKind::kGemmBf16, "M=128", 0, 0},
+    {"gate logits", OpKind::kGemmBf16, "M=4096", 0, 0},
+    {"sigmoid+bias+group", OpKind::kTopK, "", 4096, 256},
+    {"expert count + map build", OpKind::kRouterMisc, "", 4096, 8},
+    {"RMSNorm fwd (no residual)", OpKind::kRmsNorm, "", 4096, 7168},
+    {"RMSNorm+residual fwd", OpKind::kRmsNorm, "", 4096, 7168, "residual"},
+    {"RMSNorm fwd", OpKind::kRmsNorm, "4096x1536", 4096, 1536},
+    {"RMSNorm fwd", OpKind::kRmsNorm, "4096x512", 4096, 512},
+    {"RMSNorm bwd", OpKind::kRmsNormBackward, "", 4096, 7168},
+    {"cast bf16->fp8", OpKind::kCastFp8, "4096x7168", 4096, 7168},
+    {"cast bf16->fp8", OpKind::kCastFp8, "4096x1536", 4096, 1536},
+    {"cast bf16->fp8", OpKind::kCastFp8, "4096x512", 4096, 512},
+    {"cast bf16->fp8", OpKind::kCastFp8, "4096x16384", 4096, 16384},
+    {"cast bf16->fp8", OpKind::kCastFp8, "4096x24576", 4096, 24576},
+    {"cast bf16->fp8", OpKind::kCastFp8, "4096x32768", 4096, 32768},
+    {"cast bf16->fp8", OpKind::kCastFp8, "32768x4096", 32768, 4096},
+    {"cast 128x1", OpKind::kCastTransposeFp8, "4096x7168", 4096, 7168},
+    {"cast 128x1", OpKind::kCastTransposeFp8, "4096x16384", 4096, 16384},
+    {"cast 128x1", OpKind::kCastTransposeFp8, "4096x24576", 4096, 24576},
+    {"cast 128x1", OpKind::kCastTransposeFp8, "4096x32768", 4096, 32768},
+    {"cast 128x1", OpKind::kCastTransposeFp8, "4096x4096", 4096, 4096},
+    {"cast 128x1", OpKind::kCastTransposeFp8, "32768x4096", 32768, 4096},
+    {"re-cast fp8", OpKind::kRequantizeGather, "", 32768, 7168},
+    {"fp8 weight transpose", OpKind::kTransposeFp8, "7168x16384", 7168, 16384},
+    {"fp8 weight transpose", OpKind::kTransposeFp8, "4x4096x7168", 16384, 7168},
+    {"dequant", OpKind::kDequantize, "4096x7168", 4096, 7168},
+    {"dequant", OpKind::kDequantize, "32768x4096", 32768, 4096},
+    {"SwiGLU(+weight)+cast", OpKind::kSwiGluCast, "", 32768, 2048},
+    {"SwiGLU fwd recompute", OpKind::kSwiGluForwardBackward, "", 32768, 2048},
+    {"permute/expand", OpKind::kPermute, "U=30.5k -> M", 32768, 7168},
+    {"unpermute/reduce", OpKind::kUnpermute, "", 32768, 7168},
+    {"RoPE q", OpKind::kRope, "", 4096, 8192},
+    {"k_rope broadcast", OpKind::kCopy, "", 4096, 128 * (128 + 64 + 128)},
+    {"residual add", OpKind::kResidualAdd, "", 4096, 7168},
+    {"attn out save/restore", OpKind::kSaveE5M6, "", 4096, 16384},
+    {"softmax cross-entropy", OpKind::kCrossEntropy, "", 4096, 129280},
+    {"embedding gather", OpKind::kEmbedding, "", 4096, 7168},
+    {"AdamW", OpKind::kAdamW, "P=16777216", 1, 16777216},
+    {"AdamW", OpKind::kAdamW, "P=268435456", 1, 268435456},
+    {"D2D copy", OpKind::kCopy, "", 32768, 4096},
+};
+
+const RowsMeaning* RowsMeaningOf(const TableRow& row) {
+  for (const RowsMeaning& m : kRowsMeanings) {
+    if (row.op.substr(0, std::string(m.op).size()) != m.op) continue;
+    if (row.shape.substr(0, std::string(m.shape).size()) == m.shape) return &m;
+  }
+  return nullptr;
+}
+
+bool Runs(const SuiteCase& c, const RowsMeaning& m, const TableRow& row) {
+  if (c.kind != m.kind || c.variant != m.variant) return false;
+  if (const auto* gemm = std::get_if<GemmShape>(&c.shape))
+    return gemm->m == Find(row.shape, "\\bM=(\\d+)") && gemm->n == Find(row.shape, "\\bN=(\\d+)");
+  const auto* rows = std::get_if<RowsShape>(&c.shape);
+  return rows != nullptr && rows->rows == m.rows && rows->cols == m.cols;
+}
+
+TEST(DeepSeekV3Suite, RunsEveryFirstPriorityRowOfTheKernelTable) {
+  const auto table = ReadTable();
+  if (table.empty()) GTEST_SKIP() << "the kernel table is not on this machine";
+  ASSERT_EQ(table.size(), 159u);
+  const auto suite = DeepSeekV3Suite();
+  std::map<std::string, int> by_library;
+  for (const TableRow& row : table) {
+    const auto meaning = Meaning(row);
+    const RowsMeaning* rows = meaning ? nullptr : RowsMeaningOf(row);
+    ASSERT_TRUE(meaning || rows) << row.group << " | " << row.op << " | " << row.shape;
+    const auto found = std::find_if(suite.begin(), suite.end(), [&](const SuiteCase& c) {
+      if (c.priority != 1) return false;
+      if (rows != nullptr) return Runs(c, *rows, row);
+      return c.variant.empty() && c.kind == meaning->first && c.shape == meaning->second;
+    });
+    ASSERT_NE(found, suite.end()) << row.group << " | " << row.op << " | " << row.shape;
+    ++by_library[found->library];
+  }
+  // As docs/profiling.md has it.
+  EXPECT_EQ(by_library,
+            (std::map<std::string, int>{{"cublas", 16}, {"cublasLt", 48}, {"cudnn", 11}, {"orrery", 84}}));
 }
 
 struct RowsExpectation {

@@ -71,10 +71,12 @@ KernelLogHeader HeaderOfThisProcess(std::uint32_t cupti_version) {
 }
 
 cupti::SessionOptions Kinds() {
+  using Kind = cupti::ActivityKind;
   cupti::SessionOptions options;
-  options.optional = {cupti::ActivityKind::kMemcpy, cupti::ActivityKind::kMemset,
-                      cupti::ActivityKind::kMarker, cupti::ActivityKind::kRuntime,
-                      cupti::ActivityKind::kDriver, cupti::ActivityKind::kEnvironment};
+  options.optional = {Kind::kMemcpy, Kind::kMemset, Kind::kEnvironment};
+  // Ranges, and the calls that tell which kernel was launched inside which: costly in programs of many calls.
+  if (EnvironmentNumber("ORRERY_PROFILE_NVTX", 0) != 0)
+    options.optional.insert(options.optional.end(), {Kind::kMarker, Kind::kRuntime, Kind::kDriver});
   return options;
 }
 
@@ -154,21 +156,12 @@ void NotProfiling(const char* reason) {
   std::fprintf(stderr, "orrery: process %d is not profiled: %s\n", static_cast<int>(getpid()), reason);
 }
 
-// NVTX loads its tool at the first range; CUPTI itself is that tool.
-void PointNvtxAtCupti(void* library) {
-  Dl_info info{};
-  void* symbol = dlsym(library, "cuptiGetVersion");
-  if (symbol != nullptr && dladdr(symbol, &info) != 0 && info.dli_fname != nullptr)
-    setenv("NVTX_INJECTION64_PATH", info.dli_fname, /*overwrite=*/0);
-}
-
 void Begin() {
   const char* folder = std::getenv("ORRERY_PROFILE_DIR");
   if (folder == nullptr || *folder == '\0') return NotProfiling("ORRERY_PROFILE_DIR is not set");
   std::string reason;
   auto api = LoadCupti(&reason);
   if (api == nullptr) return NotProfiling(reason.c_str());
-  PointNvtxAtCupti(CuptiHandle(&reason));
   auto recorder = std::make_unique<Recorder>(std::move(api), folder);
   recorder->Start();
   g_recorder = recorder.release();
@@ -194,4 +187,18 @@ extern "C" __attribute__((visibility("default"))) int InitializeInjection() {
     }
   });
   return 1;
+}
+
+/// Called by NVTX at a program's first range, where NVTX_INJECTION64_PATH names this library: CUPTI is the
+/// tool. 0, which turns NVTX off in this process, without it.
+extern "C" __attribute__((visibility("default"))) int InitializeInjectionNvtx2(void* get_export_table) {
+  try {
+    std::string reason;
+    void* library = orrery::profiler::CuptiHandle(&reason);
+    if (library == nullptr) return 0;
+    const auto cupti = reinterpret_cast<int (*)(void*)>(dlsym(library, "InitializeInjectionNvtx2"));
+    return cupti != nullptr ? cupti(get_export_table) : 0;
+  } catch (...) {
+    return 0;
+  }
 }

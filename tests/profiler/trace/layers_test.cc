@@ -41,6 +41,21 @@ TEST(Layers, RowsPerExpertComeFromTheGridsOfEachLayer) {
   EXPECT_FALSE(Op(a.layers, "shared down wgrad").approximate);
 }
 
+TEST(Layers, PermutationsMoveWhatIsReceivedAndWhatIsExpanded) {
+  const AnalysedTrace a = Analyse(SyntheticTrace().Build(2));
+  const RecognisedOp &permute = Op(a.layers, "permute"), &unpermute = Op(a.layers, "unpermute");
+  EXPECT_EQ(permute.shape, OpShape(RowsShape{32768, 7168}));
+  EXPECT_EQ(permute.bytes.count, (32768 + 30000) * (7168 + 224));
+  EXPECT_EQ(unpermute.shape, OpShape(RowsShape{32768, 7168}));
+  EXPECT_EQ(unpermute.bytes.count, (32768 + 30000) * 2 * 7168);
+}
+
+TEST(Layers, CastsOfAnotherNumberThanALayerHasGetNoShape) {
+  const AnalysedTrace a = Analyse(SyntheticTrace().Build(2));  // it has one in attn(F), a layer six
+  EXPECT_TRUE(std::none_of(a.layers.ops.begin(), a.layers.ops.end(),
+                           [](const RecognisedOp& op) { return op.kind == OpKind::kCastFp8; }));
+}
+
 TEST(Layers, LaunchesOfZeroDurationAreNoTimesOfAMeasurement) {
   Trace trace = SyntheticTrace().Build(2);
   for (GpuEvent& e : trace.events) e.duration_ns = e.correlation % 3 == 0 ? 0 : e.duration_ns;

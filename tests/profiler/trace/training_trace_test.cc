@@ -188,6 +188,52 @@ TEST_F(TrainingTrace, BecomesAMeasurementAndATable) {
   EXPECT_THAT(table.left_out, testing::Contains(HasSubstr("two at a time")));
 }
 
+TEST_F(TrainingTrace, PricesMemoryBoundKernelsWhoseShapesAreKnown) {
+  const std::string table = CalibrationYaml(TraceMeasurement(*analysed_), "h800-sxm").yaml;
+  for (const char* kind : {"cast_fp8",
+                           "cast_transpose_fp8",
+                           "requantize_gather",
+                           "transpose_fp8",
+                           "dequantize",
+                           "save_e5m6",
+                           "restore_e5m6",
+                           "swiglu_cast",
+                           "swiglu_cast_transpose",
+                           "swiglu_backward",
+                           "swiglu_forward_backward",
+                           "router_weight_grad",
+                           "rms_norm",
+                           "rms_norm_backward",
+                           "rope",
+                           "residual_add",
+                           "permute",
+                           "unpermute",
+                           "attention_preprocess",
+                           "attention_postprocess"}) {
+    EXPECT_THAT(table, HasSubstr(std::string("op: ") + kind + "\n"));
+  }
+  EXPECT_THAT(table, HasSubstr("- [4096, 32768, 406847488, 208")) << "the cast before kv_b's gradient";
+  EXPECT_THAT(table, HasSubstr("- [4096, 576, 7151616, ")) << "the one before kv_a's";
+  EXPECT_THAT(table, HasSubstr("- [7168, 16384, 234881024, 83")) << "o's weight";
+  EXPECT_THAT(table, HasSubstr("- [34688, 7168, 493844736, 183")) << "34688 + 32120 rows of 7392 B";
+}
+
+TEST_F(TrainingTrace, MovesMemoryBoundBytesNoFasterThanTheMemory) {
+  constexpr double kMemoryBytesPerUs = 3.35e6;  // HBM3 of an H800 SXM, data sheet
+  constexpr double kCachedBytes = 50e6;         // the L2 may serve what is smaller
+  for (const RecognisedOp& op : analysed_->layers.ops) {
+    if (!std::holds_alternative<RowsShape>(op.shape)) continue;
+    ASSERT_GT(op.bytes.count, 0) << op.label;
+    const auto bytes = static_cast<double>(op.bytes.count);
+    for (const double us : op.durations_us) {
+      if (bytes < kCachedBytes) continue;
+      EXPECT_LT(bytes / us, kMemoryBytesPerUs) << op.phase << " " << op.label << " " << ShapeText(op.shape);
+      EXPECT_GT(bytes / us, 0.2 * kMemoryBytesPerUs)
+          << op.phase << " " << op.label << " " << ShapeText(op.shape);
+    }
+  }
+}
+
 TEST_F(TrainingTrace, PrintsTheSummary) {
   const std::string text = TraceText(*analysed_);
   EXPECT_THAT(text, HasSubstr("963 kernels, 8 copies, 12 memsets in 129.01 ms"));

@@ -55,6 +55,20 @@ TEST(TrainingRun, SharesSumToOne) {
   EXPECT_NEAR(shares, 1, 1e-9);
 }
 
+TEST(TrainingRun, ANamedCalibrationSaysWhatItDoesNotMeasure) {
+  const TrainingResult own = RunTraining(Small(), Quick());
+  EXPECT_TRUE(own.fell_back.empty()) << "nobody asked for one table alone";
+  const TrainingResult named = RunTraining(Small({"calibration=deepgemm-2025-04"}), Quick());
+  double share = 0;
+  for (const OpClassReport& c : named.fell_back) share += c.share;
+  EXPECT_NEAR(share, named.scaled + named.analytic, 1e-9);
+  EXPECT_GT(share, own.scaled + own.analytic) << "it holds GEMMs alone";
+  const std::string text = TrainingText(named);
+  EXPECT_THAT(text, testing::HasSubstr("the named calibration does not measure, so scaled or analytic:"));
+  EXPECT_THAT(text, testing::HasSubstr("\n    norm"));
+  EXPECT_THAT(TrainingJson(named), testing::HasSubstr("\"fell_back\""));
+}
+
 TEST(TrainingRun, EveryRankIsBusyOrInABubble) {
   const TrainingResult r = RunTraining(Small(), Quick());
   ASSERT_EQ(r.ranks.size(), 4u);

@@ -1,0 +1,243 @@
+#include "profiler/trace/shaped_ops.h"
+
+#include <algorithm>
+#include <optional>
+#include <tuple>
+
+#include "profiler/classify.h"
+#include "profiler/suite/cost.h"
+#include "profiler/trace/analysis.h"
+#include "profiler/trace/shape_text.h"
+
+namespace orrery::profiler {
+namespace {
+
+/// What a text was found to say; parsed once per distinct text.
+struct Meaning {
+  bool claims = false;  ///< to give a shape
+  std::optional<ShapedWork> work;
+  std::optional<OperatorCall> call;
+  std::string why;  ///< it cannot be read
+};
+
+Meaning MeaningOf(const std::string& text) {
+  Meaning m;
+  if (IsOrreryRange(text)) {
+    m.claims = true;
+    m.work = ParseOrreryRange(text, &m.why);
+  } else if (IsOperatorRange(text)) {
+    m.claims = true;
+    m.call = ParseOperatorRange(text);
+    m.why = m.call ? "" : "sizes cannot be read";
+  }
+  return m;
+}
+
+/// Where an occurrence comes from: an annotation or an operator of the trace.
+struct Source {
+  enum class Kind { kAnnotation, kOperator } kind{};
+  std::int32_t index = 0;
+  auto operator<=>(const Source&) const = default;
+};
+
+/// A kernel and the range that gives its shape.
+struct Launched {
+  Source source;
+  std::size_t event = 0;
+};
+
+bool SaysBf16(const std::string& name) {
+  for (const char* word : {"BFloat16", "bfloat16", "bf16"}) {
+    if (name.find(word) != std::string::npos) return true;
+  }
+  return false;
+}
+
+class Finder {
+ public:
+  Finder(const Trace& trace, const Attribution& attribution)
+      : trace_(trace), attribution_(attribution), classes_(ClassifyAll(trace)) {}
+
+  ShapedOps Run() {
+    ReadAnnotations();
+    Group();
+    std::stable_sort(launched_.begin(), launched_.end(),
+                     [](const Launched& a, const Launched& b) { return a.source < b.source; });
+    std::vector<std::size_t> events;
+    for (std::size_t i = 0; i < launched_.size(); ++i) {
+      events.push_back(launched_[i].event);
+      if (i + 1 < launched_.size() && launched_[i + 1].source == launched_[i].source) continue;
+      AddOccurrence(launched_[i].source, events);
+      events.clear();
+    }
+    return std::move(result_);
+  }
+
+ private:
+  const KernelClass& Class(const GpuEvent& event) const { return classes_[event.name]; }
+  void Ignore(const std::string& text, const std::string& why) {
+    if (result_.bad_texts++ == 0) result_.first_bad = "'" + text.substr(0, 120) + "': " + why;
+  }
+  void LeaveOut(const char* reason) { ++result_.left_out[reason]; }
+
+  void ReadAnnotations() {
+    for (const Range& range : trace_.annotations) {
+      const auto [it, added] = meanings_.try_emplace(range.name);
+      if (added) it->second = MeaningOf(trace_.name(range.name));
+      any_shape_ |= it->second.claims;
+      if (it->second.claims && !it->second.why.empty()) Ignore(trace_.name(range.name), it->second.why);
+    }
+  }
+
+  /// Kernels by the range that gives their shape.
+  void Group() {
+    std::vector<std::int32_t> ours, innermost;
+    if (any_shape_) {
+      ours = InnermostOnThread(trace_, [&](const Range& r) { return IsOrreryRange(trace_.name(r.name)); });
+      innermost = InnermostOnThread(trace_, [](const Range&) { return true; });
+    }
+    for (std::size_t i = 0; i < trace_.events.size(); ++i) {
+      if (trace_.events[i].kind != GpuEventKind::kKernel) continue;
+      if (any_shape_ && ours[i] >= 0) {
+        launched_.push_back({{Source::Kind::kAnnotation, ours[i]}, i});
+      } else if (any_shape_ && innermost[i] >= 0 && MeaningAt(innermost[i]).call) {
+        launched_.push_back({{Source::Kind::kAnnotation, innermost[i]}, i});
+      } else if (const std::int32_t op = attribution_.operation[i]; op >= 0 && OperatorHasShapes(op)) {
+        launched_.push_back({{Source::Kind::kOperator, op}, i});
+      }
+    }
+  }
+  const Meaning& MeaningAt(std::int32_t annotation) const {
+    return meanings_.at(trace_.annotations[static_cast<std::size_t>(annotation)].name);
+  }
+  bool OperatorHasShapes(std::int32_t index) const {
+    const Range& range = trace_.operators[static_cast<std::size_t>(index)];
+    return range.shapes != 0 && KnowsOperator(trace_.name(range.name));
+  }
+
+  std::optional<OperatorCall> CallOf(const Source& source) {
+    if (source.kind == Source::Kind::kAnnotation) return MeaningAt(source.index).call;
+    const Range& range = trace_.operators[static_cast<std::size_t>(source.index)];
+    const auto [it, added] = calls_.try_emplace({range.name, range.shapes});
+    if (added) {
+      if (auto sizes = ParseSizes(trace_.name(range.shapes)))
+        it->second = OperatorCall{trace_.name(range.name), std::move(*sizes)};
+    }
+    if (!it->second)
+      Ignore(trace_.name(range.name) + " " + trace_.name(range.shapes), "sizes cannot be read");
+    return it->second;
+  }
+
+  void AddOccurrence(const Source& source, const std::vector<std::size_t>& events) {
+    if (source.kind == Source::Kind::kAnnotation && IsOrreryRange(TextAt(source.index))) {
+      if (const auto& work = MeaningAt(source.index).work) Add(*work, events);
+      return;
+    }
+    const auto call = CallOf(source);
+    if (!call || !KnowsOperator(call->name)) return;
+    const auto shape = ShapeOfOperator(*call);
+    if (!shape) return LeaveOut("sizes of another form than the operator's table has");
+    if (const auto work = WorkOf(*call, *shape, events)) Add(*work, events);
+  }
+  const std::string& TextAt(std::int32_t annotation) const {
+    return trace_.name(trace_.annotations[static_cast<std::size_t>(annotation)].name);
+  }
+
+  std::optional<ShapedWork> WorkOf(const OperatorCall& call, const OperatorShape& shape,
+                                   const std::vector<std::size_t>& events) {
+    ShapedWork work{shape.kind, shape.shape, {}, call.name};
+    if (shape.is_gemm) {
+      const auto kind = GemmKind(events);
+      if (!kind) return std::nullopt;
+      if (kind == OpKind::kGemmFp8 && !shape.block_scaled) {
+        LeaveOut("FP8 GEMMs without a scale per row and 128 of k");
+        return std::nullopt;
+      }
+      work.kind = *kind;
+    } else if (!std::all_of(events.begin(), events.end(),
+                            [&](std::size_t i) { return SaysBf16(trace_.name(trace_.events[i])); })) {
+      LeaveOut("memory-bound kernels whose names do not say BF16");
+      return std::nullopt;
+    }
+    work.bytes = {CostOf(work.kind, work.shape).bytes};
+    return work;
+  }
+
+  std::optional<OpKind> GemmKind(const std::vector<std::size_t>& events) {
+    std::optional<OpKind> kind;
+    int gemms = 0;
+    for (const std::size_t i : events) {
+      if (Class(trace_.events[i]).group != KernelGroup::kGemm) continue;
+      ++gemms;
+      kind = Class(trace_.events[i]).kind;
+    }
+    if (gemms != 1) {
+      LeaveOut(gemms == 0 ? "matrix products by no GEMM kernel we know" : "several GEMMs in one operator");
+      return std::nullopt;
+    }
+    if (kind == OpKind::kGemmFp8 || kind == OpKind::kGemmBf16) return kind;
+    LeaveOut("GEMMs whose kernel's name does not tell the type");
+    return std::nullopt;
+  }
+
+  void Add(const ShapedWork& work, const std::vector<std::size_t>& events) {
+    std::int64_t total = 0, longest = -1, end = 0;
+    const GpuEvent* main = nullptr;
+    std::string kernels;
+    for (const std::size_t i : events) {  // in order of start, as the trace's events are
+      const GpuEvent& event = trace_.events[i];
+      if (main != nullptr && event.start_ns < end) return LeaveOut("kernels of one range overlap");
+      end = event.end_ns();
+      total += event.duration_ns;
+      kernels += (kernels.empty() ? "" : " + ") + trace_.name(event);
+      if (event.duration_ns > longest) longest = event.duration_ns, main = &event;
+    }
+    if (total == 0) return LeaveOut("launches of zero duration");
+    ShapedOp& op = OpFor(work, kernels, *main);
+    op.durations_us.push_back(static_cast<double>(total) / 1000);
+  }
+
+  ShapedOp& OpFor(const ShapedWork& work, const std::string& kernels, const GpuEvent& main) {
+    const auto same = [&](const ShapedOp& op) {
+      return op.label == work.label && op.kind == work.kind && op.shape == work.shape &&
+             op.bytes == work.bytes && op.blocks == main.blocks();
+    };
+    auto& candidates = by_kernels_[kernels];
+    for (const std::size_t i : candidates) {
+      if (same(result_.ops[i])) return result_.ops[i];
+    }
+    candidates.push_back(result_.ops.size());
+    result_.ops.push_back({work.label,
+                           work.kind,
+                           work.shape,
+                           FlopsOf(work),
+                           work.bytes,
+                           kernels,
+                           std::string(Class(main).library),
+                           main.blocks(),
+                           {}});
+    return result_.ops.back();
+  }
+  static Flops FlopsOf(const ShapedWork& work) {
+    return std::holds_alternative<RowsShape>(work.shape) ? Flops{}
+                                                         : Flops{CostOf(work.kind, work.shape).flops};
+  }
+
+  const Trace& trace_;
+  const Attribution& attribution_;
+  std::vector<KernelClass> classes_;
+  std::map<NameId, Meaning> meanings_;
+  bool any_shape_ = false;
+  std::vector<Launched> launched_;
+  std::map<std::pair<NameId, NameId>, std::optional<OperatorCall>> calls_;  // by name and sizes
+  std::map<std::string, std::vector<std::size_t>> by_kernels_;
+  ShapedOps result_;
+};
+
+}  // namespace
+
+ShapedOps FindShapedOps(const Trace& trace, const Attribution& attribution) {
+  return Finder(trace, attribution).Run();
+}
+
+}  // namespace orrery::profiler
