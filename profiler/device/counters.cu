@@ -203,7 +203,6 @@ struct CounterReader::Session {
     set.maxRangesPerPass = 1;
     set.numNestingLevels = 1;
     set.minNestingLevel = 1;
-    set.targetNestingLevel = 1;
     Require("cuptiRangeProfilerSetConfig", set);
   }
 
