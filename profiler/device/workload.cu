@@ -5,6 +5,7 @@
 #include "profiler/device/workload_prefill.h"
 
 namespace orrery::profiler {
+
 #ifdef ORRERY_NO_CUBLASLT
 std::unique_ptr<Workload> MakeLibraryWorkload(const SuiteCase&, const WorkloadOptions&) {
   throw Unsupported("built without cuBLASLt");
