@@ -1,7 +1,5 @@
 #include "profiler/device/workload.h"
 
-#include <algorithm>
-
 #include "profiler/device/workload_prefill.h"
 
 namespace orrery::profiler {
