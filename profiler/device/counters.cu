@@ -203,7 +203,7 @@ struct CounterReader::Session {
     set.maxRangesPerPass = 1;
     set.numNestingLevels = 1;
     set.minNestingLevel = 1;
-    set.targetNestingLevel = 1;
+    set.targetNestingLevel = set.minNestingLevel;  // from the first pass on, as NVIDIA's own callers set it
     Require("cuptiRangeProfilerSetConfig", set);
   }
 

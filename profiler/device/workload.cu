@@ -1,40 +1,8 @@
 #include "profiler/device/workload.h"
 
-#include <algorithm>
-
 #include "profiler/device/workload_prefill.h"
 
 namespace orrery::profiler {
-namespace {
-
-bool IsConversion(OpKind kind) {
-  switch (kind) {
-    case OpKind::kCastFp8:
-    case OpKind::kCastTransposeFp8:
-    case OpKind::kRequantizeGather:
-    case OpKind::kTransposeFp8:
-    case OpKind::kDequantize:
-    case OpKind::kSaveE5M6:
-    case OpKind::kRestoreE5M6:
-    case OpKind::kSwiGluCast:
-      return true;
-    default:
-      return false;
-  }
-}
-
-}  // namespace
-
-int RotationsFor(std::size_t bytes, const WorkloadOptions& options) {
-  const std::size_t budget = options.memory_bytes / 10 * 6;
-  if (bytes > budget) {
-    throw Unsupported("needs " + std::to_string(bytes >> 20) + " MiB of device memory, " +
-                      std::to_string(budget >> 20) + " are allowed");
-  }
-  const std::size_t wanted = 1 + (2 * options.l2_bytes + bytes - 1) / std::max<std::size_t>(bytes, 1);
-  return static_cast<int>(
-      std::clamp<std::size_t>(std::min(wanted, budget / std::max<std::size_t>(bytes, 1)), 1, 32));
-}
 
 #ifdef ORRERY_NO_CUBLASLT
 std::unique_ptr<Workload> MakeLibraryWorkload(const SuiteCase&, const WorkloadOptions&) {
@@ -45,11 +13,7 @@ std::unique_ptr<Workload> MakeLibraryWorkload(const SuiteCase&, const WorkloadOp
 std::unique_ptr<Workload> MakeWorkload(const SuiteCase& suite_case, const WorkloadOptions& options) {
   if (suite_case.library == "cudnn") return MakePrefillWorkload(suite_case, options);
   if (suite_case.library != "orrery") return MakeLibraryWorkload(suite_case, options);
-  if (std::holds_alternative<GemmShape>(suite_case.shape)) return MakeGemmWorkload(suite_case, options);
-  if (std::holds_alternative<AttentionShape>(suite_case.shape))
-    return MakeAttentionWorkload(suite_case, options);
-  if (IsConversion(suite_case.kind)) return MakeConversionWorkload(suite_case, options);
-  return MakeRowsWorkload(suite_case, options);
+  return MakeOwnWorkload(suite_case, options);
 }
 
 }  // namespace orrery::profiler

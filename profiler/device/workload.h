@@ -47,6 +47,9 @@ std::unique_ptr<Workload> MakeWorkload(const SuiteCase& suite_case, const Worklo
 /// memory allow. Throws Unsupported where not even one fits.
 int RotationsFor(std::size_t bytes, const WorkloadOptions& options);
 
+/// The same for a case of library "orrery".
+std::unique_ptr<Workload> MakeOwnWorkload(const SuiteCase& suite_case, const WorkloadOptions& options);
+
 std::unique_ptr<Workload> MakeGemmWorkload(const SuiteCase& suite_case,
                                            const WorkloadOptions& options);  // own FP8
 std::unique_ptr<Workload> MakeLibraryWorkload(const SuiteCase& suite_case,

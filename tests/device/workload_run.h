@@ -55,7 +55,7 @@ inline void ExpectCheckPasses(const SuiteCase& c) {
   const WorkloadOptions options{7, 0, std::size_t{1} << 40};
   for (const TimingCase& timing : kTimings) {
     const TimingScope scope(timing);
-    const auto work = MakeWorkload(c, options);
+    const auto work = MakeOwnWorkload(c, options);
     const Stream stream;
     const std::optional<double> error = work->Check(stream.get());
     ASSERT_TRUE(error.has_value());
