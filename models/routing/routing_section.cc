@@ -148,8 +148,9 @@ void ReadUpdate(const Value& section, RoutingSection* out) {
 void ReadShift(const Value& section, RoutingSection* out) {
   const Value* shift = section.Find("shift");
   if (shift == nullptr) return;
-  if (out->strategy == Strategy::kBalanced || !out->loads.empty())
-    throw shift->Error("only a synthetic router is trained, so that its text can shift");
+  if (out->strategy == Strategy::kBalanced || out->strategy == Strategy::kExpertChoice || !out->loads.empty())
+    throw shift->Error(
+        "only a synthetic router that is balanced by its loads is trained, so that its text can shift");
   shift->AllowKeys({"step", "to"});
   out->shift_step = static_cast<int>(shift->At("step").AsInt(1, 10'000'000));
   if (const Value* v = shift->Find("to"))

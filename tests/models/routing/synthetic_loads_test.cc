@@ -206,6 +206,8 @@ TEST(RoutingSection, RefusesWhatItDoesNotKnow) {
   EXPECT_THAT(message("routing: {shift: {step: 5, to: two}}"), HasSubstr("reversed"));
   EXPECT_THAT(message("routing: {strategy: balanced, shift: {step: 5}}"),
               HasSubstr("only a synthetic router"));
+  EXPECT_THAT(message("routing: {strategy: expert-choice, shift: {step: 5}}"),
+              HasSubstr("only a synthetic router"));
   EXPECT_THAT(message("routing: {strategy: none, rate_until: 5}"), HasSubstr("no biases to update"));
   EXPECT_THAT(message("routing: {strategy: auxiliary-loss-free-plus, update: multiplicative}"),
               HasSubstr("expected sign or proportional"));
