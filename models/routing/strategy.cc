@@ -26,16 +26,16 @@ BalanceRule Scaled(BalanceRule rule, double affinity_per_log_load) {
 }
 
 constexpr int kCoarseSteps = 10;  // on a quarter of the text
-constexpr int kFineSteps = 40;    // on all of it, at most
-constexpr double kSettledLogLoad = 0.02;
+constexpr int kFineSteps = 20;    // on all of it, at most
+constexpr double kSettledLogLoad = 0.035;
 
-/// Tames Newton steps whose slope is only roughly known: one that overshoots is halved the next time, one
-/// that falls short grows.
+/// Tames Newton steps whose slope is only roughly known: they are halved where they overshoot, and recover
+/// where they fall short.
 class Gain {
  public:
   double Of(double step) {
     if (step * last_ < 0) gain_ *= 0.5;
-    if (step * last_ > 0) gain_ = std::min(1.5, gain_ * 1.2);
+    if (step * last_ > 0) gain_ = std::min(1.0, gain_ * 1.5);
     last_ = step;
     return gain_ * step;
   }
@@ -170,6 +170,7 @@ std::vector<float> ConvergedBias(const RoutedText& text, std::span<const double>
   if (rule.strategy == Strategy::kNone || rule.strategy == Strategy::kBalanced) return bias;
   std::vector<Gain> gain(bias.size());
   for (int i = 0; i < kCoarseSteps + kFineSteps; ++i) {
+    if (i == kCoarseSteps) gain.assign(bias.size(), {});
     const int documents = i < kCoarseSteps ? std::max(1, text.documents() / 4) : text.documents();
     const std::vector<double> load = RelativeLoads(text.gate(), text.Route(bias, documents), share);
     double largest = 0;
