@@ -17,12 +17,12 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <string>
 #include <vector>
 
 #include "core/error.h"
 #include "core/radix_heap.h"
 #include "core/stream_program.h"
+#include "core/stream_state.h"
 
 namespace orrery {
 
@@ -69,47 +69,15 @@ class StreamEngine {
   }
 
  private:
+  using Rank = internal::RankState;
+  using Stream = internal::StreamState;
   static constexpr double kDone = 0.5;  ///< picoseconds of work that count as none
-
-  enum class State : std::uint8_t { kBlocked, kArrived, kRunning };
-
-  struct alignas(64) Stream {  // one cache line
-    float beside = 0, port = 0;
-    double stretch = 1;  ///< current slow-down: elapsed = work * stretch
-    double work = 0;     ///< picoseconds left at stretch 1, as of `updated`
-    std::int64_t updated = 0;
-    std::int64_t scheduled = 0;  ///< time of its pending event: when it ends as far as can be foreseen
-    std::int64_t start = 0;
-  };
-
-  struct Rank {
-    std::array<std::uint32_t, kMaxStreams> done{};  ///< steps completed; also the index of the current one
-    std::array<State, kMaxStreams> state{};
-    std::uint8_t sends_out = 0, sends_in = 0;
-    std::array<std::uint32_t, kMaxChannels> messages{};
-    Stream streams[kMaxStreams];
-  };
 
   const Program& ProgramOf(int rank) const { return programs_[static_cast<std::size_t>(rank / columns_)]; }
 
-  static State& StateOf(Rank& rank, int s) { return rank.state[static_cast<std::size_t>(s)]; }
-  static bool Running(const Rank& rank, int s) {
-    return rank.state[static_cast<std::size_t>(s)] == State::kRunning;
-  }
   const ProgramStep& StepOf(int r, const Rank& rank, int s) const {
     const auto i = static_cast<std::size_t>(s);
     return ProgramOf(r).streams[i][rank.done[i]];
-  }
-
-  bool Ready(const Rank& rank, const ProgramStep& step) const {
-    bool ready = true;
-    for (std::size_t s = 0; s < kMaxStreams; ++s) ready &= rank.done[s] >= step.wait_done[s];
-    return ready && HasMessages(rank, step, 0) && HasMessages(rank, step, 1);
-  }
-
-  static bool HasMessages(const Rank& rank, const ProgramStep& step, std::size_t i) {
-    const int channel = step.wait_channel[i];
-    return channel < 0 || rank.messages[static_cast<std::size_t>(channel)] >= step.wait_messages[i];
   }
 
   /// Starts whatever has become ready on rank `r`, made so by stream `by_stream` of rank `by`.
@@ -117,9 +85,10 @@ class StreamEngine {
     const Program& program = ProgramOf(r);
     Rank& rank = ranks_[static_cast<std::size_t>(r)];
     for (std::size_t i = 0; i < kMaxStreams; ++i) {
-      if (rank.state[i] != State::kBlocked || rank.done[i] >= program.streams[i].size()) continue;
+      if (rank.state[i] != internal::StepState::kBlocked || rank.done[i] >= program.streams[i].size())
+        continue;
       const ProgramStep& step = program.streams[i][rank.done[i]];
-      if (!Ready(rank, step)) continue;
+      if (!rank.Ready(step)) continue;
       const int s = static_cast<int>(i);
       observer_.OnCause(r, s, by, by_stream);
       if (step.type == StepType::kExchange) {
@@ -132,7 +101,7 @@ class StreamEngine {
 
   void Arrive(int r, int s) {
     Rank& rank = ranks_[static_cast<std::size_t>(r)];
-    StateOf(rank, s) = State::kArrived;
+    rank.At(s) = internal::StepState::kArrived;
     rank.streams[s].updated = now_;
     const int g = r / group_;
     if (++groups_[static_cast<std::size_t>(g)] < static_cast<std::uint32_t>(group_)) return;
@@ -148,7 +117,7 @@ class StreamEngine {
     Rank& rank = ranks_[static_cast<std::size_t>(r)];
     Stream& stream = rank.streams[s];
     const StepPrice price = pricer_(r / columns_, r % columns_, step);
-    StateOf(rank, s) = State::kRunning;
+    rank.At(s) = internal::StepState::kRunning;
     stream.beside = price.beside;
     stream.port = price.port;
     stream.work = static_cast<double>(price.work);
@@ -163,8 +132,8 @@ class StreamEngine {
   void Fire(int r, int s) {
     Rank& rank = ranks_[static_cast<std::size_t>(r)];
     Stream& stream = rank.streams[s];
-    if (!Running(rank, s) || stream.scheduled != now_) return;  // superseded
-    Spend(stream);
+    if (!rank.Running(s) || stream.scheduled != now_) return;  // superseded
+    stream.Spend(now_);
     if (stream.work > kDone) {
       Schedule(stream, Foreseen(rank, s), r, s);
       return;
@@ -176,7 +145,7 @@ class StreamEngine {
     Rank& rank = ranks_[static_cast<std::size_t>(r)];
     Stream& stream = rank.streams[s];
     const ProgramStep& step = StepOf(r, rank, s);
-    StateOf(rank, s) = State::kBlocked;
+    rank.At(s) = internal::StepState::kBlocked;
     ++rank.done[static_cast<std::size_t>(s)];
     ++result_.steps;
     result_.end = now_;
@@ -201,60 +170,38 @@ class StreamEngine {
     Rank& peer = ranks_[static_cast<std::size_t>(p)];
     rank.sends_out = static_cast<std::uint8_t>(rank.sends_out + change);
     peer.sends_in = static_cast<std::uint8_t>(peer.sends_in + change);
-    if (Running(peer, 1)) Restretch(peer, p, 1);
+    if (peer.Running(1)) Restretch(peer, p, 1);
   }
 
   /// Brings up to date the rates of the streams that `changed` of the rank competes with.
   void Retime(Rank& rank, int r, int changed) {
     if (changed == 0) {
-      if (Running(rank, 1)) Restretch(rank, r, 1);
+      if (rank.Running(1)) Restretch(rank, r, 1);
       return;
     }
-    if (changed == 1 && Running(rank, 0)) Restretch(rank, r, 0);
-    if (changed > 1 && Running(rank, 1)) Restretch(rank, r, 1);
+    if (changed == 1 && rank.Running(0)) Restretch(rank, r, 0);
+    if (changed > 1 && rank.Running(1)) Restretch(rank, r, 1);
     for (int s = 2; s < kMaxStreams; ++s) {
-      if (s != changed && Running(rank, s)) Restretch(rank, r, s);
-    }
-  }
-
-  double StretchOf(const Rank& rank, int s) const {
-    const Stream& stream = rank.streams[s];
-    const bool computing = Running(rank, 0);
-    const bool exchanging = Running(rank, 1);
-    switch (s) {
-      case 0:
-        return exchanging ? 1.0 + stream.beside : 1.0;
-      case 1: {
-        const double others = std::max(rank.sends_out, rank.sends_in);
-        return (computing ? 1.0 + stream.beside : 1.0) * (1.0 + stream.port * others);
-      }
-      default:
-        return 1.0 + stream.port * ((exchanging ? 1.0 : 0.0) + std::max(0, rank.sends_out - 1));
+      if (s != changed && rank.Running(s)) Restretch(rank, r, s);
     }
   }
 
   void Restretch(Rank& rank, int r, int s) {
     Stream& stream = rank.streams[s];
-    const double stretch = StretchOf(rank, s);
+    const double stretch = rank.StretchOf(s);
     if (stretch == stream.stretch && stream.scheduled >= 0) return;
-    Spend(stream);
+    stream.Spend(now_);
     stream.stretch = stretch;
     const std::int64_t end = Foreseen(rank, s);
     // A picosecond of rounding is no reason for another event.
     if (stream.scheduled < 0 || end + 1 < stream.scheduled) Schedule(stream, end, r, s);
   }
 
-  /// Takes off what has been done since the last time.
-  void Spend(Stream& stream) const {
-    stream.work -= static_cast<double>(now_ - stream.updated) / stream.stretch;
-    stream.updated = now_;
-  }
-
   /// When the step ends if nothing new starts.
   std::int64_t Foreseen(const Rank& rank, int s) const {
     const Stream& stream = rank.streams[s];
     double elapsed = stream.work * stream.stretch;
-    if (s == 0 && Running(rank, 1)) {
+    if (s == 0 && rank.Running(1)) {
       const auto beside = static_cast<double>(rank.streams[1].scheduled - now_);
       if (beside > 0 && elapsed > beside) elapsed = beside + (stream.work - beside / stream.stretch);
     }
@@ -272,30 +219,11 @@ class StreamEngine {
       const Program& program = programs_[r / static_cast<std::size_t>(columns_)];
       for (std::size_t s = 0; s < kMaxStreams; ++s) {
         const std::uint32_t done = ranks_[r].done[s];
-        if (done < program.streams[s].size()) Deadlock(r, s, program.streams[s][done]);
+        if (done < program.streams[s].size()) {
+          ORRERY_CHECK(false, internal::WaitText(ranks_[r], r, s, program.streams[s][done]));
+        }
       }
     }
-  }
-
-  [[noreturn]] void Deadlock(std::size_t r, std::size_t s, const ProgramStep& step) const {
-    std::string text = "no event is left but rank " + std::to_string(r) + " stream " + std::to_string(s) +
-                       " waits at step " + std::to_string(ranks_[r].done[s]) + " (task " +
-                       std::to_string(step.task) + ") for";
-    for (std::size_t i = 0; i < kMaxStreams; ++i) {
-      if (ranks_[r].done[i] < step.wait_done[i]) {
-        text += " stream " + std::to_string(i) + " to complete " + std::to_string(step.wait_done[i]) +
-                " steps (has " + std::to_string(ranks_[r].done[i]) + ")";
-      }
-    }
-    for (std::size_t i = 0; i < 2; ++i) {
-      if (HasMessages(ranks_[r], step, i)) continue;
-      text += " message " + std::to_string(step.wait_messages[i]) + " on channel " +
-              std::to_string(step.wait_channel[i]) + " (has " +
-              std::to_string(ranks_[r].messages[static_cast<std::size_t>(step.wait_channel[i])]) + ")";
-    }
-    if (ranks_[r].state[s] == State::kArrived) text += " its exchange group";
-    ORRERY_CHECK(false, text);
-    std::abort();
   }
 
   const std::vector<Program>& programs_;
