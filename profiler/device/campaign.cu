@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "profiler/device/counters.h"
+#include "profiler/suite/sample.h"
 #ifndef ORRERY_NO_CUBLASLT
 #include "profiler/device/lt_gemm.h"
 #endif
@@ -47,18 +48,9 @@ std::string Describe(const SuiteCase& c) {
 }
 
 KernelSample SampleOf(const SuiteCase& c, const Timing& timing, int process) {
-  KernelSample s;
+  KernelSample s = SampleOf(c);
   s.kernel = timing.kernels;
-  s.library = c.library;
-  s.op_label = c.label;
-  s.variant = c.variant;
-  s.kind = c.kind;
-  s.shape = c.shape;
-  s.sms = c.sms;
-  s.beside_copy = c.beside_copy;
   s.process = process;
-  s.flops = {c.flops};
-  s.bytes = {c.bytes};
   s.durations_us = timing.durations_us;
   return s;
 }

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "profiler/suite/suite.h"
+#include "profiler/suite/sample.h"
 
 namespace orrery::profiler {
 namespace {
@@ -20,18 +20,9 @@ MeasurementRun RunOfWholeSuite() {
   run.libraries["cublasLt"] = "13.1.0";
   run.clocks = {1755, 2619, 1980, 2619, "none", 512.5};
   for (const SuiteCase& c : DeepSeekV3Suite()) {
-    KernelSample s;
+    KernelSample s = SampleOf(c);
     s.kernel = "kernel";
-    s.library = c.library;
-    s.op_label = c.label;
-    s.variant = c.variant;
-    s.kind = c.kind;
-    s.shape = c.shape;
-    s.sms = c.sms;
-    s.beside_copy = c.beside_copy;
     s.process = 2;
-    s.flops = {c.flops};
-    s.bytes = {c.bytes};
     s.reference_error = 1.25e-3;
     s.durations_us = {1.5, 100.0, 0.1};
     s.counters.dram_read_bytes = 1e9;

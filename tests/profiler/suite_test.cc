@@ -15,20 +15,12 @@
 
 #include "profiler/measurement.h"
 #include "profiler/suite/cost.h"
+#include "profiler/suite/sample.h"
 
 namespace orrery::profiler {
 namespace {
 
-std::string KeyOf(const SuiteCase& c) {
-  KernelSample sample;
-  sample.op_label = c.label;
-  sample.kind = c.kind;
-  sample.shape = c.shape;
-  sample.variant = c.variant;
-  sample.sms = c.sms;
-  sample.beside_copy = c.beside_copy;
-  return CaseKey(sample);
-}
+std::string KeyOf(const SuiteCase& c) { return CaseKey(SampleOf(c)); }
 
 TEST(DeepSeekV3Suite, NamesEveryCaseOnce) {
   std::set<std::string> keys;
