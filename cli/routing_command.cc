@@ -59,6 +59,8 @@ Document LoadDocument(const Options& o) {
   }
   if (!o.loads.empty()) doc.Set("routing", "{loads: " + QuoteYaml(o.loads) + "}");
   for (const std::string& setting : o.settings) scenarios::ApplyOverride(setting, &doc);
+  // With a scenario the whole of it is read where its step is simulated.
+  if (o.scenario.empty()) doc.root().AllowKeys({"model", "routing", "seed"});
   return doc;
 }
 
@@ -81,6 +83,10 @@ scenarios::RoutingRequest MakeRequest(const Options& o, const Document& doc, con
   scenarios::RoutingRequest r =
       scenarios::RequestFor(model, models::ReadRoutingSection(section ? *section : Value(), *model.moe));
   r.layers = o.layers, r.steps = o.steps;
+  const Value* workload = root.Find("workload");
+  const Value* length = workload != nullptr ? workload->Find("sequence_length") : nullptr;
+  if (length != nullptr && (section == nullptr || section->Find("sequence_length") == nullptr))
+    r.section.options.sequence_length = static_cast<int>(length->AsInt(1, 1 << 24));
   if (!o.ranks.empty()) r.ranks = o.ranks;
   if (const Value* v = root.Find("seed")) r.seed = static_cast<std::uint64_t>(v->AsInt(0, INT64_MAX));
   if (o.seed) r.seed = *o.seed;

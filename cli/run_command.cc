@@ -82,7 +82,7 @@ int RunAttention(const Options& o, const Document& document) {
 }
 
 int Run(const Options& o) {
-  RequireDistinct({o.scenario}, {o.json, o.trace});
+  RequireDistinct({o.scenario, o.calibration}, {o.json, o.trace});
   Document document = scenarios::LoadScenarioDocument(o.scenario, Overrides(o));
   const Value& kind = document.root().At("workload").At("kind");
   if (kind.AsChoice({"pretraining", "attention"}) == 0) return RunPretraining(o, std::move(document));

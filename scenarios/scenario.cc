@@ -267,6 +267,14 @@ Scenario ReadTrainingScenario(Document document, const std::string& file) {
   if (const Value* seed = root.Find("seed")) {
     s.seed = static_cast<std::uint64_t>(seed->AsInt(0, std::numeric_limits<std::int64_t>::max()));
   }
+  // Last, since it may move what was read. The router's text is the workload's, unless the routing section
+  // says otherwise.
+  const Value* routing = root.Find("routing");
+  const bool own_text =
+      routing != nullptr && routing->is_map() && routing->Find("sequence_length") != nullptr;
+  if (s.model.moe && !own_text && s.workload.sequence_length != models::SyntheticOptions{}.sequence_length) {
+    s.document.Set("routing.sequence_length", fmt::format("{} tokens", s.workload.sequence_length));
+  }
   return s;
 }
 

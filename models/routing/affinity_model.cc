@@ -48,6 +48,8 @@ void CheckAffinity(const AffinityParameters& p) {
   deviation("spread", p.spread);
   deviation("document", p.document);
   deviation("token", p.token);
+  Require(p.token > 0 || p.document > 0, "token", p.token,
+          "more than 0, or a document above 0: no two tokens differ");
   deviation("outlier_sd", p.outlier_sd);
   Require(p.outlier_share >= 0 && p.outlier_share <= 1, "outlier_share", p.outlier_share, "0 to 1");
   Require(p.rank >= 1 && p.rank <= 64, "rank", p.rank, "1 to 64");

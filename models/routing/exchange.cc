@@ -20,6 +20,11 @@ void CheckSlots(const LoadShape& s, int experts) {
     throw InputError(
         fmt::format("routing: {} expert-parallel ranks do not divide {} expert slots", s.ranks, s.experts));
   }
+  constexpr int kMaxRanks = 4096;  // what a token's marks of ranks reached hold (load_table.cc)
+  if (s.ranks > kMaxRanks) {
+    throw InputError(
+        fmt::format("routing: {} expert-parallel ranks, expected at most {}", s.ranks, kMaxRanks));
+  }
   if (s.ranks_per_node < 1 || (s.ranks > s.ranks_per_node && s.ranks % s.ranks_per_node != 0)) {
     throw InputError(fmt::format("routing: {} ranks are not whole nodes of {}", s.ranks, s.ranks_per_node));
   }

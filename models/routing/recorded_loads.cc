@@ -16,6 +16,7 @@ namespace orrery::models {
 namespace {
 
 using Json = nlohmann::ordered_json;
+constexpr int kMaxJsonDepth = 64;
 using Table = std::vector<std::vector<double>>;
 
 constexpr std::size_t kMostBytes = std::size_t{256} << 20;
@@ -179,7 +180,11 @@ std::vector<double> ExpertLoads::Mix(int layer) const {
 ExpertLoads ParseLoadsJson(std::string_view text, const std::string& name) {
   Json root;
   try {
-    root = Json::parse(text);
+    root = Json::parse(text, [&name](int depth, Json::parse_event_t, const Json&) {
+      if (depth > kMaxJsonDepth)
+        throw InputError(fmt::format("{}: nested more than {} deep", name, kMaxJsonDepth));
+      return true;
+    });
   } catch (const Json::exception& e) {
     throw InputError(fmt::format("{}: not JSON: {}", name, e.what()));
   }

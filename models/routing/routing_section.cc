@@ -192,6 +192,9 @@ SyntheticOptions DefaultOptions(Strategy strategy, double alpha) {
   return o;
 }
 
+/// Beyond it a loss's pull (250 times alpha) outruns what training runs can follow.
+constexpr double kMaxAlpha = 0.4;
+
 RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe) {
   RoutingSection out;
   out.options = DefaultOptions(out.strategy, 0);
@@ -229,7 +232,7 @@ RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe) {
   ReadShift(section, &out);
   double alpha = out.strategy == Strategy::kLossFreePlus ? 1e-4 : 1e-3;  // V3 report 4.2; arXiv 2408.15664
   if (const Value* v = section.Find("alpha")) {
-    alpha = v->AsDouble(0, 1);
+    alpha = v->AsDouble(0, kMaxAlpha);
     if (!HasAlpha(out.strategy)) {
       throw v->Error(fmt::format("strategy {} has no auxiliary loss", StrategyName(out.strategy)));
     }

@@ -218,6 +218,10 @@ Comparison Compare(const MeasurementRun& base, const MeasurementRun& next, const
     }
     comparison.warnings.push_back("forced comparison: " + mismatch);
   }
+  if (base.samples.empty() || next.samples.empty()) {
+    throw InputError(std::string(base.samples.empty() ? "the base" : "the new run") +
+                     " holds launch gaps alone: expected samples of kernels");
+  }
   const RunData before = Collect(base), after = Collect(next);
   const double typical = std::max(TypicalSpread(before), TypicalSpread(after));
   std::vector<Measured> shared;

@@ -159,6 +159,17 @@ TEST(ApplyOverride, ReachesInsideAPresetThatIsOnlyNamed) {
   EXPECT_EQ(Read({"model.preset=deepseek-v2", "parallelism.expert=32"}).model.name, "deepseek-v2");
 }
 
+TEST(TrainingScenario, TheRoutersTextIsTheWorkloads) {
+  const auto text = [](const std::vector<std::string>& sets) {
+    const Scenario s = Read(sets);
+    const Value* v = s.document.root().At("routing").Find("sequence_length");
+    return v != nullptr ? v->AsString() : "";
+  };
+  EXPECT_EQ(text({}), "");
+  EXPECT_EQ(text({"workload.sequence_length=8192"}), "8192 tokens");
+  EXPECT_EQ(text({"workload.sequence_length=8192", "routing.sequence_length=2048 tokens"}), "2048 tokens");
+}
+
 std::string ReportedText() {
   std::ifstream in(ResourceRoot() / "scenarios/deepseek-v3-pretraining.yaml", std::ios::binary);
   std::ostringstream text;

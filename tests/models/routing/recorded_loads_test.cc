@@ -40,6 +40,11 @@ TEST(LoadsCsv, ReadsExpertsInColumnsByLayerAndDomain) {
   EXPECT_THAT(x.Mix(1), ElementsAre(1.25, 0.5, 1.25));
 }
 
+TEST(LoadsJson, DeepNestingIsRefused) {
+  EXPECT_THAT(JsonMessage(std::string(50000, '[') + std::string(50000, ']')),
+              HasSubstr("nested more than 64"));
+}
+
 TEST(LoadsCsv, ReadsLongFormAndTokenTraces) {
   EXPECT_THAT(ParseLoadsCsv("layer,expert,count\n0,0,5\n0,2,7\n", "f").load[0][0], ElementsAre(5, 0, 7));
   EXPECT_THAT(ParseLoadsCsv("layer,token,top1,top2\n0,0,0,3\n0,1,3,1\n", "f").load[0][0],
