@@ -364,7 +364,7 @@ ModelSpec ReadHuggingFace(const std::filesystem::path& file) {
 }
 
 std::filesystem::path ResolveBeside(const Value& path) {
-  const std::filesystem::path written = path.AsString();
+  std::filesystem::path written = path.AsString();
   std::error_code error;
   const std::filesystem::path named_in = path.place().file;
   if (written.is_absolute() || !std::filesystem::is_regular_file(named_in, error)) return written;

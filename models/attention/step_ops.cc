@@ -230,8 +230,8 @@ void MoeFeedForward(const ModelSpec& spec, const Layout& layout, bool decode, co
   if (m.shared_intermediate > 0)
     SwiGlu("shared", s.tokens, s.hidden, m.shared_intermediate / layout.tensor, b);
   const ExpertLoad load = UniformLoad(m, layout, s.tokens);
-  b->Experts("experts gate up", decode, load.experts, load.rows, 2 * m.intermediate, s.hidden);
-  b->Rows(OpKind::kSwiGlu, "experts swiglu", load.rows, m.intermediate, 6 * m.intermediate);
+  b->Experts("experts gate up", decode, load.experts, load.rows, std::int64_t{2} * m.intermediate, s.hidden);
+  b->Rows(OpKind::kSwiGlu, "experts swiglu", load.rows, m.intermediate, std::int64_t{6} * m.intermediate);
   b->Experts("experts down", decode, load.experts, load.rows, s.hidden, m.intermediate);
 }
 

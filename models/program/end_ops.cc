@@ -69,7 +69,7 @@ void AppendMtpInput(const ModelSpec& spec, std::int64_t tokens, const std::strin
                     std::vector<Op>* ops) {
   ops->push_back(kernel::RmsNorm(tokens, spec.hidden, "mtp hidden norm" + suffix));
   ops->push_back(kernel::RmsNorm(tokens, spec.hidden, "mtp embedding norm" + suffix));
-  ops->push_back(kernel::Copy(tokens, 2 * spec.hidden, "mtp concatenation" + suffix));
+  ops->push_back(kernel::Copy(tokens, std::int64_t{2} * spec.hidden, "mtp concatenation" + suffix));
 }
 
 }  // namespace
