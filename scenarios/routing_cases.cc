@@ -461,12 +461,10 @@ void AddRouted(std::vector<ValidationCase>* cases) {
   ExchangeLoad load;
   ExchangeCounter counter(shape, &load);
   int most = 0;
-  double nodes = 0;
   const std::size_t tokens = selected.size() / 8;
   for (std::size_t t = 0; t < tokens; ++t) {
     counter.Add(static_cast<int>(t * 64 / tokens), std::span(selected).subspan(t * 8, 8));
     most = std::max(most, counter.last_nodes());
-    nodes += counter.last_nodes() / static_cast<double>(tokens);
   }
   ValidationCase c = Case("DS-D10", "nodes of the token that uses most, 16,384 tokens", 4, most, "nodes",
                           fmt::format("{} 2.1.2", kV3Report));
