@@ -304,14 +304,14 @@ std::string RoutingJson(const RoutingReport& r) {
 }
 
 std::string RoutingCsv(const RoutingReport& r) {
-  std::string out = "layer,domain";
+  std::string out = "layer,domain,share";
   for (int e = 0; e < r.loads.experts; ++e) out += fmt::format(",e{}", e);
   out += "\n";
   for (int l = 0; l < r.loads.layers(); ++l) {
     const auto& layer = r.loads.load[static_cast<std::size_t>(l)];
     for (std::size_t d = 0; d < layer.size(); ++d) {
-      out += fmt::format("{},{}", l, r.loads.domains[d]);
-      for (double x : models::Relative(layer[d])) out += fmt::format(",{:.5g}", x);
+      out += fmt::format("{},{},{:.8g}", l, r.loads.domains[d], r.loads.share[d]);
+      for (double x : models::Relative(layer[d])) out += fmt::format(",{:.7g}", x);
       out += "\n";
     }
   }

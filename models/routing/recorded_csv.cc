@@ -25,6 +25,12 @@ std::string Trim(std::string_view s) {
   return std::string(s.substr(first, s.find_last_not_of(" \t\r\"") - first + 1));
 }
 
+/// Without the byte-order mark that spreadsheets write before UTF-8.
+std::string_view WithoutMark(std::string_view text) {
+  constexpr std::string_view kMark = "\xEF\xBB\xBF";
+  return text.substr(0, kMark.size()) == kMark ? text.substr(kMark.size()) : text;
+}
+
 std::vector<Row> SplitRows(std::string_view text) {
   std::vector<Row> rows;
   int line = 0;
@@ -54,16 +60,17 @@ int Numbered(const std::string& name, std::string_view prefix) {
 
 class CsvLoads {
  public:
-  CsvLoads(std::string_view text, std::string name) : name_(std::move(name)), rows_(SplitRows(text)) {
+  CsvLoads(std::string_view text, std::string name)
+      : name_(std::move(name)), rows_(SplitRows(WithoutMark(text))) {
     if (rows_.size() < 2) throw InputError(Place{name_}, "expected a header line and at least one row");
-    header_ = rows_.front().fields;
+    header_ = rows_.front().fields, header_line_ = rows_.front().line;
     rows_.erase(rows_.begin());
     for (const Row& r : rows_) {
       if (r.fields.size() != header_.size()) {
         throw At(r, 0, fmt::format("{} fields, expected the header's {}", r.fields.size(), header_.size()));
       }
     }
-    layer_ = Column("layer");
+    layer_ = Column("layer"), share_ = Column("share");
     if (layer_ < 0) throw InputError(Place{name_}, "no column 'layer'");
   }
 
@@ -133,7 +140,9 @@ class CsvLoads {
   std::string Domain(const Row& row, const std::set<int>& used) const {
     std::string domain;
     for (std::size_t c = 0; c < header_.size(); ++c) {
-      if (used.count(static_cast<int>(c)) == 0) domain += (domain.empty() ? "" : "/") + row.fields[c];
+      const int column = static_cast<int>(c);
+      if (column != layer_ && column != share_ && used.count(column) == 0)
+        domain += (domain.empty() ? "" : "/") + row.fields[c];
     }
     return domain.empty() ? "all" : domain;
   }
@@ -143,7 +152,38 @@ class CsvLoads {
     const auto it = std::find(domains_.begin(), domains_.end(), domain);
     const int d = static_cast<int>(it - domains_.begin());
     if (it == domains_.end()) domains_.push_back(domain);
+    if (share_ >= 0) SetShare(row, static_cast<std::size_t>(d));
     return cells_[{Whole(row, layer_, 1 << 20), d}];
+  }
+
+  /// A domain's share of the mix, which each of its rows repeats.
+  void SetShare(const Row& row, std::size_t domain) {
+    const double share = Number(row, share_);
+    if (domain == shares_.size()) shares_.push_back(share);
+    if (share > 1 || share != shares_[domain]) {
+      throw At(row, share_ + 1,
+               share > 1 ? fmt::format("share: '{:g}', expected 0 to 1", share)
+                         : fmt::format("share: '{:g}', an earlier row of {} has {:g}", share,
+                                       domains_[domain], shares_[domain]));
+    }
+  }
+
+  /// Even where the file does not tell.
+  std::vector<double> Shares() const {
+    if (share_ < 0) return std::vector<double>(domains_.size(), 1.0 / static_cast<double>(domains_.size()));
+    const double sum = std::accumulate(shares_.begin(), shares_.end(), 0.0);
+    if (std::abs(sum - 1) > 1e-3)
+      throw InputError(Place{name_, header_line_, share_ + 1},
+                       fmt::format("shares of {} domains add up to {:g}, expected 1", shares_.size(), sum));
+    std::vector<double> out = shares_;
+    for (double& x : out) x /= sum;
+    return out;
+  }
+
+  /// InputError where `what`, which the row counts, was counted by an earlier row.
+  void CountOnce(const Row& row, const std::string& what) {
+    const auto [it, first] = counted_.emplace(what, row.line);
+    if (!first) throw At(row, 0, fmt::format("{} is there already, in line {}", what, it->second));
   }
 
   void ReadWide() {
@@ -151,7 +191,7 @@ class CsvLoads {
     if (experts.size() < 2) throw InputError(Place{name_}, "no expert columns e0.. or e1..");
     const int tokens = Column("tokens");
     std::set<int> used(experts.begin(), experts.end());
-    used.insert({layer_, tokens});
+    used.insert(tokens);
     for (const Row& row : rows_) {
       std::vector<double>& cell = Cell(row, used);
       if (!cell.empty()) throw At(row, layer_ + 1, "this layer and domain is there twice");
@@ -176,8 +216,10 @@ class CsvLoads {
   void ReadLong() {
     const int expert = Column("expert"), count = Column("count");
     for (const Row& row : rows_) {
-      std::vector<double>& cell = Cell(row, {layer_, expert, count});
+      std::vector<double>& cell = Cell(row, {expert, count});
       const auto e = static_cast<std::size_t>(Whole(row, expert, 4095));
+      CountOnce(row, fmt::format("expert {} of layer {} and domain {}", e, Whole(row, layer_, 1 << 20),
+                                 Domain(row, {expert, count})));
       if (cell.size() <= e) cell.resize(e + 1);
       cell[e] += Number(row, count);
       experts_ = std::max(experts_, static_cast<int>(e) + 1);
@@ -189,10 +231,14 @@ class CsvLoads {
     if (top.empty())
       throw InputError(Place{name_}, "a token trace needs columns top1..topK of expert numbers");
     k_ = static_cast<double>(top.size());
+    const int token = Column("token");
     std::set<int> used(top.begin(), top.end());
-    used.insert({layer_, Column("token")});
+    used.insert(token);
     for (const Row& row : rows_) {
       std::vector<double>& cell = Cell(row, used);
+      CountOnce(row,
+                fmt::format("token {} of layer {} and domain {}", row.fields[static_cast<std::size_t>(token)],
+                            Whole(row, layer_, 1 << 20), Domain(row, used)));
       std::set<int> chosen;
       for (int c : top) {
         const int e = Whole(row, c, 4095);
@@ -206,12 +252,7 @@ class CsvLoads {
   }
 
   ExpertLoads Finish() {
-    ExpertLoads out{name_,
-                    domains_,
-                    std::vector<double>(domains_.size(), 1.0 / static_cast<double>(domains_.size())),
-                    experts_,
-                    static_cast<int>(k_),
-                    {}};
+    ExpertLoads out{name_, domains_, Shares(), experts_, static_cast<int>(k_), {}};
     std::set<int> layers;
     for (const auto& [key, cell] : cells_) layers.insert(key.first);
     for (int layer : layers) {
@@ -232,8 +273,10 @@ class CsvLoads {
   std::string name_;
   std::vector<Row> rows_;
   std::vector<std::string> header_, domains_;
+  std::vector<double> shares_;                                ///< [domains] where there is a column of them
+  std::map<std::string, int> counted_;                        ///< what was counted, and the line that did
   std::map<std::pair<int, int>, std::vector<double>> cells_;  ///< (layer, domain)
-  int layer_ = -1, experts_ = 0;
+  int layer_ = -1, share_ = -1, header_line_ = 0, experts_ = 0;
   double k_ = 0;
 };
 
