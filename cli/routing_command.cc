@@ -87,6 +87,7 @@ scenarios::RoutingRequest MakeRequest(const Options& o, const RoutingDocument& i
   if (!o.ranks.empty()) r.ranks = o.ranks;
   if (const Value* v = root.Find("seed")) r.seed = static_cast<std::uint64_t>(v->AsInt(0, INT64_MAX));
   if (step_time && !o.scenario.empty()) r.step_time = step_time(in.document, &r);
+  if (section != nullptr) models::CheckPlacement(*section, r.section.placement, r.training);
   return r;
 }
 
@@ -147,8 +148,10 @@ void AddRoutingCommand(CLI::App& app, Action* action, StepTimeMaker step_time) {
   CLI::App* command =
       app.add_subcommand("routing", "How evenly experts are loaded, and what placement makes of it");
   AddOptions(command, options.get());
-  command->add_option("--strategy", options->strategy, "Balancing strategy");
-  command->add_option("--loads", options->loads, "Recorded expert loads or token trace (.csv, .json)");
+  const auto named = [](const std::string& name) { return name.empty() ? "expected a name" : ""; };
+  command->add_option("--strategy", options->strategy, "Balancing strategy")->check(named);
+  command->add_option("--loads", options->loads, "Recorded expert loads or token trace (.csv, .json)")
+      ->check(named);
   command->add_option("--ranks", options->ranks, "Expert-parallel sizes")->delimiter(',');
   CLI::App* compare = command->add_subcommand("compare", "Strategies side by side");
   AddOptions(compare, options.get());

@@ -89,14 +89,17 @@ std::string RoutingKeyOf(const std::string& setting) {
   return setting.substr(prefix.size(), setting.find_first_of(".=", prefix.size()) - prefix.size());
 }
 
-/// InputError where a setting says another strategy than the option; sets it where a setting left none.
+/// InputError where a setting says another source of loads than the strategy; sets that where a setting left
+/// none.
 void HoldStrategy(const RoutingInput& input, Document* doc) {
   const Value* section = doc->root().Find("routing");
   const Value* own = section != nullptr ? section->Find("strategy") : nullptr;
-  if (own == nullptr) return doc->Set("routing.strategy", QuoteYaml(input.strategy));
-  if (own->AsString() != input.strategy)
-    throw own->Error(input.compared ? "routing compare sets strategies side by side: expected --strategies"
-                                    : fmt::format("--strategy says '{}'", input.strategy));
+  const Value* loads = section != nullptr ? section->Find("loads") : nullptr;
+  if (loads != nullptr || (own != nullptr && own->AsString() != input.strategy))
+    throw(loads != nullptr ? *loads : *own)
+        .Error(input.compared ? "routing compare sets strategies side by side: expected --strategies"
+                              : fmt::format("--strategy says '{}'", input.strategy));
+  if (own == nullptr) doc->Set("routing.strategy", QuoteYaml(input.strategy));
 }
 
 }  // namespace

@@ -80,16 +80,6 @@ void ReadPlacement(const Value& section, const MoeSpec& moe, PlacementOptions* p
   if (const Value* v = section.Find("shared_expert")) ReadShared(*v, moe, p);
 }
 
-/// InputError with its place where redundant experts do not fill whole ranks.
-void CheckPlacement(const Value& section, const PlacementOptions& p, const LoadShape& shape) {
-  const int slots = shape.experts + p.redundant_experts;
-  if (shape.ranks > 0 && slots % shape.ranks == 0) return;
-  const Value* v = section.Find("redundant_experts");
-  const std::string why = fmt::format("{} experts and {} redundant ones do not divide among {} ranks",
-                                      shape.experts, p.redundant_experts, shape.ranks);
-  throw(v != nullptr ? *v : section.At("placement")).Error(why);
-}
-
 /// The section's loads with expert e in slot e.
 std::unique_ptr<TableLoads> InExpertOrder(const RoutingSection& section, const LoadShape& shape,
                                           int moe_layers, std::uint64_t seed) {
@@ -302,6 +292,16 @@ bool RecordedLoadsTake(std::string_view key) {
   return key != "strategy" && key != "affinity" && key != "shift" && !OwnToStrategy(key);
 }
 
+void CheckPlacement(const Value& section, const PlacementOptions& p, const LoadShape& shape) {
+  if (!p.eplb) return;
+  const int slots = shape.experts + p.redundant_experts;
+  if (shape.ranks > 0 && slots % shape.ranks == 0) return;
+  const Value* v = section.Find("redundant_experts");
+  const std::string why = fmt::format("{} experts and {} redundant ones do not divide among {} ranks",
+                                      shape.experts, p.redundant_experts, shape.ranks);
+  throw(v != nullptr ? *v : section.At("placement")).Error(why);
+}
+
 bool OwnToStrategy(std::string_view key) {
   const KeyOfStrategies* known = FindKey(key);
   return known != nullptr && known->own;
@@ -341,11 +341,8 @@ std::unique_ptr<TableLoads> MakeTableLoads(const RoutingSection& section, const 
 std::unique_ptr<LoadSource> MakeLoadSource(const Value& routing_section, const MoeSpec& moe,
                                            const LoadShape& shape, int moe_layers, std::uint64_t seed) {
   const RoutingSection section = ReadRoutingSection(routing_section, moe);
-  if (section.placement.eplb) {
-    CheckPlacement(routing_section, section.placement, shape);
-  } else {
-    CheckShape(shape);
-  }
+  CheckPlacement(routing_section, section.placement, shape);
+  if (!section.placement.eplb) CheckShape(shape);
   return MakeTableLoads(section, shape, moe_layers, seed);
 }
 

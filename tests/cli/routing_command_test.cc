@@ -128,6 +128,9 @@ TEST(RoutingCommand, RefusesOptionsThatContradictEachOther) {
   EXPECT_THAT(Refusal("routing --strategy none --set routing.strategy=balanced"),
               HasSubstr("--strategy says 'none'"));
   EXPECT_THAT(Refusal("routing compare --set routing.strategy=none"), HasSubstr("expected --strategies"));
+  EXPECT_THAT(Refusal("routing compare --set routing.loads=" + loads), HasSubstr("expected --strategies"));
+  EXPECT_THAT(Refusal("routing --set routing.placement=eplb --set routing.redundant_experts=3"),
+              HasSubstr("routing.redundant_experts: '3': 256 experts and 3 redundant ones do not divide"));
   EXPECT_THAT(Refusal("routing compare --strategies none,none"), HasSubstr("'none' twice"));
   EXPECT_THAT(Refusal("routing --ranks 8,8"), HasSubstr("--ranks: '8' twice"));
 }
