@@ -5,6 +5,7 @@
 #include <map>
 #include <numeric>
 #include <set>
+#include <unordered_map>
 
 #include <fmt/format.h>
 
@@ -147,13 +148,16 @@ class CsvLoads {
     return domain.empty() ? "all" : domain;
   }
 
-  std::vector<double>& Cell(const Row& row, const std::set<int>& used) {
+  using Key = std::pair<int, int>;  ///< (layer, domain)
+
+  /// The row's layer and domain; a new domain is added.
+  Key KeyOf(const Row& row, const std::set<int>& used) {
     const std::string domain = Domain(row, used);
     const auto it = std::find(domains_.begin(), domains_.end(), domain);
     const int d = static_cast<int>(it - domains_.begin());
     if (it == domains_.end()) domains_.push_back(domain);
     if (share_ >= 0) SetShare(row, static_cast<std::size_t>(d));
-    return cells_[{Whole(row, layer_, 1 << 20), d}];
+    return {Whole(row, layer_, 1 << 20), d};
   }
 
   /// A domain's share of the mix, which each of its rows repeats.
@@ -180,10 +184,14 @@ class CsvLoads {
     return out;
   }
 
-  /// InputError where `what`, which the row counts, was counted by an earlier row.
-  void CountOnce(const Row& row, const std::string& what) {
-    const auto [it, first] = counted_.emplace(what, row.line);
-    if (!first) throw At(row, 0, fmt::format("{} is there already, in line {}", what, it->second));
+  /// InputError where an earlier row of the same layer and domain counted the same `id`, of `column`.
+  void CountOnce(const Row& row, const Key& key, int column, const std::string& id) {
+    const auto [it, first] = counted_[key].emplace(id, row.line);
+    if (first) return;
+    throw At(row, column + 1,
+             fmt::format("{} {} of layer {} and domain {} is there already, in line {}",
+                         header_[static_cast<std::size_t>(column)], id, key.first,
+                         domains_[static_cast<std::size_t>(key.second)], it->second));
   }
 
   void ReadWide() {
@@ -193,7 +201,7 @@ class CsvLoads {
     std::set<int> used(experts.begin(), experts.end());
     used.insert(tokens);
     for (const Row& row : rows_) {
-      std::vector<double>& cell = Cell(row, used);
+      std::vector<double>& cell = cells_[KeyOf(row, used)];
       if (!cell.empty()) throw At(row, layer_ + 1, "this layer and domain is there twice");
       for (int c : experts) cell.push_back(Number(row, c));
       if (tokens >= 0) CheckSum(row, Number(row, tokens), std::accumulate(cell.begin(), cell.end(), 0.0));
@@ -216,10 +224,10 @@ class CsvLoads {
   void ReadLong() {
     const int expert = Column("expert"), count = Column("count");
     for (const Row& row : rows_) {
-      std::vector<double>& cell = Cell(row, {expert, count});
+      const Key key = KeyOf(row, {expert, count});
+      std::vector<double>& cell = cells_[key];
       const auto e = static_cast<std::size_t>(Whole(row, expert, 4095));
-      CountOnce(row, fmt::format("expert {} of layer {} and domain {}", e, Whole(row, layer_, 1 << 20),
-                                 Domain(row, {expert, count})));
+      CountOnce(row, key, expert, std::to_string(e));
       if (cell.size() <= e) cell.resize(e + 1);
       cell[e] += Number(row, count);
       experts_ = std::max(experts_, static_cast<int>(e) + 1);
@@ -235,10 +243,9 @@ class CsvLoads {
     std::set<int> used(top.begin(), top.end());
     used.insert(token);
     for (const Row& row : rows_) {
-      std::vector<double>& cell = Cell(row, used);
-      CountOnce(row,
-                fmt::format("token {} of layer {} and domain {}", row.fields[static_cast<std::size_t>(token)],
-                            Whole(row, layer_, 1 << 20), Domain(row, used)));
+      const Key key = KeyOf(row, used);
+      CountOnce(row, key, token, row.fields[static_cast<std::size_t>(token)]);
+      std::vector<double>& cell = cells_[key];
       std::set<int> chosen;
       for (int c : top) {
         const int e = Whole(row, c, 4095);
@@ -273,9 +280,9 @@ class CsvLoads {
   std::string name_;
   std::vector<Row> rows_;
   std::vector<std::string> header_, domains_;
-  std::vector<double> shares_;                                ///< [domains] where there is a column of them
-  std::map<std::string, int> counted_;                        ///< what was counted, and the line that did
-  std::map<std::pair<int, int>, std::vector<double>> cells_;  ///< (layer, domain)
+  std::vector<double> shares_;  ///< [domains] where there is a column of them
+  std::map<Key, std::unordered_map<std::string, int>> counted_;  ///< expert or token, and the line of it
+  std::map<Key, std::vector<double>> cells_;
   int layer_ = -1, share_ = -1, header_line_ = 0, experts_ = 0;
   double k_ = 0;
 };

@@ -81,10 +81,10 @@ TEST(LoadsCsv, ReadsSharesOfDomains) {
 }
 
 TEST(LoadsCsv, RefusesWhatIsCountedTwice) {
-  EXPECT_THAT(CsvMessage("layer,expert,count\n0,0,5\n0,1,5\n0,0,7\n"),
-              HasSubstr("f:4: expert 0 of layer 0 and domain all is there already, in line 2"));
+  EXPECT_THAT(CsvMessage("layer,expert,count\n0,0,5\n0,1,5\n0,00,7\n"),
+              HasSubstr("f:4:2: expert 0 of layer 0 and domain all is there already, in line 2"));
   EXPECT_THAT(CsvMessage("layer,token,top1,top2\n0,0,0,3\n1,0,0,3\n0,0,1,2\n"),
-              HasSubstr("f:4: token 0 of layer 0 and domain all is there already, in line 2"));
+              HasSubstr("f:4:2: token 0 of layer 0 and domain all is there already, in line 2"));
 }
 
 TEST(Loads, AreReadWithAByteOrderMark) {
