@@ -53,9 +53,9 @@ class PlannedLoads : public TableLoads {
     LoadTable table;
   };
   void PlanAll(int moe_layers);
-  int PeriodOf(int micro_batch) const;
   std::shared_ptr<const Placed> Place(int layer, int period) const;
   std::shared_ptr<const Placed> Find(int layer, int period) const;
+  int PeriodOf(int micro_batch) const;
 
   std::unique_ptr<TableLoads> logical_;
   PlacementOptions options_;
