@@ -313,7 +313,7 @@ RoutingReport MakeRoutingReport(const RoutingRequest& request) {
   const bool recorded = !request.section.loads.empty();
   int layers = std::min(request.layers, request.moe_layers), made = layers;
   if (recorded) {
-    report.loads = models::ReadExpertLoads(request.section.loads);
+    report.loads = models::ReadExpertLoads(request.section.loads, shape.experts);
     report.recorded_layers = report.loads.layers();
     // A short file's layers are all made anyway, so that the source knows where they start over.
     if (report.recorded_layers <= layers) made = request.moe_layers;

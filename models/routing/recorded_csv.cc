@@ -223,6 +223,7 @@ class CsvLoads {
 
   void ReadLong() {
     const int expert = Column("expert"), count = Column("count");
+    open_ended_ = true;
     for (const Row& row : rows_) {
       const Key key = KeyOf(row, {expert, count});
       std::vector<double>& cell = cells_[key];
@@ -238,7 +239,7 @@ class CsvLoads {
     const std::vector<int> top = NumberedColumns("top");
     if (top.empty())
       throw InputError(Place{name_}, "a token trace needs columns top1..topK of expert numbers");
-    k_ = static_cast<double>(top.size());
+    k_ = static_cast<double>(top.size()), open_ended_ = true;
     const int token = Column("token");
     std::set<int> used(top.begin(), top.end());
     used.insert(token);
@@ -259,7 +260,7 @@ class CsvLoads {
   }
 
   ExpertLoads Finish() {
-    ExpertLoads out{name_, domains_, Shares(), experts_, static_cast<int>(k_), {}};
+    ExpertLoads out{name_, domains_, Shares(), experts_, static_cast<int>(k_), {}, false, open_ended_};
     std::set<int> layers;
     for (const auto& [key, cell] : cells_) layers.insert(key.first);
     for (int layer : layers) {
@@ -285,6 +286,7 @@ class CsvLoads {
   std::map<Key, std::vector<double>> cells_;
   int layer_ = -1, share_ = -1, header_line_ = 0, experts_ = 0;
   double k_ = 0;
+  bool open_ended_ = false;
 };
 
 }  // namespace

@@ -146,6 +146,15 @@ ExpertLoads ReadExpertLoads(const std::filesystem::path& file) {
   throw InputError(fmt::format("'{}': expected a .csv or .json file of expert loads", file.string()));
 }
 
+ExpertLoads ReadExpertLoads(const std::filesystem::path& file, int experts) {
+  ExpertLoads loads = ReadExpertLoads(file);
+  if (!loads.open_ended || loads.experts >= experts) return loads;
+  loads.experts = experts;
+  for (auto& layer : loads.load)
+    for (auto& domain : layer) domain.resize(static_cast<std::size_t>(experts));
+  return loads;
+}
+
 namespace {
 
 /// What loads written with four digits may be off.

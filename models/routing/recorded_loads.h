@@ -22,6 +22,7 @@ struct ExpertLoads {
   std::vector<std::vector<std::vector<double>>> load;  ///< [layers][domains][experts]
   bool one_scale =
       false;  ///< domains' loads compare as they are: one may have more rows a token than another
+  bool open_ended = false;  ///< experts are those named: the model may have more, never selected
 
   int layers() const { return static_cast<int>(load.size()); }
   /// Relative loads of the mix in one layer.
@@ -41,6 +42,8 @@ struct ExpertLoads {
 /// twice by a token, something is counted twice, shares do not add up to 1, a JSON file holds more than one
 /// of the tables, or a row has no load at all.
 ExpertLoads ReadExpertLoads(const std::filesystem::path& file);
+/// The same for a model of so many experts: what an open-ended file does not name was never selected.
+ExpertLoads ReadExpertLoads(const std::filesystem::path& file, int experts);
 ExpertLoads ParseLoadsCsv(std::string_view text, const std::string& name);
 ExpertLoads ParseLoadsJson(std::string_view text, const std::string& name);
 

@@ -84,7 +84,7 @@ void ReadPlacement(const Value& section, const MoeSpec& moe, PlacementOptions* p
 std::unique_ptr<TableLoads> InExpertOrder(const RoutingSection& section, const LoadShape& shape,
                                           int moe_layers, std::uint64_t seed) {
   if (!section.loads.empty()) {
-    const ExpertLoads loads = ReadExpertLoads(section.loads);
+    const ExpertLoads loads = ReadExpertLoads(section.loads, shape.experts);
     const SyntheticOptions& o = section.options;
     return std::make_unique<RecordedLoads>(
         shape, loads, TextMix{loads.share, o.sequence_length, o.fewest_documents, o.most_documents},

@@ -124,6 +124,15 @@ TEST(Loads, OfAnUnknownKindAreRefused) {
   EXPECT_THROW(ReadExpertLoads("loads.pt"), InputError);
 }
 
+TEST(Loads, ThatNameExpertsLeaveOutThoseNeverSelected) {
+  const std::string trace = testing::TempDir() + "trace.csv", wide = testing::TempDir() + "wide.csv";
+  std::ofstream(trace) << "layer,token,top1,top2\n0,0,0,3\n0,1,3,1\n";
+  std::ofstream(wide) << "layer,e0,e1,e2,e3\n0,1,1,0,2\n";
+  EXPECT_THAT(ReadExpertLoads(trace, 6).load[0][0], ElementsAre(1, 1, 0, 2, 0, 0));
+  EXPECT_EQ(ReadExpertLoads(trace, 2).experts, 4);  // more than the model has: refused where it is checked
+  EXPECT_EQ(ReadExpertLoads(wide, 6).experts, 4);
+}
+
 TEST(RecordedLoads, SelectExpertsAsOftenAsRecorded) {
   ExpertLoads x{"test", {"a", "b"}, {0.5, 0.5}, 64, 0, {{{}, {}}}, false};
   for (int e = 0; e < 64; ++e) {
