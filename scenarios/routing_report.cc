@@ -56,27 +56,51 @@ double HottestSampledRank(const models::LoadShape& shape, const std::vector<std:
   return models::Balance(rank).max_vio;
 }
 
-MicroBatchBalance SampleMicroBatches(const models::TableLoads& source, int layers) {
+double Excess(const std::vector<std::int32_t>& rows) {
+  return models::Balance(models::Relative(std::vector<double>(rows.begin(), rows.end()))).max_vio;
+}
+
+/// MaxVio of experts; on planned slots an expert's rows are those of all its slots.
+double ExpertMaxVio(const models::TableLoads& source, int layer, int micro_batch,
+                    const models::ExchangeLoad& load) {
+  const auto* planned = dynamic_cast<const models::PlannedLoads*>(&source);
+  if (planned == nullptr) return Excess(load.expert_rows);
+  const std::vector<int> expert = planned->ExpertOfSlots(layer, micro_batch);
+  std::vector<std::int32_t> rows(static_cast<std::size_t>(planned->logical().shape().experts));
+  for (std::size_t s = 0; s < expert.size(); ++s) {
+    const auto e = static_cast<std::size_t>(expert[s]);
+    if (e < rows.size()) rows[e] += load.expert_rows[s];  // beyond: a shared one, every token's
+  }
+  return Excess(rows);
+}
+
+/// Adds one micro-batch of one layer with weight `w`.
+void AddMicroBatch(const models::TableLoads& source, const models::ExchangeLoad& load, double w,
+                   MicroBatchBalance* out) {
   const models::LoadShape& shape = source.shape();
-  const double tokens = double{1} * shape.tokens_per_rank * shape.ranks,
-               n = double{1} * layers * kMicroBatches;
+  const double tokens = double{1} * shape.tokens_per_rank * shape.ranks;
+  out->hottest_rank += w * HottestSampledRank(shape, load.expert_rows);
+  out->gpus_per_token += w * std::accumulate(load.unique_rows.begin(), load.unique_rows.end(), 0.0) / tokens;
+  if (out->hottest_slot) *out->hottest_slot += w * Excess(load.expert_rows);
+  if (out->lost) *out->lost += w * static_cast<double>(load.dropped_rows) / (tokens * shape.top_k);
+  const std::vector<double> relative =
+      models::Relative(std::vector<double>(load.expert_rows.begin(), load.expert_rows.end()));
+  for (auto& [factor, dropped] : out->dropped)
+    for (double x : relative) dropped += w * std::max(0.0, x - factor) / static_cast<double>(relative.size());
+}
+
+MicroBatchBalance SampleMicroBatches(const models::TableLoads& source, int layers) {
   MicroBatchBalance out;
-  if (shape.capacity_factor > 0) out.lost = 0;
+  if (source.shape().capacity_factor > 0) out.lost = 0;
+  if (dynamic_cast<const models::PlannedLoads*>(&source) != nullptr) out.hottest_slot = 0;
   for (double factor : {1.0, 1.25, 1.5, 2.0})
     if (!out.lost) out.dropped.emplace_back(factor, 0.0);
   models::ExchangeLoad load;
+  const double w = 1.0 / (layers * kMicroBatches);
   for (int i = 0; i < layers * kMicroBatches; ++i) {
     source.Sample(i % layers, i / layers, 0, &load);
-    out.hottest_rank += HottestSampledRank(shape, load.expert_rows) / n;
-    const std::vector<double> relative =
-        models::Relative(std::vector<double>(load.expert_rows.begin(), load.expert_rows.end()));
-    out.max_vio += models::Balance(relative).max_vio / n;
-    out.gpus_per_token += std::accumulate(load.unique_rows.begin(), load.unique_rows.end(), 0.0) / tokens / n;
-    if (out.lost) *out.lost += static_cast<double>(load.dropped_rows) / (tokens * shape.top_k) / n;
-    for (auto& [factor, dropped] : out.dropped) {
-      for (double x : relative)
-        dropped += std::max(0.0, x - factor) / static_cast<double>(relative.size()) / n;
-    }
+    AddMicroBatch(source, load, w, &out);
+    out.max_vio += w * ExpertMaxVio(source, i % layers, i / layers, load);
   }
   const auto* routed = dynamic_cast<const models::SyntheticLoads*>(&source);
   if (out.lost && routed != nullptr) {
@@ -263,30 +287,47 @@ RoutingRequest RequestFor(const models::ModelSpec& model, const models::RoutingS
   return r;
 }
 
+namespace {
+
+/// What of the request the report repeats.
+RoutingReport Named(const RoutingRequest& request) {
+  const models::LoadShape& shape = request.training;
+  RoutingReport r;
+  r.model = request.model;
+  r.strategy = request.section.loads.empty() ? models::StrategyName(request.section.strategy) : "recorded";
+  r.left_out = request.left_out;
+  r.experts = shape.experts, r.top_k = shape.top_k, r.groups = shape.groups, r.top_groups = shape.top_groups;
+  r.training_ranks = shape.ranks;
+  r.placed_shared_experts = request.section.placement.shared_experts;
+  r.moe_layers = request.moe_layers;
+  return r;
+}
+
+}  // namespace
+
 RoutingReport MakeRoutingReport(const RoutingRequest& request) {
   if (request.layers < 1)
     throw InputError(fmt::format("routing: {} layers, expected at least 1", request.layers));
-  const int layers = std::min(request.layers, request.moe_layers);
-  const std::unique_ptr<models::TableLoads> source = models::MakeTableLoads(
-      request.section, request.training, request.step_time ? request.moe_layers : layers, request.seed);
+  RoutingReport report = Named(request);
   const models::LoadShape& shape = request.training;
-  RoutingReport report;
   const bool recorded = !request.section.loads.empty();
-  report.model = request.model;
-  report.strategy = recorded ? "recorded" : models::StrategyName(request.section.strategy);
+  int layers = std::min(request.layers, request.moe_layers), made = layers;
+  if (recorded) {
+    report.loads = models::ReadExpertLoads(request.section.loads, shape.experts);
+    report.recorded_layers = report.loads.layers();
+    // A short file's layers are all made anyway, so that the source knows where they start over.
+    if (report.recorded_layers <= layers) made = request.moe_layers;
+    layers = std::min(layers, report.recorded_layers);
+    report.loads.load.resize(static_cast<std::size_t>(layers));
+  }
+  const std::unique_ptr<models::TableLoads> source = models::MakeTableLoads(
+      request.section, shape, request.step_time ? request.moe_layers : made, request.seed);
   report.source = source->Describe();
-  report.experts = shape.experts, report.top_k = shape.top_k, report.groups = shape.groups,
-  report.top_groups = shape.top_groups;
-  report.training_ranks = shape.ranks;
-  report.loads = recorded ? models::ReadExpertLoads(request.section.loads)
-                          : LoadsOf(LogicalOf(*source), layers, shape.experts, shape.top_k);
+  if (!recorded) report.loads = LoadsOf(LogicalOf(*source), layers, shape.experts, shape.top_k);
   AddBalance(report.loads, &report);
-  report.placed_shared_experts = request.section.placement.shared_experts;
-  report.moe_layers = request.moe_layers;
   report.ranks = RankBalances(report.loads, shape.groups, shape.ranks_per_node, request.ranks,
                               report.placed_shared_experts, double{1} * shape.experts / shape.top_k);
-  report.micro_batch =
-      SampleMicroBatches(*source, recorded ? std::min(layers, report.loads.layers()) : layers);
+  report.micro_batch = SampleMicroBatches(*source, layers);
   if (!recorded && HasTrace(request.section.strategy) && request.steps > 0) AddTraining(request, &report);
   report.choice = ChoiceOf(LogicalOf(*source), layers, request.moe_layers);
   if (request.step_time) report.step = request.step_time(*source);

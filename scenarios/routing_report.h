@@ -42,7 +42,8 @@ struct RoutingRequest {
   int steps = 4000;                      ///< of the training run that shows how balance settles; 0: none
   std::vector<int> ranks{8, 16, 32, 64, 72, 128, 144, 320};  ///< expert-parallel sizes
   std::uint64_t seed = 1;
-  StepTime step_time;  ///< may be empty: no step time is reported then
+  std::vector<std::string> left_out;  ///< keys of the routing section that mean nothing to the strategy
+  StepTime step_time;                 ///< may be empty: no step time is reported then
 };
 
 /// Hottest rank over the mean, minus 1, at one expert-parallel size; means over layers and domains. Absent
@@ -58,8 +59,9 @@ struct RankBalance {
 
 /// What a training micro-batch sees, means over layers and micro-batches.
 struct MicroBatchBalance {
-  double hottest_rank = 0;  ///< over the mean, minus 1
-  double max_vio = 0;       ///< of experts
+  double hottest_rank = 0;             ///< over the mean, minus 1
+  double max_vio = 0;                  ///< of experts, rows of all their slots together; shared ones aside
+  std::optional<double> hottest_slot;  ///< over the mean, minus 1, where experts are placed on slots
   double nodes_per_token = 0;
   double gpus_per_token = 0;
   std::optional<double> lost;  ///< share of selections dropped, where the section sets a capacity factor
@@ -77,9 +79,11 @@ struct ChoiceBalance {
 
 struct RoutingReport {
   std::string model, strategy, source;
+  std::vector<std::string> left_out;  ///< keys of the routing section that mean nothing to the strategy
   int experts = 0, top_k = 0, groups = 0, top_groups = 0, training_ranks = 0;
   int placed_shared_experts = 0;                    ///< counted among the experts that are placed
   int moe_layers = 0;                               ///< of the model
+  int recorded_layers = 0;                          ///< of the file of recorded loads; 0: none
   models::ExpertLoads loads;                        ///< heat map: relative load by layer, domain, expert
   models::BalanceStats global;                      ///< of the mix, mean over layers
   std::vector<models::BalanceStats> by_layer;       ///< of the mix

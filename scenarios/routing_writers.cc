@@ -1,4 +1,5 @@
 // Writers of routing reports: text, JSON, CSV.
+#include <algorithm>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -23,9 +24,12 @@ std::string StatsLine(const std::string& name, const BalanceStats& s) {
 }
 
 std::string LoadsText(const RoutingReport& r) {
-  std::string out = fmt::format(
-      "Expert load (1 = balanced), mean over {} layers\n  {:<26} {:>7} {:>7} {:>7} {:>8} {:>8} {:>8}\n",
-      r.by_layer.size(), "", "MaxVio", "CV", "Gini", "< 0.04", "> 2", "> 4");
+  std::string layers = fmt::format("{} layer{}", r.by_layer.size(), r.by_layer.size() == 1 ? "" : "s");
+  if (r.recorded_layers > 0 && r.recorded_layers != r.moe_layers)
+    layers += fmt::format(" (the file has {}, the model {} MoE layers)", r.recorded_layers, r.moe_layers);
+  std::string out =
+      fmt::format("Expert load (1 = balanced), mean over {}\n  {:<26} {:>7} {:>7} {:>7} {:>8} {:>8} {:>8}\n",
+                  layers, "", "MaxVio", "CV", "Gini", "< 0.04", "> 2", "> 4");
   out += StatsLine("global (whole mix)", r.global);
   const std::size_t most = 8;
   for (std::size_t d = 0; d < std::min(most, r.by_domain.size()); ++d) {
@@ -40,10 +44,12 @@ std::string LoadsText(const RoutingReport& r) {
 std::string MicroBatchText(const RoutingReport& r) {
   if (!r.micro_batch) return "";
   const MicroBatchBalance& m = *r.micro_batch;
+  const std::string slot =
+      m.hottest_slot ? fmt::format(", hottest slot {:+.1f} %", 100 * *m.hottest_slot) : "";
   std::string out = fmt::format(
-      "Training micro-batch at EP{}\n  hottest rank {:+.1f} % of the mean, hottest expert {:+.1f} %\n"
+      "Training micro-batch at EP{}\n  hottest rank {:+.1f} % of the mean, hottest expert {:+.1f} %{}\n"
       "  {:.2f} nodes and {:.2f} GPUs a token\n",
-      r.training_ranks, 100 * m.hottest_rank, 100 * m.max_vio, m.nodes_per_token, m.gpus_per_token);
+      r.training_ranks, 100 * m.hottest_rank, 100 * m.max_vio, slot, m.nodes_per_token, m.gpus_per_token);
   if (m.lost) {
     const std::string weight =
         m.lost_weight ? fmt::format(" (with {} of all gate values)", Percent(*m.lost_weight)) : "";
@@ -148,6 +154,7 @@ Json MicroBatchJson(const MicroBatchBalance& m) {
     dropped.push_back({{"capacity_factor", factor}, {"dropped_share", share}});
   return {{"hottest_rank_excess", m.hottest_rank},
           {"max_vio", m.max_vio},
+          {"hottest_slot_excess", Number(m.hottest_slot)},
           {"nodes_per_token", m.nodes_per_token},
           {"gpus_per_token", m.gpus_per_token},
           {"dropped_share", Number(m.lost)},
@@ -197,6 +204,8 @@ Json ReportJson(const RoutingReport& r) {
               {"source", r.source},  {"experts", r.experts},       {"top_k", r.top_k},
               {"groups", r.groups},  {"top_groups", r.top_groups}, {"global", StatsJson(r.global)},
               {"layers", layers},    {"domains", domains},         {"ranks", RanksJson(r)}};
+  if (r.recorded_layers > 0) out["recorded_layers"] = r.recorded_layers;
+  if (!r.left_out.empty()) out["keys_left_out"] = r.left_out;
   if (r.micro_batch) out["micro_batch"] = MicroBatchJson(*r.micro_batch);
   if (r.micro_batch) out["micro_batch"]["ranks"] = r.training_ranks;
   if (r.choice) out["expert_choice"] = ChoiceJson(*r.choice);
@@ -224,14 +233,26 @@ double DomainCv(const RoutingReport& r) {
   return cv;
 }
 
-std::vector<std::string> ComparisonCells(const RoutingReport& r, bool step) {
+bool AnyLost(const std::vector<RoutingReport>& reports) {
+  return std::any_of(reports.begin(), reports.end(),
+                     [](const RoutingReport& r) { return r.micro_batch && r.micro_batch->lost; });
+}
+
+/// Share of selections dropped: what is, where a capacity is set (`lost`), else what a factor of 1.25 would.
+std::string DroppedCell(const RoutingReport& r, bool lost) {
+  if (!r.micro_batch) return "-";
+  const MicroBatchBalance& m = *r.micro_batch;
+  if (lost) return m.lost ? fmt::format("{:.4f}", *m.lost) : "-";
+  return m.dropped.size() > 1 ? fmt::format("{:.4f}", m.dropped[1].second) : "-";
+}
+
+std::vector<std::string> ComparisonCells(const RoutingReport& r, bool step, bool lost) {
   std::vector<std::string> cells{r.strategy, fmt::format("{:.3f}", r.global.max_vio),
                                  fmt::format("{:.3f}", DomainCv(r))};
   cells.push_back(r.micro_batch ? fmt::format("{:.3f}", r.micro_batch->max_vio) : "-");
   cells.push_back(r.micro_batch ? fmt::format("{:.3f}", r.micro_batch->hottest_rank) : "-");
   cells.push_back(r.micro_batch ? fmt::format("{:.2f}", r.micro_batch->nodes_per_token) : "-");
-  const bool would_drop = r.micro_batch && r.micro_batch->dropped.size() > 1;
-  cells.push_back(would_drop ? fmt::format("{:.4f}", r.micro_batch->dropped[1].second) : "-");
+  cells.push_back(DroppedCell(r, lost));
   cells.push_back(r.training ? (r.training->settled < 0 ? "never" : fmt::format("{}", r.training->settled))
                              : "-");
   if (!step) return cells;
@@ -243,10 +264,15 @@ std::vector<std::string> ComparisonCells(const RoutingReport& r, bool step) {
   return cells;
 }
 
-std::vector<std::string> ComparisonHeader(bool step) {
-  std::vector<std::string> header{
-      "strategy",        "max_vio_global",        "domain_cv",   "max_vio_micro_batch", "hottest_rank_excess",
-      "nodes_per_token", "dropped_share_at_1.25", "settled_step"};
+std::vector<std::string> ComparisonHeader(bool step, bool lost) {
+  std::vector<std::string> header{"strategy",
+                                  "max_vio_global",
+                                  "domain_cv",
+                                  "max_vio_micro_batch",
+                                  "hottest_rank_excess",
+                                  "nodes_per_token",
+                                  lost ? "dropped_share" : "dropped_share_at_1.25",
+                                  "settled_step"};
   if (step)
     for (const char* name :
          {"step_time_s", "tokens_per_second", "cost_usd_per_trillion_tokens", "imbalance_share_of_step"})
@@ -264,6 +290,9 @@ std::string Remarks(const std::vector<RoutingReport>& reports) {
           "no "
           "causal model can be served so",
           r.strategy, Percent(r.choice->experts_share.front()), r.choice->leak_bits_per_token_layer);
+    if (!r.left_out.empty())
+      out += fmt::format("\n{}: left out, meaning nothing to it: routing.{}", r.strategy,
+                         fmt::join(r.left_out, ", routing."));
     if (r.step && !r.step->fits) out += fmt::format("\n{}: DOES NOT FIT the device's memory", r.strategy);
   }
   return out.empty() ? out : out + "\n";
@@ -274,6 +303,9 @@ std::string Remarks(const std::vector<RoutingReport>& reports) {
 std::string RoutingText(const RoutingReport& r) {
   std::string out = fmt::format("{}: {} routed experts, top-{}", r.model, r.experts, r.top_k);
   if (r.groups > 1) out += fmt::format(", at most {} of {} groups", r.top_groups, r.groups);
+  if (!r.left_out.empty())
+    out += fmt::format("\nleft out, meaning nothing to {}: routing.{}", r.strategy,
+                       fmt::join(r.left_out, ", routing."));
   out += fmt::format("\n{}\n\n{}\n{}\n{}{}", r.source, LoadsText(r), MicroBatchText(r), ChoiceText(r),
                      RanksText(r));
   if (r.training) out += "\n" + TrainingText(r);
@@ -304,14 +336,14 @@ std::string RoutingJson(const RoutingReport& r) {
 }
 
 std::string RoutingCsv(const RoutingReport& r) {
-  std::string out = "layer,domain";
+  std::string out = "layer,domain,share";
   for (int e = 0; e < r.loads.experts; ++e) out += fmt::format(",e{}", e);
   out += "\n";
   for (int l = 0; l < r.loads.layers(); ++l) {
     const auto& layer = r.loads.load[static_cast<std::size_t>(l)];
     for (std::size_t d = 0; d < layer.size(); ++d) {
-      out += fmt::format("{},{}", l, r.loads.domains[d]);
-      for (double x : models::Relative(layer[d])) out += fmt::format(",{:.5g}", x);
+      out += fmt::format("{},{},{:.8g}", l, r.loads.domains[d], r.loads.share[d]);
+      for (double x : models::Relative(layer[d])) out += fmt::format(",{:.7g}", x);
       out += "\n";
     }
   }
@@ -319,7 +351,7 @@ std::string RoutingCsv(const RoutingReport& r) {
 }
 
 std::string RoutingComparisonText(const std::vector<RoutingReport>& reports) {
-  const bool step = AnyStep(reports);
+  const bool step = AnyStep(reports), lost = AnyLost(reports);
   const auto line = [step](const std::vector<std::string>& c) {
     std::string text = fmt::format("{:<26} {:>8} {:>9} {:>12} {:>12} {:>7} {:>9} {:>9}", c[0], c[1], c[2],
                                    c[3], c[4], c[5], c[6], c[7]);
@@ -327,9 +359,9 @@ std::string RoutingComparisonText(const std::vector<RoutingReport>& reports) {
   };
   std::string out = line({"", "MaxVio", "CV of a", "MaxVio of a", "hottest", "nodes", "dropped", "settled",
                           "step", "tokens", "$ a tril.", "imbalance"});
-  out += line({"strategy", "global", "domain", "micro-batch", "rank excess", "/token", "at 1.25", "steps",
-               "time (s)", "/second", "tokens", "/step"});
-  for (const RoutingReport& r : reports) out += line(ComparisonCells(r, step));
+  out += line({"strategy", "global", "domain", "micro-batch", "rank excess", "/token",
+               lost ? "of rows" : "at 1.25", "steps", "time (s)", "/second", "tokens", "/step"});
+  for (const RoutingReport& r : reports) out += line(ComparisonCells(r, step, lost));
   return out + Remarks(reports);
 }
 
@@ -340,9 +372,10 @@ std::string RoutingComparisonJson(const std::vector<RoutingReport>& reports) {
 }
 
 std::string RoutingComparisonCsv(const std::vector<RoutingReport>& reports) {
-  const bool step = AnyStep(reports);
-  std::string out = fmt::format("{}\n", fmt::join(ComparisonHeader(step), ","));
-  for (const RoutingReport& r : reports) out += fmt::format("{}\n", fmt::join(ComparisonCells(r, step), ","));
+  const bool step = AnyStep(reports), lost = AnyLost(reports);
+  std::string out = fmt::format("{}\n", fmt::join(ComparisonHeader(step, lost), ","));
+  for (const RoutingReport& r : reports)
+    out += fmt::format("{}\n", fmt::join(ComparisonCells(r, step, lost), ","));
   return out;
 }
 

@@ -116,9 +116,21 @@ LoadTable PlannedLoads::TableOn(int layer, const LoadShape& physical, const Slot
   return logical_->TableOn(layer, physical, map);
 }
 
-void PlannedLoads::Sample(int layer, int micro_batch, int group, ExchangeLoad* load) const {
+int PlannedLoads::PeriodOf(int micro_batch) const {
   const int every = options_.replanned_every;
-  const auto placed = Find(layer, every > 0 && micro_batch > 0 ? micro_batch / every : 0);
+  return every > 0 && micro_batch > 0 ? micro_batch / every : 0;
+}
+
+std::vector<int> PlannedLoads::ExpertOfSlots(int layer, int micro_batch) const {
+  const auto placed = Find(layer, PeriodOf(micro_batch));
+  std::vector<int> experts(static_cast<std::size_t>(shape().experts));
+  for (std::size_t e = 0; e < placed->map.slots_of.size(); ++e)
+    for (std::uint16_t slot : placed->map.slots_of[e]) experts[slot] = static_cast<int>(e);
+  return experts;
+}
+
+void PlannedLoads::Sample(int layer, int micro_batch, int group, ExchangeLoad* load) const {
+  const auto placed = Find(layer, PeriodOf(micro_batch));
   logical_->SampleOn(placed->table, shape(), placed->map, layer, micro_batch, group, load);
 }
 

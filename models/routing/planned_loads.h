@@ -43,6 +43,8 @@ class PlannedLoads : public TableLoads {
   std::vector<double> PastLoads(int layer, int period) const;
   /// The plan a micro-batch of the period runs on; period p starts at micro-batch p * replanned_every.
   ExpertPlacement Plan(int layer, int period) const;
+  /// [slots] the expert that stands in each in a micro-batch.
+  std::vector<int> ExpertOfSlots(int layer, int micro_batch) const;
 
  private:
   struct Placed {
@@ -53,6 +55,7 @@ class PlannedLoads : public TableLoads {
   void PlanAll(int moe_layers);
   std::shared_ptr<const Placed> Place(int layer, int period) const;
   std::shared_ptr<const Placed> Find(int layer, int period) const;
+  int PeriodOf(int micro_batch) const;
 
   std::unique_ptr<TableLoads> logical_;
   PlacementOptions options_;

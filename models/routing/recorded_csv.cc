@@ -5,6 +5,7 @@
 #include <map>
 #include <numeric>
 #include <set>
+#include <unordered_map>
 
 #include <fmt/format.h>
 
@@ -23,6 +24,12 @@ std::string Trim(std::string_view s) {
   const auto first = s.find_first_not_of(" \t\r\"");
   if (first == std::string_view::npos) return "";
   return std::string(s.substr(first, s.find_last_not_of(" \t\r\"") - first + 1));
+}
+
+/// Without the byte-order mark that spreadsheets write before UTF-8.
+std::string_view WithoutMark(std::string_view text) {
+  constexpr std::string_view kMark = "\xEF\xBB\xBF";
+  return text.substr(0, kMark.size()) == kMark ? text.substr(kMark.size()) : text;
 }
 
 std::vector<Row> SplitRows(std::string_view text) {
@@ -54,16 +61,17 @@ int Numbered(const std::string& name, std::string_view prefix) {
 
 class CsvLoads {
  public:
-  CsvLoads(std::string_view text, std::string name) : name_(std::move(name)), rows_(SplitRows(text)) {
+  CsvLoads(std::string_view text, std::string name)
+      : name_(std::move(name)), rows_(SplitRows(WithoutMark(text))) {
     if (rows_.size() < 2) throw InputError(Place{name_}, "expected a header line and at least one row");
-    header_ = rows_.front().fields;
+    header_ = rows_.front().fields, header_line_ = rows_.front().line;
     rows_.erase(rows_.begin());
     for (const Row& r : rows_) {
       if (r.fields.size() != header_.size()) {
         throw At(r, 0, fmt::format("{} fields, expected the header's {}", r.fields.size(), header_.size()));
       }
     }
-    layer_ = Column("layer");
+    layer_ = Column("layer"), share_ = Column("share");
     if (layer_ < 0) throw InputError(Place{name_}, "no column 'layer'");
   }
 
@@ -133,17 +141,57 @@ class CsvLoads {
   std::string Domain(const Row& row, const std::set<int>& used) const {
     std::string domain;
     for (std::size_t c = 0; c < header_.size(); ++c) {
-      if (used.count(static_cast<int>(c)) == 0) domain += (domain.empty() ? "" : "/") + row.fields[c];
+      const int column = static_cast<int>(c);
+      if (column != layer_ && column != share_ && used.count(column) == 0)
+        domain += (domain.empty() ? "" : "/") + row.fields[c];
     }
     return domain.empty() ? "all" : domain;
   }
 
-  std::vector<double>& Cell(const Row& row, const std::set<int>& used) {
+  using Key = std::pair<int, int>;  ///< (layer, domain)
+
+  /// The row's layer and domain; a new domain is added.
+  Key KeyOf(const Row& row, const std::set<int>& used) {
     const std::string domain = Domain(row, used);
     const auto it = std::find(domains_.begin(), domains_.end(), domain);
     const int d = static_cast<int>(it - domains_.begin());
     if (it == domains_.end()) domains_.push_back(domain);
-    return cells_[{Whole(row, layer_, 1 << 20), d}];
+    if (share_ >= 0) SetShare(row, static_cast<std::size_t>(d));
+    return {Whole(row, layer_, 1 << 20), d};
+  }
+
+  /// A domain's share of the mix, which each of its rows repeats.
+  void SetShare(const Row& row, std::size_t domain) {
+    const double share = Number(row, share_);
+    if (domain == shares_.size()) shares_.push_back(share);
+    if (share > 1 || share != shares_[domain]) {
+      throw At(row, share_ + 1,
+               share > 1 ? fmt::format("share: '{:g}', expected 0 to 1", share)
+                         : fmt::format("share: '{:g}', an earlier row of {} has {:g}", share,
+                                       domains_[domain], shares_[domain]));
+    }
+  }
+
+  /// Even where the file does not tell.
+  std::vector<double> Shares() const {
+    if (share_ < 0) return std::vector<double>(domains_.size(), 1.0 / static_cast<double>(domains_.size()));
+    const double sum = std::accumulate(shares_.begin(), shares_.end(), 0.0);
+    if (std::abs(sum - 1) > 1e-3)
+      throw InputError(Place{name_, header_line_, share_ + 1},
+                       fmt::format("shares of {} domains add up to {:g}, expected 1", shares_.size(), sum));
+    std::vector<double> out = shares_;
+    for (double& x : out) x /= sum;
+    return out;
+  }
+
+  /// InputError where an earlier row of the same layer and domain counted the same `id`, of `column`.
+  void CountOnce(const Row& row, const Key& key, int column, const std::string& id) {
+    const auto [it, first] = counted_[key].emplace(id, row.line);
+    if (first) return;
+    throw At(row, column + 1,
+             fmt::format("{} {} of layer {} and domain {} is there already, in line {}",
+                         header_[static_cast<std::size_t>(column)], id, key.first,
+                         domains_[static_cast<std::size_t>(key.second)], it->second));
   }
 
   void ReadWide() {
@@ -151,9 +199,9 @@ class CsvLoads {
     if (experts.size() < 2) throw InputError(Place{name_}, "no expert columns e0.. or e1..");
     const int tokens = Column("tokens");
     std::set<int> used(experts.begin(), experts.end());
-    used.insert({layer_, tokens});
+    used.insert(tokens);
     for (const Row& row : rows_) {
-      std::vector<double>& cell = Cell(row, used);
+      std::vector<double>& cell = cells_[KeyOf(row, used)];
       if (!cell.empty()) throw At(row, layer_ + 1, "this layer and domain is there twice");
       for (int c : experts) cell.push_back(Number(row, c));
       if (tokens >= 0) CheckSum(row, Number(row, tokens), std::accumulate(cell.begin(), cell.end(), 0.0));
@@ -175,9 +223,12 @@ class CsvLoads {
 
   void ReadLong() {
     const int expert = Column("expert"), count = Column("count");
+    open_ended_ = true;
     for (const Row& row : rows_) {
-      std::vector<double>& cell = Cell(row, {layer_, expert, count});
+      const Key key = KeyOf(row, {expert, count});
+      std::vector<double>& cell = cells_[key];
       const auto e = static_cast<std::size_t>(Whole(row, expert, 4095));
+      CountOnce(row, key, expert, std::to_string(e));
       if (cell.size() <= e) cell.resize(e + 1);
       cell[e] += Number(row, count);
       experts_ = std::max(experts_, static_cast<int>(e) + 1);
@@ -188,11 +239,14 @@ class CsvLoads {
     const std::vector<int> top = NumberedColumns("top");
     if (top.empty())
       throw InputError(Place{name_}, "a token trace needs columns top1..topK of expert numbers");
-    k_ = static_cast<double>(top.size());
+    k_ = static_cast<double>(top.size()), open_ended_ = true;
+    const int token = Column("token");
     std::set<int> used(top.begin(), top.end());
-    used.insert({layer_, Column("token")});
+    used.insert(token);
     for (const Row& row : rows_) {
-      std::vector<double>& cell = Cell(row, used);
+      const Key key = KeyOf(row, used);
+      CountOnce(row, key, token, row.fields[static_cast<std::size_t>(token)]);
+      std::vector<double>& cell = cells_[key];
       std::set<int> chosen;
       for (int c : top) {
         const int e = Whole(row, c, 4095);
@@ -206,12 +260,7 @@ class CsvLoads {
   }
 
   ExpertLoads Finish() {
-    ExpertLoads out{name_,
-                    domains_,
-                    std::vector<double>(domains_.size(), 1.0 / static_cast<double>(domains_.size())),
-                    experts_,
-                    static_cast<int>(k_),
-                    {}};
+    ExpertLoads out{name_, domains_, Shares(), experts_, static_cast<int>(k_), {}, false, open_ended_};
     std::set<int> layers;
     for (const auto& [key, cell] : cells_) layers.insert(key.first);
     for (int layer : layers) {
@@ -232,9 +281,12 @@ class CsvLoads {
   std::string name_;
   std::vector<Row> rows_;
   std::vector<std::string> header_, domains_;
-  std::map<std::pair<int, int>, std::vector<double>> cells_;  ///< (layer, domain)
-  int layer_ = -1, experts_ = 0;
+  std::vector<double> shares_;  ///< [domains] where there is a column of them
+  std::map<Key, std::unordered_map<std::string, int>> counted_;  ///< expert or token, and the line of it
+  std::map<Key, std::vector<double>> cells_;
+  int layer_ = -1, share_ = -1, header_line_ = 0, experts_ = 0;
   double k_ = 0;
+  bool open_ended_ = false;
 };
 
 }  // namespace

@@ -7,17 +7,12 @@
 #include <sstream>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "core/error.h"
 #include "models/routing/balance_stats.h"
 
 namespace orrery::models {
 namespace {
-
-using Json = nlohmann::ordered_json;
-constexpr int kMaxJsonDepth = 64;
-using Table = std::vector<std::vector<double>>;
 
 constexpr std::size_t kMostBytes = std::size_t{256} << 20;
 
@@ -34,118 +29,79 @@ std::string ReadWhole(const std::filesystem::path& file) {
   return text.str();
 }
 
-double JsonLoad(const Json& v, const std::string& where) {
-  if (!v.is_number() || !std::isfinite(v.get<double>()) || v.get<double>() < 0) {
-    throw InputError(fmt::format("{}: '{}' is not a finite number of at least 0", where, v.dump()));
-  }
-  return v.get<double>();
-}
-
-std::vector<double> JsonRow(const Json& v, const std::string& where) {
-  if (!v.is_array() || v.empty())
-    throw InputError(fmt::format("{}: expected a list of numbers, one an expert", where));
-  std::vector<double> row;
-  for (std::size_t e = 0; e < v.size(); ++e) row.push_back(JsonLoad(v[e], fmt::format("{}[{}]", where, e)));
-  return row;
-}
-
-/// [layers][experts], or [steps][layers][experts] summed over steps.
-Table JsonTable(const Json& v, const std::string& where) {
-  if (!v.is_array() || v.empty() || !v[0].is_array() || v[0].empty()) {
-    throw InputError(fmt::format("{}: expected [layers][experts] or [steps][layers][experts]", where));
-  }
-  Table sum;
-  if (v[0][0].is_array()) {
-    for (std::size_t s = 0; s < v.size(); ++s) {
-      const std::string step = fmt::format("{}[{}]", where, s);
-      Table one = JsonTable(v[s], step);
-      if (s == 0) sum = Table(one.size(), std::vector<double>(one[0].size()));
-      if (one.size() != sum.size() || one[0].size() != sum[0].size())
-        throw InputError(fmt::format("{}: its shape differs from the first step's", step));
-      for (std::size_t l = 0; l < one.size(); ++l) {
-        for (std::size_t e = 0; e < one[l].size(); ++e) sum[l][e] += one[l][e];
-      }
-    }
-    return sum;
-  }
-  for (std::size_t l = 0; l < v.size(); ++l) {
-    sum.push_back(JsonRow(v[l], fmt::format("{}[{}]", where, l)));
-    if (sum.back().size() != sum[0].size()) {
-      throw InputError(fmt::format("{}[{}]: {} experts, the first layer has {}", where, l, sum.back().size(),
-                                   sum[0].size()));
-    }
-  }
-  return sum;
-}
-
-/// Physical slots' counts folded onto their logical experts.
-Table ToLogical(const Table& physical, const Table& map, const std::string& name) {
-  if (map.size() != physical.size())
-    throw InputError(fmt::format("{}: physical_to_logical_map has {} layers, the counts {}", name, map.size(),
-                                 physical.size()));
-  Table logical;
-  for (std::size_t l = 0; l < physical.size(); ++l) {
-    if (map[l].size() != physical[l].size())
-      throw InputError(fmt::format("{}: physical_to_logical_map[{}] has {} slots, the counts {}", name, l,
-                                   map[l].size(), physical[l].size()));
-    const double most = *std::max_element(map[l].begin(), map[l].end());
-    if (most > 4095)
-      throw InputError(
-          fmt::format("{}: physical_to_logical_map[{}]: expert {}, expected at most 4095", name, l, most));
-    logical.emplace_back(static_cast<std::size_t>(most) + 1);
-    for (std::size_t s = 0; s < map[l].size(); ++s)
-      logical.back()[static_cast<std::size_t>(map[l][s])] += physical[l][s];
-  }
-  return logical;
-}
-
-/// The table under the first known key, or the bare array.
-Table FindTable(const Json& root, const std::string& name) {
-  if (root.is_array()) return JsonTable(root, name);
-  static const std::vector<std::string> keys{"logical_count", "expert_load", "expert_load_pass", "weight",
-                                             "physical_count"};
-  for (const std::string& key : keys) {
-    if (!root.is_object() || !root.contains(key)) continue;
-    Table table = JsonTable(root[key], name + ": " + key);
-    const bool physical =
-        key != "logical_count" && key != "weight" && root.contains("physical_to_logical_map");
-    return physical
-               ? ToLogical(table,
-                           JsonTable(root["physical_to_logical_map"], name + ": physical_to_logical_map"),
-                           name)
-               : table;
-  }
-  throw InputError(fmt::format("{}: none of the keys {} is there", name, fmt::join(keys, ", ")));
-}
-
-// Steps on ln(load) towards recorded shares; as in strategy.cc, but unbalanced loads need more of them.
-constexpr int kTargetSteps = 25;
-constexpr double kAffinityPerLogLoad = 0.05;
+// An expert's load changes e-fold in about half a standard deviation of logits at the edge of selection, as
+// in strategy.cc: sets how far a step goes, not where steps end.
+constexpr double kLogitPerLogLoad = 0.5;
 constexpr int kTargetDocuments = 32;
+constexpr int kTargetSteps = 60;  // at most
 
-/// Selects experts as often as `target` [domains][experts] (mean 1) says; a target of 0 is never quite
+/// Newton steps in the slope of the text's own edge, each expert's halved where it overshoots and growing
+/// back where it falls short: where tokens keep few groups, a bias moves a whole group's chance as well as
+/// its expert's, so that full steps would swing for ever.
+class BiasSearch {
+ public:
+  BiasSearch(std::span<const double> want, double affinity_per_log_load)
+      : want_(want),
+        slope_(affinity_per_log_load),
+        bias_(want.size()),
+        gain_(want.size(), 1.0),
+        last_(want.size()) {}
+  const std::vector<float>& bias() const { return bias_; }
+
+  void Step(std::span<const double> load) {
+    for (std::size_t e = 0; e < bias_.size(); ++e) {
+      const double step = slope_ * std::log(want_[e] / std::max(load[e], kLeastLoad));
+      if (step * last_[e] < 0) gain_[e] *= 0.5;
+      if (step * last_[e] > 0) gain_[e] = std::min(1.0, gain_[e] * 1.5);
+      last_[e] = step;
+      bias_[e] += static_cast<float>(gain_[e] * step);
+    }
+  }
+
+  static constexpr double kLeastLoad = 1e-3;
+
+ private:
+  std::span<const double> want_;
+  double slope_;
+  std::vector<float> bias_;
+  std::vector<double> gain_, last_;
+};
+
+/// Root mean square of the difference.
+double Distance(std::span<const double> a, std::span<const double> b) {
+  double sum = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) sum += (a[i] - b[i]) * (a[i] - b[i]);
+  return std::sqrt(sum / static_cast<double>(a.size()));
+}
+
+struct RoutedDomain {
+  std::vector<std::uint16_t> selected;
+  double distance = INFINITY;  ///< of the loads from those wanted, both 1 where even, as root mean square
+};
+
+/// The choices of one domain's text under biases that select experts as often as `target` (mean 1) says: to
+/// within one selection an expert of the text, or as near as the search came. A target of 0 is never quite
 /// reached.
-std::vector<std::uint16_t> RouteToTargets(const RoutedText& text,
-                                          const std::vector<std::vector<double>>& target) {
+RoutedDomain RouteToTarget(const RoutedText& text, int domain, std::span<const double> target,
+                           double affinity_per_log_load) {
   const GateShape& gate = text.gate();
   const double most = static_cast<double>(gate.experts) / gate.top_k;
-  std::vector<std::uint16_t> all;
-  const std::vector<double> one{1.0};
-  for (std::size_t d = 0; d < target.size(); ++d) {
-    std::vector<float> bias(target[d].size());
-    std::vector<std::uint16_t> selected;
-    for (int i = 0; i <= kTargetSteps; ++i) {
-      selected = text.RouteDomain(static_cast<int>(d), bias);
-      const std::vector<double> load = RelativeLoads(gate, selected, one);
-      for (std::size_t e = 0; e < bias.size(); ++e) {
-        const double want = std::clamp(target[d][e], 1e-3, most * 0.999);
-        bias[e] += static_cast<float>(kAffinityPerLogLoad * std::log(want / std::max(load[e], 1e-3)));
-      }
-    }
-    all.insert(all.end(), selected.begin(), selected.end());
+  std::vector<double> want;
+  for (double x : target) want.push_back(std::clamp(x, BiasSearch::kLeastLoad, most * 0.999));
+  const double one_selection = most / (double{1} * text.documents() * RoutedText::kDocumentTokens);
+  BiasSearch search(want, affinity_per_log_load);
+  RoutedDomain nearest;
+  for (int i = 0; i <= kTargetSteps && nearest.distance > one_selection; ++i) {
+    std::vector<std::uint16_t> selected = text.RouteDomain(domain, search.bias());
+    const std::vector<double> load = RelativeLoads(gate, selected, std::vector<double>{1.0});
+    if (const double d = Distance(load, want); d < nearest.distance) nearest = {std::move(selected), d};
+    search.Step(load);
   }
-  return all;
+  return nearest;
 }
+
+/// Distance from recorded loads that is said.
+constexpr double kUnlike = 0.05;
 
 /// The router recorded loads are imitated with.
 AffinityParameters PlainRouter(int domains) {
@@ -154,15 +110,21 @@ AffinityParameters PlainRouter(int domains) {
   return p;
 }
 
-std::vector<std::uint16_t> RouteRecorded(const LoadShape& shape, const ExpertLoads& loads, int layer,
-                                         std::uint64_t seed) {
+/// All domains' choices in one layer, and the greatest of their distances.
+RoutedDomain RouteRecorded(const LoadShape& shape, const ExpertLoads& loads, int layer, std::uint64_t seed) {
   const AffinityParameters p = PlainRouter(static_cast<int>(loads.domains.size()));
   const GateShape gate{loads.experts, shape.top_k, shape.groups, shape.top_groups};
   const RouterLayer router = DrawRouterLayer(p, loads.experts, seed, layer);
   const RoutedText text(router, gate, p.domains, kTargetDocuments, seed + static_cast<std::uint64_t>(layer));
-  std::vector<std::vector<double>> target;
-  for (const auto& load : loads.load[static_cast<std::size_t>(layer)]) target.push_back(Relative(load));
-  return RouteToTargets(text, target);
+  const double slope = kLogitPerLogLoad * text.EdgeSlope();
+  RoutedDomain all{{}, 0};
+  for (int d = 0; d < p.domains; ++d) {
+    const auto& load = loads.load[static_cast<std::size_t>(layer)][static_cast<std::size_t>(d)];
+    const RoutedDomain one = RouteToTarget(text, d, Relative(load), slope);
+    all.selected.insert(all.selected.end(), one.selected.begin(), one.selected.end());
+    all.distance = std::max(all.distance, one.distance);
+  }
+  return all;
 }
 
 }  // namespace
@@ -177,30 +139,6 @@ std::vector<double> ExpertLoads::Mix(int layer) const {
   return mix;
 }
 
-ExpertLoads ParseLoadsJson(std::string_view text, const std::string& name) {
-  Json root;
-  try {
-    root = Json::parse(text, [&name](int depth, Json::parse_event_t, const Json&) {
-      if (depth > kMaxJsonDepth)
-        throw InputError(fmt::format("{}: nested more than {} deep", name, kMaxJsonDepth));
-      return true;
-    });
-  } catch (const Json::exception& e) {
-    throw InputError(fmt::format("{}: not JSON: {}", name, e.what()));
-  }
-  const Table table = FindTable(root, name);
-  ExpertLoads out{name, {"all"}, {1.0}, static_cast<int>(table[0].size()), 0, {}, false};
-  for (std::size_t l = 0; l < table.size(); ++l) {
-    if (table[l].size() != table[0].size())
-      throw InputError(fmt::format("{}: layer {} has {} experts, the first {}", name, l, table[l].size(),
-                                   table[0].size()));
-    if (std::accumulate(table[l].begin(), table[l].end(), 0.0) <= 0)
-      throw InputError(fmt::format("{}: layer {}: no load", name, l));
-    out.load.push_back({table[l]});
-  }
-  return out;
-}
-
 ExpertLoads ReadExpertLoads(const std::filesystem::path& file) {
   const std::string extension = file.extension().string();
   if (extension == ".csv") return ParseLoadsCsv(ReadWhole(file), file.string());
@@ -208,7 +146,19 @@ ExpertLoads ReadExpertLoads(const std::filesystem::path& file) {
   throw InputError(fmt::format("'{}': expected a .csv or .json file of expert loads", file.string()));
 }
 
+ExpertLoads ReadExpertLoads(const std::filesystem::path& file, int experts) {
+  ExpertLoads loads = ReadExpertLoads(file);
+  if (!loads.open_ended || loads.experts >= experts) return loads;
+  loads.experts = experts;
+  for (auto& layer : loads.load)
+    for (auto& domain : layer) domain.resize(static_cast<std::size_t>(experts));
+  return loads;
+}
+
 namespace {
+
+/// What loads written with four digits may be off.
+constexpr double kRounding = 1e-3;
 
 /// InputError where the loads cannot be those of a model of this shape: a token chooses top_k different
 /// experts, so none gets more than one row in top_k.
@@ -226,11 +176,10 @@ void CheckAgainst(const LoadShape& shape, const ExpertLoads& loads) {
       const std::vector<double>& load = loads.load[layer][domain];
       const double sum = std::accumulate(load.begin(), load.end(), 0.0);
       const auto most = std::max_element(load.begin(), load.end());
-      if (*most * shape.top_k <= sum * (1 + 1e-9)) continue;
+      if (*most * shape.top_k <= sum * (1 + kRounding)) continue;
       throw InputError(
-          fmt::format("{}: layer {} ({}): expert {} has {:.1f} % of all rows, expected at most {:.1f} %: a "
-                      "token chooses {} "
-                      "different experts",
+          fmt::format("{}: layer {} ({}): expert {} has {:.3f} % of all rows, expected at most {:.3f} %: a "
+                      "token chooses {} different experts",
                       loads.origin, layer, loads.domains[domain], most - load.begin(), 100 * *most / sum,
                       100.0 / shape.top_k, shape.top_k));
     }
@@ -241,11 +190,16 @@ void CheckAgainst(const LoadShape& shape, const ExpertLoads& loads) {
 
 RecordedLoads::RecordedLoads(const LoadShape& shape, const ExpertLoads& loads, TextMix mix, int moe_layers,
                              std::uint64_t seed)
-    : TableLoads(shape, std::move(mix), seed), origin_(loads.origin) {
+    : TableLoads(shape, std::move(mix), seed),
+      origin_(loads.origin),
+      recorded_layers_(loads.layers()),
+      moe_layers_(moe_layers) {
   CheckShape(shape);
   CheckAgainst(shape, loads);
   for (int l = 0; l < std::min(moe_layers, loads.layers()); ++l) {
-    selected_.push_back(RouteRecorded(shape, loads, l, seed));
+    RoutedDomain routed = RouteRecorded(shape, loads, l, seed);
+    selected_.push_back(std::move(routed.selected));
+    distance_ = std::max(distance_, routed.distance);
     tables_.push_back(TableOn(l, shape, SlotMap::Contiguous(loads.experts)));
   }
 }
@@ -262,8 +216,18 @@ const LoadTable& RecordedLoads::Table(int layer) const {
 }
 
 std::string RecordedLoads::Describe() const {
-  return fmt::format("recorded loads of {}, {} layers, {} domains", origin_, tables_.size(),
-                     mix().share.size());
+  const auto number = [](int n, const char* of) { return fmt::format("{} {}{}", n, of, n == 1 ? "" : "s"); };
+  std::string layers = number(recorded_layers_, "layer");
+  if (recorded_layers_ < moe_layers_)
+    layers += fmt::format(" that start over in the model's {}", number(moe_layers_, "MoE layer"));
+  if (recorded_layers_ > moe_layers_) layers = fmt::format("the first {} of {}", moe_layers_, layers);
+  std::string text = fmt::format("recorded loads of {}, {}, {}", origin_, layers,
+                                 number(static_cast<int>(mix().share.size()), "domain"));
+  // More than what a search that ends early leaves: loads that no choice within the groups gives.
+  if (distance_ > kUnlike)
+    text += fmt::format("; the imitating router comes only within {:.2g} of them (root mean square, mean 1)",
+                        distance_);
+  return text;
 }
 
 }  // namespace orrery::models

@@ -22,6 +22,7 @@ struct ExpertLoads {
   std::vector<std::vector<std::vector<double>>> load;  ///< [layers][domains][experts]
   bool one_scale =
       false;  ///< domains' loads compare as they are: one may have more rows a token than another
+  bool open_ended = false;  ///< experts are those named: the model may have more, never selected
 
   int layers() const { return static_cast<int>(load.size()); }
   /// Relative loads of the mix in one layer.
@@ -29,23 +30,26 @@ struct ExpertLoads {
 };
 
 /// Reads by extension:
-///   .csv   `layer`, any text columns (together the domain), optional `tokens`, then experts e0.. or e1..;
-///          or long form `layer,expert,count`; or a token trace `layer,token,top1..topK` of expert numbers.
-///          Lines starting with # are comments.
+///   .csv   `layer`, any text columns (together the domain), optional `share` (the domain's of the mix) and
+///          `tokens`, then experts e0.. or e1..; or long form `layer,expert,count`; or a token trace
+///          `layer,token,top1..topK` of expert numbers. Lines starting with # are comments.
 ///   .json  {"logical_count": ...} (SGLang's expert distribution recorder; [layers][experts] or
 ///          [steps][layers][experts]), {"expert_load": ...} or {"expert_load_pass": ...} (vLLM), with
 ///          "physical_to_logical_map" where counts are of physical slots; {"weight": ...} (EPLB) or the bare
 ///          array.
 /// InputError with file and place when a value is no finite non-negative number, rows differ in length,
 /// counts do not add up (tokens given: each row must be tokens x k for one whole k), an expert is chosen
-/// twice by a token, or a row has no load at all.
+/// twice by a token, something is counted twice, shares do not add up to 1, a JSON file holds more than one
+/// of the tables, or a row has no load at all.
 ExpertLoads ReadExpertLoads(const std::filesystem::path& file);
+/// The same for a model of so many experts: what an open-ended file does not name was never selected.
+ExpertLoads ReadExpertLoads(const std::filesystem::path& file, int experts);
 ExpertLoads ParseLoadsCsv(std::string_view text, const std::string& name);
 ExpertLoads ParseLoadsJson(std::string_view text, const std::string& name);
 
 /// Samples recorded loads: routers are made whose experts are selected as often as recorded, domain by
-/// domain; everything else (what nodes a token touches, noise) follows from routing through the gate. Layers
-/// beyond the recorded ones start over.
+/// domain, to within one selection an expert of 2048 tokens; everything else (what nodes a token touches,
+/// noise) follows from routing through the gate. Layers beyond the recorded ones start over.
 class RecordedLoads : public TableLoads {
  public:
   RecordedLoads(const LoadShape& shape, const ExpertLoads& loads, TextMix mix, int moe_layers,
@@ -56,6 +60,8 @@ class RecordedLoads : public TableLoads {
 
  private:
   std::string origin_;
+  int recorded_layers_, moe_layers_;
+  double distance_ = 0;  ///< of the imitation from what was recorded, the worst layer and domain's
   std::vector<std::vector<std::uint16_t>> selected_;  ///< [layers] experts of the measured text
   std::vector<LoadTable> tables_;
 };

@@ -1,5 +1,6 @@
 // Reads a scenario's `routing` section.
 #include <algorithm>
+#include <filesystem>
 
 #include <fmt/format.h>
 
@@ -35,6 +36,10 @@ void ReadAffinity(const Value& map, AffinityParameters* p) {
   ReadWhole(map, "domains", 1, 256, &p->domains);
   ReadNumber(map, "outlier_share", 0, 1, &p->outlier_share);
   ReadNumber(map, "outlier_sd", 0, 10, &p->outlier_sd);
+  if (p->student == 1 || p->student == 2)
+    throw map.At("student").Error("expected 0 (Gaussian) or 3 to 100: fewer degrees have no variance");
+  if (p->token == 0 && p->document == 0)
+    throw map.Error("expected a token or a document above 0: no two tokens differ");
 }
 
 /// "4" or "[1, 4]".
@@ -75,21 +80,11 @@ void ReadPlacement(const Value& section, const MoeSpec& moe, PlacementOptions* p
   if (const Value* v = section.Find("shared_expert")) ReadShared(*v, moe, p);
 }
 
-/// InputError with its place where redundant experts do not fill whole ranks.
-void CheckPlacement(const Value& section, const PlacementOptions& p, const LoadShape& shape) {
-  const int slots = shape.experts + p.redundant_experts;
-  if (shape.ranks > 0 && slots % shape.ranks == 0) return;
-  const Value* v = section.Find("redundant_experts");
-  const std::string why = fmt::format("{} experts and {} redundant ones do not divide among {} ranks",
-                                      shape.experts, p.redundant_experts, shape.ranks);
-  throw(v != nullptr ? *v : section.At("placement")).Error(why);
-}
-
 /// The section's loads with expert e in slot e.
 std::unique_ptr<TableLoads> InExpertOrder(const RoutingSection& section, const LoadShape& shape,
                                           int moe_layers, std::uint64_t seed) {
   if (!section.loads.empty()) {
-    const ExpertLoads loads = ReadExpertLoads(section.loads);
+    const ExpertLoads loads = ReadExpertLoads(section.loads, shape.experts);
     const SyntheticOptions& o = section.options;
     return std::make_unique<RecordedLoads>(
         shape, loads, TextMix{loads.share, o.sequence_length, o.fewest_documents, o.most_documents},
@@ -116,6 +111,8 @@ void ReadCapacity(const Value& section, RoutingSection* out) {
   if (const Value* v = section.Find("drop"))
     out->drop = static_cast<DropOrder>(v->AsChoice({"arrival", "random", "lowest-affinity"}));
   ReadNumber(section, "never_dropped", 0, 1, &out->never_dropped);
+  if (const Value* v = section.Find("capacity_factor"); v != nullptr && out->placement.shared_experts > 0)
+    throw v->Error("a shared expert placed like a routed one takes every token: nothing may be dropped");
 }
 
 bool HasBiases(Strategy s) { return s == Strategy::kLossFree || s == Strategy::kLossFreePlus; }
@@ -126,14 +123,71 @@ bool HasAlpha(Strategy s) {
          s == Strategy::kLossFreePlus;
 }
 
-/// `update`, `rate` and `rate_until`, which only biases have.
-void ReadUpdate(const Value& section, RoutingSection* out) {
-  for (const char* key : {"update", "rate", "rate_until"}) {
-    const Value* v = section.Find(key);
-    if (v != nullptr && !HasBiases(out->strategy)) {
-      throw v->Error(fmt::format("strategy {} has no biases to update", StrategyName(out->strategy)));
+/// Keys of a section and the strategies they mean something to.
+struct KeyOfStrategies {
+  std::vector<std::string> keys;
+  bool (*takes)(Strategy);
+  const char* why_not;  ///< of the others; {} is the strategy's name
+  bool own;             ///< a value suits one strategy, not the next
+};
+
+const std::vector<KeyOfStrategies>& KeysOfStrategies() {
+  static const std::vector<KeyOfStrategies> keys{
+      {{"update", "rate", "rate_until"}, HasBiases, "strategy {} has no biases to update", true},
+      {{"alpha"}, HasAlpha, "strategy {} has no auxiliary loss that alpha weighs", true},
+      {{"chunk"},
+       [](Strategy s) { return s == Strategy::kExpertChoice; },
+       "strategy {} has no chunk that experts choose over",
+       true},
+      {{"shift"},
+       [](Strategy s) { return s != Strategy::kBalanced && s != Strategy::kExpertChoice; },
+       "only a synthetic router that is balanced by its loads is trained, so that its text can shift; "
+       "strategy {} is not",
+       false},
+      {{"affinity", "documents_per_sequence"},
+       [](Strategy s) { return s != Strategy::kBalanced; },
+       "strategy {} has no router and no text: every expert is alike",
+       false},
+      {{"capacity_factor", "capacity_per", "drop", "never_dropped"},
+       [](Strategy s) { return s != Strategy::kExpertChoice; },
+       "strategy {}: experts that choose take just their even share: nothing is over it",
+       false}};
+  return keys;
+}
+
+const KeyOfStrategies* FindKey(std::string_view key) {
+  for (const KeyOfStrategies& k : KeysOfStrategies())
+    if (std::find(k.keys.begin(), k.keys.end(), key) != k.keys.end()) return &k;
+  return nullptr;
+}
+
+/// InputError at the first key that means nothing to the section's strategy, or to recorded loads.
+void RefuseIdleKeys(const Value& section, const RoutingSection& out) {
+  for (const auto& [key, value] : section.entries()) {
+    if (value.is_null()) continue;
+    if (!out.loads.empty() && !RecordedLoadsTake(key))
+      throw value.Error(fmt::format("recorded loads and {} exclude each other", key));
+    if (out.loads.empty() && !StrategyTakes(out.strategy, key)) {
+      if (key == "alpha" && out.strategy == Strategy::kV2Losses)
+        throw value.Error(
+            "the three losses of v2-auxiliary-losses have the weights of DeepSeek-V2 (report 3.1.2)");
+      throw value.Error(fmt::format(fmt::runtime(FindKey(key)->why_not), StrategyName(out.strategy)));
     }
   }
+}
+
+/// `strategy` or `loads`.
+void ReadSource(const Value& section, RoutingSection* out) {
+  if (const Value* v = section.Find("strategy")) out->strategy = ReadStrategy(*v);
+  if (const Value* v = section.Find("loads")) {
+    out->loads = v->AsString();
+    std::error_code error;
+    if (!std::filesystem::is_regular_file(out->loads, error)) throw v->Error("no such file");
+  }
+}
+
+/// `update`, `rate` and `rate_until`, which only biases have.
+void ReadUpdate(const Value& section, RoutingSection* out) {
   if (const Value* v = section.Find("update")) {
     out->update = static_cast<UpdateRule>(v->AsChoice({"sign", "proportional", "multiplicative"}));
   }
@@ -148,9 +202,6 @@ void ReadUpdate(const Value& section, RoutingSection* out) {
 void ReadShift(const Value& section, RoutingSection* out) {
   const Value* shift = section.Find("shift");
   if (shift == nullptr) return;
-  if (out->strategy == Strategy::kBalanced || out->strategy == Strategy::kExpertChoice || !out->loads.empty())
-    throw shift->Error(
-        "only a synthetic router that is balanced by its loads is trained, so that its text can shift");
   shift->AllowKeys({"step", "to"});
   out->shift_step = static_cast<int>(shift->At("step").AsInt(1, 10'000'000));
   if (const Value* v = shift->Find("to"))
@@ -158,10 +209,7 @@ void ReadShift(const Value& section, RoutingSection* out) {
 }
 
 /// "sequence", "micro-batch", "batch" or a number of tokens.
-void ReadChunk(const Value& value, Strategy strategy, ChoiceChunk* chunk) {
-  if (strategy != Strategy::kExpertChoice)
-    throw value.Error(
-        fmt::format("strategy {} has no chunk that experts choose over", StrategyName(strategy)));
+void ReadChunk(const Value& value, int sequence_length, ChoiceChunk* chunk) {
   const std::string text = value.AsString();
   if (text == "sequence" || text == "micro-batch" || text == "batch") {
     chunk->over = text == "batch"         ? ChoiceChunk::Over::kBatch
@@ -169,9 +217,52 @@ void ReadChunk(const Value& value, Strategy strategy, ChoiceChunk* chunk) {
                                           : ChoiceChunk::Over::kTokens;
   } else if (text.find_first_of("0123456789") == 0) {
     chunk->tokens = static_cast<int>(value.AsCount("token", 1, 1 << 30));
+    if (sequence_length % chunk->tokens != 0)
+      throw value.Error(fmt::format("expected a divisor of the sequence's {} tokens", sequence_length));
   } else {
     throw value.Error("expected sequence, micro-batch, batch or a number of tokens");
   }
+}
+
+/// Beyond it a loss's pull (250 times alpha) outruns what training runs can follow.
+constexpr double kMaxAlpha = 0.4;
+
+/// The router and its text; `section` may be null.
+void ReadOptions(const Value& section, const MoeSpec& moe, RoutingSection* out) {
+  double alpha = out->strategy == Strategy::kLossFreePlus ? 1e-4 : 1e-3;  // V3 report 4.2; arXiv 2408.15664
+  if (!section.is_null()) ReadNumber(section, "alpha", 0, kMaxAlpha, &alpha);
+  SyntheticOptions& o = out->options = DefaultOptions(out->strategy, alpha);
+  o.affinity.kind = moe.sigmoid ? Affinity::kSigmoid : Affinity::kSoftmax;
+  if (section.is_null()) return;
+  if (const Value* v = section.Find("affinity")) ReadAffinity(*v, &o.affinity);
+  if (const Value* v = section.Find("documents_per_sequence")) ReadDocuments(*v, &o);
+  if (const Value* v = section.Find("sequence_length"))
+    o.sequence_length = static_cast<int>(v->AsCount("token", 1, 1 << 30));
+  if (const Value* v = section.Find("chunk")) ReadChunk(*v, o.sequence_length, &o.chunk);
+}
+
+const std::vector<std::string>& SectionKeys() {
+  static const std::vector<std::string> keys{"strategy",
+                                             "chunk",
+                                             "update",
+                                             "rate",
+                                             "alpha",
+                                             "affinity",
+                                             "documents_per_sequence",
+                                             "sequence_length",
+                                             "loads",
+                                             "capacity_factor",
+                                             "placement",
+                                             "redundant_experts",
+                                             "planned_from",
+                                             "replanned_every",
+                                             "shared_expert",
+                                             "capacity_per",
+                                             "drop",
+                                             "never_dropped",
+                                             "rate_until",
+                                             "shift"};
+  return keys;
 }
 
 }  // namespace
@@ -192,70 +283,42 @@ SyntheticOptions DefaultOptions(Strategy strategy, double alpha) {
   return o;
 }
 
-/// Beyond it a loss's pull (250 times alpha) outruns what training runs can follow.
-constexpr double kMaxAlpha = 0.4;
+bool StrategyTakes(Strategy strategy, std::string_view key) {
+  const KeyOfStrategies* known = FindKey(key);
+  return known == nullptr || known->takes(strategy);
+}
+
+bool RecordedLoadsTake(std::string_view key) {
+  return key != "strategy" && key != "affinity" && key != "shift" && !OwnToStrategy(key);
+}
+
+void CheckPlacement(const Value& section, const PlacementOptions& p, const LoadShape& shape) {
+  if (!p.eplb) return;
+  const int slots = shape.experts + p.redundant_experts;
+  if (shape.ranks > 0 && slots % shape.ranks == 0) return;
+  const Value* v = section.Find("redundant_experts");
+  const std::string why = fmt::format("{} experts and {} redundant ones do not divide among {} ranks",
+                                      shape.experts, p.redundant_experts, shape.ranks);
+  throw(v != nullptr ? *v : section.At("placement")).Error(why);
+}
+
+bool OwnToStrategy(std::string_view key) {
+  const KeyOfStrategies* known = FindKey(key);
+  return known != nullptr && known->own;
+}
 
 RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe) {
   RoutingSection out;
-  out.options = DefaultOptions(out.strategy, 0);
-  out.options.affinity.kind = moe.sigmoid ? Affinity::kSigmoid : Affinity::kSoftmax;
-  if (section.is_null()) return out;
-  section.AllowKeys({"strategy",
-                     "chunk",
-                     "update",
-                     "rate",
-                     "alpha",
-                     "affinity",
-                     "documents_per_sequence",
-                     "sequence_length",
-                     "loads",
-                     "capacity_factor",
-                     "placement",
-                     "redundant_experts",
-                     "planned_from",
-                     "replanned_every",
-                     "shared_expert",
-                     "capacity_per",
-                     "drop",
-                     "never_dropped",
-                     "rate_until",
-                     "shift"});
-  if (const Value* v = section.Find("strategy")) out.strategy = ReadStrategy(*v);
-  if (const Value* v = section.Find("loads")) {
-    if (section.Find("strategy")) throw v->Error("recorded loads and a strategy exclude each other");
-    if (section.Find("affinity")) throw v->Error("recorded loads and a synthetic router exclude each other");
-    out.loads = v->AsString();
+  if (!section.is_null()) {
+    section.AllowKeys(SectionKeys());
+    ReadSource(section, &out);
+    RefuseIdleKeys(section, out);
+    ReadPlacement(section, moe, &out.placement);
+    ReadCapacity(section, &out);
+    ReadUpdate(section, &out);
+    ReadShift(section, &out);
   }
-  ReadPlacement(section, moe, &out.placement);
-  ReadCapacity(section, &out);
-  ReadUpdate(section, &out);
-  ReadShift(section, &out);
-  double alpha = out.strategy == Strategy::kLossFreePlus ? 1e-4 : 1e-3;  // V3 report 4.2; arXiv 2408.15664
-  if (const Value* v = section.Find("alpha")) {
-    alpha = v->AsDouble(0, kMaxAlpha);
-    if (!HasAlpha(out.strategy)) {
-      throw v->Error(fmt::format("strategy {} has no auxiliary loss", StrategyName(out.strategy)));
-    }
-  }
-  out.options = DefaultOptions(out.strategy, alpha);
-  out.options.affinity.kind = moe.sigmoid ? Affinity::kSigmoid : Affinity::kSoftmax;
-  if (const Value* v = section.Find("affinity")) ReadAffinity(*v, &out.options.affinity);
-  if (const Value* v = section.Find("documents_per_sequence")) ReadDocuments(*v, &out.options);
-  if (const Value* v = section.Find("sequence_length")) {
-    out.options.sequence_length = static_cast<int>(v->AsCount("token", 1, 1 << 30));
-  }
-  if (const Value* v = section.Find("chunk")) {
-    ReadChunk(*v, out.strategy, &out.options.chunk);
-    if (out.options.chunk.tokens > 0 && out.options.sequence_length % out.options.chunk.tokens != 0)
-      throw v->Error(
-          fmt::format("expected a divisor of the sequence's {} tokens", out.options.sequence_length));
-  }
-  const Value* capacity = section.Find("capacity_factor");
-  if (out.placement.shared_experts > 0 && capacity != nullptr)
-    throw capacity->Error(
-        "a shared expert placed like a routed one takes every token: nothing may be dropped");
-  if (out.strategy == Strategy::kExpertChoice && capacity != nullptr)
-    throw capacity->Error("experts that choose take just their even share: nothing is over it");
+  ReadOptions(section, moe, &out);
   return out;
 }
 
@@ -278,11 +341,8 @@ std::unique_ptr<TableLoads> MakeTableLoads(const RoutingSection& section, const 
 std::unique_ptr<LoadSource> MakeLoadSource(const Value& routing_section, const MoeSpec& moe,
                                            const LoadShape& shape, int moe_layers, std::uint64_t seed) {
   const RoutingSection section = ReadRoutingSection(routing_section, moe);
-  if (section.placement.eplb) {
-    CheckPlacement(routing_section, section.placement, shape);
-  } else {
-    CheckShape(shape);
-  }
+  CheckPlacement(routing_section, section.placement, shape);
+  if (!section.placement.eplb) CheckShape(shape);
   return MakeTableLoads(section, shape, moe_layers, seed);
 }
 

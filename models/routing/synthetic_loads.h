@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/document.h"
@@ -152,6 +153,16 @@ struct RoutingSection {
   std::string loads;  ///< file of recorded loads instead of a strategy; empty: none
 };
 RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe);
+
+/// Whether a section of the strategy may hold the key, beside the keys that all take.
+bool StrategyTakes(Strategy strategy, std::string_view key);
+/// Whether a section of recorded loads may.
+bool RecordedLoadsTake(std::string_view key);
+/// Whether a value that suits one strategy means another thing, or nothing, to the next: alpha, update, ...
+bool OwnToStrategy(std::string_view key);
+
+/// InputError with its place where the experts and redundant ones of placement eplb do not fill whole ranks.
+void CheckPlacement(const Value& section, const PlacementOptions& placement, const LoadShape& shape);
 
 /// Physical slots of a MoE layer over the ranks of an expert-parallel group.
 int ExpertSlots(const RoutingSection& section, const MoeSpec& moe);

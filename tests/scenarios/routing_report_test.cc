@@ -1,8 +1,11 @@
 #include "scenarios/routing_report.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <numeric>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -123,6 +126,41 @@ TEST(RoutingCsv, IsReadBackAsRecordedLoads) {
   EXPECT_EQ(again.layers(), 2);
   EXPECT_EQ(again.domains.size(), 16u);
   EXPECT_NEAR(models::Balance(again.load[1][3]).cv, models::Balance(LossFree().loads.load[1][3]).cv, 1e-3);
+}
+
+TEST(RoutingCsv, GivesTheSharesAndTheImbalanceBack) {
+  const std::string file = testing::TempDir() + "export.csv";
+  std::ofstream(file) << RoutingCsv(LossFree());
+  RoutingRequest request = Request("routing: {loads: " + file + "}");
+  const RoutingReport again = MakeRoutingReport(request);
+  for (std::size_t d = 0; d < 16; ++d) EXPECT_NEAR(again.loads.share[d], LossFree().loads.share[d], 1e-7);
+  EXPECT_NEAR(again.global.max_vio, LossFree().global.max_vio, 1e-4);
+  EXPECT_NEAR(again.micro_batch->hottest_rank, LossFree().micro_batch->hottest_rank, 0.01);
+  EXPECT_NEAR(again.micro_batch->max_vio, LossFree().micro_batch->max_vio, 0.02);
+  EXPECT_EQ(again.recorded_layers, 2);
+  EXPECT_THAT(RoutingText(again), HasSubstr("2 layers that start over in the model's 59 MoE layers"));
+  request.layers = 1;  // of the file's 2: everything is of the first
+  const RoutingReport first = MakeRoutingReport(request);
+  EXPECT_EQ(first.loads.layers(), 1);
+  EXPECT_THAT(RoutingText(first), HasSubstr("mean over 1 layer (the file has 2, the model 59 MoE layers)"));
+}
+
+TEST(RoutingReport, TellsTheHottestExpertFromTheHottestSlot) {
+  const RoutingReport one =
+      MakeRoutingReport(Request("routing: {strategy: none, placement: eplb, redundant_experts: 64}"));
+  const RoutingReport none = MakeRoutingReport(Request("routing: {strategy: none}"));
+  EXPECT_NEAR(one.micro_batch->max_vio, none.micro_batch->max_vio, 0.02 * none.micro_batch->max_vio);
+  EXPECT_LT(*one.micro_batch->hottest_slot, 0.6 * one.micro_batch->max_vio);
+  EXPECT_THAT(RoutingText(one), HasSubstr("hottest slot +"));
+  EXPECT_FALSE(none.micro_batch->hottest_slot.has_value());
+  EXPECT_THAT(RoutingText(none), Not(HasSubstr("hottest slot")));
+}
+
+TEST(RoutingComparison, ShowsWhatACapacityDropsWhereOneIsSet) {
+  const RoutingReport capped = MakeRoutingReport(Request("routing: {strategy: none, capacity_factor: 1.25}"));
+  EXPECT_THAT(RoutingComparisonCsv({capped}), HasSubstr(",dropped_share,settled_step"));
+  EXPECT_THAT(RoutingComparisonCsv({capped}), HasSubstr(fmt::format(",{:.4f},", *capped.micro_batch->lost)));
+  EXPECT_THAT(RoutingComparisonCsv({LossFree()}), HasSubstr("dropped_share_at_1.25"));
 }
 
 TEST(RoutingText, NamesModelSourceAndSizes) {

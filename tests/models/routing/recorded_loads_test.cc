@@ -67,6 +67,38 @@ TEST(LoadsCsv, RefusesWhatDoesNotAddUp) {
   EXPECT_THAT(CsvMessage(""), HasSubstr("header"));
 }
 
+TEST(LoadsCsv, ReadsSharesOfDomains) {
+  const ExpertLoads x = ParseLoadsCsv(
+      "layer,domain,share,e0,e1\n0,a,0.75,1,2\n0,b,0.25,3,1\n1,a,0.75,1,1\n1,b,0.25,3,1\n", "f");
+  EXPECT_THAT(x.domains, ElementsAre("a", "b"));
+  EXPECT_THAT(x.share, ElementsAre(0.75, 0.25));
+  EXPECT_THAT(CsvMessage("layer,domain,share,e0,e1\n0,a,0.75,1,2\n0,b,0.5,3,1\n"),
+              HasSubstr("f:1:3: shares of 2 domains add up to 1.25, expected 1"));
+  EXPECT_THAT(CsvMessage("layer,domain,share,e0,e1\n0,a,1,1,2\n1,a,0.5,3,1\n"),
+              HasSubstr("f:3:3: share: '0.5', an earlier row of a has 1"));
+  EXPECT_THAT(CsvMessage("layer,share,e0,e1\n0,1.5,1,2\n"),
+              HasSubstr("f:2:2: share: '1.5', expected 0 to 1"));
+}
+
+TEST(LoadsCsv, RefusesWhatIsCountedTwice) {
+  EXPECT_THAT(CsvMessage("layer,expert,count\n0,0,5\n0,1,5\n0,00,7\n"),
+              HasSubstr("f:4:2: expert 0 of layer 0 and domain all is there already, in line 2"));
+  EXPECT_THAT(CsvMessage("layer,token,top1,top2\n0,0,0,3\n1,0,0,3\n0,0,1,2\n"),
+              HasSubstr("f:4:2: token 0 of layer 0 and domain all is there already, in line 2"));
+}
+
+TEST(Loads, AreReadWithAByteOrderMark) {
+  EXPECT_THAT(ParseLoadsCsv("\xEF\xBB\xBFlayer,e0,e1\n0,1,2\n", "f").load[0][0], ElementsAre(1, 2));
+  EXPECT_THAT(ParseLoadsJson("\xEF\xBB\xBF[[1,2]]", "f").load[0][0], ElementsAre(1, 2));
+}
+
+TEST(LoadsJson, RefusesMoreThanOneTable) {
+  EXPECT_THAT(JsonMessage(R"({"weight": [[1,2]], "expert_load": [[3,4]]})"),
+              HasSubstr("expected one table of loads, found expert_load and weight"));
+  EXPECT_THAT(JsonMessage(R"({"weight": [[1,2]], "weight": [[3,4]]})"),
+              HasSubstr("key 'weight' is there twice"));
+}
+
 TEST(LoadsJson, ReadsTheRecordersForms) {
   EXPECT_THAT(ParseLoadsJson(R"({"logical_count": [[[1,2],[3,4]],[[1,1],[1,1]]]})", "f").load[1][0],
               ElementsAre(4, 5));
@@ -92,6 +124,15 @@ TEST(Loads, OfAnUnknownKindAreRefused) {
   EXPECT_THROW(ReadExpertLoads("loads.pt"), InputError);
 }
 
+TEST(Loads, ThatNameExpertsLeaveOutThoseNeverSelected) {
+  const std::string trace = testing::TempDir() + "trace.csv", wide = testing::TempDir() + "wide.csv";
+  std::ofstream(trace) << "layer,token,top1,top2\n0,0,0,3\n0,1,3,1\n";
+  std::ofstream(wide) << "layer,e0,e1,e2,e3\n0,1,1,0,2\n";
+  EXPECT_THAT(ReadExpertLoads(trace, 6).load[0][0], ElementsAre(1, 1, 0, 2, 0, 0));
+  EXPECT_EQ(ReadExpertLoads(trace, 2).experts, 4);  // more than the model has: refused where it is checked
+  EXPECT_EQ(ReadExpertLoads(wide, 6).experts, 4);
+}
+
 TEST(RecordedLoads, SelectExpertsAsOftenAsRecorded) {
   ExpertLoads x{"test", {"a", "b"}, {0.5, 0.5}, 64, 0, {{{}, {}}}, false};
   for (int e = 0; e < 64; ++e) {
@@ -110,6 +151,98 @@ TEST(RecordedLoads, SelectExpertsAsOftenAsRecorded) {
   ExchangeLoad load;
   loads.Sample(2, 0, 0, &load);
   EXPECT_EQ(std::accumulate(load.expert_rows.begin(), load.expert_rows.end(), 0), 8 * 2048 * 6);
+}
+
+LoadShape V3Shape() { return {256, 64, 8, 4096, 8, 8, 4}; }
+
+/// Mean over micro-batches of the hottest rank over the mean rank, minus 1.
+double HottestRank(const LoadSource& source, int layers) {
+  constexpr int kMicroBatches = 6;
+  const auto ranks = static_cast<std::size_t>(source.shape().ranks);
+  double sum = 0;
+  ExchangeLoad load;
+  for (int i = 0; i < layers * kMicroBatches; ++i) {
+    source.Sample(i % layers, i / layers, 0, &load);
+    std::vector<double> rank(ranks);
+    for (std::size_t e = 0; e < load.expert_rows.size(); ++e)
+      rank[e * ranks / load.expert_rows.size()] += load.expert_rows[e];
+    sum += Balance(rank).max_vio;
+  }
+  return sum / (layers * kMicroBatches);
+}
+
+SyntheticOptions OneFlatDomain() {
+  SyntheticOptions o = DefaultOptions(Strategy::kLossFree, 0);
+  o.affinity.domains = 1, o.affinity.domain = 0;
+  return o;
+}
+
+TEST(RecordedLoads, FlatOnesOfAModelWithGroupsAreAsEvenAsARouterOfOneDomain) {
+  const ExpertLoads flat{"flat", {"all"}, {1.0}, 256, 0, {{std::vector<double>(256, 1.0)}}, false};
+  const RecordedLoads recorded(V3Shape(), flat, {{1.0}, 4096, 1, 4}, 1, 1);
+  for (float p : recorded.Table(0).slot) EXPECT_NEAR(p * 32, 1, 0.08);
+  const double even = HottestRank(SyntheticLoads(V3Shape(), OneFlatDomain(), 4, 1), 4);
+  EXPECT_NEAR(HottestRank(recorded, 1), even, 0.01);
+}
+
+/// The relative loads of a source's tables, as a report exports them.
+ExpertLoads Exported(const TableLoads& source, int layers) {
+  const auto domains = source.mix().share.size(), experts = static_cast<std::size_t>(source.shape().experts);
+  ExpertLoads out{"export", std::vector<std::string>(domains, "d"), source.mix().share, 256, 0, {}, false};
+  for (int l = 0; l < layers; ++l) {
+    auto& layer = out.load.emplace_back();
+    for (std::size_t d = 0; d < domains; ++d) {
+      const auto from = source.Table(l).slot.begin() + static_cast<std::ptrdiff_t>(d * experts);
+      layer.emplace_back(from, from + static_cast<std::ptrdiff_t>(experts));
+    }
+  }
+  return out;
+}
+
+TEST(RecordedLoads, OfASyntheticRouterGiveItsImbalanceBack) {
+  for (Strategy strategy : {Strategy::kLossFree, Strategy::kNone}) {
+    const SyntheticLoads synthetic(V3Shape(), DefaultOptions(strategy, 0), 2, 1);
+    const RecordedLoads again(V3Shape(), Exported(synthetic, 2), synthetic.mix(), 2, 1);
+    const double hottest = HottestRank(synthetic, 2);
+    EXPECT_NEAR(HottestRank(again, 2), hottest, 0.03 * (1 + hottest)) << StrategyName(strategy);
+    for (std::size_t d : {0u, 7u, 15u})
+      EXPECT_NEAR(again.Table(1).nodes_mean[d], synthetic.Table(1).nodes_mean[d], 0.05);
+  }
+}
+
+TEST(RecordedLoads, SayWhereLayersStartOverOrAreLeftOut) {
+  ExpertLoads x{"f", {"all"}, {1.0}, 64, 0, {}, false};
+  x.load.assign(3, {std::vector<double>(64, 1.0)});
+  const LoadShape shape{64, 8, 8, 2048, 6, 1, 1};
+  const auto describe = [&](int moe_layers) {
+    return RecordedLoads(shape, x, {{1.0}, 2048, 1, 1}, moe_layers, 1).Describe();
+  };
+  EXPECT_EQ(describe(3), "recorded loads of f, 3 layers, 1 domain");
+  EXPECT_THAT(describe(5), HasSubstr("3 layers that start over in the model's 5 MoE layers"));
+  EXPECT_THAT(describe(1), HasSubstr("the first 1 of 3 layers"));
+}
+
+TEST(RecordedLoads, ThatTheGroupsCannotGiveAreSaidToBe) {
+  ExpertLoads x{"f", {"all"}, {1.0}, 256, 0, {{std::vector<double>(256)}}, false};
+  for (std::size_t e = 0; e < 256; e += 32) x.load[0][0][e] = 1;  // one expert of each of 8 groups: 4 at most
+  const RecordedLoads loads(V3Shape(), x, {{1.0}, 4096, 1, 1}, 1, 1);
+  EXPECT_THAT(loads.Describe(), HasSubstr("the imitating router comes only within 2.9 of them"));
+}
+
+TEST(RecordedLoads, OfRoundedSharesOfEveryTokensExpertAreAccepted) {
+  ExpertLoads x{"f", {"all"}, {1.0}, 64, 0, {{std::vector<double>(64, 0.8457)}}, false};
+  x.load[0][0][5] = 10.667;  // every token's, of top-6: 64 / 6
+  x.load[0][0][6] = 0.9;
+  const LoadShape shape{64, 8, 8, 2048, 6, 1, 1};
+  EXPECT_NO_THROW(RecordedLoads(shape, x, {{1.0}, 2048, 1, 1}, 1, 1));
+  x.load[0][0][5] = 10.9;
+  try {
+    RecordedLoads(shape, x, {{1.0}, 2048, 1, 1}, 1, 1);
+    ADD_FAILURE();
+  } catch (const InputError& e) {
+    EXPECT_THAT(e.what(), HasSubstr("expert 5 has 16.9"));
+    EXPECT_THAT(e.what(), HasSubstr("expected at most 16.667 %"));
+  }
 }
 
 TEST(RecordedLoads, OfAnotherModelAreRefused) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <fstream>
 #include <numeric>
 #include <vector>
 
@@ -211,6 +212,22 @@ TEST(RoutingSection, RefusesWhatItDoesNotKnow) {
   EXPECT_THAT(message("routing: {strategy: none, rate_until: 5}"), HasSubstr("no biases to update"));
   EXPECT_THAT(message("routing: {strategy: auxiliary-loss-free-plus, update: multiplicative}"),
               HasSubstr("expected sign or proportional"));
+  EXPECT_THAT(message("routing: {strategy: v2-auxiliary-losses, alpha: 0.1}"),
+              HasSubstr("three losses of v2-auxiliary-losses have the weights of DeepSeek-V2"));
+  EXPECT_THAT(message("routing: {strategy: balanced, affinity: {domains: 4}}"),
+              HasSubstr("s.yaml:1:41: routing.affinity: strategy balanced has no router"));
+  EXPECT_THAT(message("routing: {strategy: balanced, documents_per_sequence: 2}"), HasSubstr("no text"));
+  EXPECT_THAT(message("routing: {affinity: {token: 0, document: 0}}"),
+              HasSubstr("routing.affinity: expected a token or a document above 0"));
+  EXPECT_THAT(message("routing: {affinity: {student: 2}}"),
+              HasSubstr("s.yaml:1:31: routing.affinity.student"));
+  EXPECT_THAT(message("routing: {loads: nowhere.csv}"), HasSubstr("s.yaml:1:18: routing.loads"));
+  const std::string loads = testing::TempDir() + "section.csv";
+  std::ofstream(loads) << "layer,e0,e1\n0,1,1\n";
+  for (const char* key : {"rate: 0.1", "update: sign", "alpha: 0.1", "affinity: {domains: 2}",
+                          "strategy: none", "chunk: batch", "shift: {step: 5}"})
+    EXPECT_THAT(message("routing: {loads: " + loads + ", " + key + "}"), HasSubstr("exclude each other"))
+        << key;
   EXPECT_THAT(message("routing: {affinity: {outlier_share: 1.5}}"),
               HasSubstr("routing.affinity.outlier_share"));
 }
