@@ -15,6 +15,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr int kMostLinks = 40;  // as many as Linux follows
+
 [[noreturn]] void Fail(const std::string& file) { throw InputError("cannot write '" + file + "'"); }
 
 /// Renaming onto a device or pipe would replace it; they are written through.
@@ -36,11 +38,22 @@ void WriteStandardOutput(const std::string& text) {
   }
 }
 
+/// A link's target, that exists or not: renaming onto the link would replace the link.
+fs::path Target(const std::string& file) {
+  fs::path path = file;
+  std::error_code error;
+  for (int links = 0; links < kMostLinks && fs::is_symlink(path, error); ++links)
+    path = path.parent_path() / fs::read_symlink(path, error);
+  if (fs::is_symlink(path, error)) Fail(file);
+  return path;
+}
+
 /// A file's temporary beside it; removed unless it was renamed.
 class StagedFile {
  public:
-  explicit StagedFile(const Output& output)
-      : file_(output.file), temporary_(output.file + ".tmp" + std::to_string(::getpid())) {
+  explicit StagedFile(const Output& output) : output_(output.file), file_(Target(output.file)) {
+    temporary_ = file_;
+    temporary_ += ".tmp" + std::to_string(::getpid());
     try {
       WriteStream(temporary_, output);
     } catch (...) {
@@ -49,7 +62,9 @@ class StagedFile {
     }
   }
   StagedFile(StagedFile&& other) noexcept
-      : file_(std::move(other.file_)), temporary_(std::exchange(other.temporary_, {})) {}
+      : output_(std::move(other.output_)),
+        file_(std::move(other.file_)),
+        temporary_(std::exchange(other.temporary_, {})) {}
   StagedFile(const StagedFile&) = delete;
   StagedFile& operator=(const StagedFile&) = delete;
   StagedFile& operator=(StagedFile&&) = delete;
@@ -58,7 +73,7 @@ class StagedFile {
   void Rename() {
     std::error_code error;
     fs::rename(temporary_, file_, error);
-    if (error) Fail(file_);
+    if (error) Fail(output_);
     temporary_.clear();
   }
 
@@ -67,8 +82,8 @@ class StagedFile {
     std::error_code ignored;
     if (!temporary_.empty()) fs::remove(temporary_, ignored);
   }
-  std::string file_;
-  fs::path temporary_;
+  std::string output_;
+  fs::path file_, temporary_;
 };
 
 fs::path Canonical(const std::string& file) {

@@ -16,7 +16,8 @@ struct Output {
 /// written. InputError naming both.
 void RequireDistinct(const std::vector<std::string>& inputs, const std::vector<std::string>& outputs);
 
-/// Writes `text` to `file` whole or not at all (a temporary beside it, then renamed); "-" is standard output.
+/// Writes `text` to `file` whole or not at all (a temporary beside it, then renamed); "-" is standard output,
+/// and a link is written through.
 /// InputError naming the file if it cannot be written.
 void WriteOutput(const std::string& file, const std::string& text);
 

@@ -88,19 +88,25 @@ void RequireSameDevice(const std::string& measured, const CalibrationOptions& op
   }
 }
 
-/// Adds the kernel table, if one is asked for, to what will be written.
-void AddCalibration(const MeasurementRun& run, const CalibrationOptions& options,
-                    std::vector<Output>* outputs) {
-  if (options.file.empty()) return;
+/// Adds the kernel table, if one is asked for, to what will be written. Returns what to say of it then.
+std::string AddCalibration(const MeasurementRun& run, const CalibrationOptions& options,
+                           std::vector<Output>* outputs) {
+  if (options.file.empty()) return "";
   RequireSameDevice(run.device.name, options);
   const std::string device =
       options.device.empty() ? profiler::DevicePresetName(run.device.name) : options.device;
   const profiler::CalibrationText table = profiler::CalibrationYaml(run, device);
   outputs->push_back({options.file, table.yaml});
-  std::fprintf(stderr, "orrery: table %s: %d rows for %s\n", options.file.c_str(), table.rows,
-               device.c_str());
+  std::string said = fmt::format("orrery: table {}: {} rows for {}\n", options.file, table.rows, device);
   for (const std::string& what : table.left_out)
-    std::fprintf(stderr, "orrery: not in the table: %s\n", profiler::Printable(what).c_str());
+    said += "orrery: not in the table: " + profiler::Printable(what) + "\n";
+  return said;
+}
+
+/// Writes, and only then says what was written.
+void WriteAndSay(const std::vector<Output>& outputs, const std::string& said) {
+  WriteOutputs(outputs);
+  std::fputs(said.c_str(), stderr);
 }
 
 // ---- run
@@ -136,8 +142,8 @@ int Run(const RunOptions& options) {
   if (!run.counters_note.empty())
     std::fprintf(stderr, "orrery: no counters: %s\n", run.counters_note.c_str());
   std::vector<Output> table;
-  AddCalibration(run, options.calibration, &table);
-  WriteOutputs(table);
+  const std::string said = AddCalibration(run, options.calibration, &table);
+  WriteAndSay(table, said);
   return kDone;
 }
 
@@ -221,9 +227,9 @@ bool Contains(const std::vector<std::string>& words, std::string_view word) {
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
-void AddMeasurement(const std::vector<profiler::AnalysedTrace>& traces, const ReportOptions& options,
-                    std::vector<Output>* outputs) {
-  if (options.out.empty() && options.calibration.file.empty()) return;
+std::string AddMeasurement(const std::vector<profiler::AnalysedTrace>& traces, const ReportOptions& options,
+                           std::vector<Output>* outputs) {
+  if (options.out.empty() && options.calibration.file.empty()) return "";
   std::vector<MeasurementRun> runs;
   for (const auto& trace : traces) {
     const bool shapeless = trace.layers.ops.empty() && trace.shaped.ops.empty();
@@ -237,7 +243,7 @@ void AddMeasurement(const std::vector<profiler::AnalysedTrace>& traces, const Re
     std::fprintf(stderr, "orrery: left out: %lld launches of zero duration\n", static_cast<long long>(zero));
   const MeasurementRun run = profiler::MergeProcesses(std::move(runs));
   if (!options.out.empty()) outputs->push_back({options.out, profiler::MeasurementJson(run)});
-  AddCalibration(run, options.calibration, outputs);
+  return AddCalibration(run, options.calibration, outputs);
 }
 
 void Report(const std::vector<fs::path>& files, const ReportOptions& options) {
@@ -248,8 +254,8 @@ void Report(const std::vector<fs::path>& files, const ReportOptions& options) {
   if (!Contains(OutputsOf(options), "-"))
     outputs.push_back({"-", profiler::ProcessesText(traces, options.top)});
   if (!options.json.empty()) outputs.push_back({options.json, profiler::ProcessesJson(traces)});
-  AddMeasurement(traces, options, &outputs);
-  WriteOutputs(outputs);
+  const std::string said = AddMeasurement(traces, options, &outputs);
+  WriteAndSay(outputs, said);
 }
 
 /// Parts of one measurement, as scripts/measure_calibration writes them, joined.
@@ -266,8 +272,8 @@ void JoinMeasurements(const std::vector<fs::path>& files, const ReportOptions& o
                                         files.size())});
   if (!options.json.empty()) throw InputError("--json: measurements have no summary of a trace");
   if (!options.out.empty()) outputs.push_back({options.out, profiler::MeasurementJson(run)});
-  AddCalibration(run, options.calibration, &outputs);
-  WriteOutputs(outputs);
+  const std::string said = AddCalibration(run, options.calibration, &outputs);
+  WriteAndSay(outputs, said);
 }
 
 int Import(const ReportOptions& options) {
@@ -364,8 +370,9 @@ void AddAttach(CLI::App& profile, Action* action) {
 
 struct CompareOptions {
   std::string base, next, retry, junit, markdown, json;
-  double min_effect_percent = 3;
-  bool github = false, strict = false, all = false;
+  double min_effect_percent = 3, resolution_percent = 20;
+  bool github = false, all = false;
+  profiler::GatePolicy policy;
   profiler::ComparisonOptions rule;
 };
 
@@ -393,43 +400,70 @@ void WriteReports(const profiler::Comparison& comparison, const CompareOptions& 
   WriteOutputs(outputs);
 }
 
+std::vector<double> AllDurations(const MeasurementRun& run) {
+  std::vector<double> all;
+  for (const auto& sample : run.samples)
+    all.insert(all.end(), sample.durations_us.begin(), sample.durations_us.end());
+  return all;
+}
+
+/// The same numbers twice confirm nothing.
+void RequireSecondMeasurement(const MeasurementRun& next, const MeasurementRun& retry,
+                              const CompareOptions& options) {
+  if (AllDurations(next) == AllDurations(retry))
+    throw InputError("--retry " + options.retry + " holds the same numbers as " + options.next +
+                     ": expected a second measurement of the new build");
+}
+
 int Compare(const CompareOptions& options) {
   RequireDistinctFiles(options);
   profiler::ComparisonOptions rule = options.rule;
   rule.min_ratio = options.min_effect_percent / 100;
+  rule.resolution = options.resolution_percent / 100;
   const MeasurementRun base = profiler::ReadMeasurement(options.base);
-  profiler::Comparison comparison = profiler::Compare(base, profiler::ReadMeasurement(options.next), rule);
+  const MeasurementRun next = profiler::ReadMeasurement(options.next);
+  profiler::Comparison comparison = profiler::Compare(base, next, rule);
   comparison.base_name = options.base;
   comparison.new_name = options.next;
-  if (!options.retry.empty())
-    profiler::ConfirmWith(profiler::Compare(base, profiler::ReadMeasurement(options.retry), rule),
-                          &comparison);
+  comparison.policy = options.policy;
+  if (!options.retry.empty()) {
+    const MeasurementRun retry = profiler::ReadMeasurement(options.retry);
+    RequireSecondMeasurement(next, retry, options);
+    profiler::ConfirmWith(profiler::Compare(base, retry, rule), &comparison);
+  }
   WriteReports(comparison, options);
-  const int open =
-      comparison.Count(profiler::Verdict::kUnclear) + comparison.Count(profiler::Verdict::kMissing);
-  const bool failed = comparison.Count(profiler::Verdict::kSlower) > 0 || (options.strict && open > 0);
-  return failed ? kCheckFailed : kDone;
+  return profiler::GateFailures(comparison).empty() ? kDone : kCheckFailed;
 }
 
 void AddCompare(CLI::App& profile, Action* action) {
   auto o = std::make_shared<CompareOptions>();
   CLI::App* command = profile.add_subcommand(
-      "compare", "Say which kernels became faster or slower; exit 1 if one became slower");
+      "compare",
+      "Say which kernels became faster or slower; exit 1 if one became slower or inexact or "
+      "was not measured, or if nothing could be judged");
   command->add_option("base", o->base, "Measurement of the baseline")->required();
   command->add_option("new", o->next, "Measurement of the new build")->required();
   command->add_option("--retry", o->retry,
-                      "A second measurement of the new build: a case is slower only if it is so in both");
+                      "A second measurement of the new build: a case is slower only if it is so in both, and "
+                      "what was unclear at first may become clear");
   command->add_option("--min-effect", o->min_effect_percent, "Smallest change that counts, in percent")
       ->capture_default_str()
       ->check(Between(0, 1000));
   command->add_option("--min-delta-us", o->rule.min_delta_us, "Smallest change that counts, in us")
       ->capture_default_str()
       ->check(Between(0, 1e9));
+  command
+      ->add_option("--resolution", o->resolution_percent,
+                   "A case is unclear if a change of this many percent could not be told from noise")
+      ->capture_default_str()
+      ->check(Between(0, 1000));
   command->add_option("--alpha", o->rule.alpha, "False-discovery rate over all cases")
       ->capture_default_str()
       ->check(Between(1e-9, 0.5));
   command->add_flag("--force", o->rule.force, "Compare across devices, drivers or CUDA versions");
-  command->add_flag("--strict", o->strict, "Exit 1 on unclear and missing cases too");
+  command->add_flag("--strict", o->policy.strict, "Exit 1 on unclear cases too");
+  command->add_flag("--allow-missing", o->policy.allow_missing,
+                    "Cases of the baseline that NEW lacks do not fail, e.g. after run --filter");
   command->add_flag("--all", o->all, "List the cases that are the same too");
   command->add_option("--junit", o->junit, "Write JUnit XML to FILE");
   command->add_option("--markdown", o->markdown, "Write Markdown to FILE, e.g. $GITHUB_STEP_SUMMARY");

@@ -1,5 +1,7 @@
 // Reader and writer of the measurement file.
 #include <chrono>
+#include <fstream>
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -268,6 +270,30 @@ MeasurementRun ReadRun(const Value& root) {
   return run;
 }
 
+/// Whether JSON text ends inside a string, list or map.
+bool EndsInside(std::string_view json) {
+  int depth = 0;
+  bool quoted = false;
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    const char c = json[i];
+    if (quoted && c == '\\') {
+      ++i;
+    } else if (c == '"') {
+      quoted = !quoted;
+    } else if (!quoted) {
+      depth += (c == '{' || c == '[') - (c == '}' || c == ']');
+    }
+  }
+  return quoted || depth > 0;
+}
+
+/// The reader's own words for a file that ends too early are those of YAML, and tell of its first line.
+[[noreturn]] void Rethrow(std::string_view text, const std::string& name) {
+  if (text.substr(0, 256).find(kSchema) == std::string_view::npos || !EndsInside(text)) throw;
+  throw InputError(Place{name},
+                   fmt::format("cut off: the measurement ends in the middle, at byte {}", text.size()));
+}
+
 }  // namespace
 
 std::string MeasurementJson(const MeasurementRun& run) {
@@ -283,11 +309,20 @@ std::string MeasurementJson(const MeasurementRun& run) {
 }
 
 MeasurementRun ReadMeasurement(const std::filesystem::path& file) {
-  return ReadRun(Document::Load(file).root());
+  try {
+    return ReadRun(Document::Load(file).root());
+  } catch (const InputError&) {
+    std::ifstream stream(file, std::ios::binary);
+    Rethrow(std::string(std::istreambuf_iterator<char>(stream), {}), file.string());
+  }
 }
 
 MeasurementRun ParseMeasurement(std::string_view text, const std::string& name) {
-  return ReadRun(Document::Parse(text, name).root());
+  try {
+    return ReadRun(Document::Parse(text, name).root());
+  } catch (const InputError&) {
+    Rethrow(text, name);
+  }
 }
 
 void WriteMeasurement(const MeasurementRun& run, const std::filesystem::path& file) {

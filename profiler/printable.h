@@ -7,8 +7,8 @@
 
 namespace orrery::profiler {
 
-/// `text` with control characters (C0, DEL and, as UTF-8, C1) written as "\n", "\t", "\x1b"; all else as it
-/// is. One line.
+/// `text` as one line of valid UTF-8: control characters (C0, DEL, C1), characters that reorder a line or
+/// have no width, and bytes that are no UTF-8 are written as "\n", "\t", "\x1b", "\u202e"; all else as it is.
 std::string Printable(std::string_view text);
 
 }  // namespace orrery::profiler

@@ -1,9 +1,11 @@
 #include "profiler/compare/comparison_report.h"
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "profiler/printable.h"
@@ -27,30 +29,31 @@ std::string Sentence(const CaseComparison& c) {
   if (c.verdict == Verdict::kMissing) return "in the base run but not in the new one";
   if (c.verdict == Verdict::kAdded) return "not in the base run";
   std::string text = fmt::format(
-      "{:.2f} us, was {:.2f} us ({}; counts from {:.1f} %; launches {:+.1f} to {:+.1f} %; p {:.2g})",
-      c.new_us, c.base_us, Change(c), 100 * c.threshold, 100 * (c.launches.low - 1),
-      100 * (c.launches.high - 1), c.p_adjusted);
+      "{:.2f} us, was {:.2f} us ({}; 99 % interval {:+.1f} to {:+.1f} %; counts from {:.1f} %; p {:.2g})",
+      c.new_us, c.base_us, Change(c), 100 * (c.low - 1), 100 * (c.high - 1), 100 * c.counts_from,
+      c.p_adjusted);
   if (!c.reason.empty()) text += "; " + c.reason;
   return text;
 }
 
-/// What a reader wants first.
-int Rank(Verdict verdict) {
-  switch (verdict) {
-    case Verdict::kSlower:
-      return 0;
-    case Verdict::kMissing:
-      return 1;
-    case Verdict::kUnclear:
-      return 2;
-    case Verdict::kFaster:
-      return 3;
-    case Verdict::kAdded:
-      return 4;
-    case Verdict::kSame:
-      return 5;
-  }
-  return 6;
+/// What a reader wants first, in this order.
+constexpr std::array kReadingOrder = {Verdict::kSlower,  Verdict::kInexact,    Verdict::kMissing,
+                                      Verdict::kUnclear, Verdict::kBelowFloor, Verdict::kFaster,
+                                      Verdict::kAdded,   Verdict::kSame};
+static_assert(kReadingOrder.size() == kVerdicts.size());
+
+std::ptrdiff_t Rank(Verdict verdict) {
+  return std::find(kReadingOrder.begin(), kReadingOrder.end(), verdict) - kReadingOrder.begin();
+}
+
+std::string CountsFrom(const CaseComparison& c) {
+  return OneSided(c.verdict) ? "" : fmt::format("{:.1f} %", 100 * c.counts_from);
+}
+
+/// "passed", or "failed: 2 slower, 1 missing".
+std::string GateText(const Comparison& comparison) {
+  const std::vector<std::string> failures = GateFailures(comparison);
+  return failures.empty() ? "passed" : "failed: " + fmt::format("{}", fmt::join(failures, ", "));
 }
 
 std::vector<const CaseComparison*> Ordered(const Comparison& comparison, bool all) {
@@ -67,8 +70,7 @@ std::vector<const CaseComparison*> Ordered(const Comparison& comparison, bool al
 
 std::string Totals(const Comparison& comparison) {
   std::string text = fmt::format("{} cases on {}:", comparison.cases.size(), comparison.device);
-  for (const Verdict v : {Verdict::kSame, Verdict::kFaster, Verdict::kSlower, Verdict::kUnclear,
-                          Verdict::kMissing, Verdict::kAdded}) {
+  for (const Verdict v : kVerdicts) {
     const int count = comparison.Count(v);
     if (count > 0 || v == Verdict::kSlower)
       text += fmt::format("{} {} {}", text.back() == ':' ? "" : ",", count, Name(v));
@@ -112,13 +114,33 @@ std::string GithubEscape(std::string_view text, bool property) {
   return out;
 }
 
+/// Every character that Markdown or GitHub's dialect (tables, math, strikethrough) obeys.
 std::string MarkdownEscape(std::string_view text) {
+  constexpr std::string_view kObeyed = "\\`*_[]<>|~&#$!";
   std::string out;
   for (const char c : Printable(text)) {
-    if (c == '|' || c == '\\') out += '\\';
+    if (kObeyed.find(c) != std::string_view::npos) out += '\\';
     out += c;
   }
   return out;
+}
+
+struct JUnitCounts {
+  int all = 0, failed = 0, skipped = 0;
+};
+
+/// Failure where the gate fails for it, skipped where nothing is known.
+std::string JUnitCase(const CaseComparison& c, const GatePolicy& policy, JUnitCounts* counts) {
+  std::string text = fmt::format("<testcase classname=\"{}\" name=\"{}\" time=\"{:.9f}\"", XmlEscape(c.label),
+                                 XmlEscape(c.key), c.new_us * 1e-6);
+  ++counts->all;
+  const bool failed = Fails(c.verdict, policy);
+  const bool known =
+      c.verdict == Verdict::kSame || c.verdict == Verdict::kFaster || c.verdict == Verdict::kBelowFloor;
+  if (!failed && known) return text + "/>\n";
+  ++(failed ? counts->failed : counts->skipped);
+  return text + fmt::format("><{} message=\"{}: {}\"/></testcase>\n", failed ? "failure" : "skipped",
+                            Name(c.verdict), XmlEscape(Sentence(c)));
 }
 
 Json CaseJson(const CaseComparison& c) {
@@ -129,9 +151,12 @@ Json CaseJson(const CaseComparison& c) {
   if (OneSided(c.verdict)) return json;
   json["ratio"] = c.ratio;
   if (c.cycle_ratio) json["cycle_ratio"] = *c.cycle_ratio;
-  json["launch_ratio"] = {{"median", c.launches.ratio}, {"low", c.launches.low}, {"high", c.launches.high}};
-  json["spread_between_processes"] = c.spread;
-  json["threshold"] = c.threshold;
+  json["ratio_interval_99"] = {{"low", c.low}, {"high", c.high}};
+  json["tail_ratio"] = c.tail_ratio;
+  json["base_spread_between_processes"] = c.base_spread;
+  json["new_spread_between_processes"] = c.new_spread;
+  json["resolution"] = c.resolution;
+  json["counts_from"] = c.counts_from;
   json["p"] = c.p;
   json["p_adjusted"] = c.p_adjusted;
   json["base_processes"] = c.base_processes;
@@ -148,54 +173,48 @@ std::string ComparisonText(const Comparison& comparison, const ReportLimits& lim
   for (const std::string& warning : comparison.warnings) text += "warning: " + Printable(warning) + "\n";
   const auto cases = Ordered(comparison, limits.all);
   if (!cases.empty())
-    text += fmt::format("{:<8} {:>10} {:>10} {:>9} {:>8}  {}\n", "verdict", "base us", "new us", "change",
+    text += fmt::format("{:<11} {:>10} {:>10} {:>9} {:>8}  {}\n", "verdict", "base us", "new us", "change",
                         "counts", "case");
   for (const CaseComparison* c : cases) {
-    text += fmt::format("{:<8} {:>10} {:>10} {:>9} {:>8}  {}{}\n", Name(c->verdict), Micros(c->base_us),
-                        Micros(c->new_us), Change(*c),
-                        OneSided(c->verdict) ? "" : fmt::format("{:.1f} %", 100 * c->threshold),
-                        Printable(c->key), c->reason.empty() ? "" : "  [" + Printable(c->reason) + "]");
+    text += fmt::format("{:<11} {:>10} {:>10} {:>9} {:>8}  {}{}\n", Name(c->verdict), Micros(c->base_us),
+                        Micros(c->new_us), Change(*c), CountsFrom(*c), Printable(c->key),
+                        c->reason.empty() ? "" : "  [" + Printable(c->reason) + "]");
   }
-  return text + Printable(Totals(comparison)) + "\n";
+  return text + Printable(Totals(comparison)) + "\n" + GateText(comparison) + "\n";
 }
 
 std::string ComparisonMarkdown(const Comparison& comparison) {
-  std::string text = fmt::format("### Kernel times: {}\n\n{}\n",
-                                 comparison.Count(Verdict::kSlower) > 0 ? "slower" : "no regression",
-                                 MarkdownEscape(Totals(comparison)));
+  std::string text =
+      fmt::format("### Kernel times: {}\n\n{}\n", GateText(comparison), MarkdownEscape(Totals(comparison)));
   for (const std::string& warning : comparison.warnings) text += "\n> " + MarkdownEscape(warning) + "\n";
   const auto cases = Ordered(comparison, false);
   if (cases.empty()) return text;
   text += "\n| verdict | base us | new us | change | counts from | case |\n|---|--:|--:|--:|--:|---|\n";
   for (const CaseComparison* c : cases) {
-    text += fmt::format(
-        "| {} | {} | {} | {} | {} | {}{} |\n", Name(c->verdict), Micros(c->base_us), Micros(c->new_us),
-        Change(*c), OneSided(c->verdict) ? "" : fmt::format("{:.1f} %", 100 * c->threshold),
-        MarkdownEscape(c->key), c->reason.empty() ? "" : " (" + MarkdownEscape(c->reason) + ")");
+    text += fmt::format("| {} | {} | {} | {} | {} | {}{} |\n", Name(c->verdict), Micros(c->base_us),
+                        Micros(c->new_us), Change(*c), CountsFrom(*c), MarkdownEscape(c->key),
+                        c->reason.empty() ? "" : " (" + MarkdownEscape(c->reason) + ")");
   }
   return text;
 }
 
 std::string ComparisonJUnit(const Comparison& comparison) {
-  const int skipped = comparison.Count(Verdict::kUnclear) + comparison.Count(Verdict::kMissing) +
-                      comparison.Count(Verdict::kAdded);
-  std::string text = fmt::format(
-      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n<testsuite name=\"orrery profile compare\" "
-      "tests=\"{}\" failures=\"{}\" skipped=\"{}\">\n",
-      comparison.cases.size(), comparison.Count(Verdict::kSlower), skipped);
-  for (const CaseComparison& c : comparison.cases) {
-    text += fmt::format("<testcase classname=\"{}\" name=\"{}\" time=\"{:.9f}\"", XmlEscape(c.label),
-                        XmlEscape(c.key), c.new_us * 1e-6);
-    if (c.verdict == Verdict::kSlower) {
-      text += fmt::format("><failure message=\"slower: {}\"/></testcase>\n", XmlEscape(Sentence(c)));
-    } else if (c.verdict == Verdict::kSame || c.verdict == Verdict::kFaster) {
-      text += "/>\n";
-    } else {
-      text +=
-          fmt::format("><skipped message=\"{}: {}\"/></testcase>\n", Name(c.verdict), XmlEscape(Sentence(c)));
-    }
+  JUnitCounts counts;
+  std::string cases;
+  for (const CaseComparison& c : comparison.cases) cases += JUnitCase(c, comparison.policy, &counts);
+  const std::vector<std::string> failures = GateFailures(comparison);
+  if (counts.failed == 0 && !failures.empty()) {  // nothing was judged: all skipped would look like a success
+    ++counts.failed;
+    ++counts.all;
+    cases += fmt::format(
+        "<testcase classname=\"orrery profile compare\" name=\"gate\"><failure message=\"{}\"/></testcase>\n",
+        XmlEscape(fmt::format("{}", fmt::join(failures, ", "))));
   }
-  return text + "</testsuite>\n</testsuites>\n";
+  return fmt::format(
+             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n<testsuite name=\"orrery profile "
+             "compare\" tests=\"{}\" failures=\"{}\" skipped=\"{}\">\n",
+             counts.all, counts.failed, counts.skipped) +
+         cases + "</testsuite>\n</testsuites>\n";
 }
 
 std::string ComparisonGithub(const Comparison& comparison) {
@@ -204,20 +223,26 @@ std::string ComparisonGithub(const Comparison& comparison) {
     text += "::warning title=orrery profile::" + GithubEscape(warning, false) + "\n";
   for (const CaseComparison* c : Ordered(comparison, false)) {
     if (c->verdict == Verdict::kFaster || c->verdict == Verdict::kAdded) continue;
-    text += fmt::format("::{} title={}::{}\n", c->verdict == Verdict::kSlower ? "error" : "warning",
+    text += fmt::format("::{} title={}::{}\n", Fails(c->verdict, comparison.policy) ? "error" : "warning",
                         GithubEscape(fmt::format("{}: {}", Name(c->verdict), c->key), true),
                         GithubEscape(Sentence(*c), false));
   }
+  if (!GateFailures(comparison).empty())
+    text += "::error title=orrery profile::" + GithubEscape(GateText(comparison), false) + "\n";
   return text;
 }
 
 std::string ComparisonJson(const Comparison& comparison) {
-  Json json = {{"schema", "orrery-comparison"}, {"schema_version", 1},
+  Json json = {{"schema", "orrery-comparison"}, {"schema_version", 2},
                {"base", comparison.base_name},  {"new", comparison.new_name},
                {"device", comparison.device},   {"warnings", comparison.warnings}};
+  const std::vector<std::string> failures = GateFailures(comparison);
+  json["gate"] = {{"passed", failures.empty()},
+                  {"strict", comparison.policy.strict},
+                  {"allow_missing", comparison.policy.allow_missing},
+                  {"failures", failures}};
   Json counts = Json::object();
-  for (const Verdict v : {Verdict::kSame, Verdict::kFaster, Verdict::kSlower, Verdict::kUnclear,
-                          Verdict::kMissing, Verdict::kAdded}) {
+  for (const Verdict v : kVerdicts) {
     counts[std::string(Name(v))] = comparison.Count(v);
   }
   json["counts"] = counts;

@@ -1,10 +1,10 @@
 // Robust statistics for kernel times. Times have a hard floor and a long tail, drift with temperature and
-// differ more between processes than within one; so: medians and median absolute deviations, ranks, and
-// logarithms of ratios. No mean, no standard deviation.
+// differ more between processes than within one; so: medians of launches, medians of processes, logarithms
+// of ratios, and a spread between processes pooled over the cases of a run. Launches of one process are never
+// counted as independent values.
 #pragma once
 
-#include <cstddef>
-#include <span>
+#include <limits>
 #include <vector>
 
 namespace orrery::profiler {
@@ -17,17 +17,31 @@ double Quantile(std::vector<double> values, double q);
 /// for normal noise.
 double ScaledMad(const std::vector<double>& values);
 
-/// Two-sided p of the Mann-Whitney U test that a and b come from one distribution: normal approximation with
-/// ties and continuity corrected. 1 if all values are equal. Good from about 8 values a side.
-double MannWhitneyP(std::span<const double> a, std::span<const double> b);
+/// Unbiased variance (divided by n - 1); 0 of fewer than two values.
+double Variance(const std::vector<double>& values);
+/// Variance of the median of n values of a normal distribution of variance 1.
+double MedianVariance(int n);
 
-/// Ratio by which b is larger than a, with a confidence interval.
-struct RatioEstimate {
-  double ratio = 1, low = 1, high = 1;
+/// An estimate of one variance that several cases share, and the degrees of freedom it is worth.
+struct PooledVariance {
+  double variance = 0;
+  double degrees = 0;  ///< 0: nothing is known
 };
-/// Hodges-Lehmann estimate on logarithms: the median of all ratios b/a, and the interval that the
-/// Mann-Whitney test at level 1 - confidence does not reject. Values must be positive.
-RatioEstimate HodgesLehmannRatio(std::span<const double> a, std::span<const double> b, double confidence);
+/// From each case's variance over `n` values: the median of the variances, each divided by the median of its
+/// chi-squared distribution, so that a few noisier cases do not move it. Cases with n < 2 say nothing.
+struct CaseVariance {
+  double variance = 0;
+  int n = 0;
+};
+PooledVariance PoolVariances(const std::vector<CaseVariance>& cases);
+
+inline constexpr double kKnownVariance =
+    std::numeric_limits<double>::infinity();  ///< degrees of a known variance
+
+/// Two-sided p of a Student-t statistic; `degrees` kKnownVariance is the normal distribution.
+double StudentP(double t, double degrees);
+/// The t whose two-sided p it is.
+double StudentQuantile(double p, double degrees);
 
 /// Benjamini-Hochberg: p values adjusted so that rejecting those below q keeps the false-discovery rate at q.
 std::vector<double> AdjustFalseDiscovery(const std::vector<double>& p);

@@ -63,6 +63,22 @@ TEST_F(OutputFile, NoFileAppearsIfOneCannotBeWritten) {
   EXPECT_EQ(text, "old");
 }
 
+TEST_F(OutputFile, ALinkIsWrittenThrough) {
+  fs::create_directories(File("real"));
+  std::ofstream(File("real/a")) << "old";
+  fs::create_symlink("real/a", File("a"));
+  fs::create_symlink("a", File("link to a link"));
+  fs::create_symlink("real/new", File("b"));
+  WriteOutputs({{File("link to a link"), "new"}, {File("b"), "not there before"}});
+  EXPECT_TRUE(fs::is_symlink(File("a")) && fs::is_symlink(File("b")));
+  std::string text;
+  std::ifstream(File("real/a")) >> text;
+  EXPECT_EQ(text, "new");
+  EXPECT_TRUE(fs::is_regular_file(File("real/new")));
+  fs::create_symlink("turning", File("turning"));
+  EXPECT_THROW(WriteOutput(File("turning"), "x"), InputError);
+}
+
 TEST_F(OutputFile, AFullStandardOutputIsNoticedAndNothingElseIsWritten) {
   std::fflush(stdout);
   const int saved = ::dup(STDOUT_FILENO);

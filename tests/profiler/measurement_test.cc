@@ -110,6 +110,14 @@ TEST(Measurement, ErrorsNamePlaceKeyAndWhatWasExpected) {
   EXPECT_THAT(ErrorOf("[1, 2]"), HasSubstr("expected a map"));
 }
 
+TEST(Measurement, AFileThatWasCutOffSaysSo) {
+  const std::string good = MeasurementJson(FullRun());
+  for (const std::size_t bytes : {good.size() / 2, good.size() - 3, std::size_t{60}})
+    EXPECT_EQ(ErrorOf(good.substr(0, bytes)),
+              "m.json: cut off: the measurement ends in the middle, at byte " + std::to_string(bytes));
+  EXPECT_THAT(ErrorOf(Replaced(good, "\"suite\"", "}")), testing::Not(HasSubstr("cut off")));
+}
+
 TEST(Measurement, AnEmptyListOfSamplesOrDurationsIsRefused) {
   MeasurementRun run = FullRun();
   run.samples[0].durations_us.clear();

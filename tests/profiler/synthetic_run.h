@@ -15,6 +15,7 @@ struct Noise {
   double within = 0.01;             ///< sigma of the logarithm
   double outlier_share = 0.02;      ///< launches that take 1.3 times as long
   double drift = 0.01;              ///< first to last launch of a process
+  double uneven = 0;  ///< sigma of the logarithm of between_processes over the cases, the same in every run
 };
 
 inline KernelSample SyntheticSample(int index, double us, int process, int launches, const Noise& noise,
@@ -30,7 +31,9 @@ inline KernelSample SyntheticSample(int index, double us, int process, int launc
   s.flops = {1e11};
   s.bytes = {50'000'000};
   s.reference_error = 1e-3;
-  const double factor = std::exp(noise.between_processes * random.Normal());
+  RandomStream of_case(1, "noise of a case", {static_cast<std::uint64_t>(index)});
+  const double between = noise.between_processes * std::exp(noise.uneven * of_case.Normal());
+  const double factor = std::exp(between * random.Normal());
   for (int i = 0; i < launches; ++i) {
     double t = us * factor * std::exp(noise.within * std::abs(random.Normal()));
     if (random.Uniform() < noise.outlier_share) t *= 1.3;

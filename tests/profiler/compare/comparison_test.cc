@@ -45,45 +45,6 @@ TEST(Comparison, ARunAgainstItselfIsAllTheSame) {
   EXPECT_TRUE(comparison.warnings.empty());
 }
 
-// The rates docs/profiling.md states. 2000 pairs of cases: two runs of one distribution with processes that
-// differ by 1 %, a warm-up drift of 1 %, 2 % outliers and a floor with a tail.
-TEST(Comparison, RarelyCallsTwoRunsOfOneBuildDifferent) {
-  int alarms = 0, same = 0, cases = 0;
-  for (std::uint64_t i = 0; i < 20; ++i) {
-    const Comparison c =
-        Compare(SyntheticRun(2 * i + 1, 100, 3, 30, {}), SyntheticRun(2 * i + 2, 100, 3, 30, {}), {});
-    alarms += c.Count(Verdict::kSlower) + c.Count(Verdict::kFaster);
-    same += c.Count(Verdict::kSame);
-    cases += 100;
-  }
-  RecordProperty("alarms_per_2000", alarms);
-  EXPECT_LE(alarms, cases / 200) << "at most 0.5 % of cases";
-  EXPECT_GE(same, cases * 98 / 100);
-}
-
-TEST(Comparison, ARetryMakesFalseAlarmsVanish) {
-  constexpr Noise kLoud{0.03, 0.02, 0.05, 0.02};
-  int alarms = 0;
-  for (std::uint64_t i = 0; i < 10; ++i) {
-    const MeasurementRun base = SyntheticRun(3 * i + 1, 100, 3, 30, kLoud);
-    Comparison c = Compare(base, SyntheticRun(3 * i + 2, 100, 3, 30, kLoud), {});
-    ConfirmWith(Compare(base, SyntheticRun(3 * i + 3, 100, 3, 30, kLoud), {}), &c);
-    alarms += c.Count(Verdict::kSlower) + c.Count(Verdict::kFaster);
-  }
-  EXPECT_LE(alarms, 2) << "of 1000 cases";
-}
-
-TEST(Comparison, FindsATenPercentSlowdownOfKernelsLongEnough) {
-  int slower = 0;
-  for (std::uint64_t i = 0; i < 5; ++i) {
-    const Comparison c =
-        Compare(SyntheticRun(2 * i + 1, 100, 3, 30, {}), SyntheticRun(2 * i + 2, 100, 3, 30, {}, 1.10), {});
-    slower += c.Count(Verdict::kSlower);
-    EXPECT_EQ(c.Count(Verdict::kFaster), 0);
-  }
-  EXPECT_GE(slower, 450) << "of 500";
-}
-
 TEST(Comparison, SaysWhichOneKernelBecameSlowerOrFaster) {
   const MeasurementRun base = SyntheticRun(1, 10, 3, 30, kQuiet);
   MeasurementRun next = SyntheticRun(2, 10, 3, 30, kQuiet);
@@ -96,14 +57,98 @@ TEST(Comparison, SaysWhichOneKernelBecameSlowerOrFaster) {
   EXPECT_EQ(c.Count(Verdict::kSame), 8);
 }
 
-TEST(Comparison, AChangeBelowTheMinimumIsTheSame) {
+TEST(Comparison, AChangeBelowTheSmallestThatCountsIsTheSame) {
   const MeasurementRun base = SyntheticRun(1, 10, 3, 30, kQuiet);
   MeasurementRun next = base;
-  Scale(&next, "case 9", 1.02);  // 2 % of a long kernel
-  Scale(&next, "case 0", 1.08);  // 8 %, but 1.6 us, of a short one
+  Scale(&next, "case 9", 1.02);
+  EXPECT_EQ(Case(Compare(base, next, {}), "case 9").verdict, Verdict::kSame);
+  EXPECT_EQ(Case(Compare(base, next, {.min_ratio = 0.01}), "case 9").verdict, Verdict::kSlower);
+}
+
+TEST(Comparison, AChangeBelowTheFloorSaysSo) {
+  const MeasurementRun base = SyntheticRun(1, 10, 3, 30, kQuiet);
+  MeasurementRun next = base;
+  Scale(&next, "case 0", 1.08);  // 1.6 us of 20
   const Comparison c = Compare(base, next, {});
-  EXPECT_EQ(Case(c, "case 9").verdict, Verdict::kSame);
-  EXPECT_EQ(Case(c, "case 0").verdict, Verdict::kSame);
+  EXPECT_EQ(Case(c, "case 0").verdict, Verdict::kBelowFloor);
+  EXPECT_THAT(Case(c, "case 0").reason, HasSubstr("+1.61 us, the floor is 2 us"));
+  EXPECT_NEAR(Case(c, "case 0").counts_from, 0.1, 0.01) << "2 us of 20";
+  EXPECT_TRUE(GateFailures(c).empty()) << "the floor is the user's";
+  EXPECT_EQ(Case(Compare(base, next, {.min_delta_us = 0}), "case 0").verdict, Verdict::kSlower);
+}
+
+TEST(Comparison, ATailThatGrewIsNotTheSame) {
+  const MeasurementRun base = SyntheticRun(1, 20, 3, 30, kQuiet);
+  MeasurementRun next = SyntheticRun(2, 20, 3, 30, kQuiet);
+  for (KernelSample& s : next.samples) {
+    if (s.op_label != "case 15") continue;
+    for (std::size_t i = 0; i < 6; ++i) s.durations_us[5 * i] *= 1.5;
+  }
+  const CaseComparison c = Case(Compare(base, next, {}), "case 15");
+  EXPECT_EQ(c.verdict, Verdict::kUnclear);
+  EXPECT_THAT(c.reason, HasSubstr("the slowest tenth of its launches from +49.9 %"));
+  EXPECT_EQ(Compare(base, next, {}).Count(Verdict::kSame), 19);
+}
+
+void ScaleProcess(MeasurementRun* run, const std::string& label, int process, double factor) {
+  for (KernelSample& s : run->samples) {
+    if (s.op_label != label || s.process != process) continue;
+    for (double& us : s.durations_us) us *= factor;
+  }
+}
+
+TEST(Comparison, NoiseOfItsOwnDoesNotExcuseASlowerKernel) {
+  const MeasurementRun base = SyntheticRun(1, 20, 3, 30, kQuiet);
+  MeasurementRun next = SyntheticRun(2, 20, 3, 30, kQuiet);
+  ScaleProcess(&next, "case 15", 1, 1.1);
+  ScaleProcess(&next, "case 15", 2, 1.6);
+  const CaseComparison c = Case(Compare(base, next, {}), "case 15");
+  EXPECT_EQ(c.verdict, Verdict::kSlower);
+  EXPECT_THAT(c.reason, HasSubstr("its processes differ by 2"));
+}
+
+TEST(Comparison, OneSlowProcessOfThreeIsNotTheSame) {
+  const MeasurementRun base = SyntheticRun(1, 20, 3, 30, kQuiet);
+  MeasurementRun next = SyntheticRun(2, 20, 3, 30, kQuiet);
+  ScaleProcess(&next, "case 15", 1, 1.3);
+  const CaseComparison c = Case(Compare(base, next, {}), "case 15");
+  EXPECT_EQ(c.verdict, Verdict::kUnclear);
+  EXPECT_THAT(c.reason, HasSubstr("one of the new run's 3 processes is +"));
+}
+
+TEST(Comparison, ARunNoisierThanTheBaselineIsSaidAndItsChangesAreUnclear) {
+  const MeasurementRun base = SyntheticRun(1, 60, 5, 30, kQuiet);
+  const Comparison c = Compare(base, SyntheticRun(2, 60, 3, 30, {.between_processes = 0.05}), {});
+  EXPECT_THAT(c.warnings, testing::Contains(HasSubstr("the new run is noisier")));
+  EXPECT_EQ(c.Count(Verdict::kSlower), 0);
+  EXPECT_GT(c.Count(Verdict::kUnclear), 10);
+  for (const CaseComparison& k : c.cases) {
+    const bool moved = std::abs(k.ratio - 1) > 0.035 && std::abs(k.new_us - k.base_us) > 2;
+    EXPECT_FALSE(moved && k.verdict == Verdict::kSame) << k.key << ": noise of the new run excuses nothing";
+  }
+}
+
+TEST(Comparison, ABaselineTooNoisyToTellAnythingIsUnclear) {
+  constexpr Noise kLoud{.between_processes = 0.2};
+  const Comparison c = Compare(SyntheticRun(1, 20, 3, 30, kLoud), SyntheticRun(2, 20, 3, 30, kLoud), {});
+  EXPECT_EQ(c.Count(Verdict::kSame), 0);
+  EXPECT_THAT(c.cases[19].reason, HasSubstr("cannot be told"));
+  EXPECT_THAT(GateFailures(c), testing::Contains("no case could be judged"));
+}
+
+TEST(Comparison, FewerLaunchesThanTheBaselinesAreNoisier) {
+  constexpr Noise kLaunches{.between_processes = 0.001, .within = 0.2, .outlier_share = 0, .drift = 0};
+  const MeasurementRun base = SyntheticRun(1, 30, 3, 100, kLaunches);
+  const auto resolution = [&](int launches) {
+    return Case(Compare(base, SyntheticRun(2, 30, 3, launches, kLaunches), {}), "case 15").resolution;
+  };
+  EXPECT_GT(resolution(10), 1.5 * resolution(100));
+}
+
+TEST(Comparison, ASingleCaseIsJudgedByFewDegreesOfFreedom) {
+  const MeasurementRun base = SyntheticRun(1, 1, 3, 30, {}, 10);
+  const CaseComparison alone = Compare(base, SyntheticRun(2, 1, 3, 30, {}, 10), {}).cases[0];
+  EXPECT_GT(alone.resolution, 8 * alone.base_spread) << "three processes of one kernel say little";
 }
 
 TEST(Comparison, AClockThatFellIsNotARegression) {
@@ -122,10 +167,21 @@ TEST(Comparison, TooFewLaunchesAreUnclear) {
   EXPECT_THAT(c.cases[0].reason, HasSubstr("fewer than 8 launches"));
 }
 
-TEST(Comparison, OneProcessNeedsALargerChange) {
+TEST(Comparison, ABaselineOfOneProcessNeedsALargerChangeAndSaysSo) {
   const MeasurementRun base = SyntheticRun(1, 5, 1, 30, kQuiet);
-  EXPECT_EQ(Compare(base, SyntheticRun(2, 5, 1, 30, kQuiet, 1.06), {}).Count(Verdict::kSlower), 0);
-  EXPECT_GE(Compare(base, SyntheticRun(2, 5, 1, 30, kQuiet, 1.15), {}).Count(Verdict::kSlower), 4);
+  const Comparison c = Compare(base, SyntheticRun(2, 5, 1, 30, kQuiet, 1.12), {});
+  EXPECT_EQ(c.Count(Verdict::kSlower), 0);
+  EXPECT_THAT(c.warnings, testing::ElementsAre(HasSubstr("the baseline is one process")));
+  EXPECT_GE(Compare(base, SyntheticRun(2, 5, 1, 30, kQuiet, 1.25), {}).Count(Verdict::kSlower), 4);
+}
+
+TEST(Comparison, AClockThatRoseHidesNothing) {
+  MeasurementRun base = SyntheticRun(1, 5, 3, 30, kQuiet), next = SyntheticRun(2, 5, 3, 30, kQuiet);
+  for (KernelSample& s : base.samples) s.sm_clock_mhz = 1500;
+  for (KernelSample& s : next.samples) s.sm_clock_mhz = 1800;
+  const Comparison c = Compare(base, next, {});
+  EXPECT_EQ(Case(c, "case 4").verdict, Verdict::kUnclear);
+  EXPECT_THAT(Case(c, "case 4").reason, HasSubstr("SM cycles"));
 }
 
 TEST(Comparison, MissingAndAddedCasesAreListed) {
@@ -151,7 +207,7 @@ TEST(Comparison, RefusesOtherDevicesDriversAndCudaUnlessForced) {
   next.cuda_runtime = "12.8";
   EXPECT_THAT(ErrorOf(base, next), HasSubstr("--force"));
   const Comparison forced = Compare(base, next, {.force = true});
-  EXPECT_THAT(forced.warnings, testing::ElementsAre(HasSubstr("forced comparison: CUDA runtime")));
+  EXPECT_THAT(forced.warnings, testing::Contains(HasSubstr("forced comparison: CUDA runtime")));
 }
 
 TEST(Comparison, RunsWithoutASharedCaseCannotBeCompared) {
@@ -163,8 +219,35 @@ TEST(Comparison, RunsWithoutASharedCaseCannotBeCompared) {
 TEST(Comparison, WarnsWhenAKernelBecameLessExact) {
   const MeasurementRun base = SyntheticRun(1, 1, 1, 10, kQuiet);
   MeasurementRun next = base;
-  next.samples[0].reference_error = 5e-2;
-  EXPECT_THAT(Compare(base, next, {}).warnings, testing::ElementsAre(HasSubstr("less exact: case 0")));
+  next.samples[0].reference_error = 4e-3;
+  EXPECT_THAT(Compare(base, next, {}).warnings, testing::Contains(HasSubstr("less exact: case 0")));
+  next.samples[0].reference_error.reset();
+  EXPECT_THAT(Compare(base, next, {}).warnings, testing::Contains(HasSubstr("no longer checked")));
+}
+
+TEST(Comparison, AKernelThatComputesSomethingElseFails) {
+  const MeasurementRun base = SyntheticRun(1, 3, 3, 10, kQuiet);
+  MeasurementRun next = base;
+  next.samples[0].reference_error = 1e-1;
+  const Comparison c = Compare(base, next, {});
+  EXPECT_EQ(c.cases[0].verdict, Verdict::kInexact);
+  EXPECT_THAT(GateFailures(c), testing::ElementsAre("1 inexact"));
+}
+
+TEST(Comparison, SaysWhatElseMayExplainAChange) {
+  MeasurementRun base = SyntheticRun(1, 3, 3, 10, kQuiet);
+  base.clocks = {1755, 2619, 1980, 2619, "none", 600};
+  MeasurementRun next = base;
+  next.libraries = {{"cublasLt", "13.2.0.9"}, {"cudnn", "9.21"}};
+  next.clocks = {1500, 1593, 1980, 2619, "software power cap", 700};
+  next.cupti = "";
+  EXPECT_THAT(Compare(base, next, {}).warnings,
+              testing::ElementsAre("library cublasLt: 13.1.0.3 against 13.2.0.9",
+                                   "library cudnn: absent against 9.21",
+                                   "times come from another CUPTI: 130001 against CUDA events",
+                                   "SM clock: 1755 MHz against 1500 MHz (-14.5 %)",
+                                   "memory clock: 2619 MHz against 1593 MHz (-39.2 %)",
+                                   "throttling: none against software power cap"));
 }
 
 /// One slower, one missing, one unclear, one same.
@@ -184,23 +267,30 @@ TEST(ComparisonReport, TextShowsWhatChangedFirst) {
   const std::string text = ComparisonText(Mixed());
   EXPECT_LT(text.find("slower "), text.find("missing "));
   EXPECT_LT(text.find("missing "), text.find("unclear "));
-  EXPECT_THAT(text, HasSubstr("4 cases on NVIDIA Test: 1 same, 1 slower, 1 unclear, 1 missing"));
+  EXPECT_THAT(
+      text,
+      HasSubstr(
+          "4 cases on NVIDIA Test: 1 same, 1 slower, 1 missing, 1 unclear\nfailed: 1 slower, 1 missing\n"));
   EXPECT_THAT(text, Not(HasSubstr("\nsame")));
   EXPECT_THAT(ComparisonText(Mixed(), {.all = true}), HasSubstr("\nsame"));
 }
 
 TEST(ComparisonReport, JUnitCountsAndEscapes) {
   const std::string xml = ComparisonJUnit(Mixed());
-  EXPECT_THAT(xml, HasSubstr("tests=\"4\" failures=\"1\" skipped=\"2\""));
+  EXPECT_THAT(xml, HasSubstr("tests=\"4\" failures=\"2\" skipped=\"1\""));
   EXPECT_THAT(xml, HasSubstr("case 3 &lt;a|b&gt; &amp; &quot;c&quot;"));
   EXPECT_THAT(xml, HasSubstr("<failure message=\"slower: "));
   EXPECT_THAT(xml, Not(HasSubstr("<a|b>")));
 }
 
-TEST(ComparisonReport, MarkdownEscapesTheBarsOfItsTable) {
-  const std::string markdown = ComparisonMarkdown(Mixed());
-  EXPECT_THAT(markdown, HasSubstr("### Kernel times: slower"));
-  EXPECT_THAT(markdown, HasSubstr("<a\\|b>"));
+TEST(ComparisonReport, MarkdownShowsNamesAsTheyAre) {
+  Comparison comparison = Mixed();
+  const std::string markdown = ComparisonMarkdown(comparison);
+  EXPECT_THAT(markdown, HasSubstr("### Kernel times: failed: 1 slower, 1 missing\n"));
+  EXPECT_THAT(markdown, HasSubstr("\\<a\\|b\\> \\& \"c\""));
+  comparison.cases[0].key = "![x](y) *a* _b_ `c` $d$ ~e~ <img>\n\n# f \xe2\x80\xaeg";
+  EXPECT_THAT(ComparisonMarkdown(comparison),
+              HasSubstr(R"(\!\[x\](y) \*a\* \_b\_ \`c\` \$d\$ \~e\~ \<img\>\\n\\n\# f \\u202eg)"));
 }
 
 TEST(ComparisonReport, ControlCharactersInLabelsAreEscapedEverywhere) {
@@ -214,19 +304,20 @@ TEST(ComparisonReport, ControlCharactersInLabelsAreEscapedEverywhere) {
     EXPECT_THAT(text, Not(HasSubstr("x\ny")));
   }
   EXPECT_THAT(ComparisonText(comparison), HasSubstr("a\\nb\\x1b[2J"));
-  EXPECT_THAT(ComparisonMarkdown(comparison), HasSubstr("a\\\\nb\\\\x1b[2J\\\\\\|"));
+  EXPECT_THAT(ComparisonMarkdown(comparison), HasSubstr("a\\\\nb\\\\x1b\\[2J\\\\\\|"));
 }
 
 TEST(ComparisonReport, GithubAnnotationsEscapePercentAndColon) {
   const std::string text = ComparisonGithub(Mixed());
   EXPECT_THAT(text, HasSubstr("::error title=slower%3A case 3"));
   EXPECT_THAT(text, HasSubstr("+5 %25, say"));
-  EXPECT_THAT(text, HasSubstr("::warning title=missing%3A case 2"));
+  EXPECT_THAT(text, HasSubstr("::error title=missing%3A case 2"));
 }
 
 TEST(ComparisonReport, JsonCarriesVerdictsAndUnits) {
   const std::string json = ComparisonJson(Mixed());
-  EXPECT_THAT(json, HasSubstr("\"schema_version\": 1"));
+  EXPECT_THAT(json, HasSubstr("\"schema_version\": 2"));
+  EXPECT_THAT(json, HasSubstr("\"passed\": false"));
   EXPECT_THAT(json, HasSubstr("\"slower\": 1"));
   EXPECT_THAT(json, HasSubstr("\"base_us\":"));
 }

@@ -9,12 +9,6 @@
 namespace orrery::profiler {
 namespace {
 
-std::vector<double> LogNormal(RandomStream& random, int n, double centre, double sigma) {
-  std::vector<double> values;
-  for (int i = 0; i < n; ++i) values.push_back(centre * std::exp(sigma * random.Normal()));
-  return values;
-}
-
 TEST(Statistics, MedianAndQuantilesInterpolate) {
   EXPECT_DOUBLE_EQ(Median({3}), 3);
   EXPECT_DOUBLE_EQ(Median({4, 1, 3, 2}), 2.5);
@@ -41,61 +35,54 @@ TEST(Statistics, ScaledMadOfThreeIsNotTooSmallOnAverage) {
   EXPECT_NEAR(sum / kTimes, 1.0, 0.03);
 }
 
-TEST(Statistics, MannWhitneyMatchesAPublishedExample) {
-  // U = 25 for n = m = 10 (Siegel's form): normal approximation with continuity correction gives z = 1.852.
-  const std::vector<double> a = {1, 2, 3, 4, 5, 8, 9, 12, 15, 21}, b = {6, 7, 10, 11, 13, 14, 16, 17, 18, 19};
-  double u = 0;
-  for (const double x : a) {
-    for (const double y : b) u += x > y;
+TEST(Statistics, TheVarianceOfAMedianIsThatOfSampledOnes) {
+  RandomStream random(3, "variance of medians");
+  for (const int n : {1, 2, 3, 4, 5, 8, 10, 11, 25}) {
+    std::vector<double> medians;
+    for (int i = 0; i < 20000; ++i) {
+      std::vector<double> values;
+      for (int k = 0; k < n; ++k) values.push_back(random.Normal());
+      medians.push_back(Median(values));
+    }
+    EXPECT_NEAR(Variance(medians) / MedianVariance(n), 1, 0.05) << n;
   }
-  const double z = (std::abs(u - 50) - 0.5) / std::sqrt(10.0 * 10 * 21 / 12);
-  EXPECT_NEAR(MannWhitneyP(a, b), std::erfc(z / std::sqrt(2.0)), 1e-12);
-  EXPECT_NEAR(MannWhitneyP(a, b), MannWhitneyP(b, a), 1e-12) << "two-sided";
 }
 
-TEST(Statistics, MannWhitneyOfEqualValuesIsOne) {
-  const std::vector<double> a(10, 4.0), b(10, 4.0);
-  EXPECT_DOUBLE_EQ(MannWhitneyP(a, b), 1);
-}
-
-TEST(Statistics, MannWhitneyPIsUniformUnderTheNullHypothesis) {
-  RandomStream random(3, "null");
-  int below_one = 0, below_ten = 0;
-  constexpr int kTimes = 4000;
-  for (int i = 0; i < kTimes; ++i) {
-    const auto a = LogNormal(random, 30, 100, 0.02), b = LogNormal(random, 30, 100, 0.02);
-    const double p = MannWhitneyP(a, b);
-    below_one += p < 0.01;
-    below_ten += p < 0.10;
+TEST(Statistics, PooledVariancesAreThoseOfTheTypicalCase) {
+  RandomStream random(4, "pooled");
+  for (const int n : {2, 3, 5, 12}) {
+    std::vector<CaseVariance> cases;
+    for (int c = 0; c < 20000; ++c) {
+      std::vector<double> values;
+      for (int k = 0; k < n; ++k) values.push_back(3 * random.Normal());
+      cases.push_back({Variance(values), n});
+    }
+    EXPECT_NEAR(PoolVariances(cases).variance, 9, 0.3) << n;
+    for (std::size_t c = 0; c < 2000; ++c) cases[c].variance = 1e6;
+    EXPECT_NEAR(PoolVariances(cases).variance, 9, 4) << "a tenth of the cases is far noisier";
   }
-  EXPECT_NEAR(below_one / double{kTimes}, 0.01, 0.006);
-  EXPECT_NEAR(below_ten / double{kTimes}, 0.10, 0.02);
 }
 
-TEST(Statistics, HodgesLehmannFindsARatioInSpiteOfOutliers) {
-  RandomStream random(4, "ratio");
-  auto a = LogNormal(random, 90, 100, 0.01), b = LogNormal(random, 90, 105, 0.01);
-  for (int i = 0; i < 9; ++i) b[static_cast<std::size_t>(i)] *= 3;
-  const RatioEstimate r = HodgesLehmannRatio(a, b, 0.99);
-  EXPECT_NEAR(r.ratio, 1.05, 0.006);
-  EXPECT_LT(r.low, r.ratio);
-  EXPECT_GT(r.high, r.ratio);
-  EXPECT_GT(r.low, 1.04);
-  const RatioEstimate back = HodgesLehmannRatio(b, a, 0.99);
-  EXPECT_NEAR(back.ratio * r.ratio, 1, 1e-12) << "the other way round is the inverse";
-  EXPECT_NEAR(back.low * r.high, 1, 1e-12);
+TEST(Statistics, PooledVariancesAreWorthTheirDegreesOfFreedom) {
+  EXPECT_EQ(PoolVariances({}).degrees, 0);
+  EXPECT_EQ(PoolVariances({{1.0, 1}, {2.0, 1}}).degrees, 0) << "one process tells nothing";
+  EXPECT_EQ(PoolVariances({{1.0, 3}}).degrees, 2) << "one case: its own";
+  EXPECT_NEAR(PoolVariances(std::vector<CaseVariance>(100, {1.0, 3})).degrees, 101, 1e-9) << "of many: half";
 }
 
-TEST(Statistics, TheIntervalHoldsTheTrueRatioAsOftenAsItSays) {
-  RandomStream random(5, "coverage");
-  int held = 0;
-  constexpr int kTimes = 1000;
-  for (int i = 0; i < kTimes; ++i) {
-    const auto a = LogNormal(random, 20, 100, 0.03), b = LogNormal(random, 25, 110, 0.03);
-    const RatioEstimate r = HodgesLehmannRatio(a, b, 0.95);
-    held += r.low <= 1.1 && 1.1 <= r.high;
+TEST(Statistics, StudentsDistributionIsThatOfTables) {
+  // Two-sided 5 %, 1 % and 0.1 % of Student's table.
+  EXPECT_NEAR(StudentP(12.7062, 1), 0.05, 1e-6);
+  EXPECT_NEAR(StudentP(4.30265, 2), 0.05, 1e-6);
+  EXPECT_NEAR(StudentP(-3.16927, 10), 0.01, 1e-7);
+  EXPECT_NEAR(StudentP(3.64596, 30), 0.001, 1e-8);
+  EXPECT_NEAR(StudentP(1.95996, kKnownVariance), 0.05, 1e-6);
+  EXPECT_NEAR(StudentP(1.95996, 1e7), 0.05, 1e-5);
+  EXPECT_DOUBLE_EQ(StudentP(0, 3), 1);
+  for (const double degrees : {1.0, 2.0, 7.5, 100.0, kKnownVariance}) {
+    for (const double p : {0.5, 0.01, 1e-5})
+      EXPECT_NEAR(StudentP(StudentQuantile(p, degrees), degrees) / p, 1, 1e-6);
   }
-  EXPECT_NEAR(held / double{kTimes}, 0.95, 0.025);
 }
 
 TEST(Statistics, FalseDiscoveryAdjustmentFollowsBenjaminiHochberg) {
