@@ -408,10 +408,10 @@ std::vector<double> AllDurations(const MeasurementRun& run) {
 }
 
 /// The same numbers twice confirm nothing.
-void RequireSecondMeasurement(const MeasurementRun& next, const MeasurementRun& retry,
-                              const CompareOptions& options) {
-  if (AllDurations(next) == AllDurations(retry))
-    throw InputError("--retry " + options.retry + " holds the same numbers as " + options.next +
+void RequireSecondMeasurement(const MeasurementRun& retry, const MeasurementRun& other,
+                              const std::string& name) {
+  if (AllDurations(retry) == AllDurations(other))
+    throw InputError("--retry holds the same numbers as " + name +
                      ": expected a second measurement of the new build");
 }
 
@@ -428,7 +428,8 @@ int Compare(const CompareOptions& options) {
   comparison.policy = options.policy;
   if (!options.retry.empty()) {
     const MeasurementRun retry = profiler::ReadMeasurement(options.retry);
-    RequireSecondMeasurement(next, retry, options);
+    RequireSecondMeasurement(retry, next, options.next);
+    RequireSecondMeasurement(retry, base, options.base);
     profiler::ConfirmWith(profiler::Compare(base, retry, rule), &comparison);
   }
   WriteReports(comparison, options);

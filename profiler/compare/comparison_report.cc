@@ -59,7 +59,7 @@ std::string GateText(const Comparison& comparison) {
 std::vector<const CaseComparison*> Ordered(const Comparison& comparison, bool all) {
   std::vector<const CaseComparison*> cases;
   for (const CaseComparison& c : comparison.cases) {
-    if (all || c.verdict != Verdict::kSame) cases.push_back(&c);
+    if (all || c.verdict != Verdict::kSame || !c.reason.empty()) cases.push_back(&c);
   }
   std::stable_sort(cases.begin(), cases.end(), [](auto* a, auto* b) {
     if (Rank(a->verdict) != Rank(b->verdict)) return Rank(a->verdict) < Rank(b->verdict);
@@ -222,7 +222,8 @@ std::string ComparisonGithub(const Comparison& comparison) {
   for (const std::string& warning : comparison.warnings)
     text += "::warning title=orrery profile::" + GithubEscape(warning, false) + "\n";
   for (const CaseComparison* c : Ordered(comparison, false)) {
-    if (c->verdict == Verdict::kFaster || c->verdict == Verdict::kAdded) continue;
+    if (c->verdict == Verdict::kFaster || c->verdict == Verdict::kAdded || c->verdict == Verdict::kSame)
+      continue;
     text += fmt::format("::{} title={}::{}\n", Fails(c->verdict, comparison.policy) ? "error" : "warning",
                         GithubEscape(fmt::format("{}: {}", Name(c->verdict), c->key), true),
                         GithubEscape(Sentence(*c), false));

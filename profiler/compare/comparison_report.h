@@ -8,7 +8,7 @@
 namespace orrery::profiler {
 
 struct ReportLimits {
-  bool all = false;  ///< also the cases that are the same
+  bool all = false;  ///< also the cases that are the same at once
 };
 
 /// A table for people: what changed first, then counts, then whether the run passed.

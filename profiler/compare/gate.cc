@@ -21,28 +21,26 @@ std::string MeasuredAgain(const CaseComparison& c) {
   return fmt::format("{} when measured again ({:+.1f} %)", Name(c.verdict), 100 * (c.ratio - 1));
 }
 
-/// Slower, faster or unclear at first.
-Verdict Confirmed(Verdict first, Verdict second) {
-  if (first == second) return first;
-  const bool settled = second == Verdict::kSame || second == Verdict::kBelowFloor;
-  return settled ? second : Verdict::kUnclear;
+/// The second measurement settles a case: its numbers stand, with what the first said.
+void Settle(const CaseComparison& second, CaseComparison* c) {
+  const std::string first = AtFirst(*c);
+  *c = second;
+  c->reason = first + (second.reason.empty() ? "" : "; " + second.reason);
 }
 
+/// A case slower, faster or unclear at first.
 void Confirm(const Again& again, CaseComparison* c) {
   const auto it = again.find(c->key);
-  const bool measured = it != again.end() && it->second->verdict != Verdict::kMissing;
-  if (c->verdict == Verdict::kMissing || !measured) {
-    if (!measured) c->reason += (c->reason.empty() ? "" : "; ") + std::string("not measured again");
-    return;  // what was not measured twice stands
+  if (it == again.end() || it->second->verdict == Verdict::kMissing) {
+    c->reason += (c->reason.empty() ? "" : "; ") + std::string("not measured again");
+    return;  // the first verdict stands
   }
   const CaseComparison& second = *it->second;
-  if (second.verdict == Verdict::kInexact) {
-    c->verdict = Verdict::kInexact;
-    c->reason = "when measured again: " + second.reason;
-    return;
-  }
+  const bool settled = second.verdict == Verdict::kSame || second.verdict == Verdict::kBelowFloor ||
+                       second.verdict == Verdict::kInexact;
+  if (settled) return Settle(second, c);
   const std::string reason = AtFirst(*c) + ", " + MeasuredAgain(second);
-  c->verdict = Confirmed(c->verdict, second.verdict);
+  if (c->verdict != second.verdict) c->verdict = Verdict::kUnclear;
   c->reason = reason;
 }
 

@@ -172,6 +172,11 @@ std::string ThrottleText(std::uint32_t reasons) {
                                  {0x2, "clocks set by the user"},
                                  {0x4, "software power cap"},
                                  {0x8, "hardware slowdown"},
+                                 // these four of NVML alone (nvml.h, nvmlClocksEventReason*)
+                                 {0x10, "sync boost"},
+                                 {0x20, "software thermal slowdown"},
+                                 {0x40, "hardware thermal slowdown"},
+                                 {0x80, "hardware power brake"},
                                  {0x80000000, "unknown"},
                                  {0x40000000, "not reported"}};
   std::string text;

@@ -29,10 +29,13 @@ void* OpenLibrary() {
   return nullptr;
 }
 
-template <typename Function>
-void Find(void* library, const char* name, Function* function) {
+void Find(void*) {}
+/// Pairs of a name and the pointer that gets its function.
+template <typename Function, typename... Rest>
+void Find(void* library, const char* name, Function* function, Rest... rest) {
   *function = reinterpret_cast<Function>(dlsym(library, name));
   if (*function == nullptr) throw Unsupported(std::string(kLibrary) + " has no " + name);
+  Find(library, rest...);
 }
 
 CudnnApi Load() {
@@ -42,18 +45,12 @@ CudnnApi Load() {
                       " was not found (looked through the loader's path, $CUDNN_HOME, $CUDA_HOME and "
                       "/usr/local/cuda)");
   CudnnApi api;
-  Find(library, "cudnnGetVersion", &api.version);
-  Find(library, "cudnnGetErrorString", &api.error_string);
-  Find(library, "cudnnGetLastErrorString", &api.last_error);
-  Find(library, "cudnnCreate", &api.create_handle);
-  Find(library, "cudnnDestroy", &api.destroy_handle);
-  Find(library, "cudnnSetStream", &api.set_stream);
-  Find(library, "cudnnBackendCreateDescriptor", &api.create);
-  Find(library, "cudnnBackendDestroyDescriptor", &api.destroy);
-  Find(library, "cudnnBackendSetAttribute", &api.set);
-  Find(library, "cudnnBackendGetAttribute", &api.get);
-  Find(library, "cudnnBackendFinalize", &api.finalize);
-  Find(library, "cudnnBackendExecute", &api.execute);
+  Find(library, "cudnnGetVersion", &api.version, "cudnnGetErrorString", &api.error_string,
+       "cudnnGetLastErrorString", &api.last_error, "cudnnCreate", &api.create_handle, "cudnnDestroy",
+       &api.destroy_handle, "cudnnSetStream", &api.set_stream, "cudnnBackendCreateDescriptor", &api.create,
+       "cudnnBackendDestroyDescriptor", &api.destroy, "cudnnBackendSetAttribute", &api.set,
+       "cudnnBackendGetAttribute", &api.get, "cudnnBackendFinalize", &api.finalize, "cudnnBackendExecute",
+       &api.execute);
   if (api.version() < kOldest)
     throw Unsupported("cuDNN 9.11 or newer is needed, this is " + std::to_string(api.version()));
   return api;

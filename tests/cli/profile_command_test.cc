@@ -5,14 +5,12 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <regex>
 #include <sstream>
 
 #include <CLI/CLI.hpp>
 #include <gmock/gmock.h>
 #include <unistd.h>
 
-#include "core/document.h"
 #include "core/error.h"
 #include "tests/profiler/synthetic_run.h"
 
@@ -81,6 +79,17 @@ class ProfileCommand : public testing::Test {
     fs::permissions(File("device/orrery-device"), fs::perms::owner_all);
     Write("device/liborrery_injection.so", std::string("x"));
   }
+  /// Answers a probe, and a run with a measurement of two cases.
+  void InstallDeviceOfAnH100() const {
+    profiler::MeasurementRun run = SyntheticRun(1, 2, 1, 5, {});
+    run.device.name = "NVIDIA H100 80GB HBM3";
+    Write("canned.json", run);
+    InstallDevice(
+        "[ $1 = probe ] && { echo GPU; exit 0; }\nwhile [ $# -gt 0 ]; do [ \"$1\" = --out ] && out=$2; "
+        "shift; "
+        "done\ncp " +
+        File("canned.json") + " \"$out\"\n");
+  }
 
   fs::path folder_ = fs::temp_directory_path() / ("orrery_profile_command_test_" + std::to_string(getpid()));
 };
@@ -108,18 +117,23 @@ TEST_F(ProfileCommand, RunWithoutAGpuIsUnavailableWithTheReason) {
 }
 
 TEST_F(ProfileCommand, RunWritesTheMeasurementAndTheTable) {
-  profiler::MeasurementRun run = SyntheticRun(1, 2, 1, 5, {});
-  run.device.name = "NVIDIA H100 80GB HBM3";
-  Write("canned.json", run);
-  InstallDevice(
-      "[ $1 = probe ] && { echo GPU; exit 0; }\nwhile [ $# -gt 0 ]; do [ \"$1\" = --out ] && out=$2; shift; "
-      "done\ncp " +
-      File("canned.json") + " \"$out\"\n");
+  InstallDeviceOfAnH100();
   const Outcome o = RunCommand(
       {"profile", "run", "--processes", "2", "--out", File("m.json"), "--calibration", File("table.yaml")});
   EXPECT_EQ(o.code, 0) << o.error;
   EXPECT_EQ(profiler::ReadMeasurement(File("m.json")).samples.size(), 4u);
   EXPECT_THAT(Read("table.yaml"), HasSubstr("device: h100-sxm"));
+}
+
+TEST_F(ProfileCommand, ATableIsSaidToBeWrittenOnlyAfterItWas) {
+  InstallDeviceOfAnH100();
+  testing::internal::CaptureStderr();
+  const Outcome o = RunCommand({"profile", "run", "--processes", "1", "--out", File("m.json"),
+                                "--calibration", File("none/table.yaml")});
+  EXPECT_EQ(o.code, 2);
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(said, HasSubstr("2 samples of synthetic"));
+  EXPECT_THAT(said, testing::Not(HasSubstr("rows for")));
 }
 
 TEST_F(ProfileCommand, AnUnknownDevicePresetIsBadInputBeforeAnyWork) {
@@ -132,13 +146,7 @@ TEST_F(ProfileCommand, AnUnknownDevicePresetIsBadInputBeforeAnyWork) {
 }
 
 TEST_F(ProfileCommand, ATableForAnotherDeviceThanTheMeasuredIsRefusedUnlessForced) {
-  profiler::MeasurementRun run = SyntheticRun(1, 2, 1, 5, {});
-  run.device.name = "NVIDIA H100 80GB HBM3";
-  Write("canned.json", run);
-  InstallDevice(
-      "[ $1 = probe ] && { echo GPU; exit 0; }\nwhile [ $# -gt 0 ]; do [ \"$1\" = --out ] && out=$2; shift; "
-      "done\ncp " +
-      File("canned.json") + " \"$out\"\n");
+  InstallDeviceOfAnH100();
   std::vector<std::string> words = {"profile",      "run",           "--processes",  "1",        "--out",
                                     File("m.json"), "--calibration", File("t.yaml"), "--device", "h800-sxm"};
   const Outcome refused = RunCommand(words);
@@ -331,10 +339,40 @@ TEST_F(ProfileCommand, CompareFailsOnARegressionAndWritesEveryReport) {
 
 TEST_F(ProfileCommand, ARegressionMustRepeatInTheRetry) {
   const std::string base = Write("a.json", SyntheticRun(1, 5, 3, 30, kQuiet)),
-                    slow = Write("b.json", SyntheticRun(2, 5, 3, 30, kQuiet, 1.2));
-  EXPECT_EQ(RunCommand({"profile", "compare", base, slow, "--retry", base}).code, 0);
-  EXPECT_EQ(RunCommand({"profile", "compare", base, slow, "--retry", base, "--strict"}).code, 1);
-  EXPECT_EQ(RunCommand({"profile", "compare", base, slow, "--retry", slow}).code, 1);
+                    slow = Write("b.json", SyntheticRun(2, 5, 3, 30, kQuiet, 1.2)),
+                    slow_again = Write("c.json", SyntheticRun(3, 5, 3, 30, kQuiet, 1.2)),
+                    normal = Write("d.json", SyntheticRun(4, 5, 3, 30, kQuiet));
+  EXPECT_EQ(RunCommand({"profile", "compare", base, slow, "--retry", slow_again}).code, 1);
+  const Outcome cleared = RunCommand({"profile", "compare", base, slow, "--retry", normal, "--strict"});
+  EXPECT_EQ(cleared.code, 0);
+  EXPECT_THAT(cleared.out, HasSubstr("[slower at first (+19."));
+  for (const std::string& copy : {slow, base}) {
+    const Outcome o = RunCommand({"profile", "compare", base, slow, "--retry", copy});
+    EXPECT_EQ(o.code, 2);
+    EXPECT_THAT(o.error, HasSubstr("the same numbers as"));
+  }
+}
+
+TEST_F(ProfileCommand, CompareFailsWhatWasNotMeasured) {
+  profiler::MeasurementRun slow = SyntheticRun(2, 5, 3, 30, kQuiet, 1.2),
+                           cut = SyntheticRun(3, 5, 3, 30, kQuiet);
+  std::erase_if(cut.samples, [](const auto& s) { return s.op_label != "case 0"; });
+  const std::string base = Write("a.json", SyntheticRun(1, 5, 3, 30, kQuiet)), next = Write("b.json", cut);
+  const Outcome o = RunCommand({"profile", "compare", base, next});
+  EXPECT_EQ(o.code, 1);
+  EXPECT_THAT(o.out, testing::EndsWith("failed: 4 missing\n"));
+  EXPECT_EQ(RunCommand({"profile", "compare", base, next, "--allow-missing"}).code, 0);
+  EXPECT_EQ(RunCommand({"profile", "compare", base, Write("s.json", slow), "--retry", next}).code, 1)
+      << "slower at first and not measured again";
+}
+
+TEST_F(ProfileCommand, CompareFailsWhereNothingCouldBeJudged) {
+  const std::string base = Write("a.json", SyntheticRun(1, 5, 1, 5, kQuiet)),
+                    next = Write("b.json", SyntheticRun(2, 5, 1, 5, kQuiet));
+  const Outcome o = RunCommand({"profile", "compare", base, next});
+  EXPECT_EQ(o.code, 1);
+  EXPECT_THAT(o.out, HasSubstr("fewer than 8 launches"));
+  EXPECT_THAT(o.out, testing::EndsWith("failed: no case could be judged\n"));
 }
 
 TEST_F(ProfileCommand, CompareAcrossDriversIsRefusedUnlessForced) {
@@ -412,28 +450,6 @@ TEST_F(ProfileCommand, TheTextMakesWayForAnOutputOnStandardOutput) {
   EXPECT_THAT(RunCommand({"profile", "compare", run, run, "--junit", "-"}).out, testing::StartsWith("<?xml"));
   EXPECT_THAT(RunCommand({"profile", "compare", run, run, "--markdown", "-"}).out,
               testing::StartsWith("###"));
-}
-
-TEST(ExampleWorkflow, IsYamlAndUsesOptionsThatExist) {
-  const fs::path file = fs::path(ORRERY_SOURCE_DIR) / "docs/examples/kernel-regression.yml";
-  const Document workflow = Document::Load(file);
-  EXPECT_EQ(workflow.root().At("jobs").At("compare").At("steps").items().size(), 5u);
-  std::ifstream stream(file);
-  std::stringstream text;
-  text << stream.rdbuf();
-  CLI::App app;
-  Action action;
-  AddProfileCommand(app, &action);
-  CLI::App* profile = app.get_subcommand("profile");
-  const std::string words = text.str();
-  const std::regex option("--[a-z]+(-[a-z]+)*");
-  for (std::sregex_iterator it(words.begin(), words.end(), option), end; it != end; ++it) {
-    const std::string name = it->str();
-    if (name == "--preset" || name == "--build") continue;  // CMake's
-    EXPECT_TRUE(profile->get_subcommand("run")->get_option_no_throw(name) != nullptr ||
-                profile->get_subcommand("compare")->get_option_no_throw(name) != nullptr)
-        << name;
-  }
 }
 
 TEST_F(ProfileCommand, WrongWordsAreBadInput) {

@@ -327,6 +327,23 @@ TEST(Matrices, ReachTheCopyEngineOnlyThroughAProxyFence) {
   }
 }
 
+TEST(CopyEngine, WritesAStoreThatWasDoneAtOnceOnlyOnce) {
+  const DeviceBuffer target(8 * 128);
+  const CUtensorMap map =
+      MakeTensorMap(CU_TENSOR_MAP_DATA_TYPE_UINT8, target.as<void>(), 8, 128, 128, 4, 128, false);
+  EXPECT_EQ(ErrorOf(
+                [&] {
+                  auto& shared = DynamicShared<Storage>();
+                  ptx::TmaStore(&map, shared.tile, 0, 0);
+                  ptx::TmaStoreCommit();
+                  target.as<std::uint8_t>()[0] = 7;  // of another CTA, say
+                  ptx::TmaStoreWaitAll();
+                },
+                1, emulator::Timing::kEager),
+            "");
+  EXPECT_EQ(Download(target.as<std::uint8_t>(), 1, nullptr)[0], 7);
+}
+
 TEST(Clusters, ShareBarriersAndMulticast) {
   const DeviceBuffer source = Upload(std::vector<std::uint8_t>(128 * 8, 3));
   const CUtensorMap map =
@@ -367,6 +384,16 @@ TEST(Streams, OfTheirOwnDoNotWaitForTheDefaultStream) {
   EXPECT_THROW(Poison(buffer, stream.get()), emulator::EmulationError);
   ORRERY_CUDA_CHECK(cudaDeviceSynchronize());
   EXPECT_NO_THROW(Poison(buffer, stream.get()));
+}
+
+TEST(DeviceMemory, IsCopiedOnlyBetweenWhatIsAllocated) {
+  const DeviceBuffer a(16), b(16);
+  std::uint8_t host[16] = {};
+  EXPECT_EQ(cudaMemcpy(a.as<void>(), b.as<void>(), 16, cudaMemcpyDeviceToDevice), cudaSuccess);
+  EXPECT_EQ(cudaMemcpy(host, b.as<void>(), 16, cudaMemcpyDeviceToDevice), cudaErrorInvalidValue);
+  EXPECT_EQ(cudaMemcpy(a.as<void>(), host, 16, cudaMemcpyDeviceToDevice), cudaErrorInvalidValue);
+  EXPECT_EQ(cudaMemcpy(a.as<void>(), b.as<void>(), 17, cudaMemcpyDeviceToDevice), cudaErrorInvalidValue);
+  EXPECT_EQ(cudaMemcpy(host, a.as<void>(), 16, cudaMemcpyDeviceToHost), cudaSuccess);
 }
 
 TEST(DeviceMemory, NoticesAWriteBesideIt) {

@@ -94,17 +94,18 @@ TEST(Measurement, SurvivesWritingAndReading) {
 
 TEST(Measurement, ErrorsNamePlaceKeyAndWhatWasExpected) {
   const std::string good = MeasurementJson(FullRun());
-  EXPECT_THAT(ErrorOf(Replaced(good, "\"suite\"", "\"suit\"")), HasSubstr("did you mean 'suite'"));
-  EXPECT_THAT(ErrorOf(Replaced(good, "\"schema_version\": 1", "\"schema_version\": 9")),
-              HasSubstr("schema_version"));
-  EXPECT_THAT(ErrorOf(Replaced(good, "gemm_fp8\",\"shape", "gemm_fp9\",\"shape")),
-              HasSubstr("did you mean 'gemm_fp8'"));
-  EXPECT_THAT(ErrorOf(Replaced(good, "\"sms\":132", "\"sms\":-1")),
-              HasSubstr("samples[0].sms: '-1': expected"));
-  EXPECT_THAT(ErrorOf(Replaced(good, "\"durations_us\":[", "\"durations_us\":[-3,")),
-              HasSubstr("durations_us[0]: '-3'"));
-  EXPECT_THAT(ErrorOf(Replaced(good, "\"durations_us\":[", "\"durations_us\":[],\"x\":[")),
-              HasSubstr("unknown key"));
+  struct Mistake {
+    std::string what, with, said;
+  };
+  for (const Mistake& mistake :
+       std::vector<Mistake>{{"\"suite\"", "\"suit\"", "did you mean 'suite'"},
+                            {"\"schema_version\": 1", "\"schema_version\": 9", "schema_version"},
+                            {"gemm_fp8\",\"shape", "gemm_fp9\",\"shape", "did you mean 'gemm_fp8'"},
+                            {"\"sms\":132", "\"sms\":-1", "samples[0].sms: '-1': expected"},
+                            {"\"durations_us\":[", "\"durations_us\":[-3,", "durations_us[0]: '-3'"},
+                            {"\"durations_us\":[", "\"durations_us\":[],\"x\":[", "unknown key"}}) {
+    EXPECT_THAT(ErrorOf(Replaced(good, mistake.what, mistake.with)), HasSubstr(mistake.said));
+  }
   EXPECT_THAT(ErrorOf(good.substr(0, good.size() / 2)), HasSubstr("m.json:"));
   EXPECT_THAT(ErrorOf("{\"traceEvents\": []}"), HasSubstr("not a measurement file"));
   EXPECT_THAT(ErrorOf("[1, 2]"), HasSubstr("expected a map"));

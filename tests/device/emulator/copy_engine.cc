@@ -94,7 +94,9 @@ void Read(BoxStore& store, SharedMemory& shared) {
   });
 }
 
-void Write(const BoxStore& store) {
+/// Once: a store done eagerly must not come again, over what others wrote since.
+void Write(BoxStore& store) {
+  if (std::exchange(store.written, true)) return;
   const std::uint8_t* chunk = store.data.data();
   ForEachChunk(MapOf(&store.map), store.source, store.x, store.y,
                [&](std::uint32_t, std::uint8_t* global, std::size_t bytes) {
@@ -170,7 +172,7 @@ void LoadBytes(std::uint32_t target, const void* source, std::uint32_t barrier, 
 
 void StoreBox(const CUtensorMap* map, std::uint32_t source, int x, int y) {
   if (source % kTileAlignment != 0) Fail("a TMA tile must be aligned to 128 bytes");
-  BoxStore store{*map, source, x, y, {}};
+  BoxStore store{*map, source, x, y, {}, false};
   if (settings().timing == Timing::kEager) {
     Read(store, Current().cta->shared);
     Write(store);
@@ -220,7 +222,7 @@ void WaitForCopies(int pending) {
 void CheckCopiesAtEnd(Thread& t) {
   if (t.stores != nullptr) {
     if (!t.stores->open.empty()) Fail("the thread ended with bulk stores it never committed");
-    for (const BoxStore& store : t.stores->committed) {
+    for (BoxStore& store : t.stores->committed) {
       if (store.data.empty()) Fail("the thread ended before its bulk stores had read shared memory");
       Write(store);
     }

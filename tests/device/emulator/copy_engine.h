@@ -45,6 +45,7 @@ struct BoxStore {
   std::uint32_t source;
   int x, y;
   std::vector<std::uint8_t> data;  ///< once read
+  bool written = false;
 };
 
 struct StoreGroups {

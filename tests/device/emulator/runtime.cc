@@ -17,6 +17,14 @@ namespace {
 
 bool g_default_stream_busy = false;
 
+/// Every side of the copy that is on the device is memory that was allocated.
+bool SidesAllocated(const void* target, const void* source, size_t bytes, cudaMemcpyKind kind) {
+  const bool to_device = kind == cudaMemcpyHostToDevice || kind == cudaMemcpyDeviceToDevice;
+  const bool from_device = kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice;
+  return (to_device || from_device) && (!to_device || emulator::IsAllocated(target, bytes)) &&
+         (!from_device || emulator::IsAllocated(source, bytes));
+}
+
 }  // namespace
 
 void orrery::emulator::UseStream(cudaStream_t stream) {
@@ -38,9 +46,7 @@ cudaError_t cudaFree(void* memory) {
   return cudaSuccess;
 }
 cudaError_t cudaMemcpy(void* target, const void* source, size_t bytes, cudaMemcpyKind kind) {
-  const void* on_device = kind == cudaMemcpyHostToDevice ? target : source;
-  if (kind == cudaMemcpyHostToHost || (bytes > 0 && !emulator::IsAllocated(on_device, bytes)))
-    return cudaErrorInvalidValue;
+  if (bytes > 0 && !SidesAllocated(target, source, bytes, kind)) return cudaErrorInvalidValue;
   if (bytes > 0) std::memcpy(target, source, bytes);
   g_default_stream_busy =
       kind == cudaMemcpyHostToDevice;  // from pageable memory: staged, perhaps not yet there

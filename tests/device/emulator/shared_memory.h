@@ -1,5 +1,7 @@
 // The shared memory of one CTA as two views: what threads read and write, and what the copy engine and the
-// tensor cores see. Ordinary writes reach the second view only through a proxy fence.
+// tensor cores see. Writes that the kernels make through ptx.cuh (stmatrix and the like) reach the second
+// view only through a proxy fence. Plain C++ stores are not seen by the emulator and never reach it: an
+// engine that reads them reads NaN, fence or not.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,6 @@
-// How often the comparison errs, measured: synthetic runs from fixed seeds make the table in docs/profiling.md.
-// ORRERY_UPDATE_DOCS=1 (scripts/update_docs sets it) writes the table anew, in about a minute; otherwise one of
-// its rows is measured and held against it.
+// How often the comparison errs, measured: synthetic runs from fixed seeds make the table in
+// docs/profiling.md. ORRERY_UPDATE_DOCS=1 (scripts/update_docs sets it) writes the table anew, in about a
+// minute; otherwise one of its rows is measured and held against it.
 #include <array>
 #include <cstdlib>
 #include <filesystem>

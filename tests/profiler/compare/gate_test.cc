@@ -71,6 +71,17 @@ TEST(Gate, ASecondMeasurementSettlesWhatWasUnclearButAccusesNothing) {
   EXPECT_EQ(Retried(Verdict::kInexact, Verdict::kSame), Verdict::kInexact);
 }
 
+TEST(Gate, ACaseThatTheSecondMeasurementSettlesShowsItsNumbers) {
+  Comparison first = With({Verdict::kSlower}), second = With({Verdict::kSame});
+  first.cases[0].ratio = 1.2;
+  second.cases[0].ratio = 0.99;
+  ConfirmWith(second, &first);
+  EXPECT_EQ(first.cases[0].ratio, 0.99);
+  EXPECT_EQ(first.cases[0].reason, "slower at first (+20.0 %)");
+  EXPECT_THAT(ComparisonText(first), HasSubstr("[slower at first (+20.0 %)]")) << "it is listed";
+  EXPECT_THAT(ComparisonGithub(first), IsEmpty()) << "but nothing to annotate";
+}
+
 TEST(Gate, WhatWasNotMeasuredAgainStands) {
   EXPECT_EQ(Retried(Verdict::kSlower, Verdict::kMissing), Verdict::kSlower);
   EXPECT_EQ(Retried(Verdict::kMissing, Verdict::kSame), Verdict::kMissing);

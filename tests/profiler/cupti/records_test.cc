@@ -133,6 +133,7 @@ TEST(CuptiRecords, EnvironmentTellsClocksPowerOrTemperature) {
   EXPECT_EQ(Decoded<EnvironmentRecord>(power).power_mw, 600000u);
   EXPECT_FALSE(Decoded<EnvironmentRecord>(power).sm_mhz);
   EXPECT_EQ(ThrottleText(0), "none");
+  EXPECT_EQ(ThrottleText(0x60), "software thermal slowdown, hardware thermal slowdown") << "NVML's";
   EXPECT_EQ(ThrottleText(0xc), "software power cap, hardware slowdown");
 }
 
