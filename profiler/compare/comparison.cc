@@ -14,6 +14,8 @@ namespace orrery::profiler {
 namespace {
 
 constexpr double kConfidence = 0.99;
+constexpr double kMostLog =
+    10;  // a factor of 22026: two processes of one kernel can tell nothing, but finitely
 // A lost bit of a result's mantissa doubles its error: one bit is said; three and more are another number
 // format (BF16 has four bits more than E4M3), or wrong.
 constexpr double kErrorGrowth = 2.0, kErrorBroken = 8.0;
@@ -66,7 +68,7 @@ class Quantiles {
 /// What could be told of this case, were it the only one that changed.
 void AddResolution(const ComparisonOptions& options, Quantiles* alone, Measured* m) {
   const Change& change = m->evidence.median;
-  m->c.resolution = std::expm1(alone->At(change.degrees) * change.error_both);
+  m->c.resolution = std::expm1(std::min(alone->At(change.degrees) * change.error_both, kMostLog));
   m->c.counts_from = std::max({m->c.resolution, options.min_ratio, options.min_delta_us / m->c.base_us});
 }
 
@@ -74,7 +76,7 @@ Measured Measure(const std::string& key, const RunTimes& base, const RunTimes& n
                  Quantiles* interval) {
   Measured m{Described(key, base.cases.at(key), next.cases.at(key)), runs.Of(key)};
   const Change& change = m.evidence.median;
-  const double reach = interval->At(change.degrees) * change.error_both;
+  const double reach = std::min(interval->At(change.degrees) * change.error_both, kMostLog);
   m.c.low = std::exp(change.log_ratio - reach);
   m.c.high = std::exp(change.log_ratio + reach);
   m.c.tail_ratio = std::exp(m.evidence.decile.log_ratio);

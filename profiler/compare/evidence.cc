@@ -39,7 +39,7 @@ std::vector<std::string> Runs::Warnings() const {
   if (medians_.base.degrees == 0) {
     return {
         fmt::format("the baseline is one process of every case: its spread is unknown and taken as {:.0f} %; "
-                    "record it in three or more",
+                    "record it in three or more, or judge large changes alone, with --resolution",
                     100 * options_.unknown_spread)};
   }
   const PooledVariance next = PoolVariances(medians_.next);
@@ -54,7 +54,7 @@ std::vector<std::string> Runs::Warnings() const {
 Runs::Noise Runs::NoiseOf(const std::string& key, const Statistic& statistic) const {
   const CaseVariance own = (base_.cases.at(key).*statistic.values).Spread();
   Noise noise{std::sqrt(std::max(own.variance, statistic.base.variance)), 0, statistic.base.degrees};
-  if (own.n < 2) noise = {options_.unknown_spread, 0, kKnownVariance};
+  if (statistic.base.degrees == 0) noise = {options_.unknown_spread, 0, kKnownVariance};
   std::vector<CaseVariance> others = statistic.next;
   others[next_.cases.at(key).index].n = 0;
   noise.both = std::max(noise.own, std::sqrt(PoolVariances(others).variance));

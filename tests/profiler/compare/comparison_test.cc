@@ -1,5 +1,7 @@
 #include "profiler/compare/comparison.h"
 
+#include <cmath>
+
 #include <gmock/gmock.h>
 
 #include "core/error.h"
@@ -134,6 +136,22 @@ TEST(Comparison, ABaselineTooNoisyToTellAnythingIsUnclear) {
   EXPECT_EQ(c.Count(Verdict::kSame), 0);
   EXPECT_THAT(c.cases[19].reason, HasSubstr("cannot be told"));
   EXPECT_THAT(GateFailures(c), testing::Contains("no case could be judged"));
+}
+
+TEST(Comparison, TwoProcessesOfOneErraticKernelTellNothingInFiniteNumbers) {
+  MeasurementRun base = SyntheticRun(1, 1, 2, 30, kQuiet), next = SyntheticRun(2, 1, 2, 30, kQuiet);
+  ScaleProcess(&base, "case 0", 1, 50);
+  const CaseComparison c = Compare(base, next, {}).cases[0];
+  EXPECT_EQ(c.verdict, Verdict::kUnclear);
+  EXPECT_TRUE(std::isfinite(c.resolution) && std::isfinite(c.high));
+}
+
+TEST(Comparison, ACaseOfOneProcessAmongOthersHasTheirSpread) {
+  MeasurementRun base = SyntheticRun(1, 20, 3, 30, kQuiet);
+  std::erase_if(base.samples, [](const KernelSample& s) { return s.op_label == "case 15" && s.process > 0; });
+  const Comparison c = Compare(base, SyntheticRun(2, 20, 3, 30, kQuiet), {});
+  EXPECT_LT(Case(c, "case 15").base_spread, 0.01);
+  EXPECT_TRUE(c.warnings.empty());
 }
 
 TEST(Comparison, FewerLaunchesThanTheBaselinesAreNoisier) {
