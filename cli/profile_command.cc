@@ -155,7 +155,9 @@ void AddRun(CLI::App& profile, Action* action) {
   command->add_option("--processes", o->suite.processes, "Processes to measure in; times differ between them")
       ->capture_default_str()
       ->check(CLI::Range(1, 100));
-  command->add_option("--samples", o->suite.samples, "Timed launches per case and process")
+  command
+      ->add_option("--samples", o->suite.samples,
+                   "Timed launches per case and process; compare wants 8 in all processes together")
       ->capture_default_str()
       ->check(CLI::Range(5, 100000));
   command->add_option("--warmups", o->suite.warmups, "Launches before them")
