@@ -15,6 +15,7 @@ struct Noise {
   double within = 0.01;             ///< sigma of the logarithm
   double outlier_share = 0.02;      ///< launches that take 1.3 times as long
   double drift = 0.01;              ///< first to last launch of a process
+  double shared = 0;                ///< sigma of the logarithm of what all cases of a process have in common
   double uneven = 0;  ///< sigma of the logarithm of between_processes over the cases, the same in every run
 };
 
@@ -56,8 +57,10 @@ inline MeasurementRun SyntheticRun(std::uint64_t seed, int cases, int processes,
   run.libraries = {{"cublasLt", "13.1.0.3"}};
   RandomStream random(seed, "synthetic run");
   for (int process = 0; process < processes; ++process) {
+    RandomStream of_process(seed, "process", {static_cast<std::uint64_t>(process)});
+    const double shared = std::exp(noise.shared * of_process.Normal());
     for (int i = 0; i < cases; ++i) {
-      const double us = 20.0 * std::pow(100.0, static_cast<double>(i) / cases) * factor;
+      const double us = 20.0 * std::pow(100.0, static_cast<double>(i) / cases) * factor * shared;
       run.samples.push_back(SyntheticSample(i, us, process, launches, noise, random));
     }
   }

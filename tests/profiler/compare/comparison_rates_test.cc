@@ -35,6 +35,7 @@ const std::vector<Setting> kSettings = {
     {"1 %", 5, 3, {.between_processes = 0.01}, kDefault},
     {"1 %", 3, 3, {.between_processes = 0.01}, kDefault},
     {"1 %, uneven", 5, 3, {.between_processes = 0.01, .uneven = 0.5}, kDefault},
+    {"1 %, of all cases together", 5, 3, {.between_processes = 0.003, .shared = 0.01}, kDefault},
     {"2 %", 5, 3, {.between_processes = 0.02}, kDefault},
     {"4 %", 5, 3, {.between_processes = 0.04}, kDefault},
     {"1 %", 5, 1, {.between_processes = 0.01}, kDefault},
