@@ -19,6 +19,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "profiler/cupti/records.h"
 #include "profiler/cupti/session.h"
@@ -36,6 +37,7 @@ struct KernelLogHeader {
   int sms = 0;
   std::string driver;
   std::uint32_t cupti = 0;
+  std::vector<TraceDevice> more_devices{};  ///< GPUs the process sees beside number 0, which is told above
 };
 
 /// "rank3-pid4711.jsonl", "pid4711.jsonl" without a rank.

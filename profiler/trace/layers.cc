@@ -482,16 +482,10 @@ RecognisedOp& Recogniser::Add(const PhaseEvents& phase, std::string_view label, 
   };
   auto it = std::find_if(result_.ops.begin(), result_.ops.end(), same);
   if (it == result_.ops.end()) {
-    result_.ops.push_back({std::string(phase.phase),
-                           std::string(label),
-                           kind,
-                           shape,
-                           flops,
-                           bytes,
+    result_.ops.push_back({{std::string(label), kind, shape, flops, bytes, event.blocks(), {}},
+                           std::string(phase.phase),
                            event.name,
-                           event.blocks(),
                            false,
-                           {},
                            {}});
     it = result_.ops.end() - 1;
   }

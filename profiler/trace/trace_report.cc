@@ -8,11 +8,16 @@
 #include <fmt/format.h>
 
 #include "core/error.h"
+#include "hw/cost/kernel_table.h"
+#include "hw/device.h"
+#include "profiler/calibration_file.h"
 #include "profiler/compare/statistics.h"
 #include "profiler/printable.h"
 
 namespace orrery::profiler {
 namespace {
+
+using hw::kNotRecorded;
 
 double Ms(std::int64_t ns) { return static_cast<double>(ns) * 1e-6; }
 double Us(std::int64_t ns) { return static_cast<double>(ns) * 1e-3; }
@@ -35,11 +40,16 @@ std::string MeanAndEach(const std::vector<std::int64_t>& ns) {
   return text + ")";
 }
 
+const std::string& NameOf(const TraceInfo& info) {
+  return info.trace_name.empty() ? info.source : info.trace_name;
+}
+
 std::string HeaderText(const TraceInfo& info) {
-  std::string text = Printable(info.trace_name.empty() ? info.source : info.trace_name);
+  std::string text = Printable(NameOf(info));
   if (info.world_size > 0) text += fmt::format(", rank {} of {}", info.rank, info.world_size);
-  if (!info.device_name.empty()) text += fmt::format(", {}", Printable(info.device_name));
-  if (info.sms > 0) text += fmt::format(" ({} SMs)", info.sms);
+  if (info.one_of_several) text += fmt::format(", GPU {}", info.device.id);
+  if (!info.device.name.empty()) text += fmt::format(", {}", Printable(info.device.name));
+  if (info.device.sms > 0) text += fmt::format(" ({} SMs)", info.device.sms);
   text += "\n";
   if (!info.note.empty()) text += "note: " + Printable(info.note) + "\n";
   return text;
@@ -261,6 +271,13 @@ std::vector<GroupTotal> MergeGroups(const std::vector<AnalysedTrace>& processes)
   return sorted;
 }
 
+/// "processes", or "GPUs" where one file was several.
+std::string_view WhatOf(const std::vector<AnalysedTrace>& processes) {
+  const bool split = std::any_of(processes.begin(), processes.end(),
+                                 [](const AnalysedTrace& p) { return p.trace.info.one_of_several; });
+  return split ? "GPUs" : "processes";
+}
+
 }  // namespace
 
 AnalysedTrace Analyse(Trace trace) {
@@ -281,14 +298,16 @@ std::string TraceText(const AnalysedTrace& a, int top) {
 
 std::string ProcessesText(const std::vector<AnalysedTrace>& processes, int top) {
   if (processes.size() == 1) return TraceText(processes.front(), top);
-  std::string text = fmt::format("{} processes\n{:<40} {:>5} {:>9} {:>12} {:>10} {:>14}\n", processes.size(),
-                                 "process", "rank", "kernels", "wall ms", "busy", "exposed comm.");
+  std::string text =
+      fmt::format("{} {}\n{:<40} {:>5} {:>3} {:>9} {:>12} {:>10} {:>14}\n", processes.size(),
+                  WhatOf(processes), "process", "rank", "GPU", "kernels", "wall ms", "busy", "exposed comm.");
   std::vector<const AnalysedTrace*> pointers;
   for (const AnalysedTrace& p : processes) {
     const TraceSummary& s = p.summary;
-    text += fmt::format("{:<40} {:>5} {:>9} {:>12.2f} {:>8.1f} % {:>11.2f} ms\n",
-                        Printable(p.trace.info.trace_name).substr(0, 40), p.trace.info.rank, s.kernels,
-                        Ms(s.wall_ns), Percent(s.compute_busy_ns, s.wall_ns), Ms(s.payload.exposed_ns()));
+    text += fmt::format("{:<40} {:>5} {:>3} {:>9} {:>12.2f} {:>8.1f} % {:>11.2f} ms\n",
+                        Printable(NameOf(p.trace.info)).substr(0, 40), p.trace.info.rank,
+                        p.trace.info.device.id, s.kernels, Ms(s.wall_ns),
+                        Percent(s.compute_busy_ns, s.wall_ns), Ms(s.payload.exposed_ns()));
     if (!p.trace.info.note.empty()) text += "  note: " + Printable(p.trace.info.note) + "\n";
     text += ShapedText(p.shaped);
     pointers.push_back(&p);
@@ -305,20 +324,41 @@ std::int64_t ZeroDurations(const AnalysedTrace& a) {
 
 namespace {
 
-MeasurementRun TraceHeader(const AnalysedTrace& a) {
+/// The day of the first event, where times count from 1970 or the trace says from when.
+std::string DateOf(const Trace& trace) {
+  constexpr std::int64_t kFirstCuda = 1'182'556'800, kEnd = 4'102'444'800;  // 2007-06-23, CUDA 1.0; 2100
+  constexpr std::int64_t kMaxEpochNs = kEnd * 1'000'000'000;
+  const std::int64_t epoch_ns = trace.info.epoch_ns;
+  if (epoch_ns < 0 || epoch_ns > kMaxEpochNs) return kNotRecorded;
+  const std::int64_t seconds = epoch_ns / 1'000'000'000 + trace.events.front().start_ns / 1'000'000'000;
+  return seconds >= kFirstCuda && seconds < kEnd ? Iso8601Utc(seconds) : kNotRecorded;
+}
+
+/// SMs of the GPU: as the trace says, else those of the device of its name, else `otherwise`.
+int SmsOf(const TraceInfo& info, int otherwise) {
+  if (info.device.sms > 0) return info.device.sms;
+  if (const auto preset = FindDevicePresetName(info.device.name)) return hw::DevicePreset(*preset).sms;
+  if (otherwise > 0) return otherwise;
+  throw InputError(
+      Place{info.source},
+      "does not say what GPU it is of, nor its SMs (no 'deviceProperties'): name the device with --device");
+}
+
+std::string OrNotRecorded(const std::string& text) { return text.empty() ? kNotRecorded : text; }
+
+MeasurementRun TraceHeader(const AnalysedTrace& a, int sms_otherwise) {
   const TraceInfo& info = a.trace.info;
   MeasurementRun run;
   run.suite = !info.program.empty() ? info.program : info.trace_name.empty() ? "trace" : info.trace_name;
   run.command = "orrery profile import";
-  run.date_utc = "1970-01-01T00:00:00Z";
-  const std::int64_t start_s = a.trace.events.front().start_ns / 1'000'000'000;
-  if (start_s > 1'000'000'000)
-    run.date_utc = Iso8601Utc(start_s);  // Kineto's older traces count from the epoch
-  run.device = {info.device_name.empty() ? "unknown" : info.device_name,
-                info.compute_capability,
-                std::max(info.sms, 1),
-                {info.device_memory_bytes}};
-  run.driver = run.cuda_runtime = "not recorded";
+  run.date_utc = DateOf(a.trace);
+  run.device = {info.device.name.empty() ? "unknown" : info.device.name,
+                info.device.compute_capability,
+                SmsOf(info, sms_otherwise),
+                {info.device.memory_bytes}};
+  run.driver = OrNotRecorded(info.driver);
+  run.cuda_runtime = OrNotRecorded(info.cuda_runtime);
+  run.cupti = info.cupti;
   run.counters_note =
       "times from a trace: no counters, and medians over all launches, whatever ran beside them";
   if (const std::int64_t zero = ZeroDurations(a); zero > 0)
@@ -343,42 +383,43 @@ int SmsOf(const KernelSample& sample, std::int64_t blocks, int device_sms) {
   return persistent && blocks < device_sms ? static_cast<int>(blocks) : device_sms;
 }
 
-KernelSample SampleOf(const AnalysedTrace& a, const RecognisedOp& op) {
+/// What every operation of a trace tells of its sample; launches of zero duration are no times.
+KernelSample SampleOf(const TracedOp& op) {
   KernelSample s;
-  s.kernel = a.trace.name(op.kernel);
-  s.library = ClassifyKernel(s.kernel).library;
-  s.op_label = op.phase + " " + op.label;
-  s.kind = op.kind;
-  s.shape = op.shape;
-  s.flops = op.flops;
-  s.bytes = op.bytes;
-  if (op.approximate) s.variant = "mean rows, two at a time";
-  std::copy_if(op.durations_us.begin(), op.durations_us.end(), std::back_inserter(s.durations_us),
-               [](double us) { return us > 0; });
-  return s;
-}
-
-KernelSample SampleOf(const ShapedOp& op) {
-  KernelSample s;
-  s.kernel = op.kernels;
-  s.library = op.library;
   s.op_label = op.label;
   s.kind = op.kind;
   s.shape = op.shape;
   s.flops = op.flops;
   s.bytes = op.bytes;
-  s.durations_us = op.durations_us;
+  std::copy_if(op.durations_us.begin(), op.durations_us.end(), std::back_inserter(s.durations_us),
+               [](double us) { return us > 0; });
+  return s;
+}
+
+KernelSample SampleOf(const AnalysedTrace& a, const RecognisedOp& op) {
+  KernelSample s = SampleOf(static_cast<const TracedOp&>(op));
+  s.kernel = a.trace.name(op.kernel);
+  s.library = ClassifyKernel(s.kernel).library;
+  s.op_label = op.phase + " " + op.label;
+  if (op.approximate) s.variant = "mean rows, two at a time";
+  return s;
+}
+
+KernelSample SampleOf(const AnalysedTrace&, const ShapedOp& op) {
+  KernelSample s = SampleOf(static_cast<const TracedOp&>(op));
+  s.kernel = op.kernels;
+  s.library = op.library;
   return s;
 }
 
 }  // namespace
 
-MeasurementRun TraceMeasurement(const AnalysedTrace& a) {
+MeasurementRun TraceMeasurement(const AnalysedTrace& a, int sms_otherwise) {
   if (a.layers.ops.empty() && a.shaped.ops.empty())
     throw InputError(Place{a.trace.info.source}, "no operation with a shape was recognised (" +
                                                      a.layers.not_recognised +
                                                      "; no range or operator gives one)");
-  MeasurementRun run = TraceHeader(a);
+  MeasurementRun run = TraceHeader(a, sms_otherwise);
   std::map<std::string, int> seen;
   const auto add = [&](KernelSample s, std::int64_t blocks) {
     if (s.durations_us.empty()) return;
@@ -388,7 +429,7 @@ MeasurementRun TraceMeasurement(const AnalysedTrace& a) {
     run.samples.push_back(std::move(s));
   };
   for (const RecognisedOp& op : a.layers.ops) add(SampleOf(a, op), op.blocks);
-  for (const ShapedOp& op : a.shaped.ops) add(SampleOf(op), op.blocks);
+  for (const ShapedOp& op : a.shaped.ops) add(SampleOf(a, op), op.blocks);
   if (const auto gap = MedianGapUs(a.summary)) run.launch_gaps.push_back({"trace", 0, {*gap}});
   if (run.samples.empty())
     throw InputError(Place{a.trace.info.source}, "every recognised operation has a duration of zero");
