@@ -195,8 +195,10 @@ TEST(CalibrationFile, ExperimentsAndIncompleteCasesStayOutAndAreNamed) {
 TEST(CalibrationFile, TheLaunchGapIsTheMedianOfProcessesOnAStream) {
   MeasurementRun run = RunOf({Sample(OpKind::kGemmFp8, kGemm, {100})});
   EXPECT_THAT(CalibrationYaml(run, "h100-sxm").yaml, Not(HasSubstr("launch_gap")));
-  run.launch_gaps = {
-      {"stream", 0, {1.1, 1.2, 1.3}}, {"graph", 0, {0.5}}, {"stream", 1, {1.4, 1.4, 1.4}}, {"stream", 2, {1.9, 1.9, 1.9}}};
+  run.launch_gaps = {{"stream", 0, {1.1, 1.2, 1.3}},
+                     {"graph", 0, {0.5}},
+                     {"stream", 1, {1.4, 1.4, 1.4}},
+                     {"stream", 2, {1.9, 1.9, 1.9}}};
   const CalibrationText table = CalibrationYaml(run, "h100-sxm");
   EXPECT_THAT(table.yaml, HasSubstr("launch_gap: 1.400 us\n"));
   EXPECT_THAT(table.left_out, ElementsAre("launch gaps of a CUDA graph"));
