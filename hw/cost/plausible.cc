@@ -10,7 +10,7 @@ namespace {
 
 std::string Text(double value) {
   char text[32];
-  std::snprintf(text, sizeof(text), "%.4g", value);
+  std::snprintf(text, sizeof(text), value < 1000 ? "%.4g" : "%.0f", value);
   return text;
 }
 

@@ -138,7 +138,7 @@ TEST(CalibrationFile, TimesThatTheDeviceCannotReachStayOutAndAreNamed) {
                       "h100-sxm");
   EXPECT_EQ(table.rows, 1);
   EXPECT_THAT(table.left_out,
-              ElementsAre("gemm_fp8 M=4096 N=7168 K=2048 @132: 1.718e+04 TFLOPS, over 1.25 times the "
+              ElementsAre("gemm_fp8 M=4096 N=7168 K=2048 @132: 17180 TFLOPS, over 1.25 times the "
                           "1978 TFLOPS of 132 SMs of h100-sxm"));
   KernelSample wide = Sample(OpKind::kGemmFp8, kGemm, {100});
   wide.sms = 144;

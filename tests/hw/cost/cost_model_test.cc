@@ -312,7 +312,7 @@ TEST(CostModel, RefusesTimesThatTheDeviceCannotReach) {
   table.rows[0].place = {"table.yaml", 12, 9};
   EXPECT_EQ(
       MessageOf([&] { CostModel(h800, {table}); }),
-      "table.yaml:12:9: gemm_fp8 m=4096 n=7168 k=2048 @132: the time cannot be: 1.718e+04 TFLOPS, over 1.25 "
+      "table.yaml:12:9: gemm_fp8 m=4096 n=7168 k=2048 @132: the time cannot be: 17180 TFLOPS, over 1.25 "
       "times the 1979 TFLOPS of 132 SMs of h800-sxm");
   table.rows[0].time = FromMicroseconds(55);
   EXPECT_EQ(MessageOf([&] { CostModel(h800, {table}); }), "accepted") << "a clock above the data sheet's";
