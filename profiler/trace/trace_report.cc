@@ -324,13 +324,12 @@ std::int64_t ZeroDurations(const AnalysedTrace& a) {
 
 namespace {
 
-/// The day of the first event, where times count from 1970 or the trace says from when.
+/// The time of the first event, where times count from 1970 or the trace says from when.
 std::string DateOf(const Trace& trace) {
   constexpr std::int64_t kFirstCuda = 1'182'556'800, kEnd = 4'102'444'800;  // 2007-06-23, CUDA 1.0; 2100
-  constexpr std::int64_t kMaxEpochNs = kEnd * 1'000'000'000;
-  const std::int64_t epoch_ns = trace.info.epoch_ns;
-  if (epoch_ns < 0 || epoch_ns > kMaxEpochNs) return kNotRecorded;
-  const std::int64_t seconds = epoch_ns / 1'000'000'000 + trace.events.front().start_ns / 1'000'000'000;
+  std::int64_t seconds = trace.events.front().start_ns / 1'000'000'000;
+  const std::int64_t epoch = trace.info.epoch_ns / 1'000'000'000;
+  if (seconds < kFirstCuda && epoch > 0) seconds += epoch;
   return seconds >= kFirstCuda && seconds < kEnd ? Iso8601Utc(seconds) : kNotRecorded;
 }
 

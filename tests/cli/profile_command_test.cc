@@ -340,6 +340,21 @@ TEST_F(ProfileCommand, GpusOfOneTraceAreProcessesOfTheirOwn) {
             "--gpu 7: nothing ran on it; expected one of: 0, 1");
 }
 
+TEST_F(ProfileCommand, TracesOfSeveralRanksAreOneMeasurementWhateverTheyAreCalled) {
+  const std::string gpus = R"("deviceProperties":[{"id":0,"name":"NVIDIA H100 80GB HBM3","numSms":132},)"
+                           R"({"id":1,"name":"NVIDIA H100 80GB HBM3","numSms":132}],)";
+  const auto rank = [&](int gpu) {
+    const std::string name = "rank" + std::to_string(gpu) + ".json";
+    return Write(name, ProductTrace(gpus + "\"traceName\":\"" + name + "\",", {{gpu, "nvjet_tst_a", 10}}));
+  };
+  const std::string zero = rank(0), one = rank(1);
+  const Outcome o = RunCommand({"profile", "import", zero, one, "--out", File("m.json")});
+  EXPECT_EQ(o.code, 0) << o.error;
+  EXPECT_EQ(profiler::ReadMeasurement(File("m.json")).samples.size(), 2u);
+  EXPECT_EQ(RunCommand({"profile", "import", zero, one, "--gpu", "1", "--out", File("m.json")}).code, 0);
+  EXPECT_EQ(profiler::ReadMeasurement(File("m.json")).suite, "rank1.json");
+}
+
 TEST_F(ProfileCommand, DifferentGpusOfOneTraceAreNotMerged) {
   const std::string two = R"("deviceProperties":[{"id":0,"name":"NVIDIA H100 80GB HBM3","numSms":132},)"
                           R"({"id":1,"name":"NVIDIA H20","numSms":78}],)";

@@ -149,6 +149,22 @@ TEST(KernelTable, RowsThatDifferInLabelBytesOrSmsAreCasesOfTheirOwn) {
   EXPECT_EQ(table.rows.size(), 4U);
 }
 
+TEST(KernelTable, CutOffAnywhereItIsReadOrRefused) {
+  const std::string whole = kHeader + std::string("launch_gap: 3 us\n") +
+                            GemmTable("[64, 7168, 2048, 6, 5, 7]", "[m, n, k, time_us, min_us, max_us]");
+  int refused = 0;
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    try {
+      const KernelTable table = ParseKernelTable(Document::Parse(whole.substr(0, size), "table.yaml").root());
+      EXPECT_EQ(table.rows.size(), 1U) << size;
+    } catch (const InputError& error) {
+      EXPECT_THAT(error.what(), HasSubstr("table.yaml")) << size;
+      ++refused;
+    }
+  }
+  EXPECT_GE(refused, static_cast<int>(whole.size()) - 2) << "all but the closing line's end";
+}
+
 TEST(KernelTable, RefusesAMissingFile) { EXPECT_THROW(ReadKernelTable("/nowhere/table.yaml"), InputError); }
 
 }  // namespace

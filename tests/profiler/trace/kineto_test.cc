@@ -229,6 +229,10 @@ TEST(KinetoTrace, SaysWhenItWasAndWithWhichCuda) {
   EXPECT_EQ(run.cuda_runtime, "12.4");
   EXPECT_EQ(run.driver, "CUDA 12.8 driver");
   EXPECT_EQ(run.cupti, "22");
+  std::string absolute = text;
+  absolute.replace(absolute.find("2592000000000"), 13, "1740592000000000");
+  EXPECT_EQ(TraceMeasurement(Analyse(Read(absolute)), 132).date_utc, "2025-02-26T17:46:40Z")
+      << "times from 1970 need no base";
   for (const char* base : {"0", "-5", "1e300", "9000000000000000000", "\"x\""}) {
     std::string other = text;
     other.replace(other.find("1738000000000000000"), 19, base);
