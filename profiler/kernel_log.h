@@ -3,6 +3,8 @@
 //
 //   {"schema":"orrery-kernel-log","schema_version":1,"pid":1,"rank":-1,"program":"python3","device":"NVIDIA
 //   H100", ...}
+//                                                    of GPU 0; where the process sees more, "more_devices":
+//                                                    [{"id":1,"device":"NVIDIA H100", ...}, ...]
 //   ["name",1,"kernel name"]                         names are written once, then meant by number
 //   ["kernel",name,start_ns,end_ns,device,stream,correlation,[gx,gy,gz],[bx,by,bz],registers,shared_bytes]
 //   ["memcpy",name,bytes,start_ns,end_ns,device,stream,correlation]      and "memset"

@@ -271,6 +271,8 @@ std::vector<GroupTotal> MergeGroups(const std::vector<AnalysedTrace>& processes)
   return sorted;
 }
 
+std::string RankText(const TraceInfo& info) { return info.rank < 0 ? "-" : std::to_string(info.rank); }
+
 /// "processes", or "GPUs" where one file was several.
 std::string_view WhatOf(const std::vector<AnalysedTrace>& processes) {
   const bool split = std::any_of(processes.begin(), processes.end(),
@@ -305,7 +307,7 @@ std::string ProcessesText(const std::vector<AnalysedTrace>& processes, int top) 
   for (const AnalysedTrace& p : processes) {
     const TraceSummary& s = p.summary;
     text += fmt::format("{:<40} {:>5} {:>3} {:>9} {:>12.2f} {:>8.1f} % {:>11.2f} ms\n",
-                        Printable(NameOf(p.trace.info)).substr(0, 40), p.trace.info.rank,
+                        Printable(NameOf(p.trace.info)).substr(0, 40), RankText(p.trace.info),
                         p.trace.info.device.id, s.kernels, Ms(s.wall_ns),
                         Percent(s.compute_busy_ns, s.wall_ns), Ms(s.payload.exposed_ns()));
     if (!p.trace.info.note.empty()) text += "  note: " + Printable(p.trace.info.note) + "\n";
