@@ -288,8 +288,7 @@ TEST(ShapedOps, OfAKinetoTraceComeFromInputDims) {
   EXPECT_THAT(
       orrery::ErrorOf([&] { TraceMeasurement(a); }),
       HasSubstr(
-          "t: does not say what GPU it is of, nor its SMs (no 'deviceProperties'): name the device with "
-          "--device"));
+          "t: does not say how many SMs its GPU has (in 'deviceProperties'): name the device with --device"));
   const MeasurementRun run = TraceMeasurement(a, 132);
   EXPECT_EQ(run.samples[0].sms, 132);
   EXPECT_EQ(run.device.sms, 132);
