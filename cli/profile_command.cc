@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <iterator>
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -100,6 +103,8 @@ std::string AddCalibration(const MeasurementRun& run, const CalibrationOptions& 
   std::string said = fmt::format("orrery: table {}: {} rows for {}\n", options.file, table.rows, device);
   for (const std::string& what : table.left_out)
     said += "orrery: not in the table: " + profiler::Printable(what) + "\n";
+  for (const std::string& what : table.merged)
+    said += "orrery: one row of several kernels: " + profiler::Printable(what) + "\n";
   return said;
 }
 
@@ -179,22 +184,66 @@ struct ReportOptions {
   std::vector<std::string> files;
   std::string json, out;
   int top = 20;
+  std::optional<int> gpu;
   CalibrationOptions calibration;
 };
 
-template <typename Wanted>
-std::vector<fs::path> FilesIn(const fs::path& folder, Wanted wanted) {
+std::vector<fs::path> FilesIn(const fs::path& folder) {
   std::vector<fs::path> files;
   for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.is_regular_file() && wanted(entry.path())) files.push_back(entry.path());
+    if (entry.is_regular_file()) files.push_back(entry.path());
   }
   std::sort(files.begin(), files.end());
   return files;
 }
 
-std::vector<fs::path> LogsIn(const fs::path& folder) { return FilesIn(folder, profiler::IsKernelLog); }
+template <typename Wanted>
+std::vector<fs::path> Those(const std::vector<fs::path>& files, Wanted wanted) {
+  std::vector<fs::path> those;
+  std::copy_if(files.begin(), files.end(), std::back_inserter(those), wanted);
+  return those;
+}
 
-/// Files as given, a folder as the kernel logs in it, or the measurements.
+std::vector<fs::path> LogsIn(const fs::path& folder) { return Those(FilesIn(folder), profiler::IsKernelLog); }
+
+/// The kernel logs of a folder, or the measurements in it. A part that was never written is no part to do
+/// without, and what else looks like one is named.
+std::vector<fs::path> PartsIn(const fs::path& folder) {
+  const std::vector<fs::path> candidates = Those(FilesIn(folder), [](const fs::path& file) {
+    return file.extension() == ".json" || file.extension() == ".jsonl";
+  });
+  for (const fs::path& file : candidates) {
+    if (fs::file_size(file) == 0) {
+      throw InputError(
+          Place{file.string()},
+          "is empty, a part that was never written: measure it again, or delete it to go on without it");
+    }
+  }
+  std::vector<fs::path> found = Those(candidates, profiler::IsKernelLog);
+  if (found.empty()) found = Those(candidates, profiler::IsMeasurement);
+  if (found.empty())
+    throw InputError(Place{folder.string()},
+                     "holds no kernel log of orrery profile attach and no measurement");
+  for (const fs::path& file : candidates) {
+    if (std::find(found.begin(), found.end(), file) != found.end()) continue;
+    std::fprintf(stderr, "orrery: warning: passed over %s: %s\n", profiler::Printable(file.string()).c_str(),
+                 profiler::IsMeasurement(file) ? "a measurement beside kernel logs"
+                                               : "neither a kernel log nor a measurement");
+  }
+  return found;
+}
+
+/// One file twice would count its launches as two processes'.
+void RequireEachOnce(const std::vector<fs::path>& files) {
+  std::set<fs::path> seen;
+  for (const fs::path& file : files) {
+    std::error_code error;
+    const fs::path real = file == "-" ? file : fs::weakly_canonical(file, error);
+    if (!seen.insert(real).second) throw InputError(Place{file.string()}, "is given twice");
+  }
+}
+
+/// Files as given, folders as what they hold.
 std::vector<fs::path> Expand(const std::vector<std::string>& files) {
   std::vector<fs::path> all;
   for (const std::string& file : files) {
@@ -203,22 +252,45 @@ std::vector<fs::path> Expand(const std::vector<std::string>& files) {
       all.emplace_back(file);
       continue;
     }
-    std::vector<fs::path> found = LogsIn(file);
-    if (found.empty()) found = FilesIn(file, profiler::IsMeasurement);
-    if (found.empty())
-      throw InputError(Place{file}, "holds no kernel log of orrery profile attach and no measurement");
+    const std::vector<fs::path> found = PartsIn(file);
     all.insert(all.end(), found.begin(), found.end());
   }
+  RequireEachOnce(all);
   return all;
 }
 
-std::vector<profiler::AnalysedTrace> ReadTraces(const std::vector<fs::path>& files) {
+/// A trace for each GPU of each file, or those of one GPU.
+std::vector<profiler::AnalysedTrace> ReadTraces(const std::vector<fs::path>& files, std::optional<int> gpu) {
   std::vector<profiler::AnalysedTrace> traces;
+  std::set<int> gpus;
   for (const fs::path& file : files) {
-    traces.push_back(profiler::Analyse(profiler::IsKernelLog(file) ? profiler::ReadKernelLog(file)
-                                                                   : profiler::ReadKinetoTrace(file)));
+    profiler::Trace whole =
+        profiler::IsKernelLog(file) ? profiler::ReadKernelLog(file) : profiler::ReadKinetoTrace(file);
+    for (profiler::Trace& part : profiler::SplitByGpu(std::move(whole))) {
+      if (!part.events.empty()) gpus.insert(part.info.device.id);
+      if (!gpu || (!part.events.empty() && part.info.device.id == *gpu))
+        traces.push_back(profiler::Analyse(std::move(part)));
+    }
   }
+  if (traces.empty())
+    throw InputError(
+        fmt::format("--gpu {}: nothing ran on it; expected one of: {}", *gpu, fmt::join(gpus, ", ")));
   return traces;
+}
+
+bool AnyOfSeveralGpus(const std::vector<profiler::AnalysedTrace>& traces) {
+  return std::any_of(traces.begin(), traces.end(), [](const auto& t) { return t.trace.info.one_of_several; });
+}
+
+/// Runs `work`; what it refuses may be the mixture of a trace's GPUs.
+template <typename Work>
+auto WithGpuHint(const std::vector<profiler::AnalysedTrace>& traces, Work work) {
+  try {
+    return work();
+  } catch (const InputError& e) {
+    if (!AnyOfSeveralGpus(traces)) throw;
+    throw InputError(std::string(e.what()) + "; --gpu N takes one GPU of a trace");
+  }
 }
 
 std::vector<std::string> OutputsOf(const ReportOptions& options) {
@@ -229,29 +301,42 @@ bool Contains(const std::vector<std::string>& words, std::string_view word) {
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
+/// One measurement of all traces that have operations with shapes, each a process of it.
+MeasurementRun MeasurementOf(const std::vector<profiler::AnalysedTrace>& traces,
+                             const ReportOptions& options) {
+  const std::string& device = options.calibration.device;
+  const int sms = device.empty() ? 0 : hw::DevicePreset(device).sms;
+  std::vector<MeasurementRun> runs;
+  std::vector<std::string> names;
+  for (const auto& trace : traces) {
+    const bool shapeless = trace.layers.ops.empty() && trace.shaped.ops.empty();
+    if (shapeless && (&trace != &traces.back() || !runs.empty()))
+      continue;  // a helper process, say; the last one speaks for all
+    runs.push_back(profiler::TraceMeasurement(trace, sms));
+    const profiler::TraceInfo& info = trace.trace.info;
+    if (info.program.empty()) runs.back().suite = runs.front().suite;  // named after its file, if at all
+    names.push_back(info.source + (info.one_of_several ? fmt::format(" (GPU {})", info.device.id) : ""));
+  }
+  return profiler::MergeProcesses(std::move(runs), names);
+}
+
 std::string AddMeasurement(const std::vector<profiler::AnalysedTrace>& traces, const ReportOptions& options,
                            std::vector<Output>* outputs) {
   if (options.out.empty() && options.calibration.file.empty()) return "";
-  std::vector<MeasurementRun> runs;
-  for (const auto& trace : traces) {
-    const bool shapeless = trace.layers.ops.empty() && trace.shaped.ops.empty();
-    if (shapeless && &trace != &traces.back())
-      continue;  // a helper process, say; the last one speaks for all
-    if (!shapeless || runs.empty()) runs.push_back(profiler::TraceMeasurement(trace));
-  }
+  const MeasurementRun run = WithGpuHint(traces, [&] { return MeasurementOf(traces, options); });
   std::int64_t zero = 0;
   for (const auto& trace : traces) zero += profiler::ZeroDurations(trace);
-  if (zero > 0)
-    std::fprintf(stderr, "orrery: left out: %lld launches of zero duration\n", static_cast<long long>(zero));
-  const MeasurementRun run = profiler::MergeProcesses(std::move(runs));
   if (!options.out.empty()) outputs->push_back({options.out, profiler::MeasurementJson(run)});
-  return AddCalibration(run, options.calibration, outputs);
+  const std::string said = AddCalibration(run, options.calibration, outputs);
+  return zero > 0 ? fmt::format("orrery: left out: {} launches of zero duration\n", zero) + said : said;
 }
 
 void Report(const std::vector<fs::path>& files, const ReportOptions& options) {
   RequireDistinct({files.begin(), files.end()}, OutputsOf(options));
-  const std::vector<profiler::AnalysedTrace> traces = ReadTraces(files);
-  for (const auto& trace : traces) RequireSameDevice(trace.trace.info.device_name, options.calibration);
+  const std::vector<profiler::AnalysedTrace> traces = ReadTraces(files, options.gpu);
+  WithGpuHint(traces, [&] {
+    for (const auto& trace : traces) RequireSameDevice(trace.trace.info.device.name, options.calibration);
+  });
   std::vector<Output> outputs;
   if (!Contains(OutputsOf(options), "-"))
     outputs.push_back({"-", profiler::ProcessesText(traces, options.top)});
@@ -263,9 +348,14 @@ void Report(const std::vector<fs::path>& files, const ReportOptions& options) {
 /// Parts of one measurement, as scripts/measure_calibration writes them, joined.
 void JoinMeasurements(const std::vector<fs::path>& files, const ReportOptions& options) {
   RequireDistinct({files.begin(), files.end()}, OutputsOf(options));
+  if (options.gpu) throw InputError("--gpu: chooses among the GPUs of a trace, and these are measurements");
   std::vector<MeasurementRun> parts;
-  for (const fs::path& file : files) parts.push_back(profiler::ReadMeasurement(file));
-  const MeasurementRun run = profiler::MergeParts(std::move(parts));
+  std::vector<std::string> names;
+  for (const fs::path& file : files) {
+    parts.push_back(profiler::ReadMeasurement(file));
+    names.push_back(file.string());
+  }
+  const MeasurementRun run = profiler::MergeParts(std::move(parts), names);
   RequireSameDevice(run.device.name, options.calibration);
   std::vector<Output> outputs;
   if (!Contains(OutputsOf(options), "-"))
@@ -307,6 +397,8 @@ void AddImport(CLI::App& profile, Action* action) {
   command->add_option("--top", o->top, "Kernels to list")
       ->capture_default_str()
       ->check(CLI::Range(0, 100000));
+  command->add_option("--gpu", o->gpu, "Only what ran on GPU N, as the trace counts them")
+      ->check(CLI::Range(0, 1023));
   AddCalibrationOptions(command, &o->calibration);
   command->callback([=] { *action = [=] { return Import(*o); }; });
 }

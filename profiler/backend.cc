@@ -59,6 +59,7 @@ class ProcessBackend final : public DeviceBackend {
   MeasurementRun RunSuite(const SuiteOptions& options) override {
     const TemporaryFolder folder;
     std::vector<MeasurementRun> runs;
+    std::vector<std::string> names;
     for (int process = 0; process < options.processes; ++process) {
       std::fprintf(stderr, "orrery: process %d of %d\n", process + 1, options.processes);
       const std::filesystem::path file = folder.path() / fmt::format("process{}.json", process);
@@ -66,8 +67,9 @@ class ProcessBackend final : public DeviceBackend {
           RunProgram(Arguments(options, process, file), {}, Capture::kOutputAndErrors);
       if (result.exit_code != 0) Throw(result);
       runs.push_back(ReadMeasurement(file));
+      names.push_back(fmt::format("process {}", process));
     }
-    return MergeProcesses(std::move(runs));
+    return MergeProcesses(std::move(runs), names);
   }
 
   std::filesystem::path InjectionLibrary() override {

@@ -2,38 +2,75 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <tuple>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "hw/cost/kernel_table.h"
+#include "hw/cost/plausible.h"
+#include "hw/device.h"
+#include "profiler/classify.h"
 #include "profiler/compare/statistics.h"
 #include "profiler/printable.h"
 
 namespace orrery::profiler {
 namespace {
 
-/// A table section: everything its rows share.
-using SectionKey = std::tuple<OpKind, std::string, int>;  // kind, kernel, sms
+using Durations = std::vector<double>;
 
-struct RowData {
+/// Launches of one case: kind, shape, bytes and SMs, which a price knows. Which kernel ran it does not.
+struct Case {
+  OpKind kind{};
+  int sms = 0;
   OpShape shape{};
   Bytes bytes{};
-  std::map<int, std::vector<double>> alone, beside;  // by process
+  std::map<int, Durations> alone, beside;      // by process
+  std::map<std::string, Durations> by_kernel;  // alone
+  double worst_error = -1;
+
+  bool Holds(const KernelSample& s) const {
+    return kind == s.kind && sms == s.sms && shape == s.shape && bytes == s.bytes;
+  }
+  void Add(const KernelSample& s) {
+    worst_error = std::max(worst_error, s.reference_error.value_or(-1));
+    const auto append = [&](Durations& to) {
+      to.insert(to.end(), s.durations_us.begin(), s.durations_us.end());
+    };
+    append((s.beside_copy ? beside : alone)[s.process]);
+    if (!s.beside_copy) append(by_kernel[s.kernel]);
+  }
+  /// The one of most launches, of several the first by name.
+  const std::string& MainKernel() const {
+    return std::max_element(by_kernel.begin(), by_kernel.end(),
+                            [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); })
+        ->first;
+  }
 };
 
-struct Section {
-  double worst_error = -1;
-  std::vector<RowData> rows;
+/// A table section: everything its rows share.
+using SectionKey = std::tuple<OpKind, std::string, int>;  // kind, main kernel, SMs
+using Sections = std::map<SectionKey, std::vector<const Case*>>;
 
-  RowData& Row(const KernelSample& sample) {
-    for (RowData& row : rows) {
-      if (row.shape == sample.shape && row.bytes == sample.bytes) return row;
+/// Cases in order of their first sample.
+class Cases {
+ public:
+  void Add(const KernelSample& sample) {
+    auto& same_kind = index_[{sample.kind, sample.sms}];
+    for (const std::size_t i : same_kind) {
+      if (cases_[i].Holds(sample)) return cases_[i].Add(sample);
     }
-    rows.push_back({sample.shape, sample.bytes, {}, {}});
-    return rows.back();
+    same_kind.push_back(cases_.size());
+    cases_.push_back({sample.kind, sample.sms, sample.shape, sample.bytes, {}, {}, {}, -1});
+    cases_.back().Add(sample);
   }
+  const std::vector<Case>& all() const { return cases_; }
+
+ private:
+  std::vector<Case> cases_;
+  std::map<std::pair<OpKind, int>, std::vector<std::size_t>> index_;
 };
 
 /// A double-quoted YAML (and JSON) string.
@@ -41,10 +78,22 @@ std::string Quoted(const std::string& text) {
   return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-double Centre(const std::map<int, std::vector<double>>& processes) {
-  std::vector<double> medians;
-  for (const auto& [process, durations] : processes) medians.push_back(Median(durations));
-  return Median(std::move(medians));
+/// The median of the processes' medians, each counting as its launches do: a process that launched a kernel
+/// once is one launch. For processes of equal launches the plain median.
+double Centre(const std::map<int, Durations>& processes) {
+  std::vector<std::pair<double, std::size_t>> medians;
+  std::size_t all = 0, below = 0;
+  for (const auto& [process, durations] : processes) {
+    medians.emplace_back(Median(durations), durations.size());
+    all += durations.size();
+  }
+  std::sort(medians.begin(), medians.end());
+  for (std::size_t i = 0; i < medians.size(); ++i) {
+    below += medians[i].second;
+    if (2 * below == all) return (medians[i].first + medians[i + 1].first) / 2;
+    if (2 * below > all) return medians[i].first;
+  }
+  return 0;
 }
 
 std::string ShapeColumns(const OpShape& shape) {
@@ -54,7 +103,7 @@ std::string ShapeColumns(const OpShape& shape) {
   return "rows, cols, bytes";
 }
 
-std::string ShapeCells(const RowData& row) {
+std::string ShapeCells(const Case& row) {
   if (const auto* g = std::get_if<GemmShape>(&row.shape))
     return fmt::format("{}, {}, {}, {}", g->m, g->n, g->k, g->groups);
   if (const auto* a = std::get_if<AttentionShape>(&row.shape)) {
@@ -76,32 +125,53 @@ bool Complete(const KernelSample& sample) {
   return r.rows > 0 && r.cols > 0 && sample.bytes.count > 0;
 }
 
-std::string RowText(const RowData& row, bool with_beside) {
+std::string CaseText(const Case& c) {
+  return fmt::format("{} {} @{}", Name(c.kind), ShapeText(c.shape), c.sms);
+}
+
+/// "nvjet_a 40 of 100.0 us, nvjet_b 1 of 600.0 us": short names, where they tell the kernels apart.
+std::string KernelsText(const Case& c) {
+  constexpr std::size_t kLongName = 100;
+  std::set<std::string> shorts;
+  for (const auto& [kernel, durations] : c.by_kernel) shorts.insert(ShortKernelName(kernel));
+  const bool distinct = shorts.size() == c.by_kernel.size();
+  std::string text;
+  for (const auto& [kernel, durations] : c.by_kernel) {
+    text += fmt::format("{}{} {} of {:.1f} us", text.empty() ? "" : ", ",
+                        Printable(distinct ? ShortKernelName(kernel) : kernel.substr(0, kLongName)),
+                        durations.size(), Median(durations));
+  }
+  return text;
+}
+
+std::string RowText(const Case& row, bool with_beside) {
   std::vector<double> all;
   for (const auto& [process, durations] : row.alone)
     all.insert(all.end(), durations.begin(), durations.end());
   const auto [low, high] = std::minmax_element(all.begin(), all.end());
+  const std::string kernels =
+      row.by_kernel.size() > 1 ? fmt::format("      # several kernels: {}\n", KernelsText(row)) : "";
   const std::string beside = with_beside ? fmt::format(", {:.3f}", Centre(row.beside)) : "";
-  return fmt::format("      - [{}, {:.3f}{}, {}, {:.3f}, {:.3f}]\n", ShapeCells(row), Centre(row.alone),
-                     beside, all.size(), *low, *high);
+  return kernels + fmt::format("      - [{}, {:.3f}{}, {}, {:.3f}, {:.3f}]\n", ShapeCells(row),
+                               Centre(row.alone), beside, all.size(), *low, *high);
 }
 
 /// Rows with and without a time beside a copy have different columns, so they are tables of their own.
-std::string SectionText(const SectionKey& key, const Section& section, bool with_beside, int* rows) {
+std::string SectionText(const SectionKey& key, const std::vector<const Case*>& rows, bool with_beside) {
   std::string text;
-  for (const RowData& row : section.rows) {
-    if (row.alone.empty() || row.beside.empty() == with_beside) continue;
+  double worst_error = -1;
+  for (const Case* row : rows) worst_error = std::max(worst_error, row->worst_error);
+  for (const Case* row : rows) {
+    if (row->beside.empty() == with_beside) continue;
     if (text.empty()) {
       const auto& [kind, kernel, sms] = key;
       text = fmt::format("  - op: {}\n    kernel: {}\n    sms: {}\n", Name(kind), Quoted(kernel), sms);
-      if (section.worst_error >= 0)
-        text +=
-            fmt::format("    # largest relative error against the reference: {:.2g}\n", section.worst_error);
+      if (worst_error >= 0)
+        text += fmt::format("    # largest relative error against the reference: {:.2g}\n", worst_error);
       text += fmt::format("    columns: [{}, time_us{}, count, min_us, max_us]\n    rows:\n",
-                          ShapeColumns(row.shape), with_beside ? ", beside_us" : "");
+                          ShapeColumns(row->shape), with_beside ? ", beside_us" : "");
     }
-    text += RowText(row, with_beside);
-    ++*rows;
+    text += RowText(*row, with_beside);
   }
   return text;
 }
@@ -120,8 +190,8 @@ std::string ClockText(const Clocks& c) {
 }
 
 /// Gaps between kernels launched one by one, by process; those of graphs are an experiment.
-std::map<int, std::vector<double>> StreamGaps(const MeasurementRun& run) {
-  std::map<int, std::vector<double>> by_process;
+std::map<int, Durations> StreamGaps(const MeasurementRun& run) {
+  std::map<int, Durations> by_process;
   for (const LaunchGaps& gaps : run.launch_gaps) {
     if (gaps.how == "graph") continue;
     auto& own = by_process[gaps.process];
@@ -131,11 +201,11 @@ std::map<int, std::vector<double>> StreamGaps(const MeasurementRun& run) {
 }
 
 std::string Header(const MeasurementRun& run, const std::string& device,
-                   const std::map<int, std::vector<double>>& gaps) {
+                   const std::map<int, Durations>& gaps) {
   std::string text =
       "# Written by orrery profile; the schema is told in docs/calibration.md.\nschema_version: 1\n";
   text += fmt::format("device: {}\ndate: {}\nsource: {}\ndriver: {}\nlibraries: {}\nclocks: {}\n", device,
-                      run.date_utc.substr(0, 10),
+                      run.date_utc == hw::kNotRecorded ? run.date_utc : run.date_utc.substr(0, 10),
                       Quoted(fmt::format("orrery profile, suite {}, {} ({} SMs)", run.suite, run.device.name,
                                          run.device.sms)),
                       Quoted(run.driver), Quoted(Libraries(run)), Quoted(ClockText(run.clocks)));
@@ -164,35 +234,65 @@ std::string DevicePresetName(const std::string& device_name) {
   throw InputError("no device preset is known for '" + Printable(device_name) + "': name one with --device");
 }
 
-CalibrationText CalibrationYaml(const MeasurementRun& run, const std::string& device) {
-  CalibrationText result;
-  std::map<SectionKey, Section> sections;
+namespace {
+
+/// The samples by case; why others are no row.
+Cases Collect(const MeasurementRun& run, CalibrationText* result) {
+  Cases cases;
   std::map<std::string, int> left_out;
   for (const KernelSample& sample : run.samples) {
-    if (!sample.variant.empty()) {
+    if (!sample.variant.empty())
       ++left_out["variant '" + sample.variant + "'"];
-    } else if (!Complete(sample)) {
+    else if (!Complete(sample))
       ++left_out["which shape or bytes are incomplete"];
-    } else {
-      Section& section = sections[{sample.kind, sample.kernel, sample.sms}];
-      section.worst_error = std::max(section.worst_error, sample.reference_error.value_or(-1));
-      RowData& row = section.Row(sample);
-      auto& durations = (sample.beside_copy ? row.beside : row.alone)[sample.process];
-      durations.insert(durations.end(), sample.durations_us.begin(), sample.durations_us.end());
-    }
+    else
+      cases.Add(sample);
   }
   for (const auto& [reason, count] : left_out)
-    result.left_out.push_back(fmt::format("{} samples, {}", count, reason));
+    result->left_out.push_back(fmt::format("{} samples, {}", count, reason));
   for (const LaunchGaps& gaps : run.launch_gaps) {
-    if (gaps.how == "graph") result.left_out.push_back("launch gaps of a CUDA graph");
+    if (gaps.how == "graph") result->left_out.push_back("launch gaps of a CUDA graph");
+  }
+  return cases;
+}
+
+/// Why the cost model would refuse the row; absent if it would not.
+std::optional<std::string> WhyNoRow(const Case& c, const hw::Device& device) {
+  if (c.alone.empty()) return "measured beside a copy alone";
+  if (c.sms > device.sms) return fmt::format("{} SMs, and {} has {}", c.sms, device.name, device.sms);
+  return hw::WhyImpossible({c.kind, c.shape, {}, c.bytes, ""}, device, c.sms,
+                           FromMicroseconds(Centre(c.alone)));
+}
+
+Sections SectionsOf(const Cases& cases, const hw::Device& device, CalibrationText* result) {
+  Sections sections;
+  for (const Case& c : cases.all()) {
+    if (const auto why = WhyNoRow(c, device)) {
+      result->left_out.push_back(CaseText(c) + ": " + *why);
+      continue;
+    }
+    if (c.by_kernel.size() > 1) result->merged.push_back(CaseText(c) + ": " + KernelsText(c));
+    sections[{c.kind, c.MainKernel(), c.sms}].push_back(&c);
+    ++result->rows;
+  }
+  return sections;
+}
+
+}  // namespace
+
+CalibrationText CalibrationYaml(const MeasurementRun& run, const std::string& device) {
+  CalibrationText result;
+  const Cases cases = Collect(run, &result);
+  const Sections sections = SectionsOf(cases, hw::DevicePreset(device), &result);
+  if (result.rows == 0) {
+    std::string why;
+    for (const std::string& reason : result.left_out) why += (why.empty() ? " (left out: " : "; ") + reason;
+    throw InputError("the measurement holds no case that a calibration table can price from" +
+                     Printable(why.substr(0, 500)) + (why.empty() ? "" : ")"));
   }
   result.yaml = Header(run, device, StreamGaps(run));
-  for (const auto& [key, section] : sections) {
-    result.yaml += SectionText(key, section, false, &result.rows);
-    result.yaml += SectionText(key, section, true, &result.rows);
-  }
-  if (result.rows == 0)
-    throw InputError("the measurement holds no case that a calibration table can price from");
+  for (const auto& [key, rows] : sections)
+    result.yaml += SectionText(key, rows, false) + SectionText(key, rows, true);
   return result;
 }
 

@@ -18,13 +18,18 @@ std::optional<std::string> FindDevicePresetName(const std::string& device_name);
 struct CalibrationText {
   std::string yaml;
   int rows = 0;
-  /// What is not in the table and why: experiments (variants), cases that cannot be a row.
+  /// What is not in the table and why: experiments (variants), cases that cannot be a row, times that the
+  /// device cannot reach.
   std::vector<std::string> left_out;
+  /// Rows that several kernels were measured for, with the launches and median of each.
+  std::vector<std::string> merged;
 };
 
-/// One row per kernel, shape and SM count: the median over processes of the median over launches, alone and
-/// beside a copy; two labels of one shape are pooled. The launch gap is the median over processes of
-/// the median gap on a stream, if it was measured.
+/// One row per kind, shape and SM count: the median over processes, weighted by their launches, of the median
+/// over launches, alone and beside a copy. Labels and kernels of one shape are pooled, since a price knows
+/// neither: what most launches took counts, and a few of another kernel do not. The row stands under the
+/// kernel of most launches. The launch gap is the median gap on a stream, taken likewise, if it was measured.
+/// `device` is a preset; InputError if it is none, or if no case makes a row.
 CalibrationText CalibrationYaml(const MeasurementRun& run, const std::string& device);
 
 }  // namespace orrery::profiler

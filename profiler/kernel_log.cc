@@ -11,17 +11,23 @@ std::string Quoted(std::string_view text) {
 }
 
 std::string HeaderLine(const KernelLogHeader& h) {
-  const nlohmann::ordered_json json = {{"schema", "orrery-kernel-log"},
-                                       {"schema_version", 1},
-                                       {"pid", h.pid},
-                                       {"rank", h.rank},
-                                       {"world_size", h.world_size},
-                                       {"program", h.program},
-                                       {"device", h.device},
-                                       {"compute_capability", h.compute_capability},
-                                       {"sms", h.sms},
-                                       {"driver", h.driver},
-                                       {"cupti", h.cupti}};
+  nlohmann::ordered_json json = {{"schema", "orrery-kernel-log"},
+                                 {"schema_version", 1},
+                                 {"pid", h.pid},
+                                 {"rank", h.rank},
+                                 {"world_size", h.world_size},
+                                 {"program", h.program},
+                                 {"device", h.device},
+                                 {"compute_capability", h.compute_capability},
+                                 {"sms", h.sms},
+                                 {"driver", h.driver},
+                                 {"cupti", h.cupti}};
+  for (const TraceDevice& more : h.more_devices) {
+    json["more_devices"].push_back({{"id", more.id},
+                                    {"device", more.name},
+                                    {"compute_capability", more.compute_capability},
+                                    {"sms", more.sms}});
+  }
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 

@@ -3,6 +3,8 @@
 //
 //   {"schema":"orrery-kernel-log","schema_version":1,"pid":1,"rank":-1,"program":"python3","device":"NVIDIA
 //   H100", ...}
+//                                                    of GPU 0; where the process sees more, "more_devices":
+//                                                    [{"id":1,"device":"NVIDIA H100", ...}, ...]
 //   ["name",1,"kernel name"]                         names are written once, then meant by number
 //   ["kernel",name,start_ns,end_ns,device,stream,correlation,[gx,gy,gz],[bx,by,bz],registers,shared_bytes]
 //   ["memcpy",name,bytes,start_ns,end_ns,device,stream,correlation]      and "memset"
@@ -19,6 +21,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "profiler/cupti/records.h"
 #include "profiler/cupti/session.h"
@@ -36,6 +39,7 @@ struct KernelLogHeader {
   int sms = 0;
   std::string driver;
   std::uint32_t cupti = 0;
+  std::vector<TraceDevice> more_devices{};  ///< GPUs the process sees beside number 0, which is told above
 };
 
 /// "rank3-pid4711.jsonl", "pid4711.jsonl" without a rank.

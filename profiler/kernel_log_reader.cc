@@ -15,7 +15,13 @@ namespace {
 
 using Json = nlohmann::json;
 
+constexpr std::int64_t kMaxDurationNs = std::int64_t{30} * 24 * 3600 * 1'000'000'000;
 constexpr std::string_view kStart = R"({"schema":"orrery-kernel-log")";
+
+TraceDevice DeviceOf(const Json& json, std::string name, std::int32_t id) {
+  return {id, std::move(name), json.at("compute_capability").get<std::string>(),
+          std::clamp(json.at("sms").get<int>(), 0, 4096), 0};
+}
 
 class Reader {
  public:
@@ -73,12 +79,15 @@ class Reader {
   }
   std::int64_t Duration(std::int64_t start, std::int64_t end) const {
     if (start < 0 || end < start) Fail(fmt::format("ends at {} ns before it starts at {} ns", end, start));
+    if (end - start > kMaxDurationNs) Fail("lasts more than 30 days");
     return end - start;
   }
   std::array<std::int32_t, 3> Triple(const Json& json, std::size_t index) const {
     if (index >= json.size() || !json[index].is_array() || json[index].size() != 3)
       Fail("expected three numbers");
-    return {Small(json[index], 0), Small(json[index], 1), Small(json[index], 2)};
+    constexpr std::int32_t kMaxYZ = 65535;  // of any grid
+    return {Small(json[index], 0), std::min(Small(json[index], 1), kMaxYZ),
+            std::min(Small(json[index], 2), kMaxYZ)};
   }
 
   std::istream& stream_;
@@ -99,9 +108,15 @@ void Reader::ReadHeader(const Json& json) {
     info.trace_name = fmt::format("{} (pid {})", info.program, json.at("pid").get<std::int64_t>());
     info.rank = json.at("rank").get<int>();
     info.world_size = json.at("world_size").get<int>();
-    info.device_name = json.at("device").get<std::string>();
-    info.compute_capability = json.at("compute_capability").get<std::string>();
-    info.sms = json.at("sms").get<int>();
+    info.devices.push_back(DeviceOf(json, json.at("device").get<std::string>(), 0));
+    if (json.contains("more_devices")) {
+      for (const Json& more : json.at("more_devices"))
+        info.devices.push_back(
+            DeviceOf(more, more.at("device").get<std::string>(), more.at("id").get<int>()));
+    }
+    info.driver = json.value("driver", "");
+    if (const auto cupti = json.value("cupti", std::int64_t{0}); cupti > 0)
+      info.cupti = std::to_string(cupti);
   } catch (const Json::exception& e) {
     Fail(std::string("has a bad header: ") + e.what());
   }

@@ -3,7 +3,8 @@
 #include <ctime>
 #include <fstream>
 #include <iterator>
-#include <set>
+#include <map>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -45,15 +46,43 @@ std::string Iso8601Utc(std::int64_t seconds) {
 
 namespace {
 
-/// What must be equal for two runs to be processes of one; the name of the first that differs.
+/// What must be equal for two runs to be of one; the name of the first that differs.
 std::string FirstDifference(const MeasurementRun& a, const MeasurementRun& b) {
-  if (a.suite != b.suite) return fmt::format("suite '{}' and '{}'", a.suite, b.suite);
-  if (a.device.name != b.device.name)
-    return fmt::format("device '{}' and '{}'", a.device.name, b.device.name);
-  if (a.driver != b.driver) return fmt::format("driver {} and {}", a.driver, b.driver);
-  if (a.cuda_runtime != b.cuda_runtime) return fmt::format("CUDA {} and {}", a.cuda_runtime, b.cuda_runtime);
+  const auto two = [](const char* what, const std::string& x, const std::string& y) {
+    return fmt::format("{} '{}' and '{}'", what, Printable(x), Printable(y));
+  };
+  if (a.suite != b.suite) return two("suite", a.suite, b.suite);
+  if (a.device.name != b.device.name) return two("device", a.device.name, b.device.name);
+  if (a.driver != b.driver) return two("driver", a.driver, b.driver);
+  if (a.cuda_runtime != b.cuda_runtime) return two("CUDA", a.cuda_runtime, b.cuda_runtime);
   if (a.libraries != b.libraries) return "library versions";
   return "";
+}
+
+void RequireSame(const MeasurementRun& a, const MeasurementRun& b, const std::string& a_name,
+                 const std::string& b_name) {
+  const std::string difference = FirstDifference(a, b);
+  if (difference.empty()) return;
+  throw InputError(fmt::format("{} and {} cannot be merged: different {}", a_name, b_name, difference));
+}
+
+/// Which run a case and process came from.
+class Origins {
+ public:
+  void Note(const KernelSample& sample, const std::string& name) {
+    const auto [it, added] = origins_.try_emplace({CaseKey(sample), sample.process}, name);
+    if (added) return;
+    throw InputError(fmt::format("process {} of '{}' is in two of the measurements: {} and {}",
+                                 sample.process, Printable(CaseKey(sample)), it->second, name));
+  }
+
+ private:
+  std::map<std::pair<std::string, int>, std::string> origins_;
+};
+
+template <typename Item>
+void Append(std::vector<Item>& from, std::vector<Item>* to) {
+  std::move(from.begin(), from.end(), std::back_inserter(*to));
 }
 
 }  // namespace
@@ -66,50 +95,29 @@ bool IsMeasurement(const std::filesystem::path& file) {
   return start.find("\"orrery-measurements\"") != std::string::npos;
 }
 
-MeasurementRun MergeParts(std::vector<MeasurementRun> parts) {
+MeasurementRun MergeParts(std::vector<MeasurementRun> parts, const std::vector<std::string>& names) {
   if (parts.empty()) throw InputError("no measurement to merge");
+  ORRERY_CHECK(names.size() == parts.size(), fmt::format("{} names of {}", names.size(), parts.size()));
+  Origins origins;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    RequireSame(parts.front(), parts[i], names.front(), names[i]);
+    for (const KernelSample& sample : parts[i].samples) origins.Note(sample, names[i]);
+  }
   MeasurementRun merged = std::move(parts.front());
-  std::set<std::pair<std::string, int>> seen;
-  const auto note = [&](const KernelSample& sample) {
-    if (!seen.emplace(CaseKey(sample), sample.process).second)
-      throw InputError(fmt::format("process {} of '{}' is in two of the measurements", sample.process,
-                                   Printable(CaseKey(sample))));
-  };
-  for (const KernelSample& sample : merged.samples) note(sample);
   for (std::size_t i = 1; i < parts.size(); ++i) {
-    const std::string difference = FirstDifference(merged, parts[i]);
-    if (!difference.empty())
-      throw InputError("measurements of different " + difference + " cannot be merged");
-    for (KernelSample& sample : parts[i].samples) {
-      note(sample);
-      merged.samples.push_back(std::move(sample));
-    }
-    std::move(parts[i].launch_gaps.begin(), parts[i].launch_gaps.end(),
-              std::back_inserter(merged.launch_gaps));
+    Append(parts[i].samples, &merged.samples);
+    Append(parts[i].launch_gaps, &merged.launch_gaps);
     if (merged.counters_note.empty()) merged.counters_note = parts[i].counters_note;
   }
   return merged;
 }
 
-MeasurementRun MergeProcesses(std::vector<MeasurementRun> runs) {
-  if (runs.empty()) throw InputError("no measurement to merge");
-  MeasurementRun merged = std::move(runs.front());
-  for (KernelSample& sample : merged.samples) sample.process = 0;
-  for (LaunchGaps& gaps : merged.launch_gaps) gaps.process = 0;
-  for (std::size_t i = 1; i < runs.size(); ++i) {
-    const std::string difference = FirstDifference(merged, runs[i]);
-    if (!difference.empty())
-      throw InputError("measurements of different " + difference + " cannot be merged");
-    for (KernelSample& sample : runs[i].samples) {
-      sample.process = static_cast<int>(i);
-      merged.samples.push_back(std::move(sample));
-    }
-    for (LaunchGaps& gaps : runs[i].launch_gaps) {
-      gaps.process = static_cast<int>(i);
-      merged.launch_gaps.push_back(std::move(gaps));
-    }
+MeasurementRun MergeProcesses(std::vector<MeasurementRun> runs, const std::vector<std::string>& names) {
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    for (KernelSample& sample : runs[i].samples) sample.process = static_cast<int>(i);
+    for (LaunchGaps& gaps : runs[i].launch_gaps) gaps.process = static_cast<int>(i);
   }
-  return merged;
+  return MergeParts(std::move(runs), names);
 }
 
 }  // namespace orrery::profiler

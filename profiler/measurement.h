@@ -89,7 +89,7 @@ struct Clocks {
 struct MeasurementRun {
   std::string suite;     ///< "deepseek-v3"
   std::string command;   ///< the command line that repeats it
-  std::string date_utc;  ///< ISO 8601, "2026-01-31T12:00:00Z"
+  std::string date_utc;  ///< ISO 8601, "2026-01-31T12:00:00Z"; "not recorded" of a trace that does not say
   DeviceDescription device;
   std::string driver;                            ///< "580.95.05"
   std::string cuda_runtime;                      ///< "13.0"
@@ -117,11 +117,12 @@ void WriteMeasurement(const MeasurementRun& run, const std::filesystem::path& fi
 bool IsMeasurement(const std::filesystem::path& file);
 /// One run from runs of its parts (sections of the suite, processes), keeping `process` as it is. InputError
 /// if they do not come from the same device, driver, libraries and suite, or if a case and process comes
-/// twice.
-MeasurementRun MergeParts(std::vector<MeasurementRun> parts);
+/// twice, naming the two by `names` (their files).
+MeasurementRun MergeParts(std::vector<MeasurementRun> parts, const std::vector<std::string>& names);
 
 /// One run of several processes from runs of one process each, renumbering `process` in order of the list.
-/// InputError if they do not come from the same device, driver, libraries and suite.
-MeasurementRun MergeProcesses(std::vector<MeasurementRun> runs);
+/// InputError if they do not come from the same device, driver, libraries and suite, naming the two by
+/// `names`.
+MeasurementRun MergeProcesses(std::vector<MeasurementRun> runs, const std::vector<std::string>& names);
 
 }  // namespace orrery::profiler

@@ -1,5 +1,4 @@
 // Reader and writer of the measurement file.
-#include <chrono>
 #include <fstream>
 #include <iterator>
 #include <set>
@@ -8,8 +7,10 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "core/date.h"
 #include "core/document.h"
 #include "core/error.h"
+#include "hw/cost/kernel_table.h"
 #include "profiler/files.h"
 #include "profiler/measurement.h"
 #include "profiler/printable.h"
@@ -177,23 +178,25 @@ KernelSample ReadSample(const Value& v) {
   return s;
 }
 
-/// "2026-01-31T12:00:00Z", a day that exists. The table's date is cut from it, so no other form passes.
+/// "T12:00:00Z" after the day.
+bool IsTimeOfDay(std::string_view text) {
+  constexpr std::string_view kForm = "T00:00:00Z";
+  if (text.size() != kForm.size()) return false;
+  for (std::size_t i = 0; i < kForm.size(); ++i) {
+    if (kForm[i] == '0' ? text[i] < '0' || text[i] > '9' : text[i] != kForm[i]) return false;
+  }
+  const auto number = [&](std::size_t at) { return 10 * (text[at] - '0') + (text[at + 1] - '0'); };
+  return number(1) < 24 && number(4) < 60 && number(7) <= 60;  // 60: a leap second
+}
+
+/// The table's date is cut from it, so no other form passes.
 std::string ReadDate(const Value& v) {
-  const std::string text = v.AsString();
-  constexpr std::string_view kForm = "0000-00-00T00:00:00Z";
-  bool good = text.size() == kForm.size();
-  for (std::size_t i = 0; good && i < kForm.size(); ++i) {
-    good = kForm[i] == '0' ? text[i] >= '0' && text[i] <= '9' : text[i] == kForm[i];
-  }
-  const auto number = [&](std::size_t at, std::size_t count) { return std::stoi(text.substr(at, count)); };
-  if (good) {
-    const std::chrono::year_month_day day{std::chrono::year(number(0, 4)),
-                                          std::chrono::month(static_cast<unsigned>(number(5, 2))),
-                                          std::chrono::day(static_cast<unsigned>(number(8, 2)))};
-    good = day.ok() && number(11, 2) < 24 && number(14, 2) < 60 && number(17, 2) <= 60;  // 60: a leap second
-  }
-  if (!good) throw v.Error("expected a date and time in UTC as 2026-01-31T12:00:00Z");
-  return text;
+  const std::string& text = v.AsString();
+  if (text == hw::kNotRecorded) return text;
+  if (text.size() > 10 && IsDate(text.substr(0, 10)) && IsTimeOfDay(std::string_view(text).substr(10)))
+    return text;
+  throw v.Error(
+      fmt::format("expected a date and time in UTC as 2026-01-31T12:00:00Z, or '{}'", hw::kNotRecorded));
 }
 
 /// A sample twice would count its launches twice, and make a difference look surer than it is.

@@ -102,6 +102,21 @@ std::vector<KernelTable> AutoTables(const Device& device) {
   return all;
 }
 
+/// A table of another device needs a person who knows what that means.
+void RequireDevice(const KernelTable& table, const Device& device) {
+  if (table.device == device.name) return;
+  const std::vector<std::string> known = DevicePresets();
+  const bool preset = std::find(known.begin(), known.end(), table.device) != known.end();
+  const std::string what = "device: '" + table.device + "': ";
+  if (!preset) {
+    throw InputError(table.device_place, what + "no such device is known; expected '" + device.name +
+                                             "', the run's" + DidYouMean(table.device, known));
+  }
+  throw InputError(table.device_place, what + "this table was measured on another device than the run's, '" +
+                                           device.name + "'; expected a table of '" + device.name +
+                                           "' or 'auto'");
+}
+
 KernelTable NamedTable(const Device& device, const CalibrationChoice& choice) {
   const std::vector<std::string> known = TableNames(device.name);
   const bool preset = std::find(known.begin(), known.end(), choice.name) != known.end();
@@ -114,12 +129,7 @@ KernelTable NamedTable(const Device& device, const CalibrationChoice& choice) {
   const std::filesystem::path path =
       preset ? TablePath(device.name, choice.name) : std::filesystem::path(choice.name);
   KernelTable table = ReadKernelTable(path);
-  if (table.device != device.name && !choice.forced) {
-    throw InputError(Place{path.string(), 1, 1}, "device: '" + table.device +
-                                                     "': this calibration was measured on another "
-                                                     "device than '" +
-                                                     device.name + "'; force it to have it scaled");
-  }
+  if (!choice.forced) RequireDevice(table, device);
   return table;
 }
 

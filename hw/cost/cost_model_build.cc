@@ -7,6 +7,7 @@
 
 #include "hw/cost/cost_model_data.h"
 #include "hw/cost/op_class.h"
+#include "hw/cost/plausible.h"
 #include "hw/cost/roofline.h"
 
 namespace orrery::hw::internal {
@@ -23,17 +24,12 @@ struct SourcedRow {
   bool borrowed = false;
 };
 
-bool SameCase(const SourcedRow& a, const SourcedRow& b) {
-  return a.row.op.kind == b.row.op.kind && a.row.sms == b.row.sms && a.row.op.shape == b.row.op.shape &&
-         a.row.op.bytes == b.row.op.bytes && a.row.op.label == b.row.op.label;
-}
-
 /// Rows of the later table (by date) of those that measured the same.
 std::vector<SourcedRow> Supersede(std::vector<SourcedRow> rows) {
   std::vector<SourcedRow> kept;
   for (auto it = rows.rbegin(); it != rows.rend(); ++it) {
     const bool known =
-        std::any_of(kept.begin(), kept.end(), [&](const SourcedRow& k) { return SameCase(k, *it); });
+        std::any_of(kept.begin(), kept.end(), [&](const SourcedRow& k) { return SameCase(k.row, it->row); });
     if (!known) kept.push_back(std::move(*it));
   }
   std::reverse(kept.begin(), kept.end());
@@ -92,6 +88,13 @@ EfficiencyPoint AsBf16(const SourcedRow& r, EfficiencyPoint point) {
   return point;
 }
 
+/// A time that the device cannot reach is a slip of a unit or a shape, and would price as if it were the
+/// roofline.
+void RequirePossible(const KernelRow& row, const Device& device) {
+  if (const auto why = WhyImpossible(row.op, device, row.sms, row.time))
+    throw InputError(row.place, RowText(row) + ": the time cannot be: " + *why);
+}
+
 /// The rows of all tables, oldest table first, each with its device.
 std::vector<SourcedRow> Collect(const Device& device, const std::vector<KernelTable>& tables,
                                 const std::map<std::string, Device>& others) {
@@ -108,6 +111,7 @@ std::vector<SourcedRow> Collect(const Device& device, const std::vector<KernelTa
         throw InputError(row.place, "sms " + std::to_string(row.sms) + ": " + measured_on.name + " has " +
                                         std::to_string(measured_on.sms));
       }
+      RequirePossible(row, measured_on);
       rows.push_back({row, &measured_on, borrowed});
     }
   }
@@ -153,7 +157,8 @@ std::string SourceLine(const KernelTable& table, const Device& device) {
   const std::string rows = std::to_string(table.rows.size()) + " rows";
   const std::string scaled =
       table.device == device.name ? "" : ", scaled from " + table.device + " by roofline";
-  return table.source + " (" + table.date + ", " + rows + scaled + ")";
+  return table.source + " (" + (table.date.empty() ? "date not recorded" : table.date) + ", " + rows +
+         scaled + ")";
 }
 
 }  // namespace

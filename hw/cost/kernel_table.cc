@@ -5,10 +5,15 @@
 #include <map>
 #include <utility>
 
+#include "core/date.h"
+
 namespace orrery::hw {
 namespace {
 
 constexpr std::int64_t kMaxDimension = std::int64_t{1} << 40;
+/// A gap between two kernels of one stream is microseconds (2 in DeepSeek's training trace); beyond this the
+/// GPU waits for something else.
+constexpr Time kMaxLaunchGap = std::chrono::milliseconds(1);
 constexpr double kMaxMicroseconds = 1e9;  // 1000 s: no kernel is longer
 
 enum class ShapeKind { kGemm, kAttention, kRows };
@@ -117,6 +122,15 @@ struct Section {
   std::string kernel, source;
 };
 
+/// The statistics are for readers; what contradicts itself was written by mistake. The median may lie outside
+/// where `time_us` was derived (docs/calibration.md).
+void CheckRange(const Cells& cells) {
+  const Value *low = cells.Find("min_us"), *high = cells.Find("max_us");
+  const Time least = low != nullptr ? cells.Microseconds("min_us") : Time{};
+  const Time greatest = high != nullptr ? cells.Microseconds("max_us") : Time::max();
+  if (least > greatest) throw low->Error("expected no more than max_us, " + high->AsString());
+}
+
 KernelRow ReadRow(const Value& value, const Section& section) {
   const Cells cells(value, section.columns, section.shape);
   KernelRow row;
@@ -125,6 +139,7 @@ KernelRow ReadRow(const Value& value, const Section& section) {
   row.time = cells.Microseconds("time_us");
   if (cells.Find("beside_us") != nullptr) row.beside = cells.Microseconds("beside_us");
   row.count = cells.Int("count", 1);
+  CheckRange(cells);
   row.kernel = section.kernel;
   row.source = section.source;
   row.place = value.place();
@@ -169,6 +184,37 @@ Section ReadSection(const Value& value, const std::string& source) {
   return section;
 }
 
+std::string ReadDate(const Value& value) {
+  if (value.AsString() == kNotRecorded) return "";
+  if (IsDate(value.AsString())) return value.AsString();
+  throw value.Error(std::string("expected a day as 2026-01-31, or '") + kNotRecorded + "'");
+}
+
+Time ReadLaunchGap(const Value& value) {
+  if (value.AsTime() <= kMaxLaunchGap) return value.AsTime();
+  throw value.Error("expected at most 1 ms between two kernels of one stream");
+}
+
+/// Prices could follow either of two rows of one case, so there must be one.
+void RequireOneRowPerCase(const std::vector<KernelRow>& rows) {
+  std::map<std::string, std::vector<const KernelRow*>> by_text;
+  for (const KernelRow& row : rows) {
+    auto& earlier = by_text[RowText(row)];
+    for (const KernelRow* other : earlier) {
+      if (!SameCase(*other, row)) continue;
+      throw InputError(row.place, RowText(row) + ": a second row of this case, the first at line " +
+                                      std::to_string(other->place.line) +
+                                      "; expected one for each kind, shape, label and number of SMs");
+    }
+    earlier.push_back(&row);
+  }
+}
+
+const std::vector<Value>& SomeItems(const Value& list, const std::string& what) {
+  if (list.items().empty()) throw list.Error("expected at least one " + what);
+  return list.items();
+}
+
 struct ShapeText {
   std::string operator()(const GemmShape& s) const {
     return " m=" + std::to_string(s.m) + " n=" + std::to_string(s.n) + " k=" + std::to_string(s.k) +
@@ -186,22 +232,29 @@ struct ShapeText {
 
 }  // namespace
 
+bool SameCase(const KernelRow& a, const KernelRow& b) {
+  return a.op.kind == b.op.kind && a.sms == b.sms && a.op.shape == b.op.shape && a.op.bytes == b.op.bytes &&
+         a.op.label == b.op.label;
+}
+
 KernelTable ParseKernelTable(const Value& root) {
   root.AllowKeys({"schema_version", "device", "date", "source", "driver", "libraries", "clocks", "launch_gap",
                   "tables"});
   root.At("schema_version").AsInt(1, 1);
   KernelTable table;
   table.device = root.At("device").AsString();
-  table.date = root.At("date").AsString();
+  table.device_place = root.At("device").place();
+  table.date = ReadDate(root.At("date"));
   table.source = root.At("source").AsString();
   table.driver = root.At("driver").AsString();
   table.libraries = root.At("libraries").AsString();
   table.clocks = root.At("clocks").AsString();
-  if (const Value* gap = root.Find("launch_gap")) table.launch_gap = gap->AsTime();
-  for (const Value& entry : root.At("tables").items()) {
+  if (const Value* gap = root.Find("launch_gap")) table.launch_gap = ReadLaunchGap(*gap);
+  for (const Value& entry : SomeItems(root.At("tables"), "table")) {
     const Section section = ReadSection(entry, table.source);
-    for (const Value& row : entry.At("rows").items()) table.rows.push_back(ReadRow(row, section));
+    for (const Value& row : SomeItems(entry.At("rows"), "row")) table.rows.push_back(ReadRow(row, section));
   }
+  RequireOneRowPerCase(table.rows);
   return table;
 }
 

@@ -13,6 +13,9 @@
 
 namespace orrery::hw {
 
+/// What stands for a date, a driver, versions or clocks that nobody wrote down.
+inline constexpr const char* kNotRecorded = "not recorded";
+
 /// One measured kernel at one shape.
 struct KernelRow {
   Op op;                       ///< kind, shape, bytes (rows kinds); label is what the table calls it, or ""
@@ -28,7 +31,10 @@ struct KernelRow {
 /// A table file.
 struct KernelTable {
   std::string device;  ///< preset name the rows were measured on
-  std::string date;    ///< ISO 8601; of two rows for one kernel and shape the later file's counts
+  Place device_place;  ///< where the file says so
+  /// "2026-01-31", or "" for one not recorded, which counts as older than every other; of two rows for one
+  /// kernel and shape the later file's counts.
+  std::string date;
   std::string source;
   std::string driver, libraries, clocks;  ///< as recorded; "not recorded" where the publisher did not
   std::optional<Time> launch_gap;         ///< median time between dependent kernels of one stream
@@ -36,9 +42,12 @@ struct KernelTable {
 };
 
 /// InputError with place on an unknown key, kind or column, a missing shape column, a time that is not
-/// positive.
+/// positive, a least time over the greatest, two rows of one case, a table without rows, a date that is none.
 KernelTable ReadKernelTable(const std::filesystem::path& file);
 KernelTable ParseKernelTable(const Value& root);
+
+/// Whether two rows tell the time of one op on as many SMs: kind, shape, bytes, label.
+bool SameCase(const KernelRow& a, const KernelRow& b);
 
 /// "gemm_fp8 m=4096 n=1536 k=7168 @112": names a row in messages and reports.
 std::string RowText(const KernelRow& row);

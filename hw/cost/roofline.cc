@@ -26,22 +26,7 @@ double OperandFeed(const Device& device) {
   return kOperandBytesPerSecondPerSm * std::max(1.0, device.bf16.value / device.sms / kHopperSmFlops);
 }
 
-bool IsFp8(OpKind kind) { return kind <= OpKind::kGroupedGemmFp8Wgrad; }
-
-/// Tensor-core peak of the kind on the whole device.
-double Peak(OpKind kind, const Device& device) {
-  if (!IsFp8(kind)) return device.bf16.value;
-  if (device.fp8.value > 0) return device.fp8.value;
-  throw InputError("device '" + device.name + "' has no FP8, which " + std::string(Name(kind)) +
-                   " needs; choose a BF16 precision");
-}
-
 double D(std::int64_t v) { return static_cast<double>(v); }
-
-struct Work {
-  double flops = 0;
-  double bytes = 0;
-};
 
 // ------------------------------------------------------------------------------------------------- GEMM
 
@@ -100,7 +85,7 @@ Work GemmWork(OpKind kind, const GemmShape& s) {
 /// Seconds of the tensor-core part with the best tile: 64 or 128 rows by up to 128 columns, unaligned widths
 /// such as 112 among them (deepseek-ai/DeepGEMM README, "Unaligned block sizes").
 double GemmTileSeconds(OpKind kind, const GemmGrid& grid, const Device& device, int sms) {
-  const double sm_peak = Peak(kind, device) / device.sms;
+  const double sm_peak = PeakFlops(kind, device) / device.sms;
   const double element = IsFp8(kind) ? kFp8Bytes : kBf16Bytes;
   double best = std::numeric_limits<double>::infinity();
   for (const std::int64_t bm : {64, 128}) {
@@ -126,10 +111,10 @@ double Scores(const AttentionShape& s) {
 }
 
 Work AttentionWork(OpKind kind, const AttentionShape& s) {
-  const double heads = D(s.batch * s.heads), widths = D(s.d_qk + s.d_v);
-  const double queries = D(s.batch * s.q_len * s.heads) * widths;
+  const double heads = D(s.batch) * D(s.heads), widths = D(s.d_qk + s.d_v);
+  const double queries = D(s.batch) * D(s.q_len) * D(s.heads) * widths;
   const bool latent = kind == OpKind::kAttentionDecode && IsLatent(s);
-  const double keys = D(s.batch * s.kv_len * s.kv_heads) * (latent ? D(s.d_qk) : widths);
+  const double keys = D(s.batch) * D(s.kv_len) * D(s.kv_heads) * (latent ? D(s.d_qk) : widths);
   if (kind == OpKind::kAttentionBackward) {
     return {2 * heads * Scores(s) * D(3 * s.d_qk + 2 * s.d_v), 2 * kBf16Bytes * (queries + keys)};
   }
@@ -188,6 +173,17 @@ double MemoryRate(OpKind kind, const Device& device) {
   return kind == OpKind::kHostCopy ? device.host.value : device.memory_rate.value;
 }
 
+}  // namespace
+
+bool IsFp8(OpKind kind) { return kind <= OpKind::kGroupedGemmFp8Wgrad; }
+
+double PeakFlops(OpKind kind, const Device& device) {
+  if (!IsFp8(kind)) return device.bf16.value;
+  if (device.fp8.value > 0) return device.fp8.value;
+  throw InputError("device '" + device.name + "' has no FP8, which " + std::string(Name(kind)) +
+                   " needs; choose a BF16 precision");
+}
+
 Work WorkOf(const Op& op) {
   if (const auto* gemm = std::get_if<GemmShape>(&op.shape)) return GemmWork(op.kind, *gemm);
   if (const auto* attention = std::get_if<AttentionShape>(&op.shape))
@@ -195,11 +191,9 @@ Work WorkOf(const Op& op) {
   return {0, D(op.bytes.count)};
 }
 
-}  // namespace
-
 Time Roofline(const Op& op, const Device& device, int sms) {
   const Work work = WorkOf(op);
-  const double compute = work.flops > 0 ? work.flops / (Peak(op.kind, device) * sms / device.sms) : 0;
+  const double compute = work.flops > 0 ? work.flops / (PeakFlops(op.kind, device) * sms / device.sms) : 0;
   return FromSeconds(std::max(compute, work.bytes / MemoryRate(op.kind, device)));
 }
 

@@ -21,9 +21,20 @@
 
 namespace orrery::hw {
 
+/// Tensor-core operations and compulsory traffic of one launch, counted from the shape (Op::bytes for
+/// memory-bound kinds).
+struct Work {
+  double flops = 0, bytes = 0;
+};
+Work WorkOf(const Op& op);
+/// Whether the kind computes in FP8.
+bool IsFp8(OpKind kind);
+/// Data-sheet operations per second of the type that `kind` computes in. InputError if it is FP8 and the
+/// device has none.
+double PeakFlops(OpKind kind, const Device& device);
+
 /// The bound of an op: no kernel on `sms` SMs can be faster than max(flops / peak share, bytes / HBM rate),
-/// with flops and bytes counted from the shape (Op::bytes for memory-bound kinds). InputError if the op needs
-/// FP8 and the device has none.
+/// with flops and bytes as of WorkOf. InputError if the op needs FP8 and the device has none.
 Time Roofline(const Op& op, const Device& device, int sms);
 
 /// No shorter than Roofline, and for absorbed MLA decode no faster than the best kernel published for it: 660

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "profiler/printable.h"
 #include "profiler/trace/byte_source.h"
 #include "profiler/trace/kineto_event.h"
 
@@ -18,6 +19,11 @@ namespace orrery::profiler {
 namespace {
 
 constexpr std::size_t kMaxShapesText = 4096;
+
+/// "12.4" of 12040, as CUDA counts its versions.
+std::string CudaVersion(std::int64_t version) {
+  return fmt::format("{}.{}", version / 1000, version % 1000 / 10);
+}
 
 /// SAX handler: follows where in the document it is by a stack of frames and fills one event at a time.
 class KinetoHandler final : public nlohmann::json_sax<nlohmann::json> {
@@ -57,6 +63,8 @@ class KinetoHandler final : public nlohmann::json_sax<nlohmann::json> {
   Frame ObjectFrame() const;
   Frame ArrayFrame() const;
   bool Number(std::int64_t value, const std::string& text);
+  void TopNumber(std::int64_t value, const std::string& text);
+  void DeviceNumber(std::int64_t value, const std::string& text);
   void EventNumber(std::int64_t value, const std::string& text);
   void ArgsNumber(std::int64_t value);
   void ShapesText(std::string_view text);
@@ -71,7 +79,6 @@ class KinetoHandler final : public nlohmann::json_sax<nlohmann::json> {
   std::size_t triple_index_ = 0;
   std::array<std::int64_t, 3>* triple_ = nullptr;
   std::uint64_t event_count_ = 0;
-  std::size_t device_count_ = 0;
   bool saw_events_ = false;
 };
 
@@ -96,12 +103,13 @@ KinetoHandler::Frame KinetoHandler::ArrayFrame() const {
 bool KinetoHandler::start_object(std::size_t) {
   frames_.push_back(ObjectFrame());
   if (frame() == Frame::kEvent) event_ = {};
+  auto& devices = builder_.trace().info.devices;
+  if (frame() == Frame::kDevice) devices.emplace_back().id = static_cast<std::int32_t>(devices.size()) - 1;
   return true;
 }
 
 bool KinetoHandler::end_object() {
   if (frame() == Frame::kEvent) sink_.Add(event_, event_count_++, bytes_.position());
-  if (frame() == Frame::kDevice) ++device_count_;
   frames_.pop_back();
   return true;
 }
@@ -146,12 +154,11 @@ bool KinetoHandler::Number(std::int64_t value, const std::string& text) {
     case Frame::kShapes:
       ShapesText(text);
       break;
+    case Frame::kTop:
+      TopNumber(value, text);
+      break;
     case Frame::kDevice:
-      if (device_count_ > 0) break;
-      if (key_ == "numSms") info.sms = static_cast<int>(std::clamp<std::int64_t>(value, 0, 4096));
-      if (key_ == "totalGlobalMem") info.device_memory_bytes = value;
-      if (key_ == "computeMajor") info.compute_capability = text;
-      if (key_ == "computeMinor") info.compute_capability += "." + text;
+      DeviceNumber(value, text);
       break;
     case Frame::kDistributed:
       if (key_ == "rank") info.rank = static_cast<int>(value);
@@ -163,11 +170,29 @@ bool KinetoHandler::Number(std::int64_t value, const std::string& text) {
   return true;
 }
 
+void KinetoHandler::TopNumber(std::int64_t value, const std::string& text) {
+  TraceInfo& info = builder_.trace().info;
+  if (key_ == "baseTimeNanoseconds") info.epoch_ns = value;
+  if (key_ == "cuda_driver_version") info.driver = "CUDA " + CudaVersion(value) + " driver";
+  if (key_ == "cuda_runtime_version") info.cuda_runtime = CudaVersion(value);
+  if (key_ == "cupti_version") info.cupti = text;
+}
+
+void KinetoHandler::DeviceNumber(std::int64_t value, const std::string& text) {
+  TraceDevice& device = builder_.trace().info.devices.back();
+  if (key_ == "id") device.id = static_cast<std::int32_t>(std::clamp<std::int64_t>(value, 0, INT32_MAX));
+  if (key_ == "numSms") device.sms = static_cast<int>(std::clamp<std::int64_t>(value, 0, 4096));
+  if (key_ == "totalGlobalMem")
+    device.memory_bytes = std::clamp<std::int64_t>(value, 0, std::int64_t{1} << 60);
+  if (key_ == "computeMajor") device.compute_capability = text;
+  if (key_ == "computeMinor") device.compute_capability += "." + text;
+}
+
 void KinetoHandler::EventNumber(std::int64_t value, const std::string& text) {
   if (key_ == "tid") event_.thread = value;
   if (key_ != "ts" && key_ != "dur") return;
   const std::optional<std::int64_t> time = ParseMicroseconds(text);
-  if (!time) event_.bad_time = text;
+  if (!time) event_.bad_time = fmt::format("'{}' {} is out of range, expected microseconds", key_, text);
   (key_ == "ts" ? event_.start_ns : event_.duration_ns) = time;
 }
 
@@ -190,11 +215,12 @@ bool KinetoHandler::string(string_t& value) {
     else if (key_ == "name")
       event_.name = std::move(value);
     else if (key_ == "ts" || key_ == "dur")
-      event_.bad_time = value;
+      event_.bad_time = fmt::format("'{}' is a text, '{}', expected a number of microseconds", key_,
+                                    Printable(value.substr(0, 40)));
   } else if (frame() == Frame::kTop && key_ == "traceName") {
     info.trace_name = std::move(value);
-  } else if (frame() == Frame::kDevice && key_ == "name" && device_count_ == 0) {
-    info.device_name = std::move(value);
+  } else if (frame() == Frame::kDevice && key_ == "name") {
+    info.devices.back().name = std::move(value);
   } else if (frame() == Frame::kShapes) {
     ShapesText(value);
   }
@@ -254,6 +280,7 @@ Trace ReadKinetoTrace(std::istream& stream, const std::string& name) {
   RequireGpuEvents(handler, sink, name, builder.trace().events.size());
   builder.trace().info.source = name;
   builder.trace().info.events_read = handler.event_count();
+  ResolveDevices(&builder.trace(), name);
   return builder.Finish();
 }
 

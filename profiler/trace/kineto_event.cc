@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -29,12 +30,14 @@ bool IsLaunch(const std::string& category) {
   return category == "cuda_runtime" || category == "cuda_driver" || category == "Runtime";
 }
 
+std::int32_t Narrow(std::int64_t value, std::int64_t low, std::int64_t high) {
+  return static_cast<std::int32_t>(std::clamp(value, low, high));
+}
+
+/// Within what a launch can have (CUDA C++ Programming Guide, compute capabilities), so that products fit.
 std::array<std::int32_t, 3> Narrow(const std::array<std::int64_t, 3>& wide) {
-  std::array<std::int32_t, 3> narrow{};
-  for (std::size_t i = 0; i < 3; ++i) {
-    narrow[i] = static_cast<std::int32_t>(std::clamp<std::int64_t>(wide[i], 0, INT32_MAX));
-  }
-  return narrow;
+  constexpr std::int64_t kMaxYZ = 65535;
+  return {Narrow(wide[0], 0, INT32_MAX), Narrow(wide[1], 0, kMaxYZ), Narrow(wide[2], 0, kMaxYZ)};
 }
 
 std::optional<std::int64_t> FromDouble(const std::string& text) {
@@ -64,6 +67,25 @@ std::optional<std::int64_t> ParseMicroseconds(const std::string& text) {
   return whole * 1000 + (text[0] == '-' ? -thousandths : thousandths);
 }
 
+void ResolveDevices(Trace* trace, const std::string& file) {
+  std::set<std::int32_t> named;
+  for (const GpuEvent& event : trace->events) named.insert(event.device);
+  if (named.erase(kNoDevice) == 0) return;
+  if (named.empty() && trace->info.devices.size() == 1) named.insert(trace->info.devices.front().id);
+  if (named.empty()) named.insert(0);
+  for (GpuEvent& event : trace->events) {
+    if (event.device != kNoDevice) continue;
+    if (named.size() > 1) {
+      throw InputError(Place{file},
+                       fmt::format("'{}' at {} us names no GPU ('device' in its 'args'), and the trace "
+                                   "has events of several",
+                                   Printable(trace->name(event).substr(0, 80)),
+                                   static_cast<double>(event.start_ns) / 1000));
+    }
+    event.device = *named.begin();
+  }
+}
+
 void KinetoEventSink::Add(const KinetoEvent& event, std::uint64_t index, std::uint64_t byte) {
   if (categories_.size() < kMaxCategories || categories_.contains(event.category))
     ++categories_[event.category];
@@ -78,7 +100,7 @@ void KinetoEventSink::Add(const KinetoEvent& event, std::uint64_t index, std::ui
                      fmt::format("event {} (ends at byte {}), '{}' of category '{}': {}", index, byte,
                                  Printable(event.name.substr(0, 80)), Printable(event.category), what));
   };
-  if (!event.bad_time.empty()) fail("time '" + event.bad_time + "' is no number of microseconds");
+  if (!event.bad_time.empty()) fail(event.bad_time);
   if (!event.start_ns) fail("has no start time 'ts'");
   if (!event.duration_ns) fail("has no duration 'dur'");
   if (*event.duration_ns < 0)
@@ -89,6 +111,7 @@ void KinetoEventSink::Add(const KinetoEvent& event, std::uint64_t index, std::ui
   if (kind && std::abs(*event.start_ns - first_start_ns_.value_or(*event.start_ns)) > kMaxSpanNs) {
     fail("starts more than 30 days from the first GPU event: times of two clocks in one trace");
   }
+  if (kind && *event.duration_ns > kMaxSpanNs) fail("lasts more than 30 days");
   if (kind && !first_start_ns_) first_start_ns_ = event.start_ns;
   if (builder_.trace().events.size() >= TraceBuilder::kMaxEvents)
     fail("too many GPU events for one import: split the trace");
@@ -108,10 +131,10 @@ void KinetoEventSink::AddGpuEvent(const KinetoEvent& event, GpuEventKind kind) {
   out.grid = Narrow(event.grid);
   out.block = Narrow(event.block);
   out.name = builder_.Intern(event.name);
-  out.device = static_cast<std::int32_t>(event.device);
-  out.stream = static_cast<std::int32_t>(event.stream >= 0 ? event.stream : event.thread);
-  out.shared_bytes = static_cast<std::int32_t>(event.shared_bytes);
-  out.registers = static_cast<std::uint16_t>(event.registers);
+  out.device = Narrow(event.device, kNoDevice, INT32_MAX);
+  out.stream = Narrow(event.stream >= 0 ? event.stream : event.thread, INT32_MIN, INT32_MAX);
+  out.shared_bytes = Narrow(event.shared_bytes, 0, INT32_MAX);
+  out.registers = static_cast<std::uint16_t>(Narrow(event.registers, 0, UINT16_MAX));
   builder_.trace().events.push_back(out);
 }
 

@@ -11,15 +11,23 @@
 
 namespace orrery::profiler {
 
+/// The GPU of an event that names none.
+inline constexpr std::int32_t kNoDevice = -1;
+
 /// The fields of an event that matter; the rest is skipped while parsing.
 struct KinetoEvent {
   std::string phase, category, name, shapes;
   std::optional<std::int64_t> start_ns, duration_ns;
-  std::string bad_time;  ///< the text of a ts or dur that is no number
-  std::int64_t thread = 0, bytes = 0, registers = 0, shared_bytes = 0, device = 0, stream = -1;
+  std::string bad_time;  ///< what is wrong with a ts or dur
+  std::int64_t thread = 0, bytes = 0, registers = 0, shared_bytes = 0, stream = -1;
+  std::int64_t device = kNoDevice;
   std::uint64_t correlation = 0;
   std::array<std::int64_t, 3> grid{}, block{};
 };
+
+/// Gives events that name no GPU that of the others, or the one GPU there is. InputError if there are
+/// several.
+void ResolveDevices(Trace* trace, const std::string& file);
 
 /// Sorts events into the trace and counts what it saw.
 class KinetoEventSink {

@@ -372,7 +372,7 @@ std::optional<RowsShape> Recogniser::MemoryBoundShape(const GpuEvent& event, con
     case K::kRouterWeightGrad:
       return RowsShape{PaddedRows(phase), dims_.expert_hidden};
     case K::kResidualAdd:
-      if (event.blocks() * kElementsPerElementwiseBlock != result_.tokens * dims_.hidden) return std::nullopt;
+      if (event.blocks() != result_.tokens * dims_.hidden / kElementsPerElementwiseBlock) return std::nullopt;
       return RowsShape{result_.tokens, dims_.hidden};
     case K::kSwiGluCast:
       return RowsShape{event.grid[0], dims_.expert_hidden};
@@ -435,8 +435,11 @@ Bytes Recogniser::BytesOf(const GpuEvent& event, const RowsShape& shape, const P
     case K::kCastTransposeFp8:  // of what is FP8 already, by the kernel's first switch
       if (trace_.name(event).find(kFp8InputTranspose) != std::string::npos) return {2 * elements};
       [[fallthrough]];
-    default:
-      return {CostOf(kind, shape).bytes};
+    default: {
+      const auto cost =
+          FindCost(kind, shape);  // absent for a grid that no real launch has: bytes no table takes
+      return {cost ? cost->bytes : 0};
+    }
   }
 }
 
@@ -482,16 +485,10 @@ RecognisedOp& Recogniser::Add(const PhaseEvents& phase, std::string_view label, 
   };
   auto it = std::find_if(result_.ops.begin(), result_.ops.end(), same);
   if (it == result_.ops.end()) {
-    result_.ops.push_back({std::string(phase.phase),
-                           std::string(label),
-                           kind,
-                           shape,
-                           flops,
-                           bytes,
+    result_.ops.push_back({{std::string(label), kind, shape, flops, bytes, event.blocks(), {}},
+                           std::string(phase.phase),
                            event.name,
-                           event.blocks(),
                            false,
-                           {},
                            {}});
     it = result_.ops.end() - 1;
   }

@@ -11,6 +11,7 @@
 #include "core/op.h"
 #include "profiler/trace/analysis.h"
 #include "profiler/trace/trace.h"
+#include "profiler/trace/traced_op.h"
 
 namespace orrery::profiler {
 
@@ -21,21 +22,14 @@ struct MlaMoeDimensions {
   std::int64_t expert_hidden = 2048, routed_experts = 256;
 };
 
-/// One operation in one phase, with a duration per launch in order of time. Where `shape` differs from launch
-/// to launch (rows per expert do), each group of equal shapes is an entry of its own.
-struct RecognisedOp {
+/// One operation in one phase, with a duration per launch. Where `shape` differs from launch to launch (rows
+/// per expert do), each group of equal shapes is an entry of its own.
+struct RecognisedOp : TracedOp {
   std::string phase;
-  std::string label;  ///< "q_b fprop"
-  OpKind kind{};
-  OpShape shape{};
-  Flops flops{};  ///< of one launch
-  Bytes bytes{};  ///< compulsory traffic of one launch, by formula (profiler/suite/cost.h)
   NameId kernel = 0;
-  std::int64_t blocks = 0;  ///< of the grid
   /// The shape is a mean the trace does not resolve (rows of one expert) and launches run two at a time: no
   /// price for a table.
   bool approximate = false;
-  std::vector<double> durations_us;
   std::vector<int> layers;  ///< of each duration, from 0
 };
 

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
+#include <functional>
 #include <map>
+#include <numeric>
 #include <span>
-#include <stdexcept>
 
 #include "profiler/suite/cost.h"
 
@@ -113,24 +115,57 @@ OpShape ShapeFrom(OpKind kind, const Fields& f) {
   return RowsShape{f.Of("rows"), f.Of("cols")};
 }
 
-/// By formula; none where the kind has no formula.
-std::optional<Bytes> FormulaBytes(OpKind kind, const OpShape& shape) {
-  try {
-    return Bytes{CostOf(kind, shape).bytes};
-  } catch (const std::invalid_argument&) {
-    return std::nullopt;
+using Dims = std::vector<std::int64_t>;
+
+/// Absent beyond kMaxDimension: no tensor is that large.
+std::optional<std::int64_t> Product(std::span<const std::int64_t> dims) {
+  std::int64_t product = 1;
+  for (const std::int64_t dim : dims) {
+    if (dim > 0 && product > kMaxDimension / dim) return std::nullopt;
+    product *= dim;
   }
+  return product;
+}
+
+std::optional<OpShape> GemmOf(const Dims& a, std::int64_t b_k, std::int64_t n) {
+  if (a.size() < 2 || b_k != a.back()) return std::nullopt;
+  const auto m = Product(std::span(a).first(a.size() - 1));
+  return m ? std::optional<OpShape>(GemmShape{*m, n, a.back(), 1}) : std::nullopt;
+}
+
+std::optional<OpShape> RowShape(const Dims& a, std::int64_t share) {
+  if (a.size() < 2 || a.back() % share != 0) return std::nullopt;
+  const auto rows = Product(std::span(a).first(a.size() - 1));
+  return rows ? std::optional<OpShape>(RowsShape{*rows, a.back() / share}) : std::nullopt;
 }
 
 /// How an operator's operands make a shape.
-enum class Rule {
-  kMatmul,            ///< a [..., m, k], b [k, n]
-  kMatmulTransposed,  ///< a [..., m, k], b [n, k]
-  kBatched,           ///< a [groups, m, k], b [groups, k, n]
-  kRows,              ///< a [..., cols]
-  kPairs,             ///< a [..., 2 cols]: gate and up side by side
-  kLookup,            ///< a [entries, cols], b [...]: a row for each element of b
-};
+using Rule = std::optional<OpShape> (*)(const Dims& a, const Dims& b);
+
+/// a [..., m, k], b [k, n]
+std::optional<OpShape> Matmul(const Dims& a, const Dims& b) {
+  return b.size() == 2 ? GemmOf(a, b[0], b[1]) : std::nullopt;
+}
+/// a [..., m, k], b [n, k]
+std::optional<OpShape> MatmulTransposed(const Dims& a, const Dims& b) {
+  return b.size() == 2 ? GemmOf(a, b[1], b[0]) : std::nullopt;
+}
+/// a [groups, m, k], b [groups, k, n]
+std::optional<OpShape> Batched(const Dims& a, const Dims& b) {
+  if (a.size() != 3 || b.size() != 3 || a[0] != b[0] || a[2] != b[1]) return std::nullopt;
+  return GemmShape{a[1], b[2], a[2], a[0]};
+}
+/// a [..., cols]
+std::optional<OpShape> Rows(const Dims& a, const Dims&) { return RowShape(a, 1); }
+/// a [..., 2 cols]: gate and up side by side
+std::optional<OpShape> Pairs(const Dims& a, const Dims&) { return RowShape(a, 2); }
+/// a [entries, cols], b [...]: a row for each element of b
+std::optional<OpShape> Lookup(const Dims& a, const Dims& b) {
+  const auto rows = Product(b);
+  if (a.size() != 2 || b.empty() || !rows) return std::nullopt;
+  return RowsShape{*rows, a[1]};
+}
+
 struct OperatorRow {
   std::string_view name;
   Rule rule;
@@ -141,20 +176,20 @@ struct OperatorRow {
 // Signatures: PyTorch's native_functions.yaml; vLLM's csrc/torch_bindings.cpp; SGLang's sgl-kernel
 // common_extension.cc.
 constexpr OperatorRow kOperators[] = {
-    {"aten::mm", Rule::kMatmul, 0, 1},
-    {"aten::addmm", Rule::kMatmul, 1, 2},
-    {"aten::_scaled_mm", Rule::kMatmul, 0, 1, OpKind::kGemmFp8, 2},
-    {"aten::linear", Rule::kMatmulTransposed, 0, 1},
-    {"aten::bmm", Rule::kBatched, 0, 1},
-    {"aten::baddbmm", Rule::kBatched, 1, 2},
-    {"_C::cutlass_scaled_mm", Rule::kMatmul, 1, 2, OpKind::kGemmFp8, 3},
-    {"aten::native_layer_norm", Rule::kRows, 0, 0, OpKind::kLayerNorm},
-    {"aten::_fused_rms_norm", Rule::kRows, 0, 0, OpKind::kRmsNorm},
-    {"_C::rms_norm", Rule::kRows, 1, 1, OpKind::kRmsNorm},
-    {"_C::silu_and_mul", Rule::kPairs, 1, 1, OpKind::kSwiGlu},
-    {"sgl_kernel::rmsnorm", Rule::kRows, 1, 1, OpKind::kRmsNorm},
-    {"sgl_kernel::silu_and_mul", Rule::kPairs, 1, 1, OpKind::kSwiGlu},
-    {"aten::embedding", Rule::kLookup, 0, 1, OpKind::kEmbedding},
+    {"aten::mm", Matmul, 0, 1},
+    {"aten::addmm", Matmul, 1, 2},
+    {"aten::_scaled_mm", Matmul, 0, 1, OpKind::kGemmFp8, 2},
+    {"aten::linear", MatmulTransposed, 0, 1},
+    {"aten::bmm", Batched, 0, 1},
+    {"aten::baddbmm", Batched, 1, 2},
+    {"_C::cutlass_scaled_mm", Matmul, 1, 2, OpKind::kGemmFp8, 3},
+    {"aten::native_layer_norm", Rows, 0, 0, OpKind::kLayerNorm},
+    {"aten::_fused_rms_norm", Rows, 0, 0, OpKind::kRmsNorm},
+    {"_C::rms_norm", Rows, 1, 1, OpKind::kRmsNorm},
+    {"_C::silu_and_mul", Pairs, 1, 1, OpKind::kSwiGlu},
+    {"sgl_kernel::rmsnorm", Rows, 1, 1, OpKind::kRmsNorm},
+    {"sgl_kernel::silu_and_mul", Pairs, 1, 1, OpKind::kSwiGlu},
+    {"aten::embedding", Lookup, 0, 1, OpKind::kEmbedding},
 };
 
 const OperatorRow* FindOperator(std::string_view name) {
@@ -163,56 +198,14 @@ const OperatorRow* FindOperator(std::string_view name) {
   return it == std::end(kOperators) ? nullptr : it;
 }
 
-std::int64_t Product(std::span<const std::int64_t> dims) {
-  std::int64_t product = 1;
-  for (const std::int64_t dim : dims)
-    product = std::min(product, kMaxDimension) * std::min(dim, kMaxDimension);
-  return product;
-}
-
-using Dims = std::vector<std::int64_t>;
-
-std::optional<OpShape> MatmulShape(const Dims& a, const Dims& b, bool transposed) {
-  if (a.size() < 2 || b.size() != 2) return std::nullopt;
-  const std::int64_t k = a.back(), n = transposed ? b[0] : b[1];
-  if ((transposed ? b[1] : b[0]) != k) return std::nullopt;
-  return GemmShape{Product(std::span(a).first(a.size() - 1)), n, k, 1};
-}
-
-std::optional<OpShape> BatchedShape(const Dims& a, const Dims& b) {
-  if (a.size() != 3 || b.size() != 3 || a[0] != b[0] || a[2] != b[1]) return std::nullopt;
-  return GemmShape{a[1], b[2], a[2], a[0]};
-}
-
-std::optional<OpShape> RowShape(const Dims& a, std::int64_t share) {
-  if (a.size() < 2 || a.back() % share != 0) return std::nullopt;
-  return RowsShape{Product(std::span(a).first(a.size() - 1)), a.back() / share};
-}
-
-std::optional<OpShape> ShapeBy(Rule rule, const Dims& a, const Dims& b) {
-  switch (rule) {
-    case Rule::kMatmul:
-      return MatmulShape(a, b, false);
-    case Rule::kMatmulTransposed:
-      return MatmulShape(a, b, true);
-    case Rule::kBatched:
-      return BatchedShape(a, b);
-    case Rule::kRows:
-      return RowShape(a, 1);
-    case Rule::kPairs:
-      return RowShape(a, 2);
-    case Rule::kLookup:
-      if (a.size() != 2 || b.empty()) return std::nullopt;
-      return RowsShape{Product(b), a[1]};
-  }
-  return std::nullopt;
-}
-
 /// Whether a [m, k] has a scale per row and 128 of k.
 bool BlockScaled(const OperatorRow& row, const OperatorCall& call) {
   if (row.scales == 0) return true;
+  const auto elements = [](const Dims& dims) {
+    return std::accumulate(dims.begin(), dims.end(), 1.0, std::multiplies<double>());
+  };
   return row.scales < call.sizes.size() && !call.sizes[row.scales].empty() &&
-         Product(call.sizes[row.scales]) >= Product(call.sizes[row.a]) / 128;
+         elements(call.sizes[row.scales]) >= std::floor(elements(call.sizes[row.a]) / 128);
 }
 
 /// Walks "[[1, 2], [], [[3], [4]]]".
@@ -294,10 +287,11 @@ std::optional<ShapedWork> ParseOrreryRange(std::string_view text, std::string* w
   if (!fields.Read(words, why)) return std::nullopt;
   work.shape = ShapeFrom(work.kind, fields);
   if (!fields.label().empty()) work.label = fields.label();
-  const auto formula = FormulaBytes(work.kind, work.shape);
-  work.bytes = {fields.Of("bytes", formula ? formula->count : 0)};
+  const auto formula = FindCost(work.kind, work.shape);
+  work.bytes = {fields.Of("bytes", formula ? formula->bytes : 0)};
   if (work.bytes.count > 0) return work;
-  *why = "no 'bytes', and no formula for this kind";
+  *why = std::holds_alternative<RowsShape>(work.shape) ? "no 'bytes', and no formula for this kind and size"
+                                                       : "more bytes than any memory has";
   return std::nullopt;
 }
 
@@ -315,12 +309,16 @@ std::optional<OperatorCall> ParseOperatorRange(std::string_view text) {
   return OperatorCall{std::string(text.substr(0, text.find(", "))), std::move(*parsed)};
 }
 
+bool NamesAnOperator(std::string_view text) {
+  return text.substr(0, text.find_first_of(", ")).find("::") != std::string_view::npos;
+}
+
 bool KnowsOperator(std::string_view name) { return FindOperator(name) != nullptr; }
 
 std::optional<OperatorShape> ShapeOfOperator(const OperatorCall& call) {
   const OperatorRow* row = FindOperator(call.name);
   if (row == nullptr || std::max(row->a, row->b) >= call.sizes.size()) return std::nullopt;
-  const auto shape = ShapeBy(row->rule, call.sizes[row->a], call.sizes[row->b]);
+  const auto shape = row->rule(call.sizes[row->a], call.sizes[row->b]);
   if (!shape) return std::nullopt;
   return OperatorShape{std::holds_alternative<GemmShape>(*shape), BlockScaled(*row, call), row->kind, *shape};
 }

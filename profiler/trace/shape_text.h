@@ -48,6 +48,9 @@ struct OperatorCall {
 };
 /// Whether the text claims to be of the second grammar.
 bool IsOperatorRange(std::string_view text);
+/// Whether it begins as the name of an operator does, "aten::copy_": what is inside is that operator's, with
+/// sizes or without.
+bool NamesAnOperator(std::string_view text);
 std::optional<OperatorCall> ParseOperatorRange(std::string_view text);
 
 /// What the operator computes in the shape's terms, if it is in the table (shape_text.cc) and its sizes fit.

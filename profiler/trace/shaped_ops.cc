@@ -1,8 +1,9 @@
 #include "profiler/trace/shaped_ops.h"
 
 #include <algorithm>
+#include <numeric>
 #include <optional>
-#include <tuple>
+#include <set>
 
 #include "profiler/classify.h"
 #include "profiler/suite/cost.h"
@@ -14,7 +15,8 @@ namespace {
 
 /// What a text was found to say; parsed once per distinct text.
 struct Meaning {
-  bool claims = false;  ///< to give a shape
+  bool claims = false;          ///< to give a shape
+  bool names_operator = false;  ///< whose kernels are no other operator's
   std::optional<ShapedWork> work;
   std::optional<OperatorCall> call;
   std::string why;  ///< it cannot be read
@@ -22,6 +24,7 @@ struct Meaning {
 
 Meaning MeaningOf(const std::string& text) {
   Meaning m;
+  m.names_operator = NamesAnOperator(text);
   if (IsOrreryRange(text)) {
     m.claims = true;
     m.work = ParseOrreryRange(text, &m.why);
@@ -70,6 +73,7 @@ class Finder {
       AddOccurrence(launched_[i].source, events);
       events.clear();
     }
+    SortOps();
     return std::move(result_);
   }
 
@@ -93,8 +97,12 @@ class Finder {
   void Group() {
     std::vector<std::int32_t> ours, innermost;
     if (any_shape_) {
-      ours = InnermostOnThread(trace_, [&](const Range& r) { return IsOrreryRange(trace_.name(r.name)); });
-      innermost = InnermostOnThread(trace_, [](const Range&) { return true; });
+      const auto is_ours = [&](const Range& r) { return meanings_.at(r.name).work.has_value(); };
+      ours = InnermostOnThread(trace_, is_ours);
+      FindSplit(ours, EnclosingOnThread(trace_, is_ours));
+      innermost = InnermostOnThread(trace_, [&](const Range& r) {
+        return meanings_.at(r.name).call || meanings_.at(r.name).names_operator;
+      });
     }
     for (std::size_t i = 0; i < trace_.events.size(); ++i) {
       if (trace_.events[i].kind != GpuEventKind::kKernel) continue;
@@ -104,6 +112,16 @@ class Finder {
         launched_.push_back({{Source::Kind::kAnnotation, innermost[i]}, i});
       } else if (const std::int32_t op = attribution_.operation[i]; op >= 0 && OperatorHasShapes(op)) {
         launched_.push_back({{Source::Kind::kOperator, op}, i});
+      }
+    }
+  }
+  /// Ranges of ours that lost kernels to one inside them.
+  void FindSplit(const std::vector<std::int32_t>& ours, const std::vector<std::int32_t>& enclosing) {
+    for (std::size_t event = 0; event < ours.size(); ++event) {
+      if (trace_.events[event].kind != GpuEventKind::kKernel) continue;
+      for (std::int32_t i = ours[event]; i >= 0; i = enclosing[static_cast<std::size_t>(i)]) {
+        const std::int32_t outer = enclosing[static_cast<std::size_t>(i)];
+        if (outer < 0 || !split_.insert(outer).second) break;
       }
     }
   }
@@ -129,18 +147,15 @@ class Finder {
   }
 
   void AddOccurrence(const Source& source, const std::vector<std::size_t>& events) {
-    if (source.kind == Source::Kind::kAnnotation && IsOrreryRange(TextAt(source.index))) {
-      if (const auto& work = MeaningAt(source.index).work) Add(*work, events);
-      return;
+    if (source.kind == Source::Kind::kAnnotation && MeaningAt(source.index).work) {
+      if (split_.contains(source.index)) return LeaveOut("'orrery:' ranges with another of them inside");
+      return Add(*MeaningAt(source.index).work, events);
     }
     const auto call = CallOf(source);
     if (!call || !KnowsOperator(call->name)) return;
     const auto shape = ShapeOfOperator(*call);
     if (!shape) return LeaveOut("sizes of another form than the operator's table has");
     if (const auto work = WorkOf(*call, *shape, events)) Add(*work, events);
-  }
-  const std::string& TextAt(std::int32_t annotation) const {
-    return trace_.name(trace_.annotations[static_cast<std::size_t>(annotation)].name);
   }
 
   std::optional<ShapedWork> WorkOf(const OperatorCall& call, const OperatorShape& shape,
@@ -159,7 +174,12 @@ class Finder {
       LeaveOut("memory-bound kernels whose names do not say BF16");
       return std::nullopt;
     }
-    work.bytes = {CostOf(work.kind, work.shape).bytes};
+    const auto cost = FindCost(work.kind, work.shape);
+    if (!cost) {
+      LeaveOut("sizes beyond any memory");
+      return std::nullopt;
+    }
+    work.bytes = {cost->bytes};
     return work;
   }
 
@@ -193,30 +213,37 @@ class Finder {
       if (event.duration_ns > longest) longest = event.duration_ns, main = &event;
     }
     if (total == 0) return LeaveOut("launches of zero duration");
-    ShapedOp& op = OpFor(work, kernels, *main);
-    op.durations_us.push_back(static_cast<double>(total) / 1000);
+    const std::size_t op = OpFor(work, kernels, *main);
+    result_.ops[op].durations_us.push_back(static_cast<double>(total) / 1000);
+    first_event_[op] = std::min(first_event_[op], events.front());
   }
 
-  ShapedOp& OpFor(const ShapedWork& work, const std::string& kernels, const GpuEvent& main) {
+  /// Occurrences were walked range by range; a reader follows the GPU.
+  void SortOps() {
+    std::vector<std::size_t> order(result_.ops.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::sort(order.begin(), order.end(),
+              [&](std::size_t a, std::size_t b) { return first_event_[a] < first_event_[b]; });
+    std::vector<ShapedOp> sorted;
+    for (const std::size_t i : order) sorted.push_back(std::move(result_.ops[i]));
+    result_.ops = std::move(sorted);
+  }
+
+  std::size_t OpFor(const ShapedWork& work, const std::string& kernels, const GpuEvent& main) {
     const auto same = [&](const ShapedOp& op) {
       return op.label == work.label && op.kind == work.kind && op.shape == work.shape &&
              op.bytes == work.bytes && op.blocks == main.blocks();
     };
     auto& candidates = by_kernels_[kernels];
     for (const std::size_t i : candidates) {
-      if (same(result_.ops[i])) return result_.ops[i];
+      if (same(result_.ops[i])) return i;
     }
     candidates.push_back(result_.ops.size());
-    result_.ops.push_back({work.label,
-                           work.kind,
-                           work.shape,
-                           FlopsOf(work),
-                           work.bytes,
+    result_.ops.push_back({{work.label, work.kind, work.shape, FlopsOf(work), work.bytes, main.blocks(), {}},
                            kernels,
-                           std::string(Class(main).library),
-                           main.blocks(),
-                           {}});
-    return result_.ops.back();
+                           std::string(Class(main).library)});
+    first_event_.push_back(trace_.events.size());
+    return result_.ops.size() - 1;
   }
   static Flops FlopsOf(const ShapedWork& work) {
     return std::holds_alternative<RowsShape>(work.shape) ? Flops{}
@@ -231,6 +258,8 @@ class Finder {
   std::vector<Launched> launched_;
   std::map<std::pair<NameId, NameId>, std::optional<OperatorCall>> calls_;  // by name and sizes
   std::map<std::string, std::vector<std::size_t>> by_kernels_;
+  std::set<std::int32_t> split_;          // annotations
+  std::vector<std::size_t> first_event_;  // per op of the result
   ShapedOps result_;
 };
 

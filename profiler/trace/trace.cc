@@ -1,12 +1,18 @@
 #include "profiler/trace/trace.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
+#include <set>
+#include <utility>
 
 namespace orrery::profiler {
 namespace {
 
 constexpr auto kByStart = [](const auto& a, const auto& b) { return a.start_ns < b.start_ns; };
+constexpr auto kOuterFirst = [](const Range& a, const Range& b) {
+  return a.start_ns != b.start_ns ? a.start_ns < b.start_ns : a.duration_ns > b.duration_ns;
+};
 constexpr auto kByCorrelation = [](const Launch& a, const Launch& b) {
   return a.correlation < b.correlation;
 };
@@ -71,6 +77,17 @@ const Launch* FindLaunch(const Trace& trace, std::uint64_t correlation) {
   return it != trace.launches.end() && it->correlation == correlation ? &*it : nullptr;
 }
 
+/// Launches that led to none of the events.
+void DropOtherLaunches(Trace* trace) {
+  std::vector<std::uint64_t> wanted;
+  for (const GpuEvent& event : trace->events) wanted.push_back(event.correlation);
+  std::sort(wanted.begin(), wanted.end());
+  std::erase_if(trace->launches, [&](const Launch& launch) {
+    return !std::binary_search(wanted.begin(), wanted.end(), launch.correlation);
+  });
+  trace->launches.shrink_to_fit();
+}
+
 }  // namespace
 
 NameId TraceBuilder::Intern(std::string_view text) {
@@ -81,18 +98,43 @@ NameId TraceBuilder::Intern(std::string_view text) {
 
 Trace TraceBuilder::Finish() {
   std::stable_sort(trace_.events.begin(), trace_.events.end(), kByStart);
-  std::stable_sort(trace_.annotations.begin(), trace_.annotations.end(), kByStart);
-  std::stable_sort(trace_.operators.begin(), trace_.operators.end(), kByStart);
+  std::stable_sort(trace_.annotations.begin(), trace_.annotations.end(), kOuterFirst);
+  std::stable_sort(trace_.operators.begin(), trace_.operators.end(), kOuterFirst);
   std::stable_sort(trace_.launches.begin(), trace_.launches.end(), kByCorrelation);
-  std::vector<std::uint64_t> wanted;
-  for (const GpuEvent& event : trace_.events) wanted.push_back(event.correlation);
-  std::sort(wanted.begin(), wanted.end());
-  std::erase_if(trace_.launches, [&](const Launch& launch) {
-    return !std::binary_search(wanted.begin(), wanted.end(), launch.correlation);
-  });
-  trace_.launches.shrink_to_fit();
+  DropOtherLaunches(&trace_);
+  DescribeDevice(&trace_);
   ids_.clear();
   return std::move(trace_);
+}
+
+void DescribeDevice(Trace* trace) {
+  TraceInfo& info = trace->info;
+  info.device = {};
+  if (trace->events.empty()) return;
+  info.device.id = trace->events.front().device;
+  const auto listed = std::find_if(info.devices.begin(), info.devices.end(),
+                                   [&](const TraceDevice& device) { return device.id == info.device.id; });
+  if (listed != info.devices.end()) info.device = *listed;
+}
+
+std::vector<Trace> SplitByGpu(Trace trace) {
+  std::set<std::int32_t> ids;
+  for (const GpuEvent& event : trace.events) ids.insert(event.device);
+  std::vector<Trace> parts;
+  if (ids.size() < 2) {
+    parts.push_back(std::move(trace));
+    return parts;
+  }
+  const std::vector<GpuEvent> events = std::exchange(trace.events, {});
+  for (const std::int32_t id : ids) {
+    Trace& part = parts.emplace_back(trace);
+    std::copy_if(events.begin(), events.end(), std::back_inserter(part.events),
+                 [&](const GpuEvent& event) { return event.device == id; });
+    part.info.one_of_several = true;
+    DropOtherLaunches(&part);
+    DescribeDevice(&part);
+  }
+  return parts;
 }
 
 Attribution Attribute(const Trace& trace) {
@@ -106,6 +148,23 @@ Attribution Attribute(const Trace& trace) {
     if (launch == nullptr) continue;
     result.annotation[i] = annotations.Innermost(*launch, /*any_thread=*/true);
     result.operation[i] = operators.Innermost(*launch, /*any_thread=*/false);
+  }
+  return result;
+}
+
+std::vector<std::int32_t> EnclosingOnThread(const Trace& trace,
+                                            const std::function<bool(const Range&)>& chosen) {
+  std::vector<std::int32_t> result(trace.annotations.size(), -1);
+  std::map<std::int64_t, std::vector<std::int32_t>> open;  // by thread, outermost first
+  for (std::size_t i = 0; i < trace.annotations.size(); ++i) {
+    const Range& range = trace.annotations[i];
+    auto& stack = open[range.thread];
+    const auto over = [&](std::int32_t outer) {
+      return trace.annotations[static_cast<std::size_t>(outer)].end_ns() <= range.start_ns;
+    };
+    while (!stack.empty() && over(stack.back())) stack.pop_back();
+    if (!stack.empty()) result[i] = stack.back();
+    if (chosen(range)) stack.push_back(static_cast<std::int32_t>(i));
   }
   return result;
 }

@@ -46,20 +46,31 @@ struct Range {
   std::int64_t end_ns() const { return start_ns + duration_ns; }
 };
 
-struct TraceInfo {
-  std::string source;       ///< file
-  std::string trace_name;   ///< what the trace calls itself
-  std::string program;      ///< name of the executable, where the log has it
-  std::string device_name;  ///< "" if the trace does not say
-  std::string compute_capability;
+/// A GPU as the trace describes it; what it does not say is "" or 0.
+struct TraceDevice {
+  std::int32_t id = 0;  ///< as events name it
+  std::string name, compute_capability;
   int sms = 0;
-  std::int64_t device_memory_bytes = 0;
+  std::int64_t memory_bytes = 0;
+};
+
+struct TraceInfo {
+  std::string source;                ///< file
+  std::string trace_name;            ///< what the trace calls itself
+  std::string program;               ///< name of the executable, where the log has it
+  std::vector<TraceDevice> devices;  ///< as listed, also those without events
+  TraceDevice device;                ///< of the first event
+  bool one_of_several = false;       ///< the file holds events of other GPUs too (SplitByGpu)
+  /// Versions, "" where the trace does not say. A Kineto trace gives the CUDA version the driver supports.
+  std::string driver, cuda_runtime, cupti;
+  std::int64_t epoch_ns = 0;  ///< from 1970 to the time 0 of the events
   int rank = -1, world_size = 0;
   std::uint64_t events_read = 0;
   std::string note;  ///< e.g. that the log was cut off or records were dropped
 };
 
-/// Sorted: events and ranges by start (ties by reading order), launches by correlation.
+/// Sorted: events by start (ties by reading order), ranges by start and the longer first, so that an inner
+/// one comes after the one around it, launches by correlation.
 struct Trace {
   TraceInfo info;
   std::vector<std::string> names{""};
@@ -89,6 +100,12 @@ class TraceBuilder {
   std::unordered_map<std::string, NameId> ids_{{"", 0}};
 };
 
+/// A trace for each GPU that has events, in order of id, each with all ranges: what one GPU did says nothing
+/// of another's times.
+std::vector<Trace> SplitByGpu(Trace trace);
+/// Fills info.device for the GPU of the first event. A GPU the trace does not describe has the id alone.
+void DescribeDevice(Trace* trace);
+
 /// Where each GPU event was launched: the innermost annotation and operator around its API call. On the
 /// launching thread if there is one, else (backward passes launch from autograd's thread) on any thread.
 struct Attribution {
@@ -96,6 +113,9 @@ struct Attribution {
   std::vector<std::int32_t> operation;   ///< per event: index into operators, or -1
 };
 Attribution Attribute(const Trace& trace);
+/// Per annotation, the innermost other of the chosen ones around its start on its thread; -1 if none.
+std::vector<std::int32_t> EnclosingOnThread(const Trace& trace,
+                                            const std::function<bool(const Range&)>& chosen);
 /// Per event, the innermost of the chosen annotations around its API call, on the launching thread alone; -1
 /// if none.
 std::vector<std::int32_t> InnermostOnThread(const Trace& trace,

@@ -58,6 +58,11 @@ Json PhasesJson(const TraceSummary& s) {
   return list;
 }
 
+Json OpJson(const TracedOp& op) {
+  return {{"operation", op.label},   {"kind", Name(op.kind)},   {"shape", ShapeText(op.shape)},
+          {"flops", op.flops.count}, {"bytes", op.bytes.count}, {"durations_us", op.durations_us}};
+}
+
 Json LayersJson(const LayerOps& layers) {
   Json json = Json::object();
   if (!layers.not_recognised.empty()) return {{"not_recognised", layers.not_recognised}};
@@ -72,13 +77,9 @@ Json LayersJson(const LayerOps& layers) {
   }
   json["operations"] = Json::array();
   for (const RecognisedOp& op : layers.ops) {
-    json["operations"].push_back({{"phase", op.phase},
-                                  {"operation", op.label},
-                                  {"kind", Name(op.kind)},
-                                  {"shape", ShapeText(op.shape)},
-                                  {"flops", op.flops.count},
-                                  {"bytes", op.bytes.count},
-                                  {"durations_us", op.durations_us}});
+    Json one = {{"phase", op.phase}};
+    one.update(OpJson(op));
+    json["operations"].push_back(std::move(one));
   }
   return json;
 }
@@ -86,24 +87,17 @@ Json LayersJson(const LayerOps& layers) {
 Json ShapedJson(const ShapedOps& shaped) {
   Json list = Json::array();
   for (const ShapedOp& op : shaped.ops) {
-    list.push_back({{"operation", op.label},
-                    {"kind", Name(op.kind)},
-                    {"shape", ShapeText(op.shape)},
-                    {"flops", op.flops.count},
-                    {"bytes", op.bytes.count},
-                    {"kernels", op.kernels},
-                    {"durations_us", op.durations_us}});
+    list.push_back(OpJson(op));
+    list.back()["kernels"] = op.kernels;
   }
   return {{"operations", list}, {"left_out", shaped.left_out}, {"unreadable_ranges", shaped.bad_texts}};
 }
 
 Json AnalysedJson(const AnalysedTrace& a) {
   const TraceSummary& s = a.summary;
-  Json json = {{"source", a.trace.info.source},
-               {"trace_name", a.trace.info.trace_name},
-               {"rank", a.trace.info.rank},
-               {"device", a.trace.info.device_name},
-               {"note", a.trace.info.note}};
+  Json json = {{"source", a.trace.info.source},      {"trace_name", a.trace.info.trace_name},
+               {"rank", a.trace.info.rank},          {"gpu", a.trace.info.device.id},
+               {"device", a.trace.info.device.name}, {"note", a.trace.info.note}};
   json["kernels"] = s.kernels;
   json["wall_us"] = Us(s.wall_ns);
   json["compute_busy_us"] = Us(s.compute_busy_ns);

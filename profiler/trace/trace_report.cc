@@ -1,13 +1,11 @@
 #include "profiler/trace/trace_report.h"
 
 #include <algorithm>
-#include <iterator>
 #include <map>
 #include <numeric>
 
 #include <fmt/format.h>
 
-#include "core/error.h"
 #include "profiler/compare/statistics.h"
 #include "profiler/printable.h"
 
@@ -35,11 +33,16 @@ std::string MeanAndEach(const std::vector<std::int64_t>& ns) {
   return text + ")";
 }
 
+const std::string& NameOf(const TraceInfo& info) {
+  return info.trace_name.empty() ? info.source : info.trace_name;
+}
+
 std::string HeaderText(const TraceInfo& info) {
-  std::string text = Printable(info.trace_name.empty() ? info.source : info.trace_name);
+  std::string text = Printable(NameOf(info));
   if (info.world_size > 0) text += fmt::format(", rank {} of {}", info.rank, info.world_size);
-  if (!info.device_name.empty()) text += fmt::format(", {}", Printable(info.device_name));
-  if (info.sms > 0) text += fmt::format(" ({} SMs)", info.sms);
+  if (info.one_of_several) text += fmt::format(", GPU {}", info.device.id);
+  if (!info.device.name.empty()) text += fmt::format(", {}", Printable(info.device.name));
+  if (info.device.sms > 0) text += fmt::format(" ({} SMs)", info.device.sms);
   text += "\n";
   if (!info.note.empty()) text += "note: " + Printable(info.note) + "\n";
   return text;
@@ -261,6 +264,15 @@ std::vector<GroupTotal> MergeGroups(const std::vector<AnalysedTrace>& processes)
   return sorted;
 }
 
+std::string RankText(const TraceInfo& info) { return info.rank < 0 ? "-" : std::to_string(info.rank); }
+
+/// "processes", or "GPUs" where one file was several.
+std::string_view WhatOf(const std::vector<AnalysedTrace>& processes) {
+  const bool split = std::any_of(processes.begin(), processes.end(),
+                                 [](const AnalysedTrace& p) { return p.trace.info.one_of_several; });
+  return split ? "GPUs" : "processes";
+}
+
 }  // namespace
 
 AnalysedTrace Analyse(Trace trace) {
@@ -281,118 +293,21 @@ std::string TraceText(const AnalysedTrace& a, int top) {
 
 std::string ProcessesText(const std::vector<AnalysedTrace>& processes, int top) {
   if (processes.size() == 1) return TraceText(processes.front(), top);
-  std::string text = fmt::format("{} processes\n{:<40} {:>5} {:>9} {:>12} {:>10} {:>14}\n", processes.size(),
-                                 "process", "rank", "kernels", "wall ms", "busy", "exposed comm.");
+  std::string text =
+      fmt::format("{} {}\n{:<40} {:>5} {:>3} {:>9} {:>12} {:>10} {:>14}\n", processes.size(),
+                  WhatOf(processes), "process", "rank", "GPU", "kernels", "wall ms", "busy", "exposed comm.");
   std::vector<const AnalysedTrace*> pointers;
   for (const AnalysedTrace& p : processes) {
     const TraceSummary& s = p.summary;
-    text += fmt::format("{:<40} {:>5} {:>9} {:>12.2f} {:>8.1f} % {:>11.2f} ms\n",
-                        Printable(p.trace.info.trace_name).substr(0, 40), p.trace.info.rank, s.kernels,
-                        Ms(s.wall_ns), Percent(s.compute_busy_ns, s.wall_ns), Ms(s.payload.exposed_ns()));
+    text += fmt::format("{:<40} {:>5} {:>3} {:>9} {:>12.2f} {:>8.1f} % {:>11.2f} ms\n",
+                        Printable(NameOf(p.trace.info)).substr(0, 40), RankText(p.trace.info),
+                        p.trace.info.device.id, s.kernels, Ms(s.wall_ns),
+                        Percent(s.compute_busy_ns, s.wall_ns), Ms(s.payload.exposed_ns()));
     if (!p.trace.info.note.empty()) text += "  note: " + Printable(p.trace.info.note) + "\n";
     text += ShapedText(p.shaped);
     pointers.push_back(&p);
   }
   return text + GroupsText(MergeGroups(processes)) + KernelsText(MergeKernels(pointers), top);
-}
-
-std::int64_t ZeroDurations(const AnalysedTrace& a) {
-  std::int64_t count = 0;
-  for (const RecognisedOp& op : a.layers.ops)
-    count += std::count(op.durations_us.begin(), op.durations_us.end(), 0.0);
-  return count;
-}
-
-namespace {
-
-MeasurementRun TraceHeader(const AnalysedTrace& a) {
-  const TraceInfo& info = a.trace.info;
-  MeasurementRun run;
-  run.suite = !info.program.empty() ? info.program : info.trace_name.empty() ? "trace" : info.trace_name;
-  run.command = "orrery profile import";
-  run.date_utc = "1970-01-01T00:00:00Z";
-  const std::int64_t start_s = a.trace.events.front().start_ns / 1'000'000'000;
-  if (start_s > 1'000'000'000)
-    run.date_utc = Iso8601Utc(start_s);  // Kineto's older traces count from the epoch
-  run.device = {info.device_name.empty() ? "unknown" : info.device_name,
-                info.compute_capability,
-                std::max(info.sms, 1),
-                {info.device_memory_bytes}};
-  run.driver = run.cuda_runtime = "not recorded";
-  run.counters_note =
-      "times from a trace: no counters, and medians over all launches, whatever ran beside them";
-  if (const std::int64_t zero = ZeroDurations(a); zero > 0)
-    run.counters_note += fmt::format("; {} launches of zero duration left out", zero);
-  return run;
-}
-
-/// Of the compute stream with most gaps, where it has enough of them.
-std::optional<double> MedianGapUs(const TraceSummary& summary) {
-  constexpr std::int64_t kEnough = 100;
-  const StreamTotal* busiest = nullptr;
-  for (const StreamTotal& s : summary.streams) {
-    if (!s.communication && (busiest == nullptr || s.gaps > busiest->gaps)) busiest = &s;
-  }
-  if (busiest == nullptr || busiest->gaps < kEnough) return std::nullopt;
-  return Us(busiest->gap_median_ns);
-}
-
-/// DeepGEMM's kernels are persistent and launch one block per SM they may use; others use what there is.
-int SmsOf(const KernelSample& sample, std::int64_t blocks, int device_sms) {
-  const bool persistent = sample.library == "DeepGEMM" && std::holds_alternative<GemmShape>(sample.shape);
-  return persistent && blocks < device_sms ? static_cast<int>(blocks) : device_sms;
-}
-
-KernelSample SampleOf(const AnalysedTrace& a, const RecognisedOp& op) {
-  KernelSample s;
-  s.kernel = a.trace.name(op.kernel);
-  s.library = ClassifyKernel(s.kernel).library;
-  s.op_label = op.phase + " " + op.label;
-  s.kind = op.kind;
-  s.shape = op.shape;
-  s.flops = op.flops;
-  s.bytes = op.bytes;
-  if (op.approximate) s.variant = "mean rows, two at a time";
-  std::copy_if(op.durations_us.begin(), op.durations_us.end(), std::back_inserter(s.durations_us),
-               [](double us) { return us > 0; });
-  return s;
-}
-
-KernelSample SampleOf(const ShapedOp& op) {
-  KernelSample s;
-  s.kernel = op.kernels;
-  s.library = op.library;
-  s.op_label = op.label;
-  s.kind = op.kind;
-  s.shape = op.shape;
-  s.flops = op.flops;
-  s.bytes = op.bytes;
-  s.durations_us = op.durations_us;
-  return s;
-}
-
-}  // namespace
-
-MeasurementRun TraceMeasurement(const AnalysedTrace& a) {
-  if (a.layers.ops.empty() && a.shaped.ops.empty())
-    throw InputError(Place{a.trace.info.source}, "no operation with a shape was recognised (" +
-                                                     a.layers.not_recognised +
-                                                     "; no range or operator gives one)");
-  MeasurementRun run = TraceHeader(a);
-  std::map<std::string, int> seen;
-  const auto add = [&](KernelSample s, std::int64_t blocks) {
-    if (s.durations_us.empty()) return;
-    s.sms = SmsOf(s, blocks, run.device.sms);
-    // One operation may come from several kernels: a case of a measurement has one sample per process.
-    if (const int earlier = seen[CaseKey(s)]++; earlier > 0) s.op_label += fmt::format(" ({})", earlier + 1);
-    run.samples.push_back(std::move(s));
-  };
-  for (const RecognisedOp& op : a.layers.ops) add(SampleOf(a, op), op.blocks);
-  for (const ShapedOp& op : a.shaped.ops) add(SampleOf(op), op.blocks);
-  if (const auto gap = MedianGapUs(a.summary)) run.launch_gaps.push_back({"trace", 0, {*gap}});
-  if (run.samples.empty())
-    throw InputError(Place{a.trace.info.source}, "every recognised operation has a duration of zero");
-  return run;
 }
 
 }  // namespace orrery::profiler

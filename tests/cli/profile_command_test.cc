@@ -8,10 +8,12 @@
 #include <sstream>
 
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <unistd.h>
 
 #include "core/error.h"
+#include "hw/cost/kernel_table.h"
 #include "tests/profiler/synthetic_run.h"
 
 namespace orrery::cli {
@@ -233,7 +235,8 @@ TEST_F(ProfileCommand, ImportOfBadFilesIsBadInput) {
     return R"({"traceEvents":[{"ph":"X","cat":"kernel","name":"k",)" + std::string(times) + "}]}";
   };
   EXPECT_THAT(error({Write("n.json", event(R"("ts":1,"dur":-5)"))}), HasSubstr("duration -5 us is negative"));
-  EXPECT_THAT(error({Write("n.json", event(R"("ts":"soon","dur":5)"))}), HasSubstr("'soon' is no number"));
+  EXPECT_THAT(error({Write("n.json", event(R"("ts":"soon","dur":5)"))}),
+              HasSubstr("'ts' is a text, 'soon', expected a number"));
   EXPECT_THAT(error({Write("z.json", std::string("\x1f\x8b\x08"))}), HasSubstr("gunzip -c"));
   EXPECT_THAT(error({Write("p", std::string("\x0a\x10 perfetto"))}), HasSubstr("not valid JSON"));
   EXPECT_THAT(error({Write("q.nsys-rep", std::string("NVTX tracing"))}), HasSubstr("nsys-rep"));
@@ -291,9 +294,136 @@ TEST_F(ProfileCommand, ImportJoinsThePartsOfAMeasurement) {
   EXPECT_THAT(o.out, HasSubstr("4 samples of synthetic on NVIDIA H100 80GB HBM3 from 2 files"));
   EXPECT_EQ(profiler::ReadMeasurement(File("all.json")).samples.size(), 4u);
   const std::string part = File("parts/process0-a.json");
-  EXPECT_THAT(RunCommand({"profile", "import", part, part}).error, HasSubstr("in two of the measurements"));
+  const std::string copy = Write("copy.json", Read("parts/process0-a.json"));
+  const std::string twice = RunCommand({"profile", "import", part, copy}).error;
+  EXPECT_THAT(twice, HasSubstr("is in two of the measurements: " + part + " and " + copy));
+  two.driver = "570.00";
+  EXPECT_EQ(
+      RunCommand({"profile", "import", part, Write("other.json", two)}).error,
+      part + " and " + File("other.json") + " cannot be merged: different driver '580.00' and '570.00'");
+  EXPECT_THAT(RunCommand({"profile", "import", part, "--gpu", "0"}).error,
+              HasSubstr("these are measurements"));
   EXPECT_THAT(RunCommand({"profile", "import", part, Write("t.json", std::string(kTrace))}).error,
               HasSubstr("cannot be imported together"));
+}
+
+/// A trace of products [64, 128] x [128, 256], each with its launch: GPU, kernel and time.
+struct Product {
+  int gpu;
+  const char* kernel;
+  double us;
+};
+std::string ProductTrace(const std::string& head, const std::vector<Product>& products) {
+  std::string text = "{" + head + "\"traceEvents\":[";
+  for (std::size_t i = 0; i < products.size(); ++i) {
+    const auto at = 1000 * (i + 1);
+    text += fmt::format(
+        R"({}{{"ph":"X","cat":"cpu_op","name":"aten::mm","ts":{},"dur":20,"tid":1,"args":{{"Input Dims":[[64,128],[128,256]]}}}},)"
+        R"({{"ph":"X","cat":"cuda_runtime","name":"cudaLaunchKernel","ts":{},"dur":2,"tid":1,"args":{{"correlation":{}}}}},)"
+        R"({{"ph":"X","cat":"kernel","name":"{}","ts":{},"dur":{},"tid":7,"args":{{"device":{},"stream":7,"correlation":{}}}}})",
+        i == 0 ? "" : ",", at, at + 5, i + 1, products[i].kernel, at + 100, products[i].us, products[i].gpu,
+        i + 1);
+  }
+  return text + "]}";
+}
+
+TEST_F(ProfileCommand, GpusOfOneTraceAreProcessesOfTheirOwn) {
+  const std::string two = R"("deviceProperties":[{"id":0,"name":"NVIDIA H100 80GB HBM3","numSms":132},)"
+                          R"({"id":1,"name":"NVIDIA H100 80GB HBM3","numSms":132}],)";
+  const std::string trace = Write(
+      "t.json", ProductTrace(two, {{0, "nvjet_tst_a", 10}, {1, "nvjet_tst_a", 30}, {0, "nvjet_tst_a", 10}}));
+  const Outcome both = RunCommand({"profile", "import", trace, "--out", File("m.json")});
+  EXPECT_EQ(both.code, 0) << both.error;
+  EXPECT_THAT(both.out, HasSubstr("2 GPUs\n"));
+  const profiler::MeasurementRun run = profiler::ReadMeasurement(File("m.json"));
+  ASSERT_EQ(run.samples.size(), 2u);
+  EXPECT_THAT(run.samples[0].durations_us, testing::ElementsAre(10, 10));
+  EXPECT_EQ(run.samples[1].process, 1);
+  EXPECT_THAT(run.samples[1].durations_us, testing::ElementsAre(30));
+  const Outcome one = RunCommand({"profile", "import", trace, "--gpu", "1", "--calibration", File("t.yaml")});
+  EXPECT_EQ(one.code, 0) << one.error;
+  EXPECT_THAT(one.out, HasSubstr(", GPU 1, NVIDIA H100"));
+  EXPECT_THAT(Read("t.yaml"), HasSubstr("- [64, 256, 128, 1, 30.000, 1, 30.000, 30.000]"));
+  EXPECT_EQ(RunCommand({"profile", "import", trace, "--gpu", "7"}).error,
+            "--gpu 7: nothing ran on it; expected one of: 0, 1");
+}
+
+TEST_F(ProfileCommand, TracesOfSeveralRanksAreOneMeasurementWhateverTheyAreCalled) {
+  const std::string gpus = R"("deviceProperties":[{"id":0,"name":"NVIDIA H100 80GB HBM3","numSms":132},)"
+                           R"({"id":1,"name":"NVIDIA H100 80GB HBM3","numSms":132}],)";
+  const auto rank = [&](int gpu) {
+    const std::string name = "rank" + std::to_string(gpu) + ".json";
+    return Write(name, ProductTrace(gpus + "\"traceName\":\"" + name + "\",", {{gpu, "nvjet_tst_a", 10}}));
+  };
+  const std::string zero = rank(0), one = rank(1);
+  const Outcome o = RunCommand({"profile", "import", zero, one, "--out", File("m.json")});
+  EXPECT_EQ(o.code, 0) << o.error;
+  EXPECT_EQ(profiler::ReadMeasurement(File("m.json")).samples.size(), 2u);
+  EXPECT_EQ(RunCommand({"profile", "import", zero, one, "--gpu", "1", "--out", File("m.json")}).code, 0);
+  EXPECT_EQ(profiler::ReadMeasurement(File("m.json")).suite, "rank1.json");
+}
+
+TEST_F(ProfileCommand, DifferentGpusOfOneTraceAreNotMerged) {
+  const std::string two = R"("deviceProperties":[{"id":0,"name":"NVIDIA H100 80GB HBM3","numSms":132},)"
+                          R"({"id":1,"name":"NVIDIA H20","numSms":78}],)";
+  const std::string trace =
+      Write("t.json", ProductTrace(two, {{0, "nvjet_tst_a", 10}, {1, "nvjet_tst_a", 30}}));
+  const Outcome both = RunCommand({"profile", "import", trace, "--calibration", File("t.yaml")});
+  EXPECT_EQ(both.code, 2);
+  EXPECT_EQ(both.error,
+            trace + " (GPU 0) and " + trace +
+                " (GPU 1) cannot be merged: different device 'NVIDIA H100 80GB HBM3' and 'NVIDIA H20'; "
+                "--gpu N takes one GPU of a trace");
+  EXPECT_THAT(RunCommand({"profile", "import", trace, "--device", "h100-sxm"}).error,
+              HasSubstr("; --gpu N takes one"));
+  EXPECT_EQ(RunCommand({"profile", "import", trace, "--gpu", "1", "--calibration", File("t.yaml")}).code, 0);
+  EXPECT_THAT(Read("t.yaml"), testing::AllOf(HasSubstr("device: h20\n"), HasSubstr("sms: 78\n")));
+}
+
+TEST_F(ProfileCommand, ATraceThatNamesNoDeviceTakesTheSmsOfTheOneNamed) {
+  const std::string trace = Write("t.json", ProductTrace("", {{0, "nvjet_tst_a", 10}}));
+  EXPECT_THAT(RunCommand({"profile", "import", trace, "--out", File("m.json")}).error,
+              HasSubstr("name the device with --device"));
+  EXPECT_EQ(RunCommand({"profile", "import", trace, "--device", "h20", "--calibration", File("t.yaml")}).code,
+            0);
+  EXPECT_THAT(Read("t.yaml"), testing::AllOf(HasSubstr("sms: 78\n"), HasSubstr("date: not recorded\n")));
+}
+
+TEST_F(ProfileCommand, OneLaunchOfAnotherKernelMovesNoRow) {
+  std::vector<Product> products(40, {0, "nvjet_tst_a", 10});
+  products.push_back({0, "nvjet_tst_b", 500});
+  const std::string trace = Write("t.json", ProductTrace("", products));
+  EXPECT_EQ(
+      RunCommand({"profile", "import", trace, "--device", "h100-sxm", "--calibration", File("t.yaml")}).code,
+      0);
+  EXPECT_THAT(Read("t.yaml"), HasSubstr("- [64, 256, 128, 1, 10.000, 41, 10.000, 500.000]"));
+  EXPECT_EQ(hw::ReadKernelTable(File("t.yaml")).rows.size(), 1u);
+}
+
+TEST_F(ProfileCommand, AnEmptyPartInAFolderIsAnError) {
+  profiler::MeasurementRun run = SyntheticRun(1, 2, 1, 5, {});
+  fs::create_directories(File("parts"));
+  Write("parts/process0-a.json", run);
+  Write("parts/process1-a.json", std::string());
+  const Outcome o = RunCommand({"profile", "import", File("parts")});
+  EXPECT_EQ(o.code, 2);
+  EXPECT_THAT(o.error, HasSubstr("process1-a.json: is empty, a part that was never written"));
+  Write("parts/process1-a.json", std::string("{\"nodes\": 1}"));
+  Write("parts/build.log", std::string());
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(RunCommand({"profile", "import", File("parts")}).code, 0);
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(said,
+              HasSubstr("warning: passed over " + File("parts/process1-a.json") + ": neither a kernel log"));
+  EXPECT_THAT(said, testing::Not(HasSubstr("build.log")));
+}
+
+TEST_F(ProfileCommand, AFileGivenTwiceIsRefusedWhateverItIsCalled) {
+  const std::string trace = Write("t.json", std::string(kTrace));
+  fs::create_symlink(trace, File("link.json"));
+  for (const std::string& again : {trace, folder_.string() + "/./t.json", File("link.json")})
+    EXPECT_EQ(RunCommand({"profile", "import", trace, again}).error, again + ": is given twice");
+  EXPECT_EQ(RunCommand({"profile", "import", trace, Write("u.json", std::string(kTrace))}).code, 0);
 }
 
 TEST_F(ProfileCommand, CompareAcrossDevicesIsRefusedUnlessForced) {

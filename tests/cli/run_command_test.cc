@@ -76,6 +76,36 @@ TEST_F(RunCommand, WritesNothingAtAllIfOneOutputCannotBeWritten) {
   EXPECT_FALSE(fs::exists(File("r.json")));
 }
 
+TEST_F(RunCommand, RefusesACalibrationThatIsNoneOfThisDeviceAtItsLine) {
+  const auto error = [&](const std::string& head, const std::string& rows) {
+    std::ofstream(File("c.yaml")) << "schema_version: 1\n"
+                                  << head
+                                  << "source: a test\ndriver: x\nlibraries: x\nclocks: x\ntables:" << rows;
+    return ErrorOf([&] {
+      RunLine("run deepseek-v3-pretraining" + std::string(kSmall) + " --calibration " + File("c.yaml"));
+    });
+  };
+  const auto gemm = [](const std::string& rows) {
+    return "\n  - op: gemm_fp8\n    kernel: k\n    sms: 132\n    columns: [m, n, k, time_us]\n    rows:\n" +
+           rows;
+  };
+  const std::string row = "      - [4096, 7168, 2048, 100]\n", here = "device: h800-sxm\ndate: 2026-01-01\n";
+  EXPECT_THAT(
+      error("device: h20\ndate: 2026-01-01\n", gemm(row)),
+      HasSubstr(
+          "c.yaml:2:9: device: 'h20': this table was measured on another device than the run's, 'h800-sxm'"));
+  EXPECT_THAT(error("device: h9000\ndate: 2026-01-01\n", gemm(row)),
+              HasSubstr("c.yaml:2:9: device: 'h9000': no such device"));
+  EXPECT_THAT(error("device: h800-sxm\ndate: soon\n", gemm(row)),
+              HasSubstr("c.yaml:3:7: date: 'soon': expected a day"));
+  EXPECT_THAT(error(here, " []\n"), HasSubstr("c.yaml:8:9: tables: expected at least one table"));
+  EXPECT_THAT(error(here, gemm(row + row)),
+              HasSubstr("c.yaml:15:9: gemm_fp8 m=4096 n=7168 k=2048 @132: a second row"));
+  EXPECT_THAT(error(here, gemm("      - [4096, 7168, 2048, 7]\n")),
+              HasSubstr("c.yaml:14:9: gemm_fp8 m=4096 n=7168 k=2048 @132: "
+                        "the time cannot be: 17180 TFLOPS"));
+}
+
 TEST_F(RunCommand, RefusesTwoOutputsInOneFile) {
   EXPECT_THAT(
       ErrorOf([&] { RunLine("run deepseek-v3-pretraining --json " + File("a") + " --trace " + File("a")); }),

@@ -4,7 +4,9 @@
 
 #include "core/document.h"
 #include "core/error.h"
+#include "core/random.h"
 #include "hw/cost/kernel_table.h"
+#include "tests/core/input_error.h"
 #include "tests/profiler/synthetic_run.h"
 
 namespace orrery::profiler {
@@ -75,14 +77,89 @@ TEST(CalibrationFile, IsReadByTheCostModel) {
 }
 
 TEST(CalibrationFile, TakesTheMedianOfProcessMedians) {
-  KernelSample first = Sample(OpKind::kGemmFp8, kGemm, {100, 100, 100, 100, 100}), second = first,
-               third = first;
+  KernelSample first = Sample(OpKind::kGemmFp8, kGemm, {100, 100}), second = first, third = first;
   second.process = 1;
   second.durations_us = {110, 110};
+  EXPECT_THAT(CalibrationYaml(RunOf({first, second}), "h100-sxm").yaml,
+              HasSubstr("1, 105.000, 4, 100.000, 110.000]"));
   third.process = 2;
-  third.durations_us = {105};
+  third.durations_us = {107, 107};
   EXPECT_THAT(CalibrationYaml(RunOf({first, second, third}), "h100-sxm").yaml,
-              HasSubstr("1, 105.000, 8, 100.000, 110.000]"));
+              HasSubstr("1, 107.000, 6, 100.000, 110.000]"));
+}
+
+TEST(CalibrationFile, AProcessThatLaunchedOnceIsOneLaunch) {
+  KernelSample many = Sample(OpKind::kGemmFp8, kGemm, std::vector<double>(40, 100)), once = many;
+  once.process = 1;
+  once.durations_us = {900};
+  EXPECT_THAT(CalibrationYaml(RunOf({many, once}), "h100-sxm").yaml,
+              HasSubstr("1, 100.000, 41, 100.000, 900.000]"));
+}
+
+TEST(CalibrationFile, PoolsKernelsOfOneShapeSoThatOneOutlierDoublesNothing) {
+  KernelSample usual = Sample(OpKind::kGemmFp8, kGemm, std::vector<double>(40, 100)), first = usual;
+  first.kernel = "a_first_launch_by_another_kernel";
+  first.op_label = "some op (2)";
+  first.durations_us = {900};
+  for (const auto& samples : {std::vector{usual, first}, std::vector{first, usual}}) {
+    const CalibrationText table = CalibrationYaml(RunOf(samples), "h100-sxm");
+    EXPECT_EQ(table.rows, 1);
+    EXPECT_THAT(table.yaml, HasSubstr("kernel: \"nvjet_qq\""));
+    EXPECT_THAT(table.yaml,
+                HasSubstr("# several kernels: a_first_launch_by_another_kernel 1 of 900.0 us, nvjet_qq 40 of "
+                          "100.0 us\n      - [4096, 1536, 7168, 1, 100.000, 41, 100.000, 900.000]"));
+    EXPECT_THAT(table.merged, ElementsAre(HasSubstr("gemm_fp8 M=4096 N=1536 K=7168 @132: a_first_launch")));
+    EXPECT_EQ(hw::ParseKernelTable(Document::Parse(table.yaml, "t").root()).rows.size(), 1u);
+  }
+}
+
+TEST(CalibrationFile, NoTableItWritesHoldsACaseTwice) {
+  RandomStream random(3, "cases");
+  const auto any = [&](int below) { return static_cast<int>(random.Uniform() * below); };
+  std::vector<KernelSample> samples;
+  for (int i = 0; i < 200; ++i) {
+    KernelSample s = Sample(OpKind::kGemmFp8, GemmShape{64 * (1 + any(3)), 1536, 7168, 1}, {100.0 + any(50)});
+    s.kernel = "k" + std::to_string(any(4));
+    s.op_label = "op" + std::to_string(any(4));
+    s.sms = 131 + any(2);
+    s.process = any(3);
+    s.beside_copy = any(4) == 0;
+    samples.push_back(s);
+  }
+  const CalibrationText table = CalibrationYaml(RunOf(samples), "h100-sxm");
+  EXPECT_EQ(table.rows, 6);
+  EXPECT_EQ(hw::ParseKernelTable(Document::Parse(table.yaml, "t").root()).rows.size(), 6u);
+}
+
+TEST(CalibrationFile, TimesThatTheDeviceCannotReachStayOutAndAreNamed) {
+  const CalibrationText table =
+      CalibrationYaml(RunOf({Sample(OpKind::kGemmFp8, kGemm, {100}),
+                             Sample(OpKind::kGemmFp8, {GemmShape{4096, 7168, 2048, 1}}, {7})}),
+                      "h100-sxm");
+  EXPECT_EQ(table.rows, 1);
+  EXPECT_THAT(table.left_out,
+              ElementsAre("gemm_fp8 M=4096 N=7168 K=2048 @132: 17180 TFLOPS, over 1.25 times the "
+                          "1978 TFLOPS of 132 SMs of h100-sxm"));
+  KernelSample wide = Sample(OpKind::kGemmFp8, kGemm, {100});
+  wide.sms = 144;
+  EXPECT_THAT(ErrorOf([&] { CalibrationYaml(RunOf({wide}), "h100-sxm"); }),
+              HasSubstr("left out: gemm_fp8 M=4096 N=1536 K=7168 @144: 144 SMs, and h100-sxm has 132"));
+}
+
+TEST(CalibrationFile, ATimeBesideACopyAloneIsNoRow) {
+  KernelSample beside = Sample(OpKind::kRmsNorm, RowsShape{4096, 7168}, {60});
+  beside.beside_copy = true;
+  const CalibrationText table =
+      CalibrationYaml(RunOf({beside, Sample(OpKind::kGemmFp8, kGemm, {100})}), "h100-sxm");
+  EXPECT_THAT(table.left_out, ElementsAre("rms_norm 4096x7168 @132: measured beside a copy alone"));
+}
+
+TEST(CalibrationFile, ADateThatNobodyRecordedIsNone) {
+  MeasurementRun run = RunOf({Sample(OpKind::kGemmFp8, kGemm, {100})});
+  run.date_utc = "not recorded";
+  const CalibrationText table = CalibrationYaml(run, "h100-sxm");
+  EXPECT_THAT(table.yaml, HasSubstr("\ndate: not recorded\n"));
+  EXPECT_EQ(hw::ParseKernelTable(Document::Parse(table.yaml, "t").root()).date, "");
 }
 
 TEST(CalibrationFile, JoinsTimesBesideACopyWithTimesAlone) {
@@ -104,11 +181,11 @@ TEST(CalibrationFile, PoolsTwoLabelsOfOneShapeAndKeepsSmCountsApart) {
 }
 
 TEST(CalibrationFile, ExperimentsAndIncompleteCasesStayOutAndAreNamed) {
-  KernelSample skewed = Sample(OpKind::kGroupedGemmFp8, kGemm, {1});
+  KernelSample skewed = Sample(OpKind::kGroupedGemmFp8, kGemm, {100});
   skewed.variant = "skew-4x";
   KernelSample empty = Sample(OpKind::kMemset, RowsShape{0, 0}, {1});
   const CalibrationText table =
-      CalibrationYaml(RunOf({skewed, empty, Sample(OpKind::kGemmFp8, kGemm, {1})}), "h100-sxm");
+      CalibrationYaml(RunOf({skewed, empty, Sample(OpKind::kGemmFp8, kGemm, {100})}), "h100-sxm");
   EXPECT_THAT(table.left_out,
               ElementsAre("1 samples, variant 'skew-4x'", "1 samples, which shape or bytes are incomplete"));
   EXPECT_THROW(CalibrationYaml(RunOf({skewed}), "h100-sxm"), InputError)
@@ -116,10 +193,12 @@ TEST(CalibrationFile, ExperimentsAndIncompleteCasesStayOutAndAreNamed) {
 }
 
 TEST(CalibrationFile, TheLaunchGapIsTheMedianOfProcessesOnAStream) {
-  MeasurementRun run = RunOf({Sample(OpKind::kGemmFp8, kGemm, {1})});
+  MeasurementRun run = RunOf({Sample(OpKind::kGemmFp8, kGemm, {100})});
   EXPECT_THAT(CalibrationYaml(run, "h100-sxm").yaml, Not(HasSubstr("launch_gap")));
-  run.launch_gaps = {
-      {"stream", 0, {1.1, 1.2, 1.3}}, {"graph", 0, {0.5}}, {"stream", 1, {1.4, 1.4}}, {"stream", 2, {1.9}}};
+  run.launch_gaps = {{"stream", 0, {1.1, 1.2, 1.3}},
+                     {"graph", 0, {0.5}},
+                     {"stream", 1, {1.4, 1.4, 1.4}},
+                     {"stream", 2, {1.9, 1.9, 1.9}}};
   const CalibrationText table = CalibrationYaml(run, "h100-sxm");
   EXPECT_THAT(table.yaml, HasSubstr("launch_gap: 1.400 us\n"));
   EXPECT_THAT(table.left_out, ElementsAre("launch gaps of a CUDA graph"));

@@ -139,6 +139,49 @@ TEST_F(KernelLog, AFolderThatCannotBeWrittenIsNoReasonToStop) {
   EXPECT_FALSE(log.ok());
 }
 
+TEST_F(KernelLog, EveryGpuOfTheProcessIsDescribed) {
+  header_.more_devices = {{1, "NVIDIA Other", "10.0", 148, 0}};
+  {
+    KernelLogWriter log(file_, header_);
+    for (const std::uint32_t gpu : {1u, 0u, 2u})
+      log.Write(ActivityRecord{cupti::KernelRecord{"k", 10 + gpu, 20, gpu, 0, 7, 1, {}, {}, {}, 0, 0, 0, 0}});
+    log.Close({});
+  }
+  const std::vector<Trace> parts = SplitByGpu(ReadKernelLog(file_));
+  ASSERT_EQ(parts.size(), 3u);
+  EXPECT_EQ(parts[0].info.device.name, "NVIDIA Test");
+  EXPECT_EQ(parts[1].info.device.name, "NVIDIA Other");
+  EXPECT_EQ(parts[1].info.device.sms, 148);
+  EXPECT_EQ(parts[2].info.device.name, "") << "one the process did not see at its start";
+  EXPECT_EQ(parts[0].info.driver, "580.00");
+  EXPECT_EQ(parts[0].info.cupti, "130001");
+}
+
+TEST_F(KernelLog, CutOffAnywhereItIsReadToItsLastWholeLineOrRefused) {
+  {
+    KernelLogWriter log(file_, header_);
+    for (int i = 0; i < 3; ++i)
+      log.Write(ActivityRecord{cupti::KernelRecord{"k", 10, 20, 0, 0, 7, 1, {}, {}, {}, 0, 0, 0, 0}});
+    log.Close({});
+  }
+  const std::string text = Text();
+  for (std::size_t size = 0; size < text.size(); ++size) {
+    const std::string cut = text.substr(0, size);
+    const auto lines = std::count(cut.begin(), cut.end(), '\n');
+    std::istringstream stream(cut);
+    try {
+      const Trace t = ReadKernelLog(stream, "log");
+      EXPECT_LE(static_cast<std::ptrdiff_t>(t.events.size()), std::max<std::ptrdiff_t>(lines - 1, 0));
+      EXPECT_GE(static_cast<std::ptrdiff_t>(t.events.size()), std::min<std::ptrdiff_t>(lines - 2, 3));
+      if (size + 1 < text.size()) {
+        EXPECT_THAT(t.info.note, HasSubstr("no closing line")) << size;
+      }
+    } catch (const InputError& e) {
+      EXPECT_LT(lines, 1) << e.what();
+    }
+  }
+}
+
 TEST_F(KernelLog, FilesAreNamedByRankAndProcess) {
   EXPECT_EQ(KernelLogFileName(header_), "rank3-pid4711.jsonl");
   header_.rank = -1;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "core/error.h"
+#include "tests/core/input_error.h"
 #include "tests/profiler/synthetic_run.h"
 
 namespace orrery::profiler {
@@ -70,8 +71,10 @@ TEST(Measurement, ADateThatIsNoneIsRefused) {
     run.date_utc = date;
     EXPECT_THAT(ErrorOf(MeasurementJson(run)), HasSubstr("expected a date and time in UTC")) << date;
   }
-  run.date_utc = "2024-02-29T23:59:60Z";
-  EXPECT_EQ(ErrorOf(MeasurementJson(run)), "");
+  for (const char* date : {"2024-02-29T23:59:60Z", "not recorded"}) {
+    run.date_utc = date;
+    EXPECT_EQ(ErrorOf(MeasurementJson(run)), "");
+  }
 }
 
 TEST(Measurement, SurvivesWritingAndReading) {
@@ -161,32 +164,38 @@ TEST(Measurement, CaseKeysTellConditionsApart) {
 
 TEST(Measurement, ProcessesAreMergedInOrderAndOnlyFromOneMachine) {
   const MeasurementRun one = SyntheticRun(1, 2, 1, 5, {}), two = SyntheticRun(2, 2, 1, 5, {});
-  const MeasurementRun merged = MergeProcesses({one, two});
+  const MeasurementRun merged = MergeProcesses({one, two}, {"a", "b"});
   ASSERT_EQ(merged.samples.size(), 4u);
   EXPECT_EQ(merged.samples[0].process, 0);
   EXPECT_EQ(merged.samples[3].process, 1);
   MeasurementRun other = two;
   other.driver = "570.00";
   try {
-    MergeProcesses({one, other});
+    MergeProcesses({one, other}, {"a", "b"});
     FAIL();
   } catch (const InputError& e) {
-    EXPECT_THAT(e.what(), HasSubstr("driver 580.00 and 570.00"));
+    EXPECT_THAT(e.what(), HasSubstr("a and b cannot be merged: different driver '580.00' and '570.00'"));
   }
-  EXPECT_THROW(MergeProcesses({}), InputError);
+  EXPECT_THROW(MergeProcesses({}, {}), InputError);
 }
 
 TEST(Measurement, PartsKeepTheirProcessesAndGapsAndComeOnce) {
   MeasurementRun one = SyntheticRun(1, 2, 2, 5, {}), two = SyntheticRun(2, 1, 2, 5, {});
   for (KernelSample& sample : two.samples) sample.op_label = "another section";
   two.launch_gaps = {{"stream", 1, {1.5}}};
-  const MeasurementRun merged = MergeParts({one, two});
+  const MeasurementRun merged = MergeParts({one, two}, {"a.json", "b.json"});
   ASSERT_EQ(merged.samples.size(), 6u);
   EXPECT_EQ(merged.samples[5].process, 1);
   EXPECT_EQ(merged.launch_gaps.size(), 1u);
-  EXPECT_THROW(MergeParts({one, one}), InputError) << "the same cases twice";
+  EXPECT_THAT(orrery::ErrorOf([&] {
+                MergeParts({two, one, one}, {"a.json", "b.json", "c.json"});
+              }),
+              HasSubstr("is in two of the measurements: b.json and c.json"));
   two.libraries["cuDNN"] = "9.19.0";
-  EXPECT_THROW(MergeParts({one, two}), InputError);
+  EXPECT_EQ(orrery::ErrorOf([&] {
+              MergeParts({one, two}, {"a.json", "b.json"});
+            }),
+            "a.json and b.json cannot be merged: different library versions");
 }
 
 TEST(Measurement, LaunchGapsAreReadStrictly) {

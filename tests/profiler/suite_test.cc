@@ -13,6 +13,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/random.h"
 #include "profiler/measurement.h"
 #include "profiler/suite/cost.h"
 #include "profiler/suite/sample.h"
@@ -271,6 +272,33 @@ TEST(DeepSeekV3Suite, CountsTheBytesOfMemoryBoundKernelsAsTheKernelTableDoes) {
     });
     ASSERT_NE(found, suite.end()) << e.label;
     EXPECT_NEAR(static_cast<double>(found->bytes) * 1e-6, e.mbytes, 1e-3 * e.mbytes) << e.label;
+  }
+}
+
+TEST(CostOf, IsAbsentWhereBytesDoNotFit) {
+  const std::int64_t big = std::int64_t{1} << 40;
+  EXPECT_FALSE(FindCost(OpKind::kGemmBf16, GemmShape{big, big, big, big}));
+  EXPECT_FALSE(FindCost(OpKind::kGroupedGemmFp8, GemmShape{1, big, 1 << 20, 1 << 20}));
+  EXPECT_FALSE(FindCost(OpKind::kAttentionForward, AttentionShape{big, big, big, big, big, big, big, true}));
+  EXPECT_FALSE(FindCost(OpKind::kRmsNorm, RowsShape{big, big}));
+  EXPECT_THROW(CostOf(OpKind::kRmsNorm, RowsShape{big, big}), std::invalid_argument);
+  EXPECT_EQ(FindCost(OpKind::kGemmBf16, GemmShape{big, 1 << 17, 1, 1})->bytes,
+            2 * (big + (1 << 17) + big * (1 << 17)));
+}
+
+TEST(CostOf, NeverOverflows) {
+  RandomStream random(5, "shapes");
+  const auto any = [&] { return std::int64_t{1} << static_cast<int>(random.Uniform() * 41); };
+  for (int i = 0; i < 20000; ++i) {
+    const auto kind = static_cast<OpKind>(i % kOpKindCount);
+    OpShape shape = RowsShape{any(), any()};
+    if (kind <= OpKind::kGemmBf16) shape = GemmShape{any(), any(), any(), any()};
+    if (kind > OpKind::kGemmBf16 && kind <= OpKind::kAttentionDecode)
+      shape = AttentionShape{any(), any(), any(), any(), any(), any(), any(), i % 2 == 0};
+    const auto cost = FindCost(kind, shape);
+    if (!cost) continue;
+    EXPECT_GE(cost->bytes, 0) << Name(kind) << " " << ShapeText(shape);
+    EXPECT_GE(cost->flops, 0);
   }
 }
 

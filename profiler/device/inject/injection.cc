@@ -35,10 +35,10 @@ Function Driver(const char* name) {
   return library != nullptr ? reinterpret_cast<Function>(dlsym(library, name)) : nullptr;
 }
 
-int DeviceAttribute(int attribute) {
+int DeviceAttribute(int attribute, int device) {
   int value = 0;
   const auto get = Driver<int (*)(int*, int, int)>("cuDeviceGetAttribute");
-  return get != nullptr && get(&value, attribute, 0) == 0 ? value : 0;
+  return get != nullptr && get(&value, attribute, device) == 0 ? value : 0;
 }
 
 std::string DriverVersion() {
@@ -52,19 +52,34 @@ std::string DriverVersion() {
   return version;
 }
 
-KernelLogHeader HeaderOfThisProcess(std::uint32_t cupti_version) {
+/// What the driver says of one of the GPUs this process sees.
+TraceDevice DeviceOf(int id) {
   constexpr int kMultiprocessors = 16, kMajor = 75, kMinor = 76;  // CUdevice_attribute
+  char name[256] = {};
+  const auto get = Driver<int (*)(char*, int, int)>("cuDeviceGetName");
+  const bool named = get != nullptr && get(name, sizeof(name), id) == 0;
+  return {id, named ? name : "",
+          std::to_string(DeviceAttribute(kMajor, id)) + "." + std::to_string(DeviceAttribute(kMinor, id)),
+          DeviceAttribute(kMultiprocessors, id), 0};
+}
+
+int DeviceCount() {
+  int count = 0;
+  const auto get = Driver<int (*)(int*)>("cuDeviceGetCount");
+  return get != nullptr && get(&count) == 0 ? count : 0;
+}
+
+KernelLogHeader HeaderOfThisProcess(std::uint32_t cupti_version) {
   KernelLogHeader h;
   h.pid = getpid();
   h.rank = EnvironmentNumber("RANK", EnvironmentNumber("LOCAL_RANK", -1));
   h.world_size = EnvironmentNumber("WORLD_SIZE", 0);
   h.program = program_invocation_short_name;
-  char name[256] = {};
-  const auto get = Driver<int (*)(char*, int, int)>("cuDeviceGetName");
-  if (get != nullptr && get(name, sizeof(name), 0) == 0) h.device = name;
-  h.compute_capability =
-      std::to_string(DeviceAttribute(kMajor)) + "." + std::to_string(DeviceAttribute(kMinor));
-  h.sms = DeviceAttribute(kMultiprocessors);
+  const TraceDevice first = DeviceOf(0);
+  h.device = first.name;
+  h.compute_capability = first.compute_capability;
+  h.sms = first.sms;
+  for (int id = 1; id < DeviceCount(); ++id) h.more_devices.push_back(DeviceOf(id));
   h.driver = DriverVersion();
   h.cupti = cupti_version;
   return h;

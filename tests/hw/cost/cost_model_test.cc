@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <map>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "core/error.h"
 #include "hw/cost/roofline.h"
@@ -280,11 +283,41 @@ TEST(CostModel, RefusesFp8OnADeviceWithoutIt) {
 TEST(CostModel, RefusesATableOfAnotherDeviceUnlessForced) {
   const std::string path = std::string(ORRERY_SOURCE_DIR) + "/hw/data/h800-sxm/kernels/deepgemm-2025-04.yaml";
   const Device h200 = DevicePreset("h200-sxm");
-  EXPECT_THAT(MessageOf([&] { CostModel::Load(h200, {.name = path, .forced = false}); }),
-              HasSubstr("'h800-sxm': this calibration was measured on another device than 'h200-sxm'"));
+  EXPECT_THAT(
+      MessageOf([&] { CostModel::Load(h200, {.name = path, .forced = false}); }),
+      HasSubstr("deepgemm-2025-04.yaml:4:9: device: 'h800-sxm': this table was measured on another device "
+                "than the run's, 'h200-sxm'; expected a table of 'h200-sxm' or 'auto'"));
   const CostModel forced = CostModel::Load(h200, {.name = path, .forced = true});
   EXPECT_EQ(forced.PriceOp(GemmOp(OpKind::kGemmFp8, {4096, 7168, 2048, 1}), 132).provenance,
             Provenance::kScaled);
+}
+
+TEST(CostModel, RefusesATableOfADeviceThatNobodyKnows) {
+  const std::string path =
+      testing::TempDir() + "/orrery_unknown_device_" + std::to_string(getpid()) + ".yaml";
+  std::ofstream(path)
+      << "schema_version: 1\ndate: 2026-01-01\nsource: a test\ndriver: x\nlibraries: x\nclocks: x\n"
+         "device: h800-smx\ntables:\n  - op: gemm_fp8\n    kernel: k\n    sms: 132\n"
+         "    columns: [m, n, k, time_us]\n    rows:\n      - [4096, 4096, 4096, 100]\n";
+  EXPECT_THAT(MessageOf([&] { CostModel::Load(DevicePreset("h800-sxm"), {.name = path, .forced = false}); }),
+              HasSubstr(":7:9: device: 'h800-smx': no such device is known; expected 'h800-sxm', the run's "
+                        "(did you mean 'h800-sxm'?)"));
+  std::filesystem::remove(path);
+}
+
+TEST(CostModel, RefusesTimesThatTheDeviceCannotReach) {
+  const Device h800 = DevicePreset("h800-sxm");
+  const GemmShape shape{4096, 7168, 2048, 1};  // 120 GFLOP: 61 us at 1979 TFLOPS
+  KernelTable table = OneRow("h800-sxm", "2026-01-01", shape, 7);
+  table.rows[0].place = {"table.yaml", 12, 9};
+  EXPECT_EQ(
+      MessageOf([&] { CostModel(h800, {table}); }),
+      "table.yaml:12:9: gemm_fp8 m=4096 n=7168 k=2048 @132: the time cannot be: 17180 TFLOPS, over 1.25 "
+      "times the 1979 TFLOPS of 132 SMs of h800-sxm");
+  table.rows[0].time = FromMicroseconds(55);
+  EXPECT_EQ(MessageOf([&] { CostModel(h800, {table}); }), "accepted") << "a clock above the data sheet's";
+  table.rows[0].sms = 66;
+  EXPECT_THAT(MessageOf([&] { CostModel(h800, {table}); }), HasSubstr("of 66 SMs"));
 }
 
 TEST(CostModel, NamesTheTablesWhereOneIsUnknown) {

@@ -100,12 +100,70 @@ INSTANTIATE_TEST_SUITE_P(
             "wrong shape key",
             "tables:\n  - {op: gemm_fp8, kernel: x, sms: 132, shape: {heads: 3}, columns: [], rows: []}\n",
             "heads"},
+        BadTable{"no tables", "tables: []\n", "tables: expected at least one table"},
+        BadTable{"no rows", "tables:\n  - {op: gemm_fp8, kernel: x, sms: 1, columns: [m], rows: []}\n",
+                 "expected at least one row"},
+        BadTable{"least over greatest",
+                 GemmTable("[64, 7168, 2048, 6, 7, 5]", "[m, n, k, time_us, min_us, max_us]"),
+                 ":14:29: tables[0].rows[0][4]: '7': expected no more than max_us, 5"},
+        BadTable{"negative least", GemmTable("[64, 7168, 2048, 6, -7]", "[m, n, k, time_us, min_us]"), "-7"},
+        BadTable{"a case twice", GemmTable("[64, 7168, 2048, 6]\n      - [64, 7168, 2048, 12]"),
+                 ":15:9: gemm_fp8 m=64 n=7168 k=2048 @132: a second row of this case, the first at line 14"},
+        BadTable{
+            "a case twice over two kernels",
+            GemmTable("[64, 7168, 2048, 6]") +
+                "  - op: gemm_fp8\n    kernel: another\n    columns: [m, n, k, sms, time_us]\n    rows:\n"
+                "      - [64, 7168, 2048, 132, 12]\n",
+            ":19:9: gemm_fp8 m=64 n=7168 k=2048 @132: a second row of this case, the first at line 14"},
+        BadTable{"an endless gap", "launch_gap: 2 s\n" + GemmTable("[64, 7168, 2048, 6]"), "at most 1 ms"},
         BadTable{"text for a number", GemmTable("[64, many, 2048, 1]"), "many"}),
     [](const auto& test) {
       std::string name = test.param.what;
       for (char& c : name) c = c == ' ' ? '_' : c;
       return name;
     });
+
+std::string WithDate(const std::string& date) {
+  std::string text = kHeader + GemmTable("[64, 7168, 2048, 6]");
+  text.replace(text.find("2026-01-01"), 10, date);
+  try {
+    return "read as '" + ParseKernelTable(Document::Parse(text, "table.yaml").root()).date + "'";
+  } catch (const InputError& error) {
+    return error.what();
+  }
+}
+
+TEST(KernelTable, ADateIsADayOrNotRecorded) {
+  EXPECT_EQ(WithDate("2026-11-24"), "read as '2026-11-24'");
+  EXPECT_EQ(WithDate("not recorded"), "read as ''");
+  for (const char* date : {"2026-02-30", "24.11.2026", "yesterday", "2026", "2026-11-24T00:00:00Z"})
+    EXPECT_THAT(WithDate(date), HasSubstr("table.yaml:3:7: date: '")) << date;
+}
+
+TEST(KernelTable, RowsThatDifferInLabelBytesOrSmsAreCasesOfTheirOwn) {
+  const KernelTable table = Parse(
+      "tables:\n  - op: top_k\n    kernel: k\n    columns: [rows, cols, bytes, label, sms, time_us]\n    "
+      "rows:\n"
+      "      - [64, 256, 4096, a, 132, 7]\n      - [64, 256, 4096, b, 132, 7]\n"
+      "      - [64, 256, 8192, a, 132, 7]\n      - [64, 256, 4096, a, 112, 7]\n");
+  EXPECT_EQ(table.rows.size(), 4U);
+}
+
+TEST(KernelTable, CutOffAnywhereItIsReadOrRefused) {
+  const std::string whole = kHeader + std::string("launch_gap: 3 us\n") +
+                            GemmTable("[64, 7168, 2048, 6, 5, 7]", "[m, n, k, time_us, min_us, max_us]");
+  int refused = 0;
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    try {
+      const KernelTable table = ParseKernelTable(Document::Parse(whole.substr(0, size), "table.yaml").root());
+      EXPECT_EQ(table.rows.size(), 1U) << size;
+    } catch (const InputError& error) {
+      EXPECT_THAT(error.what(), HasSubstr("table.yaml")) << size;
+      ++refused;
+    }
+  }
+  EXPECT_GE(refused, static_cast<int>(whole.size()) - 2) << "all but the closing line's end";
+}
 
 TEST(KernelTable, RefusesAMissingFile) { EXPECT_THROW(ReadKernelTable("/nowhere/table.yaml"), InputError); }
 

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "profiler/trace/intervals.h"
 #include "profiler/trace/kineto_event.h"
+#include "profiler/trace/trace_report.h"
 
 namespace orrery::profiler {
 namespace {
@@ -30,7 +31,7 @@ constexpr const char* kOp =
 std::string Document(const std::vector<std::string>& events) {
   std::string text =
       R"({"schemaVersion":1,"deviceProperties":[{"id":0,"name":"GPU A","numSms":132,"totalGlobalMem":80,)"
-      R"("computeMajor":9,"computeMinor":0},{"id":1,"name":"GPU B","numSms":1}],)"
+      R"("computeMajor":9,"computeMinor":0},{"id":1,"name":"GPU B","numSms":78}],)"
       R"("distributedInfo":{"rank":3,"world_size":64},"traceEvents":[)";
   for (std::size_t i = 0; i < events.size(); ++i) text += (i == 0 ? "" : ",\n") + events[i];
   return text + R"(],"traceName":"demo"})";
@@ -52,9 +53,12 @@ std::string ErrorOf(const std::string& text) {
 
 TEST(KinetoTrace, ReadsKernelsLaunchesAnnotationsAndTheDevice) {
   const Trace t = Read(Document({kKernel, kLaunch, kUnusedLaunch, kOuter, kInner, kOp}));
-  EXPECT_EQ(t.info.device_name, "GPU A");
-  EXPECT_EQ(t.info.sms, 132);
-  EXPECT_EQ(t.info.compute_capability, "9.0");
+  EXPECT_EQ(t.info.device.name, "GPU B") << "the one of the kernel";
+  EXPECT_EQ(t.info.device.sms, 78);
+  ASSERT_EQ(t.info.devices.size(), 2u);
+  EXPECT_EQ(t.info.devices[0].name, "GPU A");
+  EXPECT_EQ(t.info.devices[0].sms, 132);
+  EXPECT_EQ(t.info.devices[0].compute_capability, "9.0");
   EXPECT_EQ(t.info.rank, 3);
   EXPECT_EQ(t.info.world_size, 64);
   EXPECT_EQ(t.info.trace_name, "demo");
@@ -119,8 +123,8 @@ TEST(KinetoTrace, KeepsNanosecondsOfLargeTimes) {
 }
 
 TEST(KinetoTrace, ACutOffFileSaysWhere) {
-  const std::string whole = Document({kOuter, kKernel, kLaunch});
-  for (const std::size_t size : {whole.size() - 1, whole.size() / 2, std::size_t{40}, std::size_t{1}}) {
+  const std::string whole = Document({kOuter, kKernel, kLaunch, kOp});
+  for (std::size_t size = 1; size < whole.size(); ++size) {
     const std::string error = ErrorOf(whole.substr(0, size));
     EXPECT_THAT(error, HasSubstr("t.json: the trace is cut off at byte")) << size;
   }
@@ -138,8 +142,14 @@ TEST(KinetoTrace, ErrorsInEventsNameTheEvent) {
               HasSubstr("'gemm' of category 'kernel': duration -3 us is negative"));
   EXPECT_THAT(with("\"dur\":30.5,", ""), HasSubstr("has no duration"));
   EXPECT_THAT(with("\"ts\":110,", ""), HasSubstr("has no start time"));
-  EXPECT_THAT(with("\"ts\":110", "\"ts\":\"soon\""), HasSubstr("time 'soon' is no number"));
-  EXPECT_THAT(with("\"ts\":110", "\"ts\":1e17"), HasSubstr("no number of microseconds"));
+  EXPECT_THAT(with("\"ts\":110", "\"ts\":\"soon\""),
+              HasSubstr("'ts' is a text, 'soon', expected a number of microseconds"));
+  EXPECT_THAT(with("\"dur\":30.5", "\"dur\":\"30.5\""),
+              HasSubstr("'dur' is a text, '30.5', expected a number"));
+  EXPECT_THAT(with("\"ts\":110", "\"ts\":\"a\\u001bb\""), HasSubstr("'a\\x1bb'"));
+  EXPECT_THAT(with("\"ts\":110", "\"ts\":1e17"),
+              HasSubstr("'ts' 1e17 is out of range, expected microseconds"));
+  EXPECT_THAT(with("\"dur\":30.5", "\"dur\":3e12"), HasSubstr("lasts more than 30 days"));
 }
 
 TEST(KinetoTrace, TimesThatCannotBeAreRefused) {
@@ -155,6 +165,79 @@ TEST(KinetoTrace, TimesThatCannotBeAreRefused) {
   EXPECT_THAT(mixed, HasSubstr("event 1 (ends at byte"));
   EXPECT_THAT(mixed, HasSubstr("times of two clocks in one trace"));
   EXPECT_EQ(ErrorOf(Document({moved("1740461679479712.125"), moved("1740461680479712.125"), kLaunch})), "");
+}
+
+TEST(KinetoTrace, AnyByteReplacedIsReadOrRefused) {
+  const std::string whole = Document({kOuter, kKernel, kLaunch, kOp});
+  constexpr std::string_view kBytes = "{}[]\",:-9eE.\\x\x00\xff";
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    std::string changed = whole;
+    changed[i] = kBytes[i % kBytes.size()];
+    try {
+      Analyse(Read(changed));
+    } catch (const InputError& e) {
+      EXPECT_THAT(e.what(), HasSubstr("t.json")) << changed;
+    }
+  }
+}
+
+std::string KernelOn(const std::string& gpu, int ts) {
+  return R"({"ph":"X","cat":"kernel","name":"k","tid":7,"ts":)" + std::to_string(ts) +
+         R"(,"dur":5,"args":{"stream":7)" + (gpu.empty() ? "" : R"(,"device":)" + gpu) + "}}";
+}
+
+TEST(KinetoTrace, GpusAreKeptApart) {
+  const std::vector<Trace> parts = SplitByGpu(
+      Read(Document({kOuter, kInner, kOp, kLaunch, KernelOn("0", 50), kKernel, KernelOn("0", 300)})));
+  ASSERT_EQ(parts.size(), 2u);
+  EXPECT_EQ(parts[0].info.device.name, "GPU A");
+  EXPECT_EQ(parts[0].events.size(), 2u);
+  EXPECT_TRUE(parts[0].launches.empty());
+  EXPECT_EQ(parts[1].info.device.name, "GPU B");
+  EXPECT_EQ(parts[1].info.device.sms, 78);
+  ASSERT_EQ(parts[1].events.size(), 1u);
+  EXPECT_EQ(Attribute(parts[1]).annotation[0], 1) << "each has the ranges";
+  EXPECT_THAT(TraceText(Analyse(parts[1])), HasSubstr("demo, rank 3 of 64, GPU 1, GPU B (78 SMs)"));
+  EXPECT_EQ(SplitByGpu(Read(Document({kKernel}))).size(), 1u);
+  EXPECT_FALSE(SplitByGpu(Read(Document({kKernel})))[0].info.one_of_several);
+}
+
+TEST(KinetoTrace, AnEventThatNamesNoGpuIsOfTheOneThereIs) {
+  EXPECT_EQ(Read(Document({KernelOn("", 1), KernelOn("1", 9)})).events[0].device, 1);
+  EXPECT_EQ(Read("[" + KernelOn("", 1) + "]").events[0].device, 0);
+  EXPECT_THAT(
+      ErrorOf(Document({KernelOn("0", 1), KernelOn("1", 9), KernelOn("", 20)})),
+      HasSubstr(
+          "t.json: 'k' at 20 us names no GPU ('device' in its 'args'), and the trace has events of several"));
+}
+
+TEST(KinetoTrace, AGpuThatIsNotDescribedHasNoName) {
+  const Trace t = Read(Document({KernelOn("5", 1)}));
+  EXPECT_EQ(t.info.device.id, 5);
+  EXPECT_EQ(t.info.device.name, "");
+  EXPECT_EQ(t.info.device.sms, 0);
+}
+
+TEST(KinetoTrace, SaysWhenItWasAndWithWhichCuda) {
+  const std::string text =
+      R"({"cuda_driver_version":12080,"cuda_runtime_version":12040,"cupti_version":22,"baseTimeNanoseconds":1738000000000000000,)"
+      R"("traceEvents":[{"ph":"X","cat":"cpu_op","name":"aten::mm","ts":10,"dur":20,"tid":1,"args":{"Input Dims":[[64,128],[128,256]]}},)"
+      R"({"ph":"X","cat":"cuda_runtime","name":"cudaLaunchKernel","ts":15,"dur":2,"tid":1,"args":{"correlation":3}},)"
+      R"({"ph":"X","cat":"kernel","name":"nvjet_tst_a","ts":2592000000000,"dur":5,"tid":7,"args":{"correlation":3}}]})";
+  const MeasurementRun run = TraceMeasurement(Analyse(Read(text)), 132);
+  EXPECT_EQ(run.date_utc, "2025-02-26T17:46:40Z") << "30 days after the base time";
+  EXPECT_EQ(run.cuda_runtime, "12.4");
+  EXPECT_EQ(run.driver, "CUDA 12.8 driver");
+  EXPECT_EQ(run.cupti, "22");
+  std::string absolute = text;
+  absolute.replace(absolute.find("2592000000000"), 13, "1740592000000000");
+  EXPECT_EQ(TraceMeasurement(Analyse(Read(absolute)), 132).date_utc, "2025-02-26T17:46:40Z")
+      << "times from 1970 need no base";
+  for (const char* base : {"0", "-5", "1e300", "9000000000000000000", "\"x\""}) {
+    std::string other = text;
+    other.replace(other.find("1738000000000000000"), 19, base);
+    EXPECT_EQ(TraceMeasurement(Analyse(Read(other)), 132).date_utc, "not recorded") << base;
+  }
 }
 
 TEST(KinetoTrace, FilesOfOtherToolsAreRefusedWithAdvice) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "core/error.h"
+#include "core/random.h"
 #include "profiler/trace/trace_report.h"
 #include "tests/profiler/trace/synthetic_trace.h"
 
@@ -54,6 +55,19 @@ TEST(Layers, CastsOfAnotherNumberThanALayerHasGetNoShape) {
   const AnalysedTrace a = Analyse(SyntheticTrace().Build(2));  // it has one in attn(F), a layer six
   EXPECT_TRUE(std::none_of(a.layers.ops.begin(), a.layers.ops.end(),
                            [](const RecognisedOp& op) { return op.kind == OpKind::kCastFp8; }));
+}
+
+TEST(Layers, AnyGridIsReadWithoutOverflow) {
+  RandomStream random(11, "grids");
+  for (int round = 0; round < 200; ++round) {
+    Trace trace = SyntheticTrace().Build(2);
+    for (GpuEvent& e : trace.events) {
+      if (random.Uniform() < 0.1) e.grid = {INT32_MAX, 65535, 65535};
+      if (random.Uniform() < 0.1) e.grid = {0, 0, 0};
+    }
+    for (const RecognisedOp& op : Analyse(std::move(trace)).layers.ops)
+      EXPECT_GE(op.bytes.count, 0) << op.label;
+  }
 }
 
 TEST(Layers, LaunchesOfZeroDurationAreNoTimesOfAMeasurement) {

@@ -95,6 +95,37 @@ TEST(Operators, MakeShapesByTheirOwnRules) {
   EXPECT_EQ(ShapeOf("aten::conv2d", "[[4, 16], [16, 8]]"), none) << "not in the table";
 }
 
+TEST(Operators, SizesBeyondAnyTensorMakeNoShape) {
+  const OpShape none = RowsShape{-1, -1};
+  EXPECT_EQ(ShapeOf("aten::linear", "[[1048576, 1048576, 1048576, 1048576, 16], [8, 16]]"), none);
+  EXPECT_EQ(ShapeOf("aten::mm", "[[1099511627776, 1099511627776], [1099511627776, 8]]"),
+            OpShape(GemmShape{1099511627776, 8, 1099511627776, 1}))
+      << "its cost is what cannot be";
+  EXPECT_EQ(ShapeOf("aten::embedding", "[[129280, 7168], [1099511627776, 2]]"), none);
+  EXPECT_EQ(ShapeOf("aten::native_layer_norm", "[[1099511627776, 1099511627776, 8], [8], [8], []]"), none);
+  EXPECT_FALSE(
+      ShapeOfOperator(
+          {"aten::_scaled_mm",
+           *ParseSizes("[[1099511627776, 1099511627776], [1099511627776, 1099511627776], [1], [1]]")})
+          ->block_scaled);
+}
+
+TEST(OrreryRange, MoreBytesThanAnyMemoryHasIsNoShape) {
+  std::string why;
+  EXPECT_FALSE(ParseOrreryRange("orrery:gemm_bf16 m=1099511627776 n=1099511627776 k=1099511627776", &why));
+  EXPECT_EQ(why, "more bytes than any memory has");
+  EXPECT_FALSE(ParseOrreryRange("orrery:rms_norm rows=1099511627776 cols=1099511627776", &why));
+  EXPECT_EQ(why, "no 'bytes', and no formula for this kind and size");
+}
+
+TEST(OperatorRange, IsKnownByItsName) {
+  for (const char* text :
+       {"aten::copy_", "aten::copy_, seq = 3", "_C::rms_norm", "autograd::engine::evaluate_function: Mm"})
+    EXPECT_TRUE(NamesAnOperator(text)) << text;
+  for (const char* text : {"", "forward", "step 3", "layer 1, of a::b", "a :: b"})
+    EXPECT_FALSE(NamesAnOperator(text)) << text;
+}
+
 TEST(Operators, ScaledProductsAreOursOnlyWithBlockScales) {
   const auto block_scaled = [](const char* sizes) {
     return ShapeOfOperator({"aten::_scaled_mm", *ParseSizes(sizes)})->block_scaled;

@@ -10,6 +10,8 @@
 #include "profiler/kernel_log.h"
 #include "profiler/trace/kineto.h"
 #include "profiler/trace/trace_report.h"
+#include "tests/core/input_error.h"
+#include "tests/profiler/trace/synthetic_trace.h"
 
 namespace orrery::profiler {
 namespace {
@@ -35,15 +37,10 @@ class Program {
     open_.pop_back();
   }
   void Kernel(const char* name, std::int64_t us, std::int64_t thread = 1, std::int64_t overlap_us = 0) {
-    GpuEvent e;
-    e.name = builder_.Intern(name);
-    e.start_ns = gpu_ns_ - overlap_us * 1000;
-    e.duration_ns = us * 1000;
-    e.correlation = ++correlation_;
+    GpuEvent& e =
+        AddLaunchedKernel(&builder_, name, gpu_ns_ - overlap_us * 1000, us * 1000, thread, ++cpu_ns_);
     e.grid = {132, 1, 1};
     gpu_ns_ = e.end_ns() + 2000;
-    builder_.trace().events.push_back(e);
-    builder_.trace().launches.push_back({correlation_, thread, ++cpu_ns_});
   }
   void In(const std::string& text, const char* kernel, std::int64_t us) {
     Open(text);
@@ -51,8 +48,7 @@ class Program {
     Close();
   }
   AnalysedTrace Run() {
-    builder_.trace().info.device_name = "NVIDIA H100 80GB HBM3";
-    builder_.trace().info.sms = 132;
+    builder_.trace().info.devices = {{0, "NVIDIA H100 80GB HBM3", "9.0", 132, 0}};
     return Analyse(builder_.Finish());
   }
 
@@ -64,7 +60,6 @@ class Program {
   TraceBuilder builder_;
   std::vector<OpenRange> open_;
   std::int64_t cpu_ns_ = 1000, gpu_ns_ = 1'000'000;
-  std::uint64_t correlation_ = 0;
 };
 
 TEST(ShapedOps, ARangeGivesItsKernelsKindAndShape) {
@@ -114,6 +109,91 @@ TEST(ShapedOps, AnInnerOperatorTakesItsKernelsFromTheOuter) {
   ASSERT_EQ(shaped.ops.size(), 1u);
   EXPECT_EQ(shaped.ops[0].label, "aten::addmm");
   EXPECT_THAT(shaped.ops[0].durations_us, ElementsAre(9));
+}
+
+TEST(ShapedOps, RangesWithoutAShapeDoNotHideTheOneAround) {
+  Program p;
+  p.Open("orrery:gemm_bf16 m=8 n=16 k=32");
+  p.In("attention", kBf16, 7);
+  p.Close();
+  p.Open("aten::mm, sizes = [[64, 128], [128, 256]]");
+  p.Open("forward");
+  p.In("orrery:gemm_bf16 m=8 n=16 k=x", kBf16, 9);
+  p.Close();
+  p.Close();
+  const ShapedOps shaped = p.Run().shaped;
+  ASSERT_EQ(shaped.ops.size(), 2u);
+  EXPECT_THAT(shaped.ops[0].durations_us, ElementsAre(7));
+  EXPECT_EQ(shaped.ops[1].shape, OpShape(GemmShape{64, 256, 128, 1}));
+  EXPECT_EQ(shaped.bad_texts, 1) << "what cannot be read has no shape";
+}
+
+TEST(ShapedOps, AnOperatorWithoutSizesKeepsItsKernelsFromTheOneAround) {
+  Program p;
+  p.Open("aten::linear, sizes = [[4, 16], [8, 16], []]");
+  p.In("aten::copy_, op_id = 4", "copy_kernel", 3);
+  p.Kernel(kBf16, 9);
+  p.Close();
+  const ShapedOps shaped = p.Run().shaped;
+  ASSERT_EQ(shaped.ops.size(), 1u);
+  EXPECT_EQ(shaped.ops[0].kernels, kBf16);
+  EXPECT_THAT(shaped.ops[0].durations_us, ElementsAre(9));
+}
+
+TEST(ShapedOps, OfNestedRangesOfOursTheInnermostCountsAndTheOthersAreLeftOut) {
+  Program p;
+  for (int i = 0; i < 2; ++i) {
+    p.Open("orrery:attention_forward batch=1 heads=8 kv_heads=8 q_len=64 kv_len=64 d_qk=64 d_v=64");
+    p.Kernel("flash_a", 20);
+    p.Open("a layer");
+    if (i == 0) p.In("orrery:gemm_bf16 m=8 n=16 k=32", kBf16, 7);
+    p.Close();
+    p.Close();
+  }
+  const ShapedOps shaped = p.Run().shaped;
+  ASSERT_EQ(shaped.ops.size(), 2u) << "the second attention has nothing of another's inside";
+  EXPECT_EQ(shaped.ops[0].kind, OpKind::kGemmBf16);
+  EXPECT_EQ(shaped.ops[1].kind, OpKind::kAttentionForward);
+  EXPECT_THAT(shaped.ops[1].durations_us, ElementsAre(20));
+  EXPECT_THAT(shaped.left_out, ElementsAre(Pair("'orrery:' ranges with another of them inside", 1)));
+}
+
+TEST(ShapedOps, TheInnermostOfRangesThatStartTogetherIsTheShortest) {
+  for (const bool inner_first : {false, true}) {
+    TraceBuilder builder;
+    AddLaunchedKernel(&builder, kBf16, 1000, 5000, 1, 150);
+    const Range outer{1, 100, 900, builder.Intern("orrery:gemm_bf16 m=1 n=1 k=1"), 0},
+        inner{1, 100, 100, builder.Intern("orrery:gemm_bf16 m=8 n=16 k=32"), 0};
+    for (const Range& range : inner_first ? std::vector{inner, outer} : std::vector{outer, inner})
+      builder.trace().annotations.push_back(range);
+    const ShapedOps shaped = Analyse(builder.Finish()).shaped;
+    ASSERT_EQ(shaped.ops.size(), 1u);
+    EXPECT_EQ(shaped.ops[0].shape, OpShape(GemmShape{8, 16, 32, 1}));
+  }
+}
+
+TEST(ShapedOps, StandInOrderOfTheirFirstKernel) {
+  std::istringstream trace(
+      R"({"traceEvents":[
+{"ph":"X","cat":"cpu_op","name":"aten::mm","ts":10,"dur":20,"tid":1,"args":{"Input Dims":[[64,128],[128,256]]}},
+{"ph":"X","cat":"cuda_runtime","name":"cudaLaunchKernel","ts":15,"dur":2,"tid":1,"args":{"correlation":3}},
+{"ph":"X","cat":"user_annotation","name":"orrery:gemm_bf16 m=8 n=16 k=32","ts":40,"dur":20,"tid":1},
+{"ph":"X","cat":"cuda_runtime","name":"cudaLaunchKernel","ts":45,"dur":2,"tid":1,"args":{"correlation":4}},
+{"ph":"X","cat":"kernel","name":"nvjet_tst_a","ts":100,"dur":5,"tid":7,"args":{"stream":7,"correlation":3}},
+{"ph":"X","cat":"kernel","name":"nvjet_tst_a","ts":200,"dur":5,"tid":7,"args":{"stream":7,"correlation":4}}]})");
+  const ShapedOps shaped = Analyse(ReadKinetoTrace(trace, "t")).shaped;
+  ASSERT_EQ(shaped.ops.size(), 2u);
+  EXPECT_EQ(shaped.ops[0].label, "aten::mm");
+}
+
+TEST(ShapedOps, OfSizesBeyondAnyMemoryAreLeftOut) {
+  Program p;
+  p.In("aten::mm, sizes = [[1099511627776, 1099511627776], [1099511627776, 1099511627776]]", kBf16, 7);
+  p.In("orrery:gemm_bf16 m=1099511627776 n=1099511627776 k=1099511627776", kBf16, 7);
+  const ShapedOps shaped = p.Run().shaped;
+  EXPECT_TRUE(shaped.ops.empty());
+  EXPECT_THAT(shaped.left_out, ElementsAre(Pair("sizes beyond any memory", 1)));
+  EXPECT_THAT(shaped.first_bad, HasSubstr("more bytes than any memory has"));
 }
 
 TEST(ShapedOps, ARangeOfAnotherThreadDoesNotCount) {
@@ -205,7 +285,14 @@ TEST(ShapedOps, OfAKinetoTraceComeFromInputDims) {
   ASSERT_EQ(a.shaped.ops.size(), 1u);
   EXPECT_EQ(a.shaped.ops[0].shape, OpShape(GemmShape{64, 256, 128, 1}));
   EXPECT_THAT(TraceJson(a), HasSubstr("\"shape\": \"M=64 N=256 K=128\""));
-  EXPECT_EQ(TraceMeasurement(a).samples[0].sms, 1) << "the trace names no device";
+  EXPECT_THAT(
+      orrery::ErrorOf([&] { TraceMeasurement(a); }),
+      HasSubstr(
+          "t: does not say how many SMs its GPU has (in 'deviceProperties'): name the device with --device"));
+  const MeasurementRun run = TraceMeasurement(a, 132);
+  EXPECT_EQ(run.samples[0].sms, 132);
+  EXPECT_EQ(run.device.sms, 132);
+  EXPECT_EQ(run.date_utc, "not recorded") << "times count from somewhere";
 }
 
 }  // namespace

@@ -9,6 +9,19 @@
 
 namespace orrery::profiler {
 
+/// A kernel of `builder` and the call on `thread` at `cpu_ns` that launched it.
+inline GpuEvent& AddLaunchedKernel(TraceBuilder* builder, const char* name, std::int64_t start_ns,
+                                   std::int64_t duration_ns, std::int64_t thread, std::int64_t cpu_ns) {
+  std::vector<GpuEvent>& events = builder->trace().events;
+  GpuEvent& e = events.emplace_back();
+  e.name = builder->Intern(name);
+  e.start_ns = start_ns;
+  e.duration_ns = duration_ns;
+  e.correlation = events.size();
+  builder->trace().launches.push_back({e.correlation, thread, cpu_ns});
+  return e;
+}
+
 class SyntheticTrace {
  public:
   static constexpr const char* kCast = "cuda::per_token_cast_to_fp8_with_channels<__nv_bfloat16, 128>";
@@ -32,8 +45,7 @@ class SyntheticTrace {
   int o_transpose_grid = 7168;
 
   Trace Build(int layers) {
-    builder_.trace().info.sms = 132;
-    builder_.trace().info.device_name = "NVIDIA H800";
+    builder_.trace().info.devices = {{0, "NVIDIA H800", "9.0", 132, 0}};
     for (int layer = 0; layer < layers; ++layer) AddLayer(layer);
     return builder_.Finish();
   }
@@ -77,22 +89,15 @@ class SyntheticTrace {
 
   void Kernel(const char* name, int grid, int times = 1, int stream = 7) {
     for (int i = 0; i < times; ++i) {
-      GpuEvent e;
-      e.name = builder_.Intern(name);
-      e.start_ns = gpu_ns_;
-      e.duration_ns = 100'000;
-      e.correlation = ++correlation_;
+      GpuEvent& e = AddLaunchedKernel(&builder_, name, gpu_ns_, 100'000, 1, cpu_ns_ + 100);
       e.grid = {grid, 1, 1};
       e.stream = stream;
-      builder_.trace().events.push_back(e);
-      builder_.trace().launches.push_back({correlation_, 1, cpu_ns_ + 100});
       if (stream == 7) gpu_ns_ += 102'000;
     }
   }
 
   TraceBuilder builder_;
   std::int64_t cpu_ns_ = 1'000'000, gpu_ns_ = 2'000'000;
-  std::uint64_t correlation_ = 0;
 };
 
 }  // namespace orrery::profiler

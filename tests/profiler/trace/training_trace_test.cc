@@ -55,9 +55,9 @@ TEST_F(TrainingTrace, HasItsEvents) {
   EXPECT_EQ(summary().kernels, 963);
   EXPECT_EQ(summary().copies, 8);
   EXPECT_EQ(summary().memsets, 12);
-  EXPECT_EQ(analysed_->trace.info.device_name, "NVIDIA H800");
+  EXPECT_EQ(analysed_->trace.info.device.name, "NVIDIA H800");
   EXPECT_EQ(analysed_->trace.info.world_size, 64);
-  EXPECT_EQ(analysed_->trace.info.device_memory_bytes, 84943110144);
+  EXPECT_EQ(analysed_->trace.info.device.memory_bytes, 84943110144);
 }
 
 TEST_F(TrainingTrace, TakesAsLongAsTheAnalysisSays) {
