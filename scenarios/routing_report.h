@@ -22,9 +22,11 @@ struct StepFigures {
   double step_s = 0;
   double tokens_per_s = 0;
   double dollars_per_trillion = 0;  ///< tokens
-  double imbalance_share = 0;       ///< of the step: against even loads; rearranging experts counts to it
-  double rebalancing_s = 0;         ///< of the step: experts moved to new plans
-  bool fits = true;                 ///< every pipeline rank within the device's memory
+  double imbalance_share = 0;  ///< of the step: against even loads of the rows computed; rearranging experts
+                               ///< counts to it
+  double rebalancing_s = 0;    ///< of the step: experts moved to new plans
+  double undone_s = 0;         ///< not in the step: even loads would take for the rows dropped
+  bool fits = true;            ///< every pipeline rank within the device's memory
 };
 
 /// Simulates a step; given by whoever can.

@@ -3,19 +3,12 @@
 #include <algorithm>
 #include <memory>
 
+#include "scenarios/training/analysis.h"
 #include "scenarios/training/memory_plan.h"
 #include "scenarios/training/simulation.h"
 
 namespace orrery::scenarios {
 namespace {
-
-/// One exchange group stands for all.
-Variant OneGroup(Free free) {
-  Variant variant;
-  variant.groups = 1;
-  variant.free = free;
-  return variant;
-}
 
 bool Fits(const TrainingModel& model, const Outcome& outcome) {
   const auto memory =
@@ -32,9 +25,9 @@ StepTime StepTimeOf(const Document& scenario, RoutingRequest* request) {
   const auto model = std::make_shared<const TrainingModel>(ReadTrainingScenario(scenario, ""), true);
   request->training = model->load_shape();
   request->moe_layers = model->MoeLayers();
-  const double even_s = model->Simulate(OneGroup(Free::kImbalance)).step_s;
+  const double even_s = EvenStep(*model);
   return [model, even_s](const models::LoadSource& loads) {
-    Variant variant = OneGroup(Free::kNothing);
+    Variant variant;
     variant.loads = &loads;
     const Outcome outcome = model->Simulate(variant);
     const Scenario& s = model->scenario();
@@ -44,7 +37,9 @@ StepTime StepTimeOf(const Document& scenario, RoutingRequest* request) {
     figures.tokens_per_s = tokens / outcome.step_s;
     figures.dollars_per_trillion =
         1e12 / tokens * outcome.step_s / 3600 * s.Gpus() * s.cluster.device.dollars_per_hour;
-    figures.imbalance_share = (outcome.step_s - even_s) / outcome.step_s;
+    const ImbalanceCost cost = CostOfImbalance(*model, outcome, even_s);
+    figures.imbalance_share = cost.step_share;
+    figures.undone_s = cost.undone_s;
     figures.rebalancing_s = outcome.rebalance.Sum();
     figures.fits = Fits(*model, outcome);
     return figures;

@@ -216,6 +216,7 @@ Json ReportJson(const RoutingReport& r) {
     out["cost_usd_per_trillion_tokens"] = r.step->dollars_per_trillion;
     out["imbalance_share_of_step"] = r.step->imbalance_share;
     out["rebalancing_s"] = r.step->rebalancing_s;
+    out["work_not_done_s"] = r.step->undone_s;
     out["fits"] = r.step->fits;
   }
   return out;
@@ -316,6 +317,8 @@ std::string RoutingText(const RoutingReport& r) {
         r.step->dollars_per_trillion);
     if (r.step->rebalancing_s > 0)
       out += fmt::format("  moving experts to new plans {:.3f} s of it, unhidden\n", r.step->rebalancing_s);
+    if (r.step->undone_s != 0)
+      out += fmt::format("  the rows dropped are {:.3f} s of work not done\n", r.step->undone_s);
     if (!r.step->fits) out += "  DOES NOT FIT the device's memory\n";
   }
   return out;

@@ -100,20 +100,16 @@ void EarlierModelCases(std::vector<ValidationCase>* cases) {
   const double v2 = ThousandHoursPerTrillion({});
   const double dense = ThousandHoursPerTrillion(
       {"model=deepseek-67b", "parallelism.expert=1", "routing=null", "workload.global_batch=4608 sequences"});
-  ValidationCase q21 =
-      Case("DS-Q21", "DeepSeek-V2 GPU hours per trillion tokens", 172.8, v2, "K", 0.15, kV2Report);
-  q21.residual =
+  const auto add = [&](const char* id, const char* what, double published, double ours, const char* why) {
+    cases->push_back(Case(id, what, published, ours, "K", 0.15, kV2Report));
+    cases->back().residual = why;
+  };
+  add("DS-Q21", "DeepSeek-V2 GPU hours per trillion tokens", 172.8, v2,
       "trained in early 2024 with kernels and exchanges of which nothing is published; priced with those of "
-      "2025. "
-      "The same factor is missing from the 67B, so that what one saves over the other is met";
-  ValidationCase q22 =
-      Case("DS-Q22", "DeepSeek 67B GPU hours per trillion tokens", 300.6, dense, "K", 0.15, kV2Report);
-  q22.residual =
+      "2025. The same factor is missing from the 67B, so that what one saves over the other is met");
+  add("DS-Q22", "DeepSeek 67B GPU hours per trillion tokens", 300.6, dense,
       "its parallelism is not published; simulated as V2's, without the tensor parallelism or the "
-      "recomputation "
-      "that it needed to fit";
-  cases->push_back(q21);
-  cases->push_back(q22);
+      "recomputation that it needed to fit");
   cases->push_back(Absolute(
       Case("DS-Q21", "GPU hours that V2 saves over 67B", 42.5, 100 * (1 - v2 / dense), "%", 2, kV2Report)));
 }

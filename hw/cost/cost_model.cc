@@ -161,6 +161,8 @@ Price CostModel::PriceOp(const Op& op, int sms) const {
 
 Time CostModel::launch_gap() const { return data_->launch_gap; }
 
+Provenance CostModel::launch_gap_provenance() const { return data_->launch_gap_provenance; }
+
 const Device& CostModel::device() const { return data_->device; }
 
 std::vector<std::string> CostModel::sources() const { return data_->sources; }

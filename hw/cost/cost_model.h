@@ -51,6 +51,9 @@ class CostModel {
   Price PriceOp(const Op& op, int sms) const;
   /// Between two dependent kernels of one stream.
   Time launch_gap() const;
+  /// Measured by a table of this device or by the trace of it that the gap is else taken from, or carried
+  /// over.
+  Provenance launch_gap_provenance() const;
   const Device& device() const;
 
   /// What the prices come from, one line each, for reports.

@@ -16,6 +16,7 @@ namespace {
 /// Median gap between the 909 kernels of the compute stream of DeepSeek's training trace
 /// (deepseek-ai/profile-data): what CUDA takes from one kernel to the next on any of these devices.
 constexpr Time kTraceLaunchGap{2'000'000};  // ps
+constexpr const char* kTraceDevice = "h800-sxm";
 
 /// A row with the device it was measured on.
 struct SourcedRow {
@@ -167,6 +168,7 @@ std::shared_ptr<const CostData> BuildCostData(const Device& device, const std::v
   auto data = std::make_shared<CostData>();
   data->device = device;
   data->launch_gap = kTraceLaunchGap;
+  if (device.name == kTraceDevice) data->launch_gap_provenance = Provenance::kMeasured;
   const std::map<std::string, Device> others = OtherDevices(device, tables);
   const std::vector<SourcedRow> rows = Collect(device, tables, others);
   const Contention contention(rows);
@@ -183,7 +185,9 @@ std::shared_ptr<const CostData> BuildCostData(const Device& device, const std::v
   data->streaming = Streaming(*data);
   for (const KernelTable& table : tables) {
     data->sources.push_back(SourceLine(table, device));
-    if (table.launch_gap && table.device == device.name) data->launch_gap = *table.launch_gap;
+    if (!table.launch_gap || table.device != device.name) continue;
+    data->launch_gap = *table.launch_gap;
+    data->launch_gap_provenance = Provenance::kMeasured;
   }
   return data;
 }

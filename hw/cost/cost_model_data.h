@@ -23,6 +23,7 @@ struct CostData {
   std::vector<PlacedRow> rows;
   std::vector<std::string> sources;
   Time launch_gap{};
+  Provenance launch_gap_provenance = Provenance::kScaled;
   Efficiency streaming;  ///< of memory-bound kinds without any point
 
   const EfficiencyMap& map(OpKind kind) const { return maps[static_cast<std::size_t>(kind)].general; }

@@ -5,17 +5,13 @@
 namespace orrery::hw {
 
 const std::vector<std::string>& CostModel::ResidualClasses() {
-  static const std::vector<std::string> classes = {"gemm_fp8",
-                                                   "gemm_fp8_wgrad",
-                                                   "grouped_gemm_fp8",
-                                                   "grouped_gemm_fp8_masked",
-                                                   "grouped_gemm_fp8_wgrad",
-                                                   "gemm_bf16",
-                                                   "attention_forward",
-                                                   "attention_backward",
-                                                   "attention_decode",
-                                                   "memory_bound",
-                                                   "latency_bound"};
+  static const std::vector<std::string> classes = [] {
+    std::vector<std::string> names;
+    for (int kind = 0; kind <= static_cast<int>(OpKind::kAttentionDecode); ++kind)
+      names.emplace_back(Name(static_cast<OpKind>(kind)));
+    names.insert(names.end(), {"memory_bound", "latency_bound"});
+    return names;
+  }();
   return classes;
 }
 

@@ -1,5 +1,6 @@
 #include "models/program/layer_ops.h"
 
+#include <array>
 #include <cmath>
 
 #include "core/error.h"
@@ -11,6 +12,12 @@
 
 namespace orrery::models {
 namespace {
+
+// In the order of Block and Exchange.
+constexpr std::array<std::string_view, 6> kBlockNames = {"attn(F)", "mlp(F)",  "mlp(B)",
+                                                         "mlp(W)",  "attn(B)", "attn(W)"};
+constexpr std::array<std::string_view, 4> kExchangeNames = {"dispatch(F)", "combine(F)", "combine(B)",
+                                                            "dispatch(B)"};
 
 std::vector<Op> AttentionForwardBlock(const ModelSpec& spec, LayerKind layer, const TrainingShape& s) {
   std::vector<Op> ops;
@@ -73,37 +80,9 @@ double HitProbability(int candidates, int local, int top_k) {
 
 }  // namespace
 
-std::string_view Name(Block block) {
-  switch (block) {
-    case Block::kAttentionForward:
-      return "attn(F)";
-    case Block::kMlpForward:
-      return "mlp(F)";
-    case Block::kMlpBackward:
-      return "mlp(B)";
-    case Block::kMlpWeight:
-      return "mlp(W)";
-    case Block::kAttentionBackward:
-      return "attn(B)";
-    case Block::kAttentionWeight:
-      return "attn(W)";
-  }
-  return "";
-}
+std::string_view Name(Block block) { return kBlockNames[static_cast<std::size_t>(block)]; }
 
-std::string_view Name(Exchange exchange) {
-  switch (exchange) {
-    case Exchange::kDispatchForward:
-      return "dispatch(F)";
-    case Exchange::kCombineForward:
-      return "combine(F)";
-    case Exchange::kCombineBackward:
-      return "combine(B)";
-    case Exchange::kDispatchBackward:
-      return "dispatch(B)";
-  }
-  return "";
-}
+std::string_view Name(Exchange exchange) { return kExchangeNames[static_cast<std::size_t>(exchange)]; }
 
 std::int64_t PaddedRows(const RoutedRows& rows, std::int64_t alignment) {
   std::int64_t padded = 0;

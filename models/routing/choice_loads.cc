@@ -132,12 +132,12 @@ ChoiceLoads::ChoiceLoads(const LoadShape& shape, const SyntheticOptions& options
 }
 
 std::vector<int> ChoiceLoads::ChunkLengths(const LoadShape& physical) const {
-  const int all = physical.tokens_per_rank;
-  if (options_.chunk.over == ChoiceChunk::Over::kMicroBatch) return {all};
-  const int sequence = options_.sequence_length;
-  const int chunk = options_.chunk.tokens > 0 ? options_.chunk.tokens : sequence;
+  const int gpu = physical.MicroBatchTokens();
+  const int sequence = options_.chunk.tokens > 0 ? options_.chunk.tokens : options_.sequence_length;
+  const int chunk = options_.chunk.over == ChoiceChunk::Over::kMicroBatch ? gpu : sequence;
   std::vector<int> lengths;
-  for (int start = 0; start < all; start += chunk) lengths.push_back(std::min(chunk, all - start));
+  for (int first = 0; first < physical.tokens_per_rank; first += gpu)
+    for (int start = 0; start < gpu; start += chunk) lengths.push_back(std::min(chunk, gpu - start));
   return lengths;
 }
 
@@ -170,7 +170,7 @@ void ChoiceLoads::MeasureBatch(FastNormal& normal, Drawn* drawn) const {
 void ChoiceLoads::MeasureDomain(int domain, RandomStream* random, FastNormal& normal, Drawn* drawn) const {
   const int wanted = options_.measured_documents * RoutedText::kDocumentTokens;
   const int chunk = chunks_.front(), tokens = MeasuredTokens();
-  const int sequence = std::min(options_.sequence_length, shape().tokens_per_rank);
+  const int sequence = std::min(options_.sequence_length, shape().MicroBatchTokens());
   ChunkText text(drawn->router);
   ChosenTokens chosen;
   for (int counted = 0; counted < wanted;) {

@@ -45,7 +45,11 @@ struct LoadShape {
   double capacity_factor = 0;    ///< rows a slot accepts over its even share (Switch); 0: all of them
   bool device_capacity = false;  ///< the capacity is a rank's, its slots sharing it (V2), else a slot's
   DropOrder drop = DropOrder::kArrival;
-  double never_dropped = 0;  ///< share of sequences that keep every row (V2: about 0.1)
+  double never_dropped = 0;    ///< share of sequences that keep every row (V2: about 0.1)
+  int micro_batch_tokens = 0;  ///< of one GPU, where tokens_per_rank gathers several GPUs' (LogicalShape); 0:
+                               ///< tokens_per_rank
+  /// Tokens that one GPU routes in a micro-batch: what a choice or a loss over its micro-batch sees.
+  int MicroBatchTokens() const { return micro_batch_tokens > 0 ? micro_batch_tokens : tokens_per_rank; }
 };
 
 class LoadSource {

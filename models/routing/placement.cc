@@ -151,13 +151,15 @@ void Move(std::size_t from, std::size_t to, std::size_t node, ExpertMoves::Port*
 }
 
 /// Of the ranks that hold an expert the one nearest to `rank`: its own node's first, then the one that has
-/// the fewest transfers so far.
+/// the fewest transfers so far on the port that they would share: `near_busy`
+/// inside the node, else `far_busy`.
 std::size_t Partner(const std::vector<std::vector<bool>>& holds, std::size_t expert, std::size_t rank,
-                    std::size_t node, const std::vector<int>& busy) {
+                    std::size_t node, const std::vector<int>& near_busy, const std::vector<int>& far_busy) {
   std::size_t best = holds.size();
   const auto better = [&](std::size_t r) {
     if (best == holds.size()) return true;
     const bool near = r / node == rank / node, best_near = best / node == rank / node;
+    const std::vector<int>& busy = near ? near_busy : far_busy;
     return near != best_near ? near : busy[r] < busy[best];
   };
   for (std::size_t r = 0; r < holds.size(); ++r)
@@ -182,13 +184,15 @@ ExpertMoves MovesBetween(const ExpertPlacement& from, const ExpertPlacement& to,
   const auto before = Holders(from, ranks), after = Holders(to, ranks);
   const auto node = static_cast<std::size_t>(ranks_per_node);
   ExpertMoves moves{NoMoves(ranks), NoMoves(ranks), NoMoves(ranks), 0};
+  ExpertMoves::Port &weights = moves.weights, &gradients = moves.gradients;
   for (std::size_t r = 0; r < before.size(); ++r) {
     for (std::size_t e = 0; e < from.replicas.size(); ++e) {
       if (after[r][e] && !before[r][e]) {
-        Move(Partner(before, e, r, node, moves.weights.scale_out_sent), r, node, &moves.weights);
+        Move(Partner(before, e, r, node, weights.scale_up_sent, weights.scale_out_sent), r, node, &weights);
         ++moves.copies;
       } else if (before[r][e] && !after[r][e]) {
-        Move(r, Partner(after, e, r, node, moves.gradients.scale_out_received), node, &moves.gradients);
+        Move(r, Partner(after, e, r, node, gradients.scale_up_received, gradients.scale_out_received), node,
+             &gradients);
       }
     }
   }
@@ -196,6 +200,20 @@ ExpertMoves MovesBetween(const ExpertPlacement& from, const ExpertPlacement& to,
   for (std::size_t e = 0; e < first.size(); ++e)
     if (first[e] != now[e]) Move(first[e], now[e], node, &moves.state);
   return moves;
+}
+
+ExpertMoves::Port ReplicaChains(const ExpertPlacement& placement, int ranks, int ranks_per_node) {
+  const auto holds = Holders(placement, ranks);
+  ExpertMoves::Port chains = NoMoves(ranks);
+  for (std::size_t e = 0; e < placement.replicas.size(); ++e) {
+    std::size_t towards = holds.size();
+    for (std::size_t r = 0; r < holds.size(); ++r) {
+      if (!holds[r][e]) continue;
+      if (towards < holds.size()) Move(r, towards, static_cast<std::size_t>(ranks_per_node), &chains);
+      towards = r;
+    }
+  }
+  return chains;
 }
 
 std::vector<double> RankLoads(std::span<const double> expert_load, const ExpertPlacement& placement,

@@ -40,6 +40,11 @@ struct ExpertMoves {
 ExpertMoves MovesBetween(const ExpertPlacement& from, const ExpertPlacement& to, int ranks,
                          int ranks_per_node);
 
+/// How the gradients of replicas meet at a step's end, [ranks] experts each: along a chain of the ranks that
+/// hold one, last to first, to the first, which keeps the optimizer state. A chain enters a node once.
+/// Updated parameters go back the same way. Replicas on one rank meet there.
+ExpertMoves::Port ReplicaChains(const ExpertPlacement& placement, int ranks, int ranks_per_node);
+
 /// Where a simulation holds experts: when a plan is made and from what.
 struct PlacementOptions {
   bool eplb = false;          ///< else contiguous: expert e on rank e / (experts / ranks)

@@ -38,6 +38,7 @@ LoadShape LogicalShape(LoadShape shape) {
   const int ranks = std::gcd(shape.experts, shape.ranks);
   const std::int64_t tokens = std::int64_t{shape.tokens_per_rank} * (shape.ranks / ranks);
   if (tokens > INT32_MAX) throw InputError(fmt::format("routing: {} tokens a rank are too many", tokens));
+  shape.micro_batch_tokens = shape.MicroBatchTokens();
   shape.ranks = ranks;
   shape.tokens_per_rank = static_cast<int>(tokens);
   if (ranks > shape.ranks_per_node && ranks % shape.ranks_per_node != 0)
@@ -81,6 +82,10 @@ std::vector<double> PlannedLoads::PastLoads(int layer, int period) const {
 }
 
 ExpertPlacement PlannedLoads::Plan(int layer, int period) const {
+  return period == 0 ? first_.at(static_cast<std::size_t>(layer))->plan : MakePlan(layer, period);
+}
+
+ExpertPlacement PlannedLoads::MakePlan(int layer, int period) const {
   const LoadShape& s = shape();
   // A shared expert belongs to no group, so nothing keeps the plan hierarchical: global, as for decode.
   const int groups = options_.shared_experts > 0 ? 1 : s.groups;
@@ -90,7 +95,8 @@ ExpertPlacement PlannedLoads::Plan(int layer, int period) const {
 std::shared_ptr<const PlannedLoads::Placed> PlannedLoads::Place(int layer, int period) const {
   auto placed = std::make_shared<Placed>();
   placed->period = period;
-  placed->map = SlotMap::Of(Plan(layer, period));
+  placed->plan = MakePlan(layer, period);
+  placed->map = SlotMap::Of(placed->plan);
   placed->table = logical_->TableOn(layer, shape(), placed->map);
   return placed;
 }

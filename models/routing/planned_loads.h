@@ -49,10 +49,12 @@ class PlannedLoads : public TableLoads {
  private:
   struct Placed {
     int period = -1;
+    ExpertPlacement plan;
     SlotMap map;
     LoadTable table;
   };
   void PlanAll(int moe_layers);
+  ExpertPlacement MakePlan(int layer, int period) const;
   std::shared_ptr<const Placed> Place(int layer, int period) const;
   std::shared_ptr<const Placed> Find(int layer, int period) const;
   int PeriodOf(int micro_batch) const;

@@ -1,5 +1,6 @@
 #include "models/routing/renumbering.h"
 
+#include <array>
 #include <numeric>
 #include <utility>
 
@@ -14,6 +15,34 @@ std::vector<int> Shuffled(int n, RandomStream& random) {
   for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random.Below(i)]);
   return order;
 }
+
+/// Shuffles the largest parts that keep nodes, gate groups and ranks whole, then what is in each of them.
+struct PartShuffle {
+  std::array<int, 3> sizes;  ///< experts of a node, of a gate group, of a rank
+  RandomStream random;
+  std::span<std::uint16_t> to;
+
+  /// The smallest parts of `size` experts that can change places; `size` itself where sizes cross.
+  int Parts(int size) const {
+    std::int64_t part = sizes.back();
+    for (const int whole : sizes)
+      if (whole % size != 0) part = std::lcm(part, std::int64_t{whole});
+    return part < size && size % part == 0 ? static_cast<int>(part) : size;
+  }
+
+  /// The `size` experts from `from` on go to `at`, shuffled.
+  void Place(int from, int at, int size) {
+    const int part = Parts(size);
+    if (part == size) {
+      for (int i = 0; i < size; ++i)
+        to[static_cast<std::size_t>(from + i)] = static_cast<std::uint16_t>(at + i);
+      return;
+    }
+    const std::vector<int> order = Shuffled(size / part, random);
+    for (int i = 0; i < size / part; ++i)
+      Place(from + i * part, at + order[static_cast<std::size_t>(i)] * part, part);
+  }
+};
 
 /// `values` [domains][n * each] with item i of each row moved to to[i].
 void Renumber(std::vector<float>* values, int domains, std::span<const std::uint16_t> to) {
@@ -40,18 +69,11 @@ std::vector<std::uint16_t> KeepExperts(int experts) {
 }
 
 std::vector<std::uint16_t> ShuffleRanks(const LoadShape& shape, std::uint64_t seed, int layer) {
-  RandomStream random(seed, "layer renumbering", {static_cast<std::uint64_t>(layer)});
-  std::vector<std::uint16_t> to(static_cast<std::size_t>(shape.experts));
-  const int node_size = NodeSize(shape), per_rank = shape.experts / shape.ranks;
-  const std::vector<int> nodes = Shuffled(NodeCount(shape), random);
-  for (std::size_t n = 0; n < nodes.size(); ++n) {
-    const std::vector<int> ranks = Shuffled(node_size, random);
-    for (int i = 0; i < node_size * per_rank; ++i) {
-      const int from = static_cast<int>(n) * node_size * per_rank + i;
-      const int rank = nodes[n] * node_size + ranks[static_cast<std::size_t>(i / per_rank)];
-      to[static_cast<std::size_t>(from)] = static_cast<std::uint16_t>(rank * per_rank + i % per_rank);
-    }
-  }
+  std::vector<std::uint16_t> to = KeepExperts(shape.experts);
+  PartShuffle{{shape.experts / NodeCount(shape), shape.experts / shape.groups, shape.experts / shape.ranks},
+              RandomStream(seed, "layer renumbering", {static_cast<std::uint64_t>(layer)}),
+              to}
+      .Place(0, 0, shape.experts);
   return to;
 }
 

@@ -9,7 +9,9 @@
 
 namespace orrery::models {
 
-/// [experts] drawn expert -> the layer's: nodes shuffled, and ranks inside each node. Ranks divide experts.
+/// [experts] drawn expert -> the layer's: nodes, gate groups and ranks shuffled, the smaller inside the
+/// larger, so that experts of one stay together. Nothing moves that would break one of them, as where groups
+/// and nodes cross. Ranks divide experts.
 std::vector<std::uint16_t> ShuffleRanks(const LoadShape& shape, std::uint64_t seed, int layer);
 
 /// Every expert stays.

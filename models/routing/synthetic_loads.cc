@@ -21,7 +21,7 @@ TextMix MixOf(const SyntheticOptions& o) {
 double CountedDocuments(const SyntheticOptions& o, const LoadShape& shape) {
   const double documents = std::max(1.0, (o.fewest_documents + o.most_documents) / 2.0);
   if (o.balance.strategy != Strategy::kMicroBatchLoss) return documents;
-  return documents * std::max(1.0, static_cast<double>(shape.tokens_per_rank) / o.sequence_length);
+  return documents * std::max(1.0, static_cast<double>(shape.MicroBatchTokens()) / o.sequence_length);
 }
 
 }  // namespace

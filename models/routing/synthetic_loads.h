@@ -67,8 +67,8 @@ struct SyntheticOptions {
 };
 
 /// The synthetic router, balanced by a strategy until it has converged. Layers beyond kDrawnLayers reuse the
-/// drawn ones with their ranks renumbered inside the node and nodes renumbered: equal in distribution,
-/// cheaper to make.
+/// drawn ones with nodes, gate groups and ranks renumbered (renumbering.h): equal in distribution, cheaper to
+/// make.
 class SyntheticLoads : public TableLoads {
  public:
   static constexpr int kDrawnLayers = 12;

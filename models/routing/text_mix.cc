@@ -35,9 +35,11 @@ void DrawDocuments(const TextMix& mix, const LoadShape& shape, std::uint64_t see
                     {static_cast<std::uint64_t>(micro_batch), static_cast<std::uint64_t>(group)});
   documents->clear();
   for (int rank = 0; rank < shape.ranks; ++rank) {
-    for (int left = shape.tokens_per_rank; left > 0; left -= mix.sequence_length) {
-      DrawSequence(mix, rank, std::min(left, mix.sequence_length),
-                   shape.never_dropped > 0 && keep.Uniform() < shape.never_dropped, random, documents);
+    for (int first = 0; first < shape.tokens_per_rank; first += shape.MicroBatchTokens()) {
+      for (int left = shape.MicroBatchTokens(); left > 0; left -= mix.sequence_length) {
+        DrawSequence(mix, rank, std::min(left, mix.sequence_length),
+                     shape.never_dropped > 0 && keep.Uniform() < shape.never_dropped, random, documents);
+      }
     }
   }
 }

@@ -114,24 +114,41 @@ double ExchangeSpread(const hw::ExchangeModel& exchange) {
 
 }  // namespace
 
-std::vector<WhatIf> WhatWouldHelp(const TrainingModel& model) {
+double EvenStep(const TrainingModel& model, double dropped_share) {
+  Variant even;
+  even.free = Free::kImbalance;
+  even.dropped_share = dropped_share;
+  return model.Simulate(even).step_s;
+}
+
+ImbalanceCost CostOfImbalance(const TrainingModel& model, const Outcome& outcome, double all_s) {
+  ImbalanceCost cost;
+  cost.even_s = outcome.dropped_share > 0 ? EvenStep(model, outcome.dropped_share) : all_s;
+  cost.undone_s = all_s - cost.even_s;
+  cost.step_s = outcome.step_s - cost.even_s;
+  cost.step_share = cost.step_s / outcome.step_s;
+  return cost;
+}
+
+std::vector<WhatIf> WhatWouldHelp(const TrainingModel& model, double dropped_share) {
   std::array<double, kQuestions.size() + 1> step{};
   double busy = 0;
   tbb::parallel_for(std::size_t{0}, step.size(), [&](std::size_t i) {
-    const Outcome outcome = model.Simulate(OneGroup(i == 0 ? Free::kNothing : kQuestions[i - 1].free));
+    Variant variant = OneGroup(i == 0 ? Free::kNothing : kQuestions[i - 1].free);
+    variant.dropped_share = dropped_share;
+    const Outcome outcome = model.Simulate(variant);
     step[i] = outcome.step_s;
     if (i == 0) busy = MeanTaskSeconds(outcome);
   });
   std::vector<WhatIf> answers;
   const double base = step[0];
   for (std::size_t i = 0; i < kQuestions.size(); ++i) {
-    answers.push_back({kQuestions[i].name, step[i + 1], (base - step[i + 1]) / base,
-                       kQuestions[i].free == Free::kImbalance});
+    answers.push_back({kQuestions[i].name, step[i + 1], (base - step[i + 1]) / base});
   }
-  const double optimizer = model.PriceOptimizer(model.cost()).Sum();
-  answers.push_back({"no bubble: every rank busy to the mean of all", busy + optimizer,
-                     (base - busy - optimizer) / base, false});
-  answers.push_back({"the optimizer step is free", base - optimizer, optimizer / base, false});
+  const double optimizer = model.PriceOptimizer(model.cost(), model.loads()).Sum();
+  answers.push_back(
+      {"no bubble: every rank busy to the mean of all", busy + optimizer, (base - busy - optimizer) / base});
+  answers.push_back({"the optimizer step is free", base - optimizer, optimizer / base});
   std::stable_sort(answers.begin(), answers.end(),
                    [](const WhatIf& a, const WhatIf& b) { return a.gain > b.gain; });
   return answers;

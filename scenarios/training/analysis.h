@@ -14,8 +14,14 @@ namespace orrery::scenarios {
 using Progress = std::function<void(double, const char*)>;
 
 /// Each resource made free in turn on one exchange group a pipeline rank, against the same simulation with
-/// nothing free. Largest gain first.
-std::vector<WhatIf> WhatWouldHelp(const TrainingModel& model);
+/// nothing free. Largest gain first. Even loads lack the share of rows that a capacity drops.
+std::vector<WhatIf> WhatWouldHelp(const TrainingModel& model, double dropped_share = 0);
+
+/// What of a simulated step (over all its exchange groups) is imbalance; `all_s`: the step with even loads
+/// and every row, from EvenStep. Rates and dollars are left to the caller.
+ImbalanceCost CostOfImbalance(const TrainingModel& model, const Outcome& outcome, double all_s);
+/// Seconds of a step in which every rank gets the same load, less the share of rows dropped.
+double EvenStep(const TrainingModel& model, double dropped_share = 0);
 
 /// The chain of steps that ends last, by kind of step: one exchange group a pipeline rank.
 std::vector<CriticalPathShare> CriticalPath(const TrainingModel& model);

@@ -49,6 +49,19 @@ RankLoad LoadOf(const models::ExchangeLoad& exchange, const Busiest& busiest, co
 
 }  // namespace
 
+RankLoad WithoutRows(const RankLoad& even, double dropped, double rows_per_node) {
+  const double kept = 1 - dropped;
+  // Of two rows that a token has on a rank both must be kept for it to count there once more than once.
+  const double again = std::max(0, even.rows - even.unique);
+  const double unique = even.unique > 0 ? kept + dropped * kept * again / even.unique : 1;
+  const double nodes = 1 - std::pow(dropped, rows_per_node);
+  const auto scaled = [](std::int32_t n, double by) {
+    return static_cast<std::int32_t>(std::lround(n * by));
+  };
+  return {scaled(even.rows, kept), scaled(even.unique, std::min(1.0, unique)), scaled(even.scale_out, nodes),
+          scaled(even.scale_up, std::min(1.0, unique))};
+}
+
 StepLoads::StepLoads(const models::LoadSource& source, int layers, int micro_batches, int groups,
                      std::int64_t row_alignment)
     : groups_(groups), ranks_(source.shape().ranks) {
@@ -57,10 +70,13 @@ StepLoads::StepLoads(const models::LoadSource& source, int layers, int micro_bat
   loads_.reserve(static_cast<std::size_t>(layers) * static_cast<std::size_t>(micro_batches) *
                  static_cast<std::size_t>(groups) * static_cast<std::size_t>(ranks_));
   models::ExchangeLoad exchange;
+  double dropped = 0, asked = 0;
   for (int layer = 0; layer < layers; ++layer) {
     for (int mb = 0; mb < micro_batches; ++mb) {
       for (int group = 0; group < groups; ++group) {
         source.Sample(layer, mb, group, &exchange);
+        dropped += static_cast<double>(exchange.dropped_rows);
+        for (const std::int32_t rows : exchange.expert_rows) asked += rows;
         const Busiest busiest = BusiestOf(exchange, shape);
         for (int r = 0; r < shape.ranks; ++r) {
           ranks[static_cast<std::size_t>(r)] = LoadOf(exchange, busiest, shape, r, row_alignment);
@@ -69,6 +85,7 @@ StepLoads::StepLoads(const models::LoadSource& source, int layers, int micro_bat
       }
     }
   }
+  dropped_share_ = dropped > 0 ? dropped / (asked + dropped) : 0;
   Summarise();
 }
 

@@ -16,6 +16,11 @@ struct RankLoad {
   std::int32_t scale_up = 0;   ///< the same for NVLink, in (token, GPU) pairs
 };
 
+/// An even load with the share `dropped` of its rows taken off evenly, as LoadSampler::Drop takes them:
+/// independently, so that a token whose rows on a rank are not all dropped still goes there. `rows_per_node`:
+/// of a token that goes to the node at all, mean.
+RankLoad WithoutRows(const RankLoad& even, double dropped, double rows_per_node);
+
 class StepLoads {
  public:
   /// Samples `layers` x `micro_batches` x `groups` exchanges.
@@ -39,6 +44,8 @@ class StepLoads {
   /// Mean over exchanges of (rows of the fullest rank) / (mean rows) - 1: the straggler each exchange waits
   /// for.
   double hottest_excess() const { return hottest_excess_; }
+  /// Share of all selections that a capacity dropped: neither sent nor computed.
+  double dropped_share() const { return dropped_share_; }
   /// Standard deviation of a rank's rows over their mean.
   double row_deviation() const { return row_deviation_; }
 
@@ -49,7 +56,7 @@ class StepLoads {
   std::vector<RankLoad> loads_;
   std::int32_t max_rows_ = 0;
   RankLoad mean_;
-  double hottest_excess_ = 0, row_deviation_ = 0;
+  double hottest_excess_ = 0, row_deviation_ = 0, dropped_share_ = 0;
 };
 
 }  // namespace orrery::scenarios

@@ -70,7 +70,8 @@ hw::CollectiveGroup ExpertGroup(const Scenario& s, const models::Schedule& sched
 
 OptimizerReport OptimizerOf(const Scenario& scenario, const models::Schedule& schedule,
                             const models::StageLayout& layout, const hw::CostModel& cost,
-                            const hw::ExchangeModel& exchange, const hw::Topology& topology) {
+                            const hw::ExchangeModel& exchange, const hw::Topology& topology,
+                            const std::vector<ReplicaTime>& replicas) {
   const hw::PointToPoint link(scenario.cluster.device, exchange, scenario.cluster.fabric.transport);
   const hw::CollectiveModel collectives(scenario.cluster.device, link, scenario.cluster.fabric.transport);
   const hw::CollectiveGroup dense_group = DenseGroup(scenario, schedule, topology);
@@ -84,6 +85,10 @@ OptimizerReport OptimizerOf(const Scenario& scenario, const models::Schedule& sc
     OptimizerReport report;
     report.gradients_s = Seconds(traffic.dense_gradients.Total() + traffic.expert_gradients.Total());
     report.parameters_s = Seconds(traffic.dense_parameters.Total() + traffic.expert_parameters.Total());
+    if (!replicas.empty()) {
+      report.gradients_s += replicas[static_cast<std::size_t>(rank)].gradients_s;
+      report.parameters_s += replicas[static_cast<std::size_t>(rank)].parameters_s;
+    }
     models::OptimizerShape shape;
     const bool sharded = scenario.parallelism.zero > 0;
     shape.held = own.Total();
@@ -97,10 +102,10 @@ OptimizerReport OptimizerOf(const Scenario& scenario, const models::Schedule& sc
     if (report.Sum() > worst.Sum()) worst = report;
   }
   worst.how = fmt::format(
-      "ZeRO-1: FP32 gradients reduce-scattered over {} copies (experts {}), AdamW on the shards, BF16 "
-      "parameters "
-      "all-gathered",
-      Members(dense_group), Members(expert_group));
+      "ZeRO-1: FP32 gradients reduce-scattered over {} copies (experts {}{}), AdamW on the shards, BF16 "
+      "parameters all-gathered",
+      Members(dense_group), Members(expert_group),
+      replicas.empty() ? "" : ", then over replicas in their exchange group");
   return worst;
 }
 

@@ -1,6 +1,7 @@
 #include "scenarios/training/prices.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "core/error.h"
@@ -29,41 +30,32 @@ double VariationOf(OpKind kind) {
   return kind <= OpKind::kAttentionDecode ? kAttentionVariation : kMemoryVariation;
 }
 
-bool IsCast(OpKind kind) {
-  switch (kind) {
-    case OpKind::kCastFp8:
-    case OpKind::kCastTransposeFp8:
-    case OpKind::kRequantizeGather:
-    case OpKind::kTransposeFp8:
-    case OpKind::kScaleTranspose:
-    case OpKind::kDequantize:
-    case OpKind::kSaveE5M6:
-    case OpKind::kRestoreE5M6:
-      return true;
-    default:
-      return false;
-  }
-}
+constexpr const char* kCasts = "quantise, cast, transpose";
+
+bool IsCast(OpKind kind) { return OpClass(kind) == kCasts; }
 
 bool IsEnd(UnitKind kind) {
   return kind == UnitKind::kEmbedding || kind == UnitKind::kHead || kind == UnitKind::kMtpLayer;
 }
 
-hw::ExchangeKind KindOf(Part part) {
-  switch (part) {
-    case Part::kDispatch:
-      return hw::ExchangeKind::kDispatch;
-    case Part::kCombine:
-      return hw::ExchangeKind::kCombine;
-    case Part::kCombineBackward:
-      return hw::ExchangeKind::kDispatchCached;
-    case Part::kDispatchBackward:
-      return hw::ExchangeKind::kCombineBackward;
-    default:
-      break;
-  }
-  ORRERY_CHECK(false, "no exchange");
-  return {};
+/// What an exchanging part is to the models and to the network.
+struct ExchangePart {
+  Part part;
+  models::Exchange exchange;
+  hw::ExchangeKind kind;
+};
+constexpr std::array<ExchangePart, 4> kExchangeParts = {{
+    {Part::kDispatch, models::Exchange::kDispatchForward, hw::ExchangeKind::kDispatch},
+    {Part::kCombine, models::Exchange::kCombineForward, hw::ExchangeKind::kCombine},
+    {Part::kCombineBackward, models::Exchange::kCombineBackward, hw::ExchangeKind::kDispatchCached},
+    {Part::kDispatchBackward, models::Exchange::kDispatchBackward, hw::ExchangeKind::kCombineBackward},
+}};
+
+const ExchangePart& ExchangeOf(Part part) {
+  const auto found = std::find_if(kExchangeParts.begin(), kExchangeParts.end(),
+                                  [part](const ExchangePart& e) { return e.part == part; });
+  ORRERY_CHECK(found != kExchangeParts.end(), "no exchange");
+  return *found;
 }
 
 models::Pass PassOf(Part part) {
@@ -76,19 +68,6 @@ models::Pass PassOf(Part part) {
       return models::Pass::kWeight;
     default:
       return models::Pass::kForward;
-  }
-}
-
-models::Exchange ExchangeOf(Part part) {
-  switch (part) {
-    case Part::kDispatch:
-      return models::Exchange::kDispatchForward;
-    case Part::kCombine:
-      return models::Exchange::kCombineForward;
-    case Part::kCombineBackward:
-      return models::Exchange::kCombineBackward;
-    default:
-      return models::Exchange::kDispatchBackward;
   }
 }
 
@@ -149,9 +128,18 @@ std::string OpClass(OpKind kind) {
     case OpKind::kGradientNorm:
     case OpKind::kHostCopy:
       return "optimizer";
-    default:
-      return "quantise, cast, transpose";
+    case OpKind::kCastFp8:
+    case OpKind::kCastTransposeFp8:
+    case OpKind::kRequantizeGather:
+    case OpKind::kTransposeFp8:
+    case OpKind::kScaleTranspose:
+    case OpKind::kDequantize:
+    case OpKind::kSaveE5M6:
+    case OpKind::kRestoreE5M6:
+      return kCasts;
   }
+  ORRERY_CHECK(false, "a kind without a class");
+  return "";
 }
 
 TrainingPrices::TrainingPrices(const PriceInputs& inputs, const StepLoads& loads, int group)
@@ -241,7 +229,7 @@ StepPrice TrainingPrices::PriceOps(const std::vector<Op>& ops, std::vector<Kerne
   }
   if (kernels != nullptr && !ops.empty()) {
     kernels->push_back(
-        {"launch gaps", hw::Provenance::kMeasured, launch_gap_ * static_cast<double>(ops.size())});
+        {"launch gaps", in_.cost->launch_gap_provenance(), launch_gap_ * static_cast<double>(ops.size())});
   }
   StepPrice step;
   if (variation != nullptr) *variation = alone > 0 ? static_cast<float>(std::sqrt(variance) / alone) : 0;
@@ -281,7 +269,7 @@ void TrainingPrices::PriceExchange(UnitKind kind, Part part) {
   if (in_.free == Free::kExchanges || (in_.free == Free::kEnds && IsEnd(kind))) return;
   // What runs on the exchange's stream before its payload.
   const StepPrice before =
-      PriceOps(models::ExchangeOps(in_.scenario->model, ExchangeOf(part), shape_), nullptr, nullptr);
+      PriceOps(models::ExchangeOps(in_.scenario->model, ExchangeOf(part).exchange, shape_), nullptr, nullptr);
   price.constant.work = before.work;
   const StepPrice mean = Exchange(key, loads_.mean());
   price.kernels = {{"exchange " + std::string(Name(part)), in_.exchange->beside_provenance(),
@@ -292,7 +280,7 @@ StepPrice TrainingPrices::Exchange(std::uint32_t key, const RankLoad& load) cons
   const auto unit = static_cast<UnitKind>(key / models::kParts);
   if (in_.free == Free::kExchanges || (in_.free == Free::kEnds && IsEnd(unit))) return {};
   const auto part = static_cast<Part>(key % models::kParts);
-  const hw::ExchangeKind kind = KindOf(part);
+  const hw::ExchangeKind kind = ExchangeOf(part).kind;
   const hw::PairBytes& bytes = hw::IsDispatch(kind) ? dispatch_bytes_ : combine_bytes_;
   const Bytes out = bytes.wire * load.scale_out;
   const Bytes up = bytes.wire * load.scale_up;

@@ -115,7 +115,8 @@ class TrainingPrices {
   std::array<float, 4096> normals_{};  ///< draws from the standard normal
 };
 
-/// The report's class of an op kind.
+/// The report's class of an op kind. Without a default, so that the compiler asks for a new kind's. The
+/// gradient of gate weights is SwiGLU's, whose kernel multiplies by them (DeepSeek's swiglu_weight_backward).
 std::string OpClass(OpKind kind);
 
 }  // namespace orrery::scenarios

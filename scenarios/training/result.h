@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -53,15 +54,31 @@ struct OptimizerReport {
   double Sum() const { return gradients_s + parameters_s + update_s; }
 };
 
-struct ImbalanceReport {
-  std::string source;         ///< LoadSource::Describe
-  double hottest_excess = 0;  ///< mean over exchanges
-  double row_deviation = 0;   ///< of a rank's rows, over their mean
-  double step_share = 0;      ///< (step - step with even loads) / step
-  // What that share costs; zero where step_share is not known.
-  double step_s = 0;
+/// A step against one with even loads. What a capacity drops is work that is not done, and no gain of
+/// balance: `even_s` is the step with as many rows as are computed, evenly spread; with all rows it takes
+/// `undone_s` more.
+struct ImbalanceCost {
+  double even_s = 0;
+  double undone_s = 0;
+  double step_share = 0;                   ///< (step - even_s) / step
+  double step_s = 0;                       ///< step - even_s
   double tokens_per_second_per_gpu = 0;    ///< even loads would add
   double dollars_per_trillion_tokens = 0;  ///< even loads would save
+};
+
+/// What experts that choose their tokens tell of later ones, at least (arXiv 2408.15664).
+struct ChoiceLeak {
+  double bits_per_token_layer = 0, bits_per_token = 0;
+  int layers = 0;
+};
+
+struct ImbalanceReport {
+  std::string source;                 ///< LoadSource::Describe
+  double hottest_excess = 0;          ///< mean over exchanges
+  double row_deviation = 0;           ///< of a rank's rows, over their mean
+  double dropped_share = 0;           ///< of all selections: over a capacity, neither sent nor computed
+  std::optional<ImbalanceCost> cost;  ///< absent where it was not asked for, or loads are even anyway
+  std::optional<ChoiceLeak> leak;     ///< of expert choice
 };
 
 /// Experts moved to new plans, where the placement is planned anew.
@@ -77,8 +94,7 @@ struct RebalanceReport {
 struct WhatIf {
   std::string name;
   double step_s = 0;
-  double gain = 0;         ///< share of the step saved
-  bool even_load = false;  ///< every rank has the same expert load
+  double gain = 0;  ///< share of the step saved
 };
 
 struct CriticalPathShare {

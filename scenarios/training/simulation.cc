@@ -90,7 +90,7 @@ TrainingModel::TrainingModel(Scenario scenario, bool folded_only) : scenario_(st
   exchange_ = std::make_unique<hw::ExchangeModel>(AtKey(root, "communication", [&] {
     return hw::ExchangeModel::Load(scenario_.cluster.device, scenario_.communication.kernels);
   }));
-  if (scenario_.model.moe) even_load_ = EvenLoad();
+  if (scenario_.model.moe) PrepareEvenLoad();
   if (!folded_only) loads_ = MakeLoads(scenario_.seed);
   StretchTraffic();
   rebalance_ = PriceRebalance(loads_.get());
@@ -126,9 +126,7 @@ std::unique_ptr<models::LoadSource> TrainingModel::MakeLoads(std::uint64_t seed)
                                 ShapeOf(scenario_), MoeLayers(), seed);
 }
 
-RebalanceReport TrainingModel::PriceRebalance(const models::LoadSource* loads) const {
-  const auto* planned = dynamic_cast<const models::PlannedLoads*>(loads);
-  if (planned == nullptr) return {};
+std::vector<std::vector<int>> TrainingModel::MoeLayersOfRanks() const {
   std::vector<std::vector<int>> moe_layers;
   for (int rank = 0; rank < scenario_.parallelism.pipeline; ++rank) {
     auto& mine = moe_layers.emplace_back();
@@ -139,24 +137,54 @@ RebalanceReport TrainingModel::PriceRebalance(const models::LoadSource* loads) c
           mine.push_back(unit.moe_layer);
     }
   }
-  const hw::PointToPoint link(scenario_.cluster.device, *exchange_, scenario_.cluster.fabric.transport);
-  return PriceRebalancing(scenario_, *planned, moe_layers, schedule_.directions(), link, exchange_stretch_);
+  return moe_layers;
+}
+
+hw::PointToPoint TrainingModel::Link() const {
+  return {scenario_.cluster.device, *exchange_, scenario_.cluster.fabric.transport};
+}
+
+RebalanceReport TrainingModel::PriceRebalance(const models::LoadSource* loads) const {
+  const auto* planned = dynamic_cast<const models::PlannedLoads*>(loads);
+  if (planned == nullptr) return {};
+  return PriceRebalancing(scenario_, *planned, MoeLayersOfRanks(), schedule_.directions(), Link(),
+                          exchange_stretch_);
+}
+
+std::vector<ReplicaTime> TrainingModel::ReplicasOf(const models::LoadSource* loads) const {
+  const auto* planned = dynamic_cast<const models::PlannedLoads*>(loads);
+  const bool even = loads == nullptr;
+  if (even ? even_plan_.expert_of.empty() : planned == nullptr) return {};
+  const ExpertBytes bytes = BytesOfExpert(scenario_, schedule_.directions());
+  const models::LoadShape shape = ShapeOf(scenario_);
+  std::vector<ReplicaTime> times;
+  for (const std::vector<int>& layers : MoeLayersOfRanks()) {
+    std::vector<models::ExpertMoves::Port> chains;
+    for (const int layer : layers)
+      chains.push_back(models::ReplicaChains(even ? even_plan_ : planned->Plan(layer, 0), shape.ranks,
+                                             shape.ranks_per_node));
+    times.push_back(PriceReplicas(bytes, chains, Link(), exchange_stretch_, even));
+  }
+  return times;
 }
 
 std::int64_t TrainingModel::MessageWork() const {
   const std::int64_t tokens = scenario_.workload.micro_batch * scenario_.workload.sequence_length;
   const Bytes bytes{tokens * scenario_.model.hidden * 2};  // activations and their gradients cross in BF16
-  const hw::PointToPoint link(scenario_.cluster.device, *exchange_, scenario_.cluster.fabric.transport);
-  const Time wire = bytes / link.rate(hw::Reach::kCrossLeaf);
+  const Time wire = bytes / Link().rate(hw::Reach::kCrossLeaf);
   return static_cast<std::int64_t>(static_cast<double>(wire.count()) * message_stretch_) +
          message_latency_.count();
 }
 
-RankLoad TrainingModel::EvenLoad() const {
+void TrainingModel::PrepareEvenLoad() {
   const models::LoadShape shape = ShapeOf(scenario_);
+  const auto take = [this](const models::TableLoads& uniform) {
+    even_load_ = StepLoads(uniform, 1, 8, 1, kRowAlignment).mean();
+    even_rows_per_node_ = uniform.shape().top_k / std::max(1.0, double{uniform.Table(0).nodes_mean.front()});
+  };
   if (scenario_.ExpertSlots() == shape.experts) {
-    const models::UniformLoads uniform(shape, scenario_.seed);
-    return StepLoads(uniform, 1, 8, 1, kRowAlignment).mean();
+    take(models::UniformLoads(shape, scenario_.seed));
+    return;
   }
   models::PlacementOptions slots;  // the scenario's, with every expert alike
   slots.eplb = true;
@@ -164,17 +192,21 @@ RankLoad TrainingModel::EvenLoad() const {
   slots.shared_experts = scenario_.placed_shared_experts;
   const models::PlannedLoads uniform(
       std::make_unique<models::UniformLoads>(models::LogicalShape(shape), scenario_.seed), shape, slots, 1);
-  return StepLoads(uniform, 1, 8, 1, kRowAlignment).mean();
+  take(uniform);
+  even_plan_ = uniform.Plan(0, 0);
 }
 
 std::unique_ptr<StepLoads> TrainingModel::LoadsOf(const Variant& variant, int groups) const {
   if (!scenario_.model.moe) return std::make_unique<StepLoads>();
   if (variant.fold || variant.free == Free::kImbalance) {
     const int ranks = variant.fold ? 1 : scenario_.parallelism.expert;
+    const RankLoad even = variant.dropped_share > 0
+                              ? WithoutRows(even_load_, variant.dropped_share, even_rows_per_node_)
+                              : even_load_;
     const auto instances =
         static_cast<std::size_t>(MoeLayers()) * static_cast<std::size_t>(scenario_.MicroBatches());
     const std::size_t count = instances * static_cast<std::size_t>(groups) * static_cast<std::size_t>(ranks);
-    return std::make_unique<StepLoads>(groups, ranks, std::vector<RankLoad>(count, even_load_));
+    return std::make_unique<StepLoads>(groups, ranks, std::vector<RankLoad>(count, even));
   }
   const auto reseeded = variant.seed ? MakeLoads(*variant.seed) : nullptr;
   const models::LoadSource* source = variant.loads != nullptr ? variant.loads
@@ -206,9 +238,11 @@ Outcome TrainingModel::Prepare(const Variant& variant) const {
   outcome.prices = std::make_unique<TrainingPrices>(inputs, *outcome.loads, variant.fold ? 1 : p.expert);
   outcome.hottest_excess = outcome.loads->hottest_excess();
   outcome.row_deviation = outcome.loads->row_deviation();
-  outcome.optimizer = PriceOptimizer(*inputs.cost);
-  if (!variant.fold && variant.free != Free::kImbalance)
-    outcome.rebalance = variant.loads != nullptr ? PriceRebalance(variant.loads) : rebalance_;
+  outcome.dropped_share = outcome.loads->dropped_share();
+  const bool even = variant.fold || variant.free == Free::kImbalance;
+  const models::LoadSource* placed = variant.loads != nullptr ? variant.loads : loads_.get();
+  outcome.optimizer = PriceOptimizer(*inputs.cost, even ? nullptr : placed);
+  if (!even) outcome.rebalance = variant.loads != nullptr ? PriceRebalance(variant.loads) : rebalance_;
   return outcome;
 }
 
@@ -241,8 +275,10 @@ Outcome TrainingModel::Record(const Variant& variant, Recorder* recorder) const 
   return outcome;
 }
 
-OptimizerReport TrainingModel::PriceOptimizer(const hw::CostModel& cost) const {
-  return OptimizerOf(scenario_, schedule_, layout_, cost, *exchange_, hw::Topology(scenario_.cluster));
+OptimizerReport TrainingModel::PriceOptimizer(const hw::CostModel& cost,
+                                              const models::LoadSource* loads) const {
+  return OptimizerOf(scenario_, schedule_, layout_, cost, *exchange_, hw::Topology(scenario_.cluster),
+                     ReplicasOf(loads));
 }
 
 std::string TrainingModel::Holds(int rank) const {

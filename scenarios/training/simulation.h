@@ -12,6 +12,7 @@
 
 #include "hw/cost/cost_model.h"
 #include "hw/network/exchange.h"
+#include "hw/network/point_to_point.h"
 #include "models/program/stages.h"
 #include "models/program/training_program.h"
 #include "models/routing/load_source.h"
@@ -19,6 +20,7 @@
 #include "scenarios/training/loads.h"
 #include "scenarios/training/observer.h"
 #include "scenarios/training/prices.h"
+#include "scenarios/training/rebalancing.h"
 #include "scenarios/training/recorder.h"
 #include "scenarios/training/result.h"
 
@@ -33,6 +35,7 @@ struct Variant {
   const hw::CostModel* cost = nullptr;        ///< else the scenario's
   const models::LoadSource* loads = nullptr;  ///< else the scenario's; of the scenario's LoadShape
   double exchange_factor = 1;                 ///< on every exchange's time
+  double dropped_share = 0;                   ///< of the rows of even loads: not computed
 };
 
 /// What one simulation gives. Times are picoseconds.
@@ -43,7 +46,7 @@ struct Outcome {
   double step_s = 0;
   std::uint64_t events = 0, steps = 0;
   int gpus = 0, columns = 0;
-  double hottest_excess = 0, row_deviation = 0;
+  double hottest_excess = 0, row_deviation = 0, dropped_share = 0;
   std::unique_ptr<TrainingPrices> prices;  ///< refers to `loads`
   std::unique_ptr<StepLoads> loads;
   std::unique_ptr<TrainingObserver> observer;
@@ -75,8 +78,11 @@ class TrainingModel {
   }
   models::LoadShape load_shape() const;  ///< what a load source for this scenario must have
   int MoeLayers() const;                 ///< MTP modules included
-  /// Seconds of the optimizer step on the slowest pipeline rank.
-  OptimizerReport PriceOptimizer(const hw::CostModel& cost) const;
+  /// Seconds of the optimizer step on the slowest pipeline rank, experts placed as `loads` (null: evenly) has
+  /// them.
+  OptimizerReport PriceOptimizer(const hw::CostModel& cost, const models::LoadSource* loads) const;
+  /// The scenario's; null where there is none.
+  const models::LoadSource* loads() const { return loads_.get(); }
   /// Stages of a pipeline rank, in words.
   std::string Holds(int rank) const;
 
@@ -85,9 +91,12 @@ class TrainingModel {
   void Run(const Variant& variant, const TrainingPrices& prices, Observer& observer, Outcome* outcome) const;
   Outcome Prepare(const Variant& variant) const;
   std::unique_ptr<StepLoads> LoadsOf(const Variant& variant, int groups) const;
-  RankLoad EvenLoad() const;
+  void PrepareEvenLoad();
+  std::vector<std::vector<int>> MoeLayersOfRanks() const;
+  std::vector<ReplicaTime> ReplicasOf(const models::LoadSource* loads) const;
   void StretchTraffic();
   std::int64_t MessageWork() const;
+  hw::PointToPoint Link() const;
   RebalanceReport PriceRebalance(const models::LoadSource* loads) const;
   std::unique_ptr<models::LoadSource> MakeLoads(std::uint64_t seed) const;
 
@@ -95,9 +104,11 @@ class TrainingModel {
   std::unique_ptr<hw::CostModel> cost_;
   std::unique_ptr<hw::ExchangeModel> exchange_;
   std::unique_ptr<models::LoadSource>
-      loads_;                  ///< absent in dense models and where only folded variants are asked
-  RankLoad even_load_;         ///< what a rank gets when all are alike
-  RebalanceReport rebalance_;  ///< of loads_
+      loads_;                          ///< absent in dense models and where only folded variants are asked
+  RankLoad even_load_;                 ///< what a rank gets when all are alike
+  double even_rows_per_node_ = 1;      ///< and of its token that goes to a node at all
+  models::ExpertPlacement even_plan_;  ///< of experts all alike on the scenario's slots; empty: one slot each
+  RebalanceReport rebalance_;          ///< of loads_
   models::StageLayout layout_;
   models::Schedule schedule_;
   models::TrainingPrograms programs_;

@@ -4,12 +4,15 @@
 #include <chrono>
 #include <cmath>
 #include <map>
+#include <optional>
 
 #include <fmt/format.h>
 #include <sys/resource.h>
 
 #include "models/program/flops.h"
 #include "models/program/optimizer_ops.h"
+#include "models/routing/expert_choice.h"
+#include "models/routing/synthetic_loads.h"
 #include "scenarios/training/memory_plan.h"
 #include "scenarios/training/simulation.h"
 
@@ -231,16 +234,33 @@ std::vector<std::string> NotesOf(const TrainingModel& model, const TrainingResul
   return notes;
 }
 
-/// After the rates and the what-ifs.
-void CostOfImbalance(TrainingResult* r) {
-  for (const WhatIf& w : r->what_ifs) {
-    if (!w.even_load) continue;
-    ImbalanceReport& i = r->imbalance;
-    i.step_share = w.gain;
-    i.step_s = w.gain * r->step_s;
-    i.tokens_per_second_per_gpu = r->tokens_per_second_per_gpu * w.gain / (1 - w.gain);
-    i.dollars_per_trillion_tokens = r->run.dollars_per_trillion * w.gain;
-  }
+std::optional<ChoiceLeak> LeakOf(const TrainingModel& model) {
+  const Scenario& s = model.scenario();
+  const Value* routing = s.document.root().Find("routing");
+  if (!s.model.moe || routing == nullptr) return std::nullopt;
+  if (models::ReadRoutingSection(*routing, *s.model.moe).strategy != models::Strategy::kExpertChoice)
+    return std::nullopt;
+  const double bits = models::ChoiceLeakBits(s.model.moe->top_k, s.model.moe->routed_experts);
+  return ChoiceLeak{bits, bits * model.MoeLayers(), model.MoeLayers()};
+}
+
+ImbalanceReport ImbalanceOf(const TrainingModel& model, const Outcome& o) {
+  ImbalanceReport i;
+  i.source = model.LoadDescription();
+  i.hottest_excess = o.hottest_excess;
+  i.row_deviation = o.row_deviation;
+  i.dropped_share = o.dropped_share;
+  i.leak = LeakOf(model);
+  return i;
+}
+
+/// After the rates.
+void AddCostOfImbalance(const TrainingModel& model, const Outcome& outcome, TrainingResult* r) {
+  if (!model.scenario().model.moe || r->folded) return;
+  ImbalanceCost cost = CostOfImbalance(model, outcome, EvenStep(model));
+  cost.tokens_per_second_per_gpu = r->tokens_per_second_per_gpu * cost.step_share / (1 - cost.step_share);
+  cost.dollars_per_trillion_tokens = r->run.dollars_per_trillion * cost.step_share;
+  r->imbalance.cost = cost;
 }
 
 std::int64_t PeakRss() {
@@ -292,17 +312,15 @@ TrainingResult RunTraining(const Scenario& scenario, const RunOptions& options, 
   r.communication = CommunicationOf(outcome);
   r.optimizer = outcome.optimizer;
   r.rebalance = outcome.rebalance;
-  r.imbalance.source = model.LoadDescription();
-  r.imbalance.hottest_excess = outcome.hottest_excess;
-  r.imbalance.row_deviation = outcome.row_deviation;
+  r.imbalance = ImbalanceOf(model, outcome);
   const double per_micro_batch =
       r.phases.forward_backward > 0 ? r.chunk_pair_ms * 1e-3
                                     : static_cast<double>(outcome.pipeline) * kPico / scenario.MicroBatches();
   r.run = RunOf(r, scenario, per_micro_batch);
   if (options.analyse) {
     tell(0.2, "making each resource free in turn");
-    r.what_ifs = WhatWouldHelp(model);
-    CostOfImbalance(&r);
+    AddCostOfImbalance(model, outcome, &r);
+    r.what_ifs = WhatWouldHelp(model, outcome.dropped_share);
     tell(0.6, "walking the critical path");
     r.critical_path = CriticalPath(model);
     tell(0.7, "resampling calibration and seeds");

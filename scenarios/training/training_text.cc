@@ -105,6 +105,45 @@ std::string KernelTable(const TrainingResult& r) {
   return text;
 }
 
+std::string CostText(const ImbalanceCost& c) {
+  std::string text = Line(
+      "imbalance costs",
+      fmt::format("{:.1f} % of the step: {:.3f} s, {:.1f} tokens per GPU per second, {} a trillion tokens",
+                  100 * c.step_share, c.step_s, c.tokens_per_second_per_gpu,
+                  Dollars(c.dollars_per_trillion_tokens)));
+  if (c.undone_s != 0)
+    text +=
+        Line("work not done",
+             fmt::format("{:.3f} s: evenly loaded, a step takes {:.3f} s with every row, {:.3f} s without "
+                         "those dropped",
+                         c.undone_s, c.even_s + c.undone_s, c.even_s));
+  return text;
+}
+
+std::string LoadText(const TrainingResult& r) {
+  const ImbalanceReport& i = r.imbalance;
+  std::string text = "\nExpert load\n  " + i.source + "\n";
+  if (i.leak)
+    text += fmt::format(
+        "  WARNING: a token's experts depend on later tokens: no causal model can be served so, and training "
+        "leaks at\n  least {:.1f} bits a token and layer, {:.0f} over its {} MoE layers (arXiv 2408.15664)\n",
+        i.leak->bits_per_token_layer, i.leak->bits_per_token, i.leak->layers);
+  text += Line("fullest rank of an exchange", fmt::format("{:+.1f} % rows (mean), ranks spread by {:.1f} %",
+                                                          100 * i.hottest_excess, 100 * i.row_deviation));
+  if (i.dropped_share > 0)
+    text += Line(
+        "rows over capacity",
+        fmt::format("{:.1f} % of all selections dropped: neither sent nor computed", 100 * i.dropped_share));
+  if (r.rebalance.per_step > 0)
+    text +=
+        Line("moving experts to new plans",
+             fmt::format("{:.3f} s a step: {:g} times {:.1f} ms, {:.0f} experts a layer, {:.2f} GB through "
+                         "the busiest GPU, unhidden",
+                         r.rebalance.Sum(), r.rebalance.per_step, 1e3 * r.rebalance.each_s,
+                         r.rebalance.copies_per_layer, 1e-9 * r.rebalance.busiest_bytes));
+  return i.cost ? text + CostText(*i.cost) : text;
+}
+
 std::string CommunicationText(const TrainingResult& r) {
   const CommunicationReport& c = r.communication;
   std::string text = "\nCommunication and waiting (per GPU and step, mean, seconds)\n";
@@ -120,24 +159,7 @@ std::string CommunicationText(const TrainingResult& r) {
       Line("optimizer", fmt::format("{:.3f} gradients, {:.3f} parameters, {:.3f} update",
                                     r.optimizer.gradients_s, r.optimizer.parameters_s, r.optimizer.update_s));
   text += "  " + r.optimizer.how + "\n";
-  text += "\nExpert load\n  " + r.imbalance.source + "\n";
-  text += Line("fullest rank of an exchange",
-               fmt::format("{:+.1f} % rows (mean), ranks spread by {:.1f} %",
-                           100 * r.imbalance.hottest_excess, 100 * r.imbalance.row_deviation));
-  if (r.rebalance.per_step > 0)
-    text +=
-        Line("moving experts to new plans",
-             fmt::format("{:.3f} s a step: {:g} times {:.1f} ms, {:.0f} experts a layer, {:.2f} GB through "
-                         "the busiest GPU, unhidden",
-                         r.rebalance.Sum(), r.rebalance.per_step, 1e3 * r.rebalance.each_s,
-                         r.rebalance.copies_per_layer, 1e-9 * r.rebalance.busiest_bytes));
-  if (!r.what_ifs.empty())
-    text += Line(
-        "imbalance costs",
-        fmt::format("{:.1f} % of the step: {:.3f} s, {:.1f} tokens per GPU per second, {} a trillion tokens",
-                    100 * r.imbalance.step_share, r.imbalance.step_s, r.imbalance.tokens_per_second_per_gpu,
-                    Dollars(r.imbalance.dollars_per_trillion_tokens)));
-  return text;
+  return text + LoadText(r);
 }
 
 std::string GigaBytes(Bytes b) { return fmt::format("{:.1f}", static_cast<double>(b.count) * 1e-9); }

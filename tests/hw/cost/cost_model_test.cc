@@ -78,6 +78,20 @@ TEST(CostModel, IsExactAtEveryRow) {
   }
 }
 
+TEST(CostModel, KnowsWhetherItsLaunchGapIsTheDevicesOwn) {
+  EXPECT_EQ(H800().launch_gap_provenance(), Provenance::kMeasured) << "the trace's device";
+  const Device h100 = DevicePreset("h100-sxm");
+  KernelTable table;
+  table.device = "h800-sxm", table.launch_gap = FromMicroseconds(3);
+  const CostModel borrowed(h100, {table});
+  EXPECT_EQ(borrowed.launch_gap(), FromMicroseconds(2)) << "the trace's";
+  EXPECT_EQ(borrowed.launch_gap_provenance(), Provenance::kScaled);
+  table.device = "h100-sxm";
+  const CostModel own(h100, {table});
+  EXPECT_EQ(own.launch_gap(), FromMicroseconds(3));
+  EXPECT_EQ(own.launch_gap_provenance(), Provenance::kMeasured);
+}
+
 TEST(CostModel, IsNeverFasterBesideCommunicationThanAlone) {
   for (const KernelRow& row : H800().rows()) {
     const Price price = H800().PriceOp(row.op, row.sms);

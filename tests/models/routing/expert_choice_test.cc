@@ -21,7 +21,10 @@ using testing::HasSubstr;
 
 const LoadShape kV3{256, 64, 8, 4096, 8, 8, 4};
 
-double Sum(const std::vector<std::int32_t>& v) { return std::accumulate(v.begin(), v.end(), 0.0); }
+template <class T>
+double Sum(const std::vector<T>& v) {
+  return std::accumulate(v.begin(), v.end(), 0.0);
+}
 
 /// Blocks of random affinities, few enough values that some are equal.
 std::vector<float> RandomBlocks(int experts, int tokens, int values, std::uint64_t seed) {
@@ -180,6 +183,33 @@ TEST(ChoiceLoads, OnPlannedSlotsKeepEveryRow) {
   ExchangeLoad load;
   loads.Sample(0, 1, 0, &load);
   EXPECT_EQ(Sum(load.expert_rows), 64.0 * 4096 * 8);
+}
+
+TEST(ChoiceLoads, OverAMicroBatchChooseAmongOneGpusTokensHoweverFewRanksTheTextIsDrawnFor) {
+  LoadShape shape = kV3;
+  shape.ranks = 72;  // which do not divide 256 experts: text is drawn for 8 ranks of nine GPUs each
+  shape.tokens_per_rank = 1024;
+  SyntheticOptions options;
+  options.balance.strategy = Strategy::kExpertChoice;
+  options.sequence_length = 512, options.chunk.over = ChoiceChunk::Over::kMicroBatch;
+  LoadShape divides = shape;
+  divides.ranks = 64;
+  const ChoiceLoads gathered(LogicalShape(shape), options, 1, 5), plain(divides, options, 1, 5);
+  EXPECT_EQ(gathered.ExpertsPerToken(0), plain.ExpertsPerToken(0));
+}
+
+TEST(ChoiceLoads, OfFewTokensOnRanksThatDoNotDivideTheExpertsTakeEveryGpusShare) {
+  LoadShape shape = kV3;
+  shape.ranks = 72, shape.tokens_per_rank = 40;
+  SyntheticOptions options;
+  options.balance.strategy = Strategy::kExpertChoice;
+  options.sequence_length = 40, options.chunk.over = ChoiceChunk::Over::kMicroBatch;
+  const PlannedLoads loads(std::make_unique<ChoiceLoads>(LogicalShape(shape), options, 1, 5), shape,
+                           {true, 32, 4, 0}, 1);
+  ExchangeLoad load;
+  loads.Sample(0, 1, 0, &load);
+  EXPECT_EQ(Sum(load.expert_rows), 72.0 * 256 * 2) << "40 tokens of top-8: 1.25 an expert, rounded up";
+  EXPECT_EQ(Sum(loads.PastLoads(0, 0)), 4 * 72.0 * 256 * 2);
 }
 
 TEST(ChoiceLoads, RefuseChunksWithoutATokenForEveryExpert) {

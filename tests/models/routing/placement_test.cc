@@ -138,6 +138,31 @@ TEST(ExpertMoves, CopyAReplicaFromItsOwnNodeAndHandOnTheGradientsOfOneGivenUp) {
   EXPECT_THAT(m.state.scale_out_sent, testing::Each(0));
 }
 
+TEST(ExpertMoves, AreSpreadOverTheHoldersInsideANode) {
+  // One slot a rank, one node: ranks 2 and 3 turn from expert 1 to expert 0, which ranks 0 and 1 hold.
+  const ExpertPlacement p = Placed({0, 0, 1, 1, 1, 2, 3}, 4), q = Placed({0, 0, 0, 0, 1, 2, 3}, 4);
+  const ExpertMoves m = MovesBetween(p, q, 7, 7);
+  EXPECT_THAT(m.weights.scale_up_sent, ElementsAre(1, 1, 0, 0, 0, 0, 0));
+  EXPECT_THAT(m.gradients.scale_up_received, ElementsAre(0, 0, 0, 0, 2, 0, 0)) << "none other holds expert 1";
+  EXPECT_THAT(MovesBetween(q, p, 7, 7).gradients.scale_up_received, ElementsAre(1, 1, 0, 0, 0, 0, 0));
+}
+
+TEST(ReplicaChains, RunFromTheLastHolderToTheFirstAndEnterANodeOnce) {
+  // Two slots a rank, two ranks a node. Expert 0 lies on ranks 0, 1, 2 and 3; expert 1 twice on rank 0.
+  const ExpertMoves::Port chains = ReplicaChains(Placed({0, 1, 0, 2, 0, 3, 0, 4}, 5), 4, 2);
+  EXPECT_THAT(chains.scale_up_sent, ElementsAre(0, 1, 0, 1));
+  EXPECT_THAT(chains.scale_up_received, ElementsAre(1, 0, 1, 0));
+  EXPECT_THAT(chains.scale_out_sent, ElementsAre(0, 0, 1, 0));
+  EXPECT_THAT(chains.scale_out_received, ElementsAre(0, 1, 0, 0));
+}
+
+TEST(ReplicaChains, AreNoneWhereEveryExpertHasOneRank) {
+  const ExpertMoves::Port chains = ReplicaChains(Placed({0, 0, 1, 2}, 3), 2, 1);
+  for (const auto* v :
+       {&chains.scale_up_sent, &chains.scale_up_received, &chains.scale_out_sent, &chains.scale_out_received})
+    EXPECT_THAT(*v, testing::Each(0));
+}
+
 TEST(ExpertMoves, BalanceWhatIsSentAndReceived) {
   const std::vector<double> first{9, 1, 5, 3, 7, 2, 8, 4}, then{1, 9, 3, 5, 2, 7, 4, 8};
   const EplbShape shape{16, 1, 2, 8};

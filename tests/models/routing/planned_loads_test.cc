@@ -188,6 +188,29 @@ TEST(PlannedLoads, DrawTheSameTextWhereTheExpertsAreDividedAmongFewerRanks) {
   }
 }
 
+TEST(PlannedLoads, DrawEveryGpusOwnSequencesWhereTheyAreShorterThanTheTexts) {
+  LoadShape shape = kV3;
+  shape.ranks = 144, shape.tokens_per_rank = 1024;
+  const LoadShape logical = LogicalShape(shape);
+  EXPECT_EQ(logical.MicroBatchTokens(), 1024);
+  EXPECT_EQ(LogicalShape(logical).MicroBatchTokens(), 1024);
+  const TextMix mix{ZipfShares(4), 4096, 1, 1};
+  std::vector<TextDocument> documents;
+  DrawDocuments(mix, logical, 3, 7, 1, &documents);
+  ASSERT_EQ(documents.size(), 144u) << "one document a GPU";
+  for (const TextDocument& d : documents) EXPECT_EQ(d.tokens, 1024);
+}
+
+TEST(PlannedLoads, CountTheDocumentsOfOneGpusMicroBatch) {
+  LoadShape shape = kV3;
+  shape.ranks = 72;
+  SyntheticOptions options;
+  options.balance.strategy = Strategy::kMicroBatchLoss;
+  options.fewest_documents = options.most_documents = 2, options.sequence_length = 2048;
+  EXPECT_DOUBLE_EQ(PullOf(options, shape).documents, 4) << "two sequences of two";
+  EXPECT_DOUBLE_EQ(PullOf(options, LogicalShape(shape)).documents, 4);
+}
+
 TEST(PlannedLoads, SampledOnRanksThatDoNotDivideTheExpertsAgreeWithRoutingEveryToken) {
   LoadShape shape = kV3;
   shape.ranks = 72, shape.tokens_per_rank = 1024;

@@ -190,27 +190,28 @@ TEST_F(TrainingTrace, BecomesAMeasurementAndATable) {
 
 TEST_F(TrainingTrace, PricesMemoryBoundKernelsWhoseShapesAreKnown) {
   const std::string table = CalibrationYaml(TraceMeasurement(*analysed_), "h800-sxm").yaml;
-  for (const char* kind : {"cast_fp8",
-                           "cast_transpose_fp8",
-                           "requantize_gather",
-                           "transpose_fp8",
-                           "dequantize",
-                           "save_e5m6",
-                           "restore_e5m6",
-                           "swiglu_cast",
-                           "swiglu_cast_transpose",
-                           "swiglu_backward",
-                           "swiglu_forward_backward",
-                           "router_weight_grad",
-                           "rms_norm",
-                           "rms_norm_backward",
-                           "rope",
-                           "residual_add",
-                           "permute",
-                           "unpermute",
-                           "attention_preprocess",
-                           "attention_postprocess"}) {
-    EXPECT_THAT(table, HasSubstr(std::string("op: ") + kind + "\n"));
+  using K = OpKind;
+  for (const OpKind kind : {K::kCastFp8,
+                            K::kCastTransposeFp8,
+                            K::kRequantizeGather,
+                            K::kTransposeFp8,
+                            K::kDequantize,
+                            K::kSaveE5M6,
+                            K::kRestoreE5M6,
+                            K::kSwiGluCast,
+                            K::kSwiGluCastTranspose,
+                            K::kSwiGluBackward,
+                            K::kSwiGluForwardBackward,
+                            K::kRouterWeightGrad,
+                            K::kRmsNorm,
+                            K::kRmsNormBackward,
+                            K::kRope,
+                            K::kResidualAdd,
+                            K::kPermute,
+                            K::kUnpermute,
+                            K::kAttentionPreprocess,
+                            K::kAttentionPostprocess}) {
+    EXPECT_THAT(table, HasSubstr("op: " + std::string(Name(kind)) + "\n"));
   }
   EXPECT_THAT(table, HasSubstr("- [4096, 32768, 406847488, 208")) << "the cast before kv_b's gradient";
   EXPECT_THAT(table, HasSubstr("- [4096, 576, 7151616, ")) << "the one before kv_a's";

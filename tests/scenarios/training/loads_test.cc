@@ -90,5 +90,24 @@ TEST(StepLoads, NoExchangesAreNoLoads) {
   EXPECT_EQ(none.hottest_excess(), 0);
 }
 
+TEST(WithoutRows, TakesATokensRowsOffIndependently) {
+  // 1000 rows of 800 tokens: 200 second rows. A quarter dropped leaves 750; of the 200 pairs 0.75^2 stay
+  // whole.
+  const RankLoad load = WithoutRows({1000, 800, 600, 400}, 0.25, 2);
+  EXPECT_EQ(load.rows, 750);
+  EXPECT_EQ(load.unique, 638) << "200 * 0.5625 = 112.5 rows go where the token already goes";
+  EXPECT_EQ(load.scale_up, 319) << "400 * 637.5 / 800 = 318.75";
+  EXPECT_EQ(load.scale_out, 563) << "600 * (1 - 0.25^2) = 562.5";
+}
+
+TEST(WithoutRows, ChangesNothingWhereNothingIsDroppedAndLeavesNothingOfNothing) {
+  const RankLoad load = WithoutRows({1000, 800, 600, 400}, 0, 2.3), none = WithoutRows({}, 0.1, 2);
+  EXPECT_EQ(load.rows, 1000);
+  EXPECT_EQ(load.unique, 800);
+  EXPECT_EQ(load.scale_out, 600);
+  EXPECT_EQ(load.scale_up, 400);
+  EXPECT_EQ(none.rows + none.unique + none.scale_out + none.scale_up, 0);
+}
+
 }  // namespace
 }  // namespace orrery::scenarios

@@ -1,6 +1,10 @@
 #include "scenarios/training/prices.h"
 
 #include <cmath>
+#include <map>
+#include <set>
+#include <tuple>
+#include <vector>
 
 #include <gmock/gmock.h>
 
@@ -108,13 +112,31 @@ TEST_F(TrainingPricesTest, TheSameStepOfTheSameRankAlwaysCostsTheSame) {
   EXPECT_GT(different, kRanks / 2) << "another seed is another draw";
 }
 
-TEST_F(TrainingPricesTest, AnExchangeTakesLongerTheMoreItsPortsCarry) {
+TEST_F(TrainingPricesTest, AnExchangeTakesItsPairsThroughBothPortsAtTheFittedRates) {
   const StepLoads loads = Even(32768);
   const TrainingPrices prices(Inputs(), loads, kRanks);
-  const std::int64_t base = prices.Exchange(kDispatch, {0, 0, 13000, 20000}).work;
-  EXPECT_GT(prices.Exchange(kDispatch, {0, 0, 26000, 20000}).work, base);
-  EXPECT_GT(prices.Exchange(kDispatch, {0, 0, 13000, 40000}).work, base);
-  EXPECT_EQ(prices.Exchange(kDispatch, {99, 99, 13000, 20000}).work, base) << "rows are not sent, tokens are";
+  const RankLoad load{0, 0, 13000, 20000};
+  // Bytes of a pair on the wire, aligned to 16: FP8 with 56 scales (7392) or BF16 (14336), 8 of source, and
+  // of each of 8 choices index and weight (dispatch), the weight (combines) or neither (the cached dispatch).
+  const std::vector<std::tuple<Part, hw::ExchangeKind, double>> parts = {
+      {Part::kDispatch, hw::ExchangeKind::kDispatch, 7392 + 8 + 8 * 8 + 8},
+      {Part::kCombine, hw::ExchangeKind::kCombine, 14336 + 8 + 8 * 4 + 8},
+      {Part::kDispatchBackward, hw::ExchangeKind::kCombineBackward, 14336 + 8 + 8 * 4 + 8}};
+  for (const auto& [part, kind, bytes] : parts) {
+    const double out = 13000 * bytes / exchange_.rates().scale_out * 1e12,
+                 up = 20000 * bytes / exchange_.rates().scale_up * 1e12;
+    const double payload = std::pow(std::pow(out, 4) + std::pow(up, 4), 0.25);
+    const std::uint32_t key = PriceKey(UnitKind::kMoeLayer, part);
+    const StepPrice price = prices.Exchange(key, load);
+    const auto before = static_cast<double>(prices.parts()[key].constant.work);
+    EXPECT_NEAR(static_cast<double>(price.work), before + payload, 2) << Name(part);
+    EXPECT_NEAR(static_cast<double>(price.beside),
+                (exchange_.SlowDown(kind) - 1) * payload / (before + payload), 1e-6)
+        << Name(part);
+    EXPECT_NEAR(static_cast<double>(price.port), out / payload, 1e-6) << Name(part);
+  }
+  EXPECT_EQ(prices.Exchange(kDispatch, {99, 99, 13000, 20000}).work, prices.Exchange(kDispatch, load).work)
+      << "rows are not sent, tokens are";
 }
 
 TEST_F(TrainingPricesTest, TheStretchOfTheFabricAndThePerturbationMultiplyTheTransferAlone) {
@@ -157,11 +179,49 @@ TEST_F(TrainingPricesTest, TheKernelsOfAPartMakeUpItsPrice) {
   }
 }
 
+TEST_F(TrainingPricesTest, LaunchGapsAreMeasuredOnlyWhereTheDevicesOwnTraceOrTableSaysSo) {
+  const auto gaps = [this](const hw::CostModel& cost) {
+    const StepLoads loads = Even(32768);
+    PriceInputs in = Inputs();
+    in.cost = &cost;
+    const TrainingPrices prices(in, loads, kRanks);
+    for (const KernelShare& k : prices.parts()[kAttention].kernels)
+      if (k.op_class == "launch gaps") return k.provenance;
+    return hw::Provenance::kAnalytic;
+  };
+  EXPECT_EQ(gaps(cost_), hw::Provenance::kMeasured) << "the trace is of an H800";
+  EXPECT_EQ(gaps(hw::CostModel::Load(hw::DevicePreset("h100-sxm"), {"auto", false})),
+            hw::Provenance::kScaled);
+}
+
 TEST(OpClass, EveryKindHasItsPlaceInTheReport) {
-  EXPECT_EQ(OpClass(OpKind::kGemmFp8), "FP8 GEMM, dense");
-  EXPECT_EQ(OpClass(OpKind::kGroupedGemmFp8Wgrad), "FP8 GEMM, experts");
-  EXPECT_EQ(OpClass(OpKind::kCastFp8), "quantise, cast, transpose");
-  EXPECT_EQ(OpClass(OpKind::kAdamW), "optimizer");
+  using K = OpKind;
+  const std::map<std::string, std::vector<OpKind>> classes = {
+      {"FP8 GEMM, dense", {K::kGemmFp8, K::kGemmFp8Wgrad}},
+      {"FP8 GEMM, experts", {K::kGroupedGemmFp8, K::kGroupedGemmFp8Masked, K::kGroupedGemmFp8Wgrad}},
+      {"BF16 GEMM (router, head)", {K::kGemmBf16}},
+      {"attention core", {K::kAttentionForward, K::kAttentionBackward, K::kAttentionDecode}},
+      {"attention before and after", {K::kAttentionPreprocess, K::kAttentionPostprocess}},
+      {"quantise, cast, transpose",
+       {K::kCastFp8, K::kCastTransposeFp8, K::kRequantizeGather, K::kTransposeFp8, K::kScaleTranspose,
+        K::kDequantize, K::kSaveE5M6, K::kRestoreE5M6}},
+      {"SwiGLU",
+       {K::kSwiGlu, K::kSwiGluCast, K::kSwiGluCastTranspose, K::kSwiGluBackward, K::kSwiGluForwardBackward,
+        K::kRouterWeightGrad}},
+      {"norm", {K::kRmsNorm, K::kRmsNormBackward, K::kLayerNorm}},
+      {"RoPE, copies, residual", {K::kRope, K::kCopy, K::kResidualAdd, K::kScale, K::kMemset}},
+      {"permute and unpermute", {K::kPermute, K::kUnpermute}},
+      {"routing (top-k, bookkeeping)", {K::kTopK, K::kRouterMisc}},
+      {"embedding and loss", {K::kEmbedding, K::kEmbeddingBackward, K::kCrossEntropy}},
+      {"optimizer", {K::kAdamW, K::kGradientNorm, K::kHostCopy}}};
+  std::set<OpKind> seen;
+  for (const auto& [name, kinds] : classes) {
+    for (const OpKind kind : kinds) {
+      EXPECT_EQ(OpClass(kind), name) << Name(kind);
+      EXPECT_TRUE(seen.insert(kind).second) << Name(kind);
+    }
+  }
+  EXPECT_EQ(seen.size(), static_cast<std::size_t>(kOpKindCount));
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
+#include "scenarios/training/analysis.h"
 #include "scenarios/training/trace_writer.h"
 #include "scenarios/training/training_report.h"
 #include "tests/core/input_error.h"
@@ -191,20 +192,86 @@ TEST(TrainingAnalysis, TheIntervalIsAsWideAsItsTwoSpreadsTogether) {
   EXPECT_NEAR((interval.high_s + interval.low_s) / 2, step, 0.05 * step);
 }
 
-TEST(TrainingAnalysis, WhatImbalanceCostsIsTheStepWithEvenLoadsInEveryUnit) {
+RunOptions Analysed() {
   RunOptions options;
   options.resamples = 4, options.seeds = 1;
-  const TrainingResult r = RunTraining(Small(), options);
-  const auto even =
-      std::find_if(r.what_ifs.begin(), r.what_ifs.end(), [](const WhatIf& w) { return w.even_load; });
-  ASSERT_NE(even, r.what_ifs.end());
-  EXPECT_GT(r.imbalance.step_share, 0);
-  const double step = r.step_s - r.imbalance.step_s;
-  EXPECT_NEAR(r.imbalance.step_s, even->gain * r.step_s, 1e-9);
-  const double rate = r.tokens_per_step / step / r.gpus;
-  EXPECT_NEAR(r.tokens_per_second_per_gpu + r.imbalance.tokens_per_second_per_gpu, rate, 1e-6 * rate);
-  EXPECT_NEAR(r.imbalance.dollars_per_trillion_tokens / r.run.dollars_per_trillion, r.imbalance.step_share,
-              1e-9);
+  return options;
+}
+
+TEST(TrainingAnalysis, WhatImbalanceCostsIsTheStepWithEvenLoadsInEveryUnit) {
+  const TrainingResult r = RunTraining(Small(), Analysed());
+  ASSERT_TRUE(r.imbalance.cost.has_value());
+  const ImbalanceCost& cost = *r.imbalance.cost;
+  EXPECT_EQ(cost.even_s, EvenStep(TrainingModel(Small())));
+  EXPECT_EQ(cost.undone_s, 0) << "nothing is dropped";
+  EXPECT_GT(cost.step_share, 0);
+  EXPECT_DOUBLE_EQ(cost.step_s, r.step_s - cost.even_s);
+  EXPECT_DOUBLE_EQ(cost.step_share, cost.step_s / r.step_s);
+  const double rate = r.tokens_per_step / cost.even_s / r.gpus;
+  EXPECT_NEAR(r.tokens_per_second_per_gpu + cost.tokens_per_second_per_gpu, rate, 1e-6 * rate);
+  EXPECT_NEAR(cost.dollars_per_trillion_tokens / r.run.dollars_per_trillion, cost.step_share, 1e-9);
+}
+
+TEST(TrainingAnalysis, WithoutItNothingIsSaidOfWhatImbalanceCosts) {
+  const TrainingResult r = RunTraining(Small(), Quick());
+  EXPECT_FALSE(r.imbalance.cost.has_value());
+  const auto imbalance = nlohmann::json::parse(TrainingJson(r)).at("imbalance");
+  for (const char* key : {"step_share", "step_s", "tokens_per_second_per_gpu", "dollars_per_trillion_tokens",
+                          "even_step_s", "work_not_done_s"})
+    EXPECT_TRUE(imbalance.at(key).is_null()) << key;
+}
+
+TEST(Capacity, LeavesWorkUndoneWhichIsNoGainOfBalance) {
+  const Scenario limited = Small({"routing={strategy: none, capacity_factor: 1}"});
+  const TrainingResult all = RunTraining(Small({"routing.strategy=none"}), Analysed()),
+                       some = RunTraining(limited, Analysed());
+  EXPECT_EQ(all.imbalance.dropped_share, 0);
+  ASSERT_GT(some.imbalance.dropped_share, 0.1) << "an unbalanced router over capacity 1";
+  const ImbalanceCost &whole = *all.imbalance.cost, &kept = *some.imbalance.cost;
+  EXPECT_NEAR(kept.even_s + kept.undone_s, whole.even_s, 1e-9) << "every row, evenly spread";
+  EXPECT_GT(kept.undone_s, 0);
+  EXPECT_GT(kept.step_share, 0) << "what is computed is still uneven";
+  EXPECT_LT(kept.step_share, whole.step_share);
+  EXPECT_NEAR(some.step_s, whole.even_s - kept.undone_s + kept.step_s, 1e-9);
+  const std::string text = TrainingText(some);
+  EXPECT_THAT(text, testing::HasSubstr("of all selections dropped: neither sent nor computed"));
+  EXPECT_THAT(text, testing::HasSubstr("work not done"));
+  EXPECT_THAT(TrainingText(all), testing::Not(testing::HasSubstr("work not done")));
+  const auto json = nlohmann::json::parse(TrainingJson(some)).at("imbalance");
+  EXPECT_DOUBLE_EQ(json.at("dropped_share"), some.imbalance.dropped_share);
+  EXPECT_DOUBLE_EQ(json.at("work_not_done_s"), kept.undone_s);
+}
+
+TEST(Capacity, DropsTheShareThatTheLoadsSay) {
+  const Scenario s = Small({"routing={strategy: none, capacity_factor: 1.25}"});
+  const TrainingModel model(s);
+  models::ExchangeLoad load;
+  double dropped = 0, asked = 0;
+  for (int layer = 0; layer < model.MoeLayers(); ++layer) {
+    for (int i = 0; i < s.MicroBatches() * 2; ++i) {  // two exchange groups of four ranks
+      model.loads()->Sample(layer, i / 2, i % 2, &load);
+      dropped += static_cast<double>(load.dropped_rows), asked += 4 * 1024 * 8;
+    }
+  }
+  EXPECT_NEAR(model.Simulate({}).dropped_share, dropped / asked, 1e-12);
+}
+
+TEST(ExpertChoice, IsWarnedOfWhereverItIsRun) {
+  for (const bool fold : {false, true}) {
+    RunOptions options = Quick();
+    options.fold = fold;
+    const TrainingResult r = RunTraining(Small({"routing.strategy=expert-choice"}), options);
+    ASSERT_TRUE(r.imbalance.leak.has_value());
+    // K log2((1 - R) / R) of top-8 of 64: R = 1/8, so 8 log2 7, in each of 5 MoE layers.
+    EXPECT_NEAR(r.imbalance.leak->bits_per_token_layer, 8 * std::log2(7.0), 1e-9);
+    EXPECT_NEAR(r.imbalance.leak->bits_per_token, 40 * std::log2(7.0), 1e-9);
+    EXPECT_THAT(TrainingText(r), testing::HasSubstr("WARNING: a token's experts depend on later tokens"));
+    EXPECT_THAT(TrainingText(r),
+                testing::HasSubstr("22.5 bits a token and layer, 112 over its 5 MoE layers"));
+    EXPECT_NEAR(nlohmann::json::parse(TrainingJson(r)).at("imbalance").at("leak_bits_per_token"),
+                40 * std::log2(7.0), 1e-9);
+  }
+  EXPECT_FALSE(RunTraining(Small(), Quick()).imbalance.leak.has_value());
 }
 
 TEST(TrainingTrace, IsValidJsonWhoseSlicesDoNotOverlap) {
