@@ -1,47 +1,14 @@
 #include "models/routing/expert_choice.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 
 #include "core/error.h"
 #include "core/units.h"
+#include "models/routing/ordered_floats.h"
 
 namespace orrery::models {
 namespace {
-
-/// Integers in the order of the floats: thresholds are found by halving the range of integers.
-std::int32_t KeyOf(float x) {
-  const auto bits = std::bit_cast<std::int32_t>(x);
-  return bits >= 0 ? bits : bits ^ 0x7fffffff;
-}
-/// Below and above every finite float's: those of the infinities.
-constexpr std::int32_t kLowest = static_cast<std::int32_t>(0xff800000u ^ 0x7fffffffu), kHighest = 0x7f800000;
-float OfKey(std::int32_t key) { return std::bit_cast<float>(key >= 0 ? key : key ^ 0x7fffffff); }
-
-/// The highest threshold that `reached(threshold)`, falling in it, brings to `wanted`.
-template <class Reached, class Amount>
-std::int32_t HighestReaching(std::int32_t low, std::int32_t high, Amount wanted, Reached reached) {
-  while (low < high) {
-    const auto middle = static_cast<std::int32_t>((std::int64_t{low} + high + 1) >> 1);
-    if (reached(middle) >= wanted) {
-      low = middle;
-    } else {
-      high = middle - 1;
-    }
-  }
-  return low;
-}
-
-/// One expert's keys over the tokens of a chunk; its affinities lie in pieces of kLanes.
-void Gather(std::span<const float> affinity, std::size_t experts, std::size_t expert,
-            std::span<std::int32_t> keys) {
-  const float* block = affinity.data() + expert * kLanes;
-  for (std::size_t t = 0; t < keys.size(); t += kLanes, block += experts * kLanes) {
-    for (std::size_t i = 0; i < std::min<std::size_t>(kLanes, keys.size() - t); ++i)
-      keys[t + i] = KeyOf(block[i]);
-  }
-}
 
 /// (token, expert) pairs in expert order to each token's experts.
 ChosenTokens ByToken(int tokens, const std::vector<std::vector<std::uint32_t>>& tokens_of) {
@@ -80,8 +47,8 @@ void ChooseTokens(int experts, int tokens, int capacity, std::span<const float> 
   std::vector<std::int32_t> keys(t_all);
   std::vector<std::vector<std::uint32_t>> taken(n);
   for (std::size_t e = 0; capacity > 0 && e < n; ++e) {
-    Gather(affinity, n, e, keys);
-    const std::int32_t threshold = HighestReaching(kLowest, kHighest, capacity,
+    GatherKeys(affinity, n, e, keys);
+    const std::int32_t threshold = HighestReaching(kLowestKey, kHighestKey, capacity,
                                                    [&](std::int32_t at) { return CountReaching(keys, at); });
     std::int32_t equals = capacity - CountReaching(keys, threshold + 1);
     taken[e].reserve(static_cast<std::size_t>(capacity));
@@ -111,7 +78,7 @@ std::vector<float> ChoiceThresholds(int experts, double taken, std::span<const d
   std::vector<std::int32_t> keys(part * weight.size());
   std::vector<float> threshold;
   for (std::size_t e = 0; e < n; ++e) {
-    Gather(affinity, n, e, keys);
+    GatherKeys(affinity, n, e, keys);
     const auto share = [&](std::int32_t at) {
       double sum = 0;
       for (std::size_t d = 0; d < weight.size(); ++d)
@@ -119,7 +86,7 @@ std::vector<float> ChoiceThresholds(int experts, double taken, std::span<const d
                static_cast<double>(part);
       return sum;
     };
-    threshold.push_back(OfKey(HighestReaching(kLowest, kHighest, taken, share)));
+    threshold.push_back(OfKey(HighestReaching(kLowestKey, kHighestKey, taken, share)));
   }
   return threshold;
 }

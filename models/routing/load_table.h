@@ -61,6 +61,12 @@ class RoutedText {
   /// the k-th largest affinity, s (1 - s) for the sigmoid and for the softmax alike.
   double EdgeSlope() const;
 
+  /// All affinities of one domain, [documents][blocks][experts][kLanes].
+  std::span<const float> affinity(int domain) const {
+    const std::size_t each = affinity_.size() / static_cast<std::size_t>(domains_);
+    return std::span(affinity_).subspan(static_cast<std::size_t>(domain) * each, each);
+  }
+
   const GateShape& gate() const { return gate_; }
   int domains() const { return domains_; }
   int documents() const { return documents_; }

@@ -319,6 +319,7 @@ RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe) {
     ReadShift(section, &out);
   }
   ReadOptions(section, moe, &out);
+  out.options.balance.updated = out.rate > 0 && out.rate_until > 0;
   return out;
 }
 

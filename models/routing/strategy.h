@@ -1,12 +1,10 @@
 // How a router is kept balanced once it has converged.
 #pragma once
 
-#include <span>
 #include <string>
 #include <vector>
 
 #include "core/document.h"
-#include "models/routing/load_table.h"
 
 namespace orrery::models {
 
@@ -38,20 +36,11 @@ struct BalanceRule {
   /// experts are pulled by, the mix the rest. kLossFreePlus: of a sequence; kMicroBatchLoss: of a
   /// micro-batch.
   double documents = 1;
+  bool updated = true;  ///< kLossFree, kLossFreePlus: else no bias ever moves, as at an update rate of 0
 };
 
 /// Whether `strategy` leads to biases that differ by domain: a loss on less than the mix teaches the router
 /// so.
 bool PullsDomains(Strategy strategy);
-
-/// [domains][experts] of a strategy that PullsDomains: at the fixed point each domain's bias is minus the sum
-/// of feedback times the excess its loss counts, on top of the mix's loss-free bias for kLossFreePlus. A
-/// surrogate, as BalanceRule's: a loss trains the router, here its logits give way in proportion.
-std::vector<float> ConvergedDomainBias(const RoutedText& text, std::span<const double> share,
-                                       const BalanceRule& rule);
-
-/// The converged selection biases for domains in `share`.
-std::vector<float> ConvergedBias(const RoutedText& text, std::span<const double> share,
-                                 const BalanceRule& rule);
 
 }  // namespace orrery::models

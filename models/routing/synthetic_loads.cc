@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "models/routing/converged_bias.h"
 #include "models/routing/load_sampler.h"
 #include "models/routing/renumbering.h"
 
@@ -71,10 +72,10 @@ SyntheticLoads::SyntheticLoads(const LoadShape& shape, const SyntheticOptions& o
 
 SyntheticLoads::Drawn SyntheticLoads::Draw(int layer) const {
   const AffinityParameters& a = options_.affinity;
-  Drawn out{DrawRouterLayer(a, gate_.experts, seed(), layer), {}, {}, {}, {}};
+  Drawn out{DrawRouterLayer(a, gate_.experts, seed(), layer), {}, {}, {}, {}, 0};
   RandomStream random(seed(), "measured text", {static_cast<std::uint64_t>(layer)});
   const RoutedText text(out.router, gate_, a.domains, options_.measured_documents, random());
-  out.bias = DomainBias(text);
+  SetBias(text, &out);
   const auto experts = static_cast<std::size_t>(gate_.experts);
   for (int d = 0; d < a.domains; ++d) {
     const auto mine = std::span(out.bias).subspan(static_cast<std::size_t>(d) * experts, experts);
@@ -87,16 +88,20 @@ SyntheticLoads::Drawn SyntheticLoads::Draw(int layer) const {
   return out;
 }
 
-std::vector<float> SyntheticLoads::DomainBias(const RoutedText& text) const {
+void SyntheticLoads::SetBias(const RoutedText& text, Drawn* drawn) const {
   BalanceRule rule = options_.balance;
-  if (PullsDomains(rule.strategy)) {
-    rule.documents = CountedDocuments(options_, shape());
-    return ConvergedDomainBias(text, mix().share, rule);
-  }
-  const std::vector<float> one = ConvergedBias(text, mix().share, rule);
-  std::vector<float> all;
-  for (std::size_t d = 0; d < mix().share.size(); ++d) all.insert(all.end(), one.begin(), one.end());
-  return all;
+  rule.documents = CountedDocuments(options_, shape());
+  const ConvergedBiases found = ConvergedBias(text, mix().share, rule);
+  const std::size_t times = mix().share.size() * static_cast<std::size_t>(gate_.experts) / found.bias.size();
+  for (std::size_t d = 0; d < times; ++d)
+    drawn->bias.insert(drawn->bias.end(), found.bias.begin(), found.bias.end());
+  if (!found.converged()) drawn->off = found.off;
+}
+
+double SyntheticLoads::NotConverged() const {
+  double off = 0;
+  for (const Drawn& drawn : drawn_) off = std::max(off, drawn.off);
+  return off;
 }
 
 const LoadTable& SyntheticLoads::Table(int layer) const {
@@ -170,10 +175,13 @@ void SyntheticLoads::SampleExactlyOn(const LoadShape& physical, const SlotMap& m
 }
 
 std::string SyntheticLoads::Describe() const {
-  return fmt::format(
+  const std::string router = fmt::format(
       "{}: synthetic router, {} domains of sd {:g}, {} to {} documents a sequence of {} tokens",
       StrategyName(options_.balance.strategy), options_.affinity.domains, options_.affinity.domain,
       options_.fewest_documents, options_.most_documents, options_.sequence_length);
+  if (NotConverged() <= 0) return router;
+  return fmt::format("{} (NOT CONVERGED: no biases found that bring every expert within {:.2g} of its load)",
+                     router, NotConverged());
 }
 
 }  // namespace orrery::models

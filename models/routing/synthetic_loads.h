@@ -86,6 +86,9 @@ class SyntheticLoads : public TableLoads {
   void SampleExactly(int layer, int micro_batch, int group, ExchangeLoad* load) const;
   void SampleExactlyOn(const LoadShape& physical, const SlotMap& map, int layer, int micro_batch, int group,
                        ExchangeLoad* load) const;
+  /// How far the relative load of an expert may be from what the strategy asks for, where no biases were
+  /// found that bring it there; 0 where all layers' converged.
+  double NotConverged() const;
   /// Loads of a layer's experts over the whole mix of domains, 1 where balanced.
   const std::vector<double>& GlobalLoads(int layer) const;
 
@@ -96,9 +99,10 @@ class SyntheticLoads : public TableLoads {
     std::vector<double> global;
     LoadTable table;
     std::vector<std::uint16_t> selected;  ///< experts of the measured text
+    double off = 0;                       ///< of ConvergedBiases that did not converge
   };
   Drawn Draw(int layer) const;
-  std::vector<float> DomainBias(const RoutedText& text) const;
+  void SetBias(const RoutedText& text, Drawn* drawn) const;
 
   SyntheticOptions options_;
   GateShape gate_;

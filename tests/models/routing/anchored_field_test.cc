@@ -7,8 +7,8 @@
 #include <gtest/gtest.h>
 
 #include "models/routing/balance_stats.h"
+#include "models/routing/converged_bias.h"
 #include "models/routing/load_table.h"
-#include "models/routing/strategy.h"
 
 namespace orrery::models {
 namespace {
@@ -40,7 +40,7 @@ std::vector<double> Chances(const AnchoredField& field) {
 std::vector<float> Biases(const RouterLayer& layer, const GateShape& gate, bool converged) {
   if (!converged) return std::vector<float>(256);
   const RoutedText text(layer, gate, 16, 12, 77);
-  return ConvergedBias(text, ZipfShares(16), {});
+  return ConvergedBias(text, ZipfShares(16), {}).bias;
 }
 
 TEST(AnchoredField, AgreesWithTheExactGateWithAndWithoutGroupsAndBiases) {

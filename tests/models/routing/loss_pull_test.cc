@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "models/routing/balance_stats.h"
+#include "models/routing/converged_bias.h"
 #include "models/routing/synthetic_loads.h"
 
 namespace orrery::models {
@@ -32,7 +33,7 @@ std::vector<float> FixedPoint(const TrainingOptions& o, Strategy strategy) {
   BalanceRule rule;
   rule.strategy = strategy, rule.documents = o.pull.documents, rule.feedback = o.pull.expert;
   rule.device_feedback = o.pull.device, rule.communication_feedback = o.pull.communication;
-  return ConvergedDomainBias(text, ZipfShares(16), rule);
+  return ConvergedBias(text, ZipfShares(16), rule).bias;
 }
 
 /// A domain's biases less their mean, which no selection feels.
