@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 
 #include "core/error.h"
 
@@ -32,11 +33,12 @@ void TailOf(Affinity kind, float ln_norm, std::size_t n, const float* mean, cons
   baseline::Tail(kind, ln_norm, n, mean, level, inverse, chance, density, fall, sum, slope);
 }
 
-constexpr double kClose = 1e-4;     // of top_k; a chance is then off by as much, far below sampling noise
-constexpr double kStraight = 1e-2;  // of top_k; as near as this a straight step is right to kClose
-constexpr double kNear = 8;         // factor of top_k within which Newton is trusted
-constexpr int kMostSteps = 60;
-constexpr float kNever = -100.0f;  // logit of the padding
+constexpr double kClose = 1e-4;        // of top_k; a chance is then off by as much, far below sampling noise
+constexpr double kStraight = 1e-2;     // of top_k; as near as this a straight step is right to kClose
+constexpr double kNear = 8;            // factor of top_k within which Newton is trusted
+constexpr int kMostSteps = 200;        // far more than halving the bracket to the finest affinity takes
+constexpr float kLeastFactor = 1e-3f;  // of a multiplied bias
+constexpr float kNever = -100.0f;      // logit of the padding
 
 }  // namespace
 
@@ -45,7 +47,7 @@ MeanField::MeanField(Affinity kind, int experts, int top_k, int domains)
       experts_(static_cast<std::size_t>(experts)),
       padded_((experts_ + 7) / 8 * 8),
       top_k_(top_k),
-      threshold_(static_cast<std::size_t>(domains), -1.0),
+      threshold_(static_cast<std::size_t>(domains), std::numeric_limits<double>::quiet_NaN()),
       mean_(padded_, kNever),
       level_(padded_, 0.5f),
       chance_(padded_),
@@ -64,10 +66,11 @@ void MeanField::Solve(int domain, std::span<const float> mean, double sd, Bias h
     for (float m : mean) norm += std::exp(double{m} + sd * sd / 2);
     ln_norm = static_cast<float>(std::log(norm));
   }
+  auto [low, high] = Bracket(how, bias);
   double& threshold = threshold_[static_cast<std::size_t>(domain)];
-  double low = -2, high = 4;  // biases stay far inside
-  if (threshold < 0)
+  if (std::isnan(threshold))
     threshold = kind_ == Affinity::kSigmoid ? 0.5 : top_k_ / static_cast<double>(experts_) / 4;
+  if (threshold <= low || threshold >= high) threshold = (low + high) / 2;
   for (int step = 0; step < kMostSteps; ++step) {
     SetLevels(static_cast<float>(threshold), how, bias);
     double sum = 0, slope = 0;
@@ -89,12 +92,18 @@ void MeanField::Solve(int domain, std::span<const float> mean, double sd, Bias h
   }
 }
 
+std::pair<double, double> MeanField::Bracket(Bias how, std::span<const float> bias) const {
+  const auto [least, most] = std::minmax_element(bias.begin(), bias.end());
+  if (how == Bias::kAdded) return {double{*least}, double{*most} + 1};
+  return {0.0, double{std::max(*most, kLeastFactor)}};
+}
+
 void MeanField::SetLevels(float threshold, Bias how, std::span<const float> bias) {
   std::fill_n(level_.begin(), experts_, threshold);
   if (how == Bias::kAdded) {
     AddScaled(level_.data(), bias.data(), -1.0f, experts_);
   } else {
-    for (std::size_t e = 0; e < experts_; ++e) level_[e] /= std::max(bias[e], 1e-3f);
+    for (std::size_t e = 0; e < experts_; ++e) level_[e] /= std::max(bias[e], kLeastFactor);
   }
 }
 

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "models/routing/gate.h"
@@ -33,6 +34,8 @@ class MeanField {
   std::span<const float> density() const { return std::span(density_).first(experts_); }
 
  private:
+  /// Between these thresholds lies the one sought: affinities are between 0 and 1.
+  std::pair<double, double> Bracket(Bias how, std::span<const float> bias) const;
   void SetLevels(float threshold, Bias how, std::span<const float> bias);
   /// Chances after the threshold rises by `rise`, to first order.
   void StepStraight(double rise);

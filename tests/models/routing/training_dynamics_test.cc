@@ -43,6 +43,22 @@ TEST(MeanField, ChancesAddUpToTopK) {
   }
 }
 
+TEST(MeanField, ChancesAddUpToTopKHoweverFarBiasesAndAffinitiesLie) {
+  for (const double offset : {-20.0, -1.0, 10.0}) {
+    AffinityParameters p;
+    p.domains = 1, p.offset = offset;
+    const RouterLayer layer = DrawRouterLayer(p, 64, 4, 0);
+    MeanField field(p.kind, 64, 6, 1);
+    for (const float scale : {0.0f, 1e-9f, 3.0f, -50.0f}) {
+      std::vector<float> bias(64);
+      for (std::size_t e = 0; e < 64; ++e) bias[e] = scale * static_cast<float>(e) / 64;
+      field.Solve(0, layer.base, 1.0, MeanField::Bias::kAdded, bias);
+      EXPECT_NEAR(std::accumulate(field.chance().begin(), field.chance().end(), 0.0), 6, 1e-2)
+          << "offset " << offset << ", biases up to " << scale;
+    }
+  }
+}
+
 TEST(MeanField, AgreesWithRoutingTokens) {
   for (const GateShape& gate : {GateShape{64, 6, 1, 1}, GateShape{256, 8, 1, 1}}) {
     AffinityParameters p;
