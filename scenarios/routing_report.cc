@@ -170,8 +170,7 @@ models::TrainingOptions TrainingOf(const RoutingRequest& request, const RoutingR
   }
   o.steps = request.steps;
   o.batch_sequences = request.batch_sequences;
-  o.sequence_length = section.options.sequence_length;
-  o.documents_per_sequence = (section.options.fewest_documents + section.options.most_documents) / 2;
+  o.documents_per_sequence = (section.options.fewest_documents + section.options.most_documents) / 2.0;
   o.warm_up = std::min(1000, request.steps / 4);
   return o;
 }
@@ -325,6 +324,9 @@ RoutingReport MakeRoutingReport(const RoutingRequest& request) {
   report.source = source->Describe();
   if (!recorded) report.loads = LoadsOf(LogicalOf(*source), layers, shape.experts, shape.top_k);
   AddBalance(report.loads, &report);
+  if (const auto* routed = dynamic_cast<const models::SyntheticLoads*>(&LogicalOf(*source));
+      routed != nullptr && routed->NotConverged() > 0)
+    report.not_converged = routed->NotConverged();
   report.ranks = RankBalances(report.loads, shape.groups, shape.ranks_per_node, request.ranks,
                               report.placed_shared_experts, double{1} * shape.experts / shape.top_k);
   report.micro_batch = SampleMicroBatches(*source, layers);

@@ -83,13 +83,16 @@ struct RoutingReport {
   std::string model, strategy, source;
   std::vector<std::string> left_out;  ///< keys of the routing section that mean nothing to the strategy
   int experts = 0, top_k = 0, groups = 0, top_groups = 0, training_ranks = 0;
-  int placed_shared_experts = 0;                    ///< counted among the experts that are placed
-  int moe_layers = 0;                               ///< of the model
-  int recorded_layers = 0;                          ///< of the file of recorded loads; 0: none
-  models::ExpertLoads loads;                        ///< heat map: relative load by layer, domain, expert
-  models::BalanceStats global;                      ///< of the mix, mean over layers
-  std::vector<models::BalanceStats> by_layer;       ///< of the mix
-  std::vector<models::BalanceStats> by_domain;      ///< mean over layers
+  int placed_shared_experts = 0;                ///< counted among the experts that are placed
+  int moe_layers = 0;                           ///< of the model
+  int recorded_layers = 0;                      ///< of the file of recorded loads; 0: none
+  models::ExpertLoads loads;                    ///< heat map: relative load by layer, domain, expert
+  models::BalanceStats global;                  ///< of the mix, mean over layers
+  std::vector<models::BalanceStats> by_layer;   ///< of the mix
+  std::vector<models::BalanceStats> by_domain;  ///< mean over layers
+  /// How far an expert's load of the mix may be from what the strategy asks for, where no biases were found
+  /// that bring it there.
+  std::optional<double> not_converged;
   std::optional<models::TrainingTrace> training;    ///< how the first layer settles
   std::string engine;                               ///< that made `training`, in words
   std::optional<int> shift_step;                    ///< of `training`

@@ -31,6 +31,10 @@ std::string LoadsText(const RoutingReport& r) {
       fmt::format("Expert load (1 = balanced), mean over {}\n  {:<26} {:>7} {:>7} {:>7} {:>8} {:>8} {:>8}\n",
                   layers, "", "MaxVio", "CV", "Gini", "< 0.04", "> 2", "> 4");
   out += StatsLine("global (whole mix)", r.global);
+  if (r.not_converged)
+    out += fmt::format(
+        "  WARNING: no biases found that balance it so: an expert's load is {:.2g} off what {} asks for\n",
+        *r.not_converged, r.strategy);
   const std::size_t most = 8;
   for (std::size_t d = 0; d < std::min(most, r.by_domain.size()); ++d) {
     out += StatsLine(fmt::format("{} ({} of mix)", r.loads.domains[d], Percent(r.loads.share[d])),
@@ -113,6 +117,33 @@ std::string ShiftText(const RoutingReport& r) {
       settled);
 }
 
+std::string SettledText(const models::TrainingTrace& t) {
+  switch (t.settling) {
+    case models::Settling::kSettled:
+      return fmt::format("settled after {} steps", t.settled);
+    case models::Settling::kTooShort:
+      return "too short a run to tell whether it settles";
+    case models::Settling::kNothingActs:
+      return "nothing moves its biases, so nothing settles";
+    case models::Settling::kUnsteady:
+      return "not settled";
+    case models::Settling::kNoBetter:
+      break;
+  }
+  return fmt::format("not settled: no better than without balancing, MaxVio global {:.3f}",
+                     t.max_vio_unbalanced);
+}
+
+/// Whether the training run ends about as even as the converged router that all other figures are of: they
+/// differ by drift, by batches and by the validation set, and an update that is too fast or slow never
+/// converges.
+bool EndsConverged(const RoutingReport& r) {
+  if (r.training->settling == models::Settling::kTooShort) return true;  // says so itself
+  const double converged = r.by_layer.front().max_vio, trained = r.training->max_vio_global;
+  constexpr double kTimes = 2, kNoise = 0.1;
+  return std::max(converged, trained) <= kTimes * std::min(converged, trained) + kNoise;
+}
+
 std::string TrainingText(const RoutingReport& r) {
   if (!r.training) return "";
   const models::TrainingTrace& t = *r.training;
@@ -122,8 +153,12 @@ std::string TrainingText(const RoutingReport& r) {
     const std::size_t window = (t.max_vio.size() - 1) * i / 7;
     out += fmt::format(" {:.3f}", t.max_vio[window]);
   }
-  out += t.settled < 0 ? "\n  not settled" : fmt::format("\n  settled after {} steps", t.settled);
-  out += fmt::format("; MaxVio global {:.3f}, largest bias {:.3f}\n", t.max_vio_global, t.bias_spread.back());
+  out += fmt::format("\n  {}; MaxVio global {:.3f}, largest bias {:.3f}\n", SettledText(t), t.max_vio_global,
+                     t.bias_spread.back());
+  if (!r.shift_step && !EndsConverged(r))
+    out += fmt::format(
+        "  WARNING: the run does not end as even as the converged router above, whose layer 1 has {:.3f}\n",
+        r.by_layer.front().max_vio);
   out += ShiftText(r);
   out += "  MaxVio of a computation batch:";
   for (const auto& [sequences, vio] : r.computation) out += fmt::format(" {:.2f} ({} seq)", vio, sequences);
@@ -172,13 +207,16 @@ Json TrainingJson(const RoutingReport& r) {
               {"max_vio_batch", t.max_vio},
               {"bias_spread", t.bias_spread},
               {"bias_of_four_experts", t.bias_path},
-              {"settled_step", t.settled},
+              {"settling", models::SettlingName(t.settling)},
+              {"settled_step", t.settled < 0 ? Json(nullptr) : Json(t.settled)},
               {"max_vio_global", t.max_vio_global},
+              {"max_vio_global_unbalanced", t.max_vio_unbalanced},
+              {"max_vio_global_converged", r.by_layer.front().max_vio},
               {"computation_batches", computation}};
   if (r.shift_step) {
     out["shift_step"] = *r.shift_step;
     out["max_vio_at_shift"] = t.max_vio_at_shift;
-    out["resettled_steps"] = t.resettled;
+    out["resettled_steps"] = t.resettled < 0 ? Json(nullptr) : Json(t.resettled);
   }
   return out;
 }
@@ -206,6 +244,7 @@ Json ReportJson(const RoutingReport& r) {
               {"layers", layers},    {"domains", domains},         {"ranks", RanksJson(r)}};
   if (r.recorded_layers > 0) out["recorded_layers"] = r.recorded_layers;
   if (!r.left_out.empty()) out["keys_left_out"] = r.left_out;
+  out["not_converged_excess"] = Number(r.not_converged);
   if (r.micro_batch) out["micro_batch"] = MicroBatchJson(*r.micro_batch);
   if (r.micro_batch) out["micro_batch"]["ranks"] = r.training_ranks;
   if (r.choice) out["expert_choice"] = ChoiceJson(*r.choice);
@@ -234,6 +273,12 @@ double DomainCv(const RoutingReport& r) {
   return cv;
 }
 
+std::string SettledCell(const RoutingReport& r) {
+  if (!r.training || r.training->settling == models::Settling::kNothingActs) return "-";
+  if (r.training->settling == models::Settling::kTooShort) return "?";
+  return r.training->settled < 0 ? "never" : fmt::format("{}", r.training->settled);
+}
+
 bool AnyLost(const std::vector<RoutingReport>& reports) {
   return std::any_of(reports.begin(), reports.end(),
                      [](const RoutingReport& r) { return r.micro_batch && r.micro_batch->lost; });
@@ -253,6 +298,9 @@ std::vector<std::string> ComparisonCells(const RoutingReport& r, bool step, bool
   cells.push_back(r.micro_batch ? fmt::format("{:.3f}", r.micro_batch->max_vio) : "-");
   cells.push_back(r.micro_batch ? fmt::format("{:.3f}", r.micro_batch->hottest_rank) : "-");
   cells.push_back(r.micro_batch ? fmt::format("{:.2f}", r.micro_batch->nodes_per_token) : "-");
+  const bool would_drop = r.micro_batch && r.micro_batch->dropped.size() > 1;
+  cells.push_back(would_drop ? fmt::format("{:.4f}", r.micro_batch->dropped[1].second) : "-");
+  cells.push_back(SettledCell(r));
   cells.push_back(DroppedCell(r, lost));
   cells.push_back(r.training ? (r.training->settled < 0 ? "never" : fmt::format("{}", r.training->settled))
                              : "-");
@@ -294,6 +342,14 @@ std::string Remarks(const std::vector<RoutingReport>& reports) {
     if (!r.left_out.empty())
       out += fmt::format("\n{}: left out, meaning nothing to it: routing.{}", r.strategy,
                          fmt::join(r.left_out, ", routing."));
+    if (r.not_converged)
+      out += fmt::format("\n{}: NOT CONVERGED: an expert's load is {:.2g} off what it asks for", r.strategy,
+                         *r.not_converged);
+    if (r.training && !r.shift_step && r.training->settling != models::Settling::kNothingActs &&
+        !EndsConverged(r))
+      out +=
+          fmt::format("\n{}: its training run ends at MaxVio global {:.3f}, the converged layer has {:.3f}",
+                      r.strategy, r.training->max_vio_global, r.by_layer.front().max_vio);
     if (r.step && !r.step->fits) out += fmt::format("\n{}: DOES NOT FIT the device's memory", r.strategy);
   }
   return out.empty() ? out : out + "\n";

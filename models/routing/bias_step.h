@@ -39,4 +39,7 @@ class Gain {
   double shrink_, grow_, least_, gain_ = 1, last_ = 0;
 };
 
+/// Of losses in training, batch by batch: steps recover slowly, as batches differ, and never vanish.
+constexpr double kLossShrink = 0.5, kLossGrow = 1.1, kLossLeast = 0.02;
+
 }  // namespace orrery::models

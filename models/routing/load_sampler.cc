@@ -89,10 +89,10 @@ void LoadSampler::AddUp(const LoadTable& table, const std::vector<TextDocument>&
   safe_tokens_.assign(Index(table.domains), 0);
   lane_tokens_.assign(Index(table.domains * node_size_), 0);
   for (const TextDocument& doc : documents) {
-    const auto n = static_cast<float>(doc.tokens);
+    const auto each = static_cast<float>(doc.tokens), n = each * static_cast<float>(doc.alike);
     tokens_[Index(doc.domain)] += n;
     if (doc.kept) safe_tokens_[Index(doc.domain)] += n;
-    square_[Index(doc.domain)] += n * n;
+    square_[Index(doc.domain)] += n * each;
     lane_tokens_[Index(doc.rank % node_size_ * table.domains + doc.domain)] += n;
   }
 }
@@ -138,9 +138,11 @@ void LoadSampler::Drop(const LoadTable& table, ExchangeLoad* load) {
   if (shape_.capacity_factor <= 0) return;
   const std::size_t slots = Index(table.slots), per = Index(SlotsPerCapacity(shape_)),
                     per_rank = slots / Index(table.ranks);
-  std::vector<float> safe(slots);
+  std::vector<float> safe(slots);  // rows expected, then their share of those drawn
   for (std::size_t d = 0; d < safe_tokens_.size(); ++d)
     if (safe_tokens_[d] > 0) AddScaled(safe.data(), table.slot.data() + d * slots, safe_tokens_[d], slots);
+  for (std::size_t s = 0; s < slots; ++s)
+    safe[s] = reach_[s] > 0 ? safe[s] / reach_[s] * static_cast<float>(load->expert_rows[s]) : 0.0f;
   std::vector<RankRows> ranks(Index(table.ranks));
   for (std::size_t first = 0; first < slots; first += per) {
     const auto rows = std::span(load->expert_rows).subspan(first, per);
@@ -212,11 +214,12 @@ void LoadSampler::DrawScaleOut(const LoadTable& table, const std::vector<TextDoc
     variance_.assign(nodes, 0);
     float total = 0, total_variance = 0;
     for (; i < documents.size() && documents[i].rank == rank; ++i) {
-      const auto n = static_cast<float>(documents[i].tokens);
+      const auto each = static_cast<float>(documents[i].tokens),
+                 n = each * static_cast<float>(documents[i].alike);
       const std::size_t d = Index(documents[i].domain);
       for (std::size_t m = 0; m < nodes; ++m) {
         mean_[m] += n * table.node[d * nodes + m];
-        variance_[m] += n * table.node_noise[d * nodes + m] + n * n * table.node_document[d * nodes + m];
+        variance_[m] += n * table.node_noise[d * nodes + m] + n * each * table.node_document[d * nodes + m];
       }
       total += n * table.nodes_mean[d];
       total_variance += n * table.nodes_noise[d];

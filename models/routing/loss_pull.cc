@@ -4,19 +4,6 @@
 #include <tuple>
 
 namespace orrery::models {
-namespace {
-
-// How much affinity changes a load e-fold: as in strategy.cc, from the k-th of many experts' place in the
-// normal tail. Here it only sets how far an implicit step goes, not where pulls end.
-constexpr double kAffinityPerLogLoad = 0.07;
-
-}  // namespace
-
-double LossPull::Gain::Of(double step) {
-  gain = std::clamp(step * last < 0 ? 0.5 * gain : 1.1 * gain, 0.02, 1.0);
-  last = step;
-  return gain * step;
-}
 
 LossPull::LossPull(const LossPullWeights& weights, const GateShape& gate, int domains)
     : weights_(weights), gate_(gate), domains_(static_cast<std::size_t>(domains)) {
@@ -25,7 +12,8 @@ LossPull::LossPull(const LossPullWeights& weights, const GateShape& gate, int do
        {std::tuple{&expert_, weights.expert, experts}, std::tuple{&device_, weights.device, groups},
         std::tuple{&communication_, weights.communication, groups}}) {
     const std::size_t n = domains_ * items;
-    *term = {feedback, items, std::vector<double>(n), std::vector<double>(n), std::vector<Gain>(n)};
+    *term = {feedback, items, std::vector<double>(n), std::vector<double>(n),
+             std::vector<Gain>(n, Gain(kLossShrink, kLossGrow, kLossLeast))};
   }
 }
 
@@ -53,9 +41,9 @@ void LossPull::Pull(Term* term, std::span<const double> share, double memory, do
     for (std::size_t d = 0; d < domains_; ++d) {
       const double load = term->load[d * term->items + i], counted = own * load + (1 - own) * mix;
       double& pull = term->pull[d * term->items + i];
-      const double answer = together * std::max(counted, 0.1) / (kAffinityPerLogLoad * sharpness);
-      const double step = (-slope * term->feedback * (counted - 1) - pull) / (memory + answer);
-      pull += term->gain[d * term->items + i].Of(step);
+      const double residual = pull + slope * term->feedback * (counted - 1);
+      pull += term->gain[d * term->items + i].Of(
+          ImplicitStep(residual, together, counted, kAffinityPerLogLoad * sharpness, memory));
     }
   }
 }

@@ -1,11 +1,12 @@
 // Losses over part of the mix, step by step: each domain's selection biases follow what the loss counts of
-// that domain. The time course of strategy.h's ConvergedDomainBias, whose surrogate and strengths these are.
+// that domain. The time course of converged_bias.h's, whose surrogate and strengths these are.
 #pragma once
 
 #include <cstddef>
 #include <span>
 #include <vector>
 
+#include "models/routing/bias_step.h"
 #include "models/routing/gate.h"
 
 namespace orrery::models {
@@ -38,12 +39,6 @@ class LossPull {
   void AddTo(std::span<const float> common, int domain, std::span<float> out) const;
 
  private:
-  /// Tames steps where loads answer more steeply than reckoned, as a softmax's do once biases near the
-  /// affinities themselves: one that overshoots is halved the next time.
-  struct Gain {
-    double gain = 1, last = 0;
-    double Of(double step);
-  };
   /// The terms' weights and what each counts, [domains][items].
   struct Term {
     double feedback = 0;

@@ -39,7 +39,7 @@ void TableLoads::Sample(int layer, int micro_batch, int group, ExchangeLoad* loa
 void TableLoads::SampleOn(const LoadTable& table, const LoadShape& physical, const SlotMap&, int layer,
                           int micro_batch, int group, ExchangeLoad* load) const {
   std::vector<TextDocument> documents;
-  DrawDocuments(mix_, physical, seed_, micro_batch, group, &documents);
+  DrawDocumentCounts(mix_, physical, seed_, micro_batch, group, &documents);
   const RandomStream random(seed_, "routing",
                             {static_cast<std::uint64_t>(layer), static_cast<std::uint64_t>(micro_batch),
                              static_cast<std::uint64_t>(group)});

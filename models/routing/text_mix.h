@@ -19,11 +19,18 @@ struct TextMix {
 struct TextDocument {
   int rank = 0, domain = 0, tokens = 0;
   bool kept = false;  ///< of a sequence that is never dropped
+  int alike = 1;      ///< documents of the same sequence and domain that this stands for, `tokens` each
 };
 
 /// The documents of one micro-batch, rank by rank; each rank's add up to tokens_per_rank. `shape` says which
 /// share of sequences is never dropped.
 void DrawDocuments(const TextMix& mix, const LoadShape& shape, std::uint64_t seed, int micro_batch, int group,
                    std::vector<TextDocument>* documents);
+
+/// The same in distribution, for counting: of a sequence of more than kMostSingleDocuments documents those of
+/// one domain and length stand together, and are drawn together.
+void DrawDocumentCounts(const TextMix& mix, const LoadShape& shape, std::uint64_t seed, int micro_batch,
+                        int group, std::vector<TextDocument>* documents);
+constexpr int kMostSingleDocuments = 64;
 
 }  // namespace orrery::models

@@ -12,13 +12,14 @@
 #include "core/random.h"
 #include "models/routing/anchored_field.h"
 #include "models/routing/balance_stats.h"
+#include "models/routing/bias_step.h"
+#include "models/routing/multinomial.h"
 
 namespace orrery::models {
 namespace {
 
 constexpr double kLossMemory = 100;  // batches; a loss acts through the router's weights, not at once
-constexpr double kSigmoidEdgeSlope =
-    0.14;  // 0.07 of affinity against 0.5 of a logit an e-fold of load (strategy.cc)
+constexpr double kSigmoidEdgeSlope = kAffinityPerLogLoad / kLogitPerLogLoad;
 constexpr double kUnsharpened = 0.05;
 constexpr int kBlocksOfDocument = 8;  // the exact engine's documents: 64 tokens
 
@@ -66,7 +67,8 @@ class Trainee {
       domain_.push_back(layer_.base[i] - static_cast<float>(o.affinity.offset));
     }
     SplitBase();
-    bias_.assign(n, o.rule == UpdateRule::kMultiplicative ? 1.0f : 0.0f);
+    bias_.assign(n, Neutral());
+    loss_gain_.assign(n, Gain(kLossShrink, kLossGrow, kLossLeast));
     chance_.resize(domain_.size());
     document_sd_.resize(domain_.size());
     reach_.resize(static_cast<std::size_t>(o.affinity.domains * o.gate.groups));
@@ -96,6 +98,14 @@ class Trainee {
     return Balance(Loads(validation_, Documents(o_.validation_sequences))).max_vio;
   }
 
+  /// The same were nothing learned to balance the router.
+  double UnbalancedMaxVio(int step) const {
+    Trainee bare(*this);
+    bare.bias_.assign(bias_.size(), Neutral());
+    bare.pull_ = LossPull(o_.pull, o_.gate, o_.affinity.domains);
+    return bare.ValidationMaxVio(step);
+  }
+
   double last_max_vio() const { return last_max_vio_; }
   /// [domains][experts]
   std::vector<float> domain_bias() const {
@@ -119,6 +129,8 @@ class Trainee {
   const std::vector<float>& document_sd() const { return document_sd_; }
 
  private:
+  /// A bias that changes nothing.
+  float Neutral() const { return o_.rule == UpdateRule::kMultiplicative ? 1.0f : 0.0f; }
   double Documents(int sequences) const { return double{1} * sequences * o_.documents_per_sequence; }
 
   /// The drawn layer's logits, taken apart: preferences are its mean over domains, the rest is the domains'.
@@ -292,7 +304,7 @@ class Trainee {
           change = u * short_of;
           break;
         case UpdateRule::kAuxiliaryLoss:
-          change = (o_.feedback * slope_ * short_of - double{bias_[e]}) / kLossMemory;
+          change = LossStep(e, load[e]);
           break;
         case UpdateRule::kNone:
           break;
@@ -300,6 +312,17 @@ class Trainee {
       bias_[e] += static_cast<float>(change);
     }
     if (u > 0 && o_.rule != UpdateRule::kMultiplicative) Centre();
+  }
+
+  /// A strong loss's step is as long as the load's answer to it allows, and that is only roughly known: so
+  /// much of it as the answer rather than the memory sets is halved where it overshoots.
+  double LossStep(std::size_t e, double load) {
+    const double residual = double{bias_[e]} + o_.feedback * slope_ * (load - 1),
+                 per_log_load = kAffinityPerLogLoad * scale_,
+                 step = ImplicitStep(residual, o_.feedback, load, per_log_load, kLossMemory);
+    if (step == 0) return 0;
+    const double remembered = step * kLossMemory / std::abs(residual / step);
+    return remembered + loss_gain_[e].Of(step - remembered);
   }
 
   /// The sum of signs is not zero, so biases wander together; neither top-k nor group scores feel it, floats
@@ -352,6 +375,7 @@ class Trainee {
   MeanField edge_;
   std::vector<float> preference_, domain_, bias_, chance_, reach_, document_sd_, mean_, felt_;
   std::vector<double> counted_, validation_;
+  std::vector<Gain> loss_gain_;  ///< [experts]
   double scale_ = 1, slope_ = 1, last_max_vio_ = 0;
 };
 
@@ -381,13 +405,51 @@ double LastQuarter(std::span<const double> window) {
   return tail[tail.size() / 2];
 }
 
-/// First step of the first window from which on the trace is within 1.25 of its last quarter's median.
-int Settled(std::span<const double> window) {
-  if (window.empty()) return -1;
-  const double level = 1.25 * LastQuarter(window);
+constexpr std::size_t kFewestWindows = 4;  // fewer have no last quarter to be judged by
+
+/// First window from which on the trace is at most a quarter above its last quarter's median; in the first
+/// `sharpening` windows, when routers are still nearly even, nor as much below it. -1: none before the last
+/// quarter. Two hundredths are no difference: few batches' own noise.
+int SettledWindow(std::span<const double> window, std::size_t sharpening) {
+  if (window.size() < kFewestWindows) return -1;
+  const double level = LastQuarter(window), noise = 0.02;
   std::size_t first = window.size();
-  while (first > 0 && window[first - 1] <= level) --first;
-  return first == window.size() ? -1 : static_cast<int>(first) * TrainingTrace::kWindow;
+  while (first > 0 && window[first - 1] <= std::max(1.25 * level, level + noise) &&
+         (first > sharpening || window[first - 1] >= std::min(level / 1.25, level - noise)))
+    --first;
+  return first > window.size() - window.size() / 4 ? -1 : static_cast<int>(first);
+}
+
+/// Whether anything moves a bias or pulls.
+bool Acts(const TrainingOptions& o) {
+  if (o.pull.any()) return true;
+  if (o.rule == UpdateRule::kAuxiliaryLoss) return o.feedback > 0;
+  return o.rule != UpdateRule::kNone && o.rate > 0 && o.rate_until > 0;
+}
+
+/// A run that ends as uneven as this, against the unbalanced router, is none that balances.
+constexpr double kNoBetterShare = 0.9;
+
+/// Sets how the run settled before the shift, and after it.
+void Judge(const TrainingOptions& o, TrainingTrace* trace) {
+  const std::span<const double> windows(trace->max_vio);
+  const auto before = static_cast<std::size_t>(
+      std::min(static_cast<int>(windows.size()), o.shift_step / TrainingTrace::kWindow));
+  const int first =
+      SettledWindow(windows.first(before), static_cast<std::size_t>(o.warm_up / TrainingTrace::kWindow));
+  trace->settling = !Acts(o)                  ? Settling::kNothingActs
+                    : before < kFewestWindows ? Settling::kTooShort
+                    : LastQuarter(windows.first(before)) > kNoBetterShare * trace->max_vio_unbalanced
+                        ? Settling::kNoBetter
+                    : first < 0 ? Settling::kUnsteady
+                                : Settling::kSettled;
+  if (trace->settling == Settling::kSettled) trace->settled = first * TrainingTrace::kWindow;
+  const auto after = windows.subspan(before);
+  if (after.empty() || LastQuarter(after) >= trace->max_vio_at_shift / 2) return;
+  const int again = SettledWindow(after, 0);
+  if (again >= 0)
+    trace->resettled =
+        std::max(0, (static_cast<int>(before) + again) * TrainingTrace::kWindow - o.shift_step);
 }
 
 void EndWindow(const std::vector<float>& b, double max_vio, TrainingTrace* trace) {
@@ -408,6 +470,22 @@ std::string EngineName(const TrainingOptions& o) {
                      o.anchor_every);
 }
 
+std::string SettlingName(Settling settling) {
+  switch (settling) {
+    case Settling::kSettled:
+      return "settled";
+    case Settling::kTooShort:
+      return "too-short";
+    case Settling::kNothingActs:
+      return "nothing-acts";
+    case Settling::kUnsteady:
+      return "unsteady";
+    case Settling::kNoBetter:
+      return "no-better-than-unbalanced";
+  }
+  return "";
+}
+
 TrainingTrace Train(const TrainingOptions& o, std::uint64_t seed, int layer) {
   CheckTraining(o);
   Trainee trainee(o, seed, layer);
@@ -425,10 +503,8 @@ TrainingTrace Train(const TrainingOptions& o, std::uint64_t seed, int layer) {
     if (step / TrainingTrace::kWindow >= windows - judged)
       trace.max_vio_global += trainee.ValidationMaxVio(step) / judged;
   }
-  const auto before = static_cast<std::size_t>(std::min(windows, o.shift_step / TrainingTrace::kWindow));
-  trace.settled = Settled(std::span(trace.max_vio).first(before));
-  const auto after = std::span<const double>(trace.max_vio).subspan(before);
-  if (!after.empty() && LastQuarter(after) < trace.max_vio_at_shift / 2) trace.resettled = Settled(after);
+  trace.max_vio_unbalanced = trainee.UnbalancedMaxVio(o.steps - 1);
+  Judge(o, &trace);
   trace.bias = trainee.bias(o.steps - 1), trace.domain_bias = trainee.domain_bias();
   trace.chance = trainee.chance(), trace.document_sd = trainee.document_sd();
   trace.share = Shares(o, o.steps - 1);
@@ -438,17 +514,17 @@ TrainingTrace Train(const TrainingOptions& o, std::uint64_t seed, int layer) {
 double ComputationBatchMaxVio(const TrainingOptions& o, const TrainingTrace& trace, int sequences,
                               int batches, std::uint64_t seed) {
   FastNormal normal(RandomStream(seed, "computation batch", {static_cast<std::uint64_t>(sequences)}));
-  std::vector<double> cumulative = trace.share;
-  std::partial_sum(cumulative.begin(), cumulative.end(), cumulative.begin());
+  const auto documents = std::max<std::int64_t>(1, std::llround(sequences * o.documents_per_sequence));
+  std::vector<std::int64_t> counts(trace.share.size());
   double mean = 0;
   for (int i = 0; i < batches; ++i) {
     std::vector<double> share(trace.share.size());
-    const int documents = sequences * o.documents_per_sequence;
-    for (int d = 0; d < documents; ++d) {
-      const auto it = std::upper_bound(cumulative.begin(), cumulative.end() - 1, normal.random().Uniform());
-      share[static_cast<std::size_t>(it - cumulative.begin())] += 1.0 / documents;
-    }
-    mean += Balance(Trainee::SampleLoads(trace.chance, trace.document_sd, share, documents, normal)).max_vio /
+    DrawMultinomial(documents, trace.share, normal.random(), counts);
+    for (std::size_t d = 0; d < share.size(); ++d)
+      share[d] = static_cast<double>(counts[d]) / static_cast<double>(documents);
+    mean += Balance(Trainee::SampleLoads(trace.chance, trace.document_sd, share,
+                                         static_cast<double>(documents), normal))
+                .max_vio /
             batches;
   }
   return mean;

@@ -18,8 +18,8 @@ enum class UpdateRule {
   kSign,            ///< b += u * sign(mean - c)
   kProportional,    ///< b += u * (1 - f): the error relative to the mean, since the paper states no scale
   kMultiplicative,  ///< selection by s * b, b from 1; b += u * sign(mean - c)
-  kAuxiliaryLoss,   ///< b follows -feedback * (f - 1) within kLossMemory batches: a loss trains the router
-                    ///< itself
+  kAuxiliaryLoss,   ///< b follows -feedback * (f - 1) within kLossMemory batches, implicitly: a loss trains
+                    ///< the router itself
   kNone,
 };
 
@@ -43,8 +43,7 @@ struct TrainingOptions {
   double final_learning_rate = 0.1;  ///< of the highest, reached by a cosine
   double mix_jitter = 0.03;  ///< log-deviation of domain shares, batch to batch and to the validation set
   int batch_sequences = 1152;
-  int sequence_length = 2048;
-  int documents_per_sequence = 1;  ///< of one domain each
+  double documents_per_sequence = 1;  ///< of one domain each; a mean
   int validation_sequences = 34560;
   int shift_step = 1 << 30;  ///< from this step the text is another:
   DomainShift shift = DomainShift::kReversed;
@@ -61,18 +60,31 @@ struct TrainingOptions {
 /// What makes a run's loads, in words for a report.
 std::string EngineName(const TrainingOptions& options);
 
+/// What became of balance in a training run.
+enum class Settling {
+  kSettled,
+  kTooShort,     ///< fewer windows than tell
+  kNothingActs,  ///< no bias moves and no loss pulls
+  kUnsteady,     ///< balance still changes as the run ends
+  kNoBetter,     ///< steady, but as uneven as the same router without any of it: too fast an update diverges
+};
+std::string SettlingName(Settling settling);
+
 /// One training run of one layer.
 struct TrainingTrace {
   static constexpr int kWindow = 100;
   std::vector<double> max_vio;      ///< [steps / kWindow] mean MaxVio_batch of each window
   std::vector<double> bias_spread;  ///< [steps / kWindow] largest |bias - mean| at each window's end
   std::vector<double> bias_path;    ///< [steps / kWindow][4] centred biases of four experts
-  /// First step of the first window from which on all are within 1.25 of the last quarter's median, before
-  /// the shift where there is one; -1: none.
+  /// First step of the first window from which on MaxVio_batch is at most 1.25 of the last quarter's median
+  /// (and while routers sharpen not below it by as much), before the shift where there is one; -1 unless
+  /// kSettled.
   int settled = -1;
+  Settling settling = Settling::kUnsteady;
   int resettled = -1;              ///< the same after the shift, in steps from it
   double max_vio_at_shift = 0;     ///< largest MaxVio_batch of the window that begins at the shift
   double max_vio_global = 0;       ///< over the validation set, mean over the last windows' ends
+  double max_vio_unbalanced = 0;   ///< over it at the end, were there neither biases nor pulls
   std::vector<float> bias;         ///< [experts] at the end; of the mix, where each domain has its own
   std::vector<float> domain_bias;  ///< [domains][experts] at the end
   std::vector<float> chance;       ///< [domains][experts] at the end

@@ -82,6 +82,36 @@ TEST(RoutingReport, ShowsHowEveryStrategyWithSomethingToSettleSettles) {
   }
 }
 
+TEST(RoutingReport, SaysWhereATrainingRunDoesNotEndAsTheConvergedRouter) {
+  RoutingRequest fast = Request("routing: {update: proportional, rate: 1}");
+  fast.steps = 1000;
+  const RoutingReport diverged = MakeRoutingReport(fast);
+  EXPECT_THAT(RoutingText(diverged), HasSubstr("no better than without balancing"));
+  EXPECT_THAT(RoutingText(diverged), HasSubstr("does not end as even as the converged router"));
+  const auto json = nlohmann::json::parse(RoutingJson(diverged))["training"];
+  EXPECT_EQ(json["settling"], "no-better-than-unbalanced");
+  EXPECT_TRUE(json["settled_step"].is_null());
+  EXPECT_LT(json["max_vio_global_converged"], 0.1);
+  EXPECT_THAT(RoutingComparisonText({diverged}), HasSubstr("its training run ends at MaxVio global"));
+}
+
+TEST(RoutingReport, OfARateOfZeroIsThatOfNone) {
+  RoutingRequest request = Request("routing: {rate: 0}");
+  request.steps = 1000;
+  const RoutingReport still = MakeRoutingReport(request);
+  EXPECT_EQ(still.loads.load, MakeRoutingReport(Request("routing: {strategy: none}")).loads.load);
+  EXPECT_THAT(RoutingText(still), HasSubstr("nothing moves its biases"));
+  EXPECT_THAT(RoutingText(still), Not(HasSubstr("WARNING")));
+}
+
+TEST(RoutingReport, SaysWhereNoBiasesBalanceTheText) {
+  const RoutingReport alike = MakeRoutingReport(Request("routing: {affinity: {token: 0}}"));
+  EXPECT_THAT(RoutingText(alike), HasSubstr("WARNING: no biases found"));
+  EXPECT_GT(nlohmann::json::parse(RoutingJson(alike))["not_converged_excess"], 0.2);
+  EXPECT_THAT(RoutingComparisonText({alike}), HasSubstr("NOT CONVERGED"));
+  EXPECT_TRUE(nlohmann::json::parse(RoutingJson(LossFree()))["not_converged_excess"].is_null());
+}
+
 TEST(RoutingReport, ShowsWhatAShiftOfTheTextDoes) {
   RoutingRequest request = Request("routing: {shift: {step: 1200}}");
   request.steps = 2400;
@@ -166,7 +196,7 @@ TEST(RoutingComparison, ShowsWhatACapacityDropsWhereOneIsSet) {
 TEST(RoutingText, NamesModelSourceAndSizes) {
   const std::string text = RoutingText(LossFree());
   for (const char* part : {"deepseek-v3: 256 routed experts, top-8, at most 4 of 8 groups",
-                           "auxiliary-loss-free", "EP320", "settled"}) {
+                           "auxiliary-loss-free", "EP320", "too short a run"}) {
     EXPECT_THAT(text, HasSubstr(part));
   }
 }

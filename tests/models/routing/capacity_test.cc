@@ -124,6 +124,20 @@ TEST(DeviceCapacity, BoundsRanksNotExpertsAndConservesEveryRow) {
   }
 }
 
+TEST(Capacity, DropsNothingWhereNoSequenceIsEverDropped) {
+  for (const bool device : {false, true}) {
+    LoadShape shape = WithCapacity(1);
+    shape.device_capacity = device, shape.never_dropped = 1;
+    const SyntheticLoads loads(shape, {}, 1, 5);
+    ExchangeLoad load;
+    for (int m = 0; m < 3; ++m) {
+      loads.Sample(0, m, 0, &load);
+      EXPECT_EQ(load.dropped_rows, 0) << "micro-batch " << m;
+      EXPECT_EQ(Sum(load.expert_rows), 64.0 * 4096 * 8);
+    }
+  }
+}
+
 TEST(DeviceCapacity, DropsLessThanOneForEachExpert) {
   const SyntheticLoads device(PerDevice(0), {}, 1, 5), expert(WithCapacity(1), {}, 1, 5);
   ExchangeLoad a, b;

@@ -100,36 +100,9 @@ TEST(MeanField, UnderstatesTheSkewOfFewSharedFactorsByAboutATenth) {
   EXPECT_LT(counted / field_cv, 1.2);
 }
 
-TEST(Training, BothEnginesSettleToTheSameBalance) {
-  TrainingOptions o = Options(UpdateRule::kSign, 1e-2, 300);
+/// MaxVio at the end and the final biases are alike, by whichever engine the run was made.
+void ExpectBothEnginesSettleAlike(TrainingOptions o) {
   o.warm_up = 0, o.affinity.domains = 4, o.mix_jitter = 0;
-  o.batch_sequences = 512;  // documents of the exact engine's batch
-  const TrainingTrace mean_field = Train(o, 3, 0);
-  o.token_by_token = true;
-  const TrainingTrace exact = Train(o, 3, 0);
-  EXPECT_NEAR(exact.max_vio.back(), mean_field.max_vio.back(), 0.1);
-  const std::vector<double> a(exact.bias.begin(), exact.bias.end()),
-      b(mean_field.bias.begin(), mean_field.bias.end());
-  EXPECT_GT(Correlation(a, b), 0.98);
-}
-
-TEST(Training, BothEnginesSettleAlikeUnderTheGroupLimit) {
-  TrainingOptions o = Options(UpdateRule::kSign, 1e-2, 300);
-  o.gate = {64, 6, 8, 4};
-  o.warm_up = 0, o.affinity.domains = 4, o.mix_jitter = 0, o.batch_sequences = 512;
-  const TrainingTrace mean_field = Train(o, 3, 0);
-  o.token_by_token = true;
-  const TrainingTrace exact = Train(o, 3, 0);
-  EXPECT_NEAR(exact.max_vio.back(), mean_field.max_vio.back(), 0.1);
-  const std::vector<double> a(exact.bias.begin(), exact.bias.end()),
-      b(mean_field.bias.begin(), mean_field.bias.end());
-  EXPECT_GT(Correlation(a, b), 0.98);
-}
-
-TEST(Training, BothEnginesSettleAlikeUnderLossesOverDevices) {
-  TrainingOptions o = Options(UpdateRule::kNone, 0, 400);
-  o.gate = {64, 6, 8, 4}, o.pull = {0.5, 2, 1, 2};
-  o.warm_up = 0, o.affinity.domains = 4, o.mix_jitter = 0, o.drift = 0, o.batch_sequences = 4096;
   const TrainingTrace mean_field = Train(o, 3, 0);
   o.token_by_token = true;
   const TrainingTrace exact = Train(o, 3, 0);
@@ -137,6 +110,21 @@ TEST(Training, BothEnginesSettleAlikeUnderLossesOverDevices) {
   const std::vector<double> a(exact.domain_bias.begin(), exact.domain_bias.end()),
       b(mean_field.domain_bias.begin(), mean_field.domain_bias.end());
   EXPECT_GT(Correlation(a, b), 0.97);
+}
+
+TEST(Training, BothEnginesSettleToTheSameBalanceWithAndWithoutAGroupLimit) {
+  TrainingOptions o = Options(UpdateRule::kSign, 1e-2, 300);
+  o.batch_sequences = 512;  // documents of the exact engine's batch
+  ExpectBothEnginesSettleAlike(o);
+  o.gate = {64, 6, 8, 4};
+  ExpectBothEnginesSettleAlike(o);
+}
+
+TEST(Training, BothEnginesSettleAlikeUnderLossesOverDevices) {
+  TrainingOptions o = Options(UpdateRule::kNone, 0, 400);
+  o.gate = {64, 6, 8, 4}, o.pull = {0.5, 2, 1, 2};
+  o.drift = 0, o.batch_sequences = 4096;
+  ExpectBothEnginesSettleAlike(o);
 }
 
 TEST(Training, NamesItsEngine) {
@@ -165,6 +153,60 @@ TEST(Training, ASlowRateSettlesLateAndAFastOneSettlesWorse) {
   EXPECT_GT(slow.settled, middle.settled);
 }
 
+TEST(Training, ThatNothingActsOnHasNotSettled) {
+  TrainingOptions frozen = Options(UpdateRule::kSign, 1e-3, 1000);
+  frozen.rate_until = 0;
+  for (const TrainingOptions& o :
+       {Options(UpdateRule::kNone, 0, 1000), Options(UpdateRule::kSign, 0, 1000), frozen}) {
+    const TrainingTrace t = Train(o, 1, 0);
+    EXPECT_EQ(t.settling, Settling::kNothingActs);
+    EXPECT_EQ(t.settled, -1);
+    EXPECT_NEAR(t.max_vio_global, t.max_vio_unbalanced, 0.1 * t.max_vio_unbalanced);
+  }
+}
+
+TEST(Training, ThatDivergesHasNotSettled) {
+  TrainingOptions o = Options(UpdateRule::kProportional, 1, 1000);
+  o.gate = {256, 8, 8, 4};
+  const TrainingTrace t = Train(o, 1, 0);
+  EXPECT_EQ(t.settling, Settling::kNoBetter);
+  EXPECT_EQ(t.settled, -1);
+}
+
+TEST(Training, OfAFewStepsTellsNothing) {
+  const TrainingTrace t = Train(Options(UpdateRule::kSign, 1e-3, 200), 1, 0);
+  EXPECT_EQ(t.settling, Settling::kTooShort);
+  EXPECT_EQ(t.settled, -1);
+}
+
+TEST(Training, ThatIsTooSlowHasNotSettled) {
+  const TrainingTrace t = Train(Options(UpdateRule::kSign, 1e-5, 2000), 1, 0);
+  EXPECT_NE(t.settling, Settling::kSettled);
+}
+
+TEST(Training, UnderALossSettlesOnceRoutersAreSharp) {
+  TrainingOptions o = Options(UpdateRule::kAuxiliaryLoss, 0, 4000);
+  o.feedback = 0.25;
+  const TrainingTrace t = Train(o, 1, 0);
+  EXPECT_EQ(t.settling, Settling::kSettled);
+  EXPECT_GT(t.settled, 200);  // before, near-even routers only look balanced
+  EXPECT_LT(t.settled, 1500);
+}
+
+TEST(Training, UnderAnyLossAllowedConvergesAndTheStrongerTheMoreEven) {
+  TrainingOptions o = Options(UpdateRule::kAuxiliaryLoss, 0, 1500);
+  o.gate = {256, 8, 8, 4}, o.batch_sequences = 15360;
+  double last = 10;
+  for (const double feedback : {0.25, 2.5, 25.0, 100.0}) {
+    o.feedback = feedback;
+    const TrainingTrace t = Train(o, 1, 0);
+    EXPECT_EQ(t.settling, Settling::kSettled) << feedback;
+    EXPECT_LT(t.max_vio_global, last + 0.05) << feedback;
+    EXPECT_LT(t.max_vio_global, 1.2 * 0.25 / feedback + 0.1) << feedback;
+    last = t.max_vio_global;
+  }
+}
+
 TEST(Training, FrozenBiasesStandStill) {
   TrainingOptions o = Options(UpdateRule::kSign, 1e-3, 600);
   o.rate_until = 300;
@@ -182,6 +224,15 @@ TEST(Training, AShiftOfDomainsUpsetsTheBalanceAndTheBiasesFollow) {
   EXPECT_GT(t.max_vio_at_shift, t.max_vio[20]);  // the worst batch of that window
   EXPECT_GT(t.resettled, 0);
   EXPECT_LT(t.settled, 2000);
+  EXPECT_EQ(t.settling, Settling::kSettled);
+}
+
+TEST(Training, CountsStepsToBalanceFromTheShiftItself) {
+  TrainingOptions o = Options(UpdateRule::kSign, 1e-3, 3000);
+  o.shift_step = 2050;
+  const TrainingTrace t = Train(o, 1, 0);
+  EXPECT_GT(t.resettled, 0);
+  EXPECT_EQ((t.resettled + 2050) % TrainingTrace::kWindow, 0);
 }
 
 TEST(Training, FrozenBiasesDoNotFollowAShift) {
