@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/units.h"
 #include "models/routing/load_sampler.h"
+#include "models/routing/multinomial.h"
 #include "models/routing/renumbering.h"
 
 namespace orrery::models {
@@ -84,17 +85,6 @@ std::vector<int> Shrink(const std::vector<int>& parts, int tokens) {
   return out;
 }
 
-int DrawShare(const std::vector<double>& share, RandomStream& random) {
-  double x = random.Uniform();
-  std::size_t d = 0;
-  while (d + 1 < share.size() && x >= share[d]) x -= share[d++];
-  return static_cast<int>(d);
-}
-
-TextMix MixOf(const SyntheticOptions& o) {
-  return {ZipfShares(o.affinity.domains), o.sequence_length, o.fewest_documents, o.most_documents};
-}
-
 /// Tokens [first, first + count) of `chunk` appended to `text`.
 void AppendTokens(const ChosenTokens& chunk, int first, int count, ChosenTokens* text) {
   for (int t = first; t < first + count; ++t) {
@@ -166,21 +156,24 @@ void ChoiceLoads::MeasureBatch(FastNormal& normal, Drawn* drawn) const {
   TakeTokens(gate_.experts, text.tokens(), drawn->threshold, text.affinity(), &drawn->text);
 }
 
+std::vector<int> ChoiceLoads::MeasuredParts(RandomStream* random) const {
+  const int sequence = std::min(options_.sequence_length, shape().MicroBatchTokens());
+  return Shrink(PartsOf(options_, sequence, chunks_.front(), *random), MeasuredTokens());
+}
+
 /// Chunks of which one part is of the domain and the others of the mix; that part's first tokens count.
 void ChoiceLoads::MeasureDomain(int domain, RandomStream* random, FastNormal& normal, Drawn* drawn) const {
-  const int wanted = options_.measured_documents * RoutedText::kDocumentTokens;
-  const int chunk = chunks_.front(), tokens = MeasuredTokens();
-  const int sequence = std::min(options_.sequence_length, shape().MicroBatchTokens());
+  const int wanted = WantedTokens(), tokens = MeasuredTokens();
   ChunkText text(drawn->router);
   ChosenTokens chosen;
   for (int counted = 0; counted < wanted;) {
-    const std::vector<int> parts = Shrink(PartsOf(options_, sequence, chunk, *random), tokens);
+    const std::vector<int> parts = MeasuredParts(random);
     int at = static_cast<int>(random->Below(static_cast<std::uint64_t>(tokens))), first = 0, mine = 0;
     text.Clear();
     for (const int part : parts) {
       const bool here = at >= 0 && at < part;
       if (here) first = text.tokens(), mine = part;
-      text.Append(here ? domain : DrawShare(mix().share, *random), part, normal);
+      text.Append(here ? domain : DrawItem(mix().share, *random), part, normal);
       at -= part;
     }
     ChooseTokens(gate_.experts, tokens, ChoiceCapacity(tokens, gate_.top_k, gate_.experts), text.affinity(),
@@ -191,12 +184,53 @@ void ChoiceLoads::MeasureDomain(int domain, RandomStream* random, FastNormal& no
   }
 }
 
+/// Where documents are short a chunk holds many: all its parts are of the mix, and every domain's tokens
+/// count, of each at most kCounted, until the rarest domain has enough.
+void ChoiceLoads::MeasureMix(RandomStream* random, FastNormal& normal, Drawn* drawn) const {
+  const int wanted = WantedTokens(), tokens = MeasuredTokens();
+  const std::size_t domains = mix().share.size();
+  std::vector<ChosenTokens> of(domains);
+  ChunkText text(drawn->router);
+  ChosenTokens chosen;
+  std::vector<std::size_t> domain_of;
+  for (std::size_t full = 0; full < domains;) {
+    text.Clear(), domain_of.clear();
+    for (const int part : MeasuredParts(random)) {
+      const int domain = DrawItem(mix().share, *random);
+      text.Append(domain, part, normal);
+      domain_of.insert(domain_of.end(), static_cast<std::size_t>(part), static_cast<std::size_t>(domain));
+    }
+    ChooseTokens(gate_.experts, tokens, ChoiceCapacity(tokens, gate_.top_k, gate_.experts), text.affinity(),
+                 &chosen);
+    std::vector<int> counted(domains);
+    for (std::size_t t = 0; t < domain_of.size(); ++t) {
+      ChosenTokens& mine = of[domain_of[t]];
+      if (static_cast<int>(mine.end.size()) == wanted || ++counted[domain_of[t]] > kCounted) continue;
+      AppendTokens(chosen, static_cast<int>(t), 1, &mine);
+      full += static_cast<int>(mine.end.size()) == wanted;
+    }
+  }
+  for (const ChosenTokens& mine : of) AppendTokens(mine, 0, wanted, &drawn->text);
+}
+
+int ChoiceLoads::WantedTokens() const { return options_.measured_documents * RoutedText::kDocumentTokens; }
+
+/// Whether the parts of measured chunks are so short that one of them counts less than a chunk may.
+bool ChoiceLoads::HasShortParts() const {
+  const double documents = (options_.fewest_documents + options_.most_documents) / 2.0;
+  const double sequences =
+      double{1} * chunks_.front() / std::min(options_.sequence_length, shape().MicroBatchTokens());
+  return MeasuredTokens() < kCounted * documents * sequences;
+}
+
 ChoiceLoads::Drawn ChoiceLoads::Draw(int layer) const {
   Drawn out{DrawRouterLayer(options_.affinity, gate_.experts, seed(), layer), {}, {}, {}};
   RandomStream random(seed(), "expert choice", {static_cast<std::uint64_t>(layer)});
   FastNormal normal(RandomStream(seed(), "chosen text", {static_cast<std::uint64_t>(layer)}));
   if (options_.chunk.over == ChoiceChunk::Over::kBatch) {
     MeasureBatch(normal, &out);
+  } else if (HasShortParts()) {
+    MeasureMix(&random, normal, &out);
   } else {
     for (int d = 0; d < options_.affinity.domains; ++d) MeasureDomain(d, &random, normal, &out);
   }

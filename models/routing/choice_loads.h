@@ -43,6 +43,10 @@ class ChoiceLoads : public TableLoads {
     LoadTable table;
   };
   Drawn Draw(int layer) const;
+  std::vector<int> MeasuredParts(RandomStream* random) const;
+  int WantedTokens() const;
+  bool HasShortParts() const;
+  void MeasureMix(RandomStream* random, FastNormal& normal, Drawn* drawn) const;
   void MeasureDomain(int domain, RandomStream* random, FastNormal& normal, Drawn* drawn) const;
   LoadTable Measure(const ChosenTokens& text, const LoadShape& physical, const SlotMap& map) const;
   void MeasureBatch(FastNormal& normal, Drawn* drawn) const;

@@ -54,10 +54,11 @@ class HalfCounts {
     double within = 0, between = 0;
     for (int i = 0; i < documents_; ++i) {
       const double a = *At(domain, i, 0) / double{kHalf} - mean, b = *At(domain, i, 1) / double{kHalf} - mean;
-      within += (a - b) * (a - b) / 2 / documents_;
-      between += a * b / std::max(1, documents_ - 1);
+      within += (a - b) * (a - b) / 2;
+      between += a * b;
     }
-    return {within * kHalf, std::max(0.0, between)};
+    within /= documents_;
+    return {within * kHalf, Between(between, within)};
   }
 
   Spread Measure(std::span<const float> mean) const {
@@ -73,14 +74,18 @@ class HalfCounts {
         }
       }
     }
-    // Deviations from the sample's own mean cost each product one whole-document variance over the count.
     within /= documents_;
-    between = between / documents_ + within / (2 * documents_);
-    if (documents_ > 1) between *= documents_ / (documents_ - 1.0);
-    return {std::max(0.0, between), binomial > 0 ? within * kHalf / binomial : 1.0};
+    return {Between(between, within), binomial > 0 ? within * kHalf / binomial : 1.0};
   }
 
  private:
+  /// Variance between documents from the sum over documents of the products of their halves' deviations:
+  /// deviations from the sample's own mean cost each product one whole-document variance over the count.
+  double Between(double products, double within) const {
+    const double between = products / documents_ + within / (2 * documents_);
+    return std::max(0.0, documents_ > 1 ? between * documents_ / (documents_ - 1.0) : between);
+  }
+
   int domains_, documents_, things_;
   std::vector<std::uint16_t> count_;
 };

@@ -108,7 +108,8 @@ LoadTable MeasureLoads(const LoadShape& shape, const SlotMap& map, const GateSha
 LoadTable MeasureLoads(const LoadShape& shape, const SlotMap& map, const GateShape& gate, int domains,
                        const TextSelection& text, double token_sd, double document_sd);
 
-/// The table of a uniform router: every slot, rank and node alike, whatever the text.
+/// The table of a uniform router, whatever the text: every slot, rank and node alike where each expert has
+/// one slot; else replicas share their expert's load, and ranks and nodes are reached as measured.
 LoadTable UniformTable(const LoadShape& shape, const GateShape& gate, const SlotMap& map, std::uint64_t seed);
 
 }  // namespace orrery::models

@@ -26,7 +26,7 @@ Strategy ReadStrategy(const Value& value);
 
 struct BalanceRule {
   Strategy strategy = Strategy::kLossFree;
-  /// kSequenceLoss, kBatchLoss: at the equilibrium an expert's bias is -feedback * (load - 1): the pull of
+  /// Of the losses over experts: at the equilibrium an expert's bias is -feedback * (load - 1): the pull of
   /// the loss grows with the overload it leaves. In sigmoid affinities; a loss moves logits, so for a softmax
   /// the same pull is worth less affinity, as its slope is less.
   double feedback = 0;

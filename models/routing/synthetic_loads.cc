@@ -14,10 +14,6 @@ namespace {
 
 GateShape GateOf(const LoadShape& s) { return {s.experts, s.top_k, s.groups, s.top_groups}; }
 
-TextMix MixOf(const SyntheticOptions& o) {
-  return {ZipfShares(o.affinity.domains), o.sequence_length, o.fewest_documents, o.most_documents};
-}
-
 /// Documents that a loss over part of the mix counts together: a sequence's, or a micro-batch's.
 double CountedDocuments(const SyntheticOptions& o, const LoadShape& shape) {
   const double documents = std::max(1.0, (o.fewest_documents + o.most_documents) / 2.0);
@@ -26,6 +22,10 @@ double CountedDocuments(const SyntheticOptions& o, const LoadShape& shape) {
 }
 
 }  // namespace
+
+TextMix MixOf(const SyntheticOptions& o) {
+  return {ZipfShares(o.affinity.domains), o.sequence_length, o.fewest_documents, o.most_documents};
+}
 
 LossPullWeights PullOf(const SyntheticOptions& o, const LoadShape& shape) {
   return {o.balance.feedback, o.balance.device_feedback, o.balance.communication_feedback,

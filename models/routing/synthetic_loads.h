@@ -66,6 +66,9 @@ struct SyntheticOptions {
   ChoiceChunk chunk;  ///< of Strategy::kExpertChoice
 };
 
+/// The text of a synthetic router.
+TextMix MixOf(const SyntheticOptions& options);
+
 /// The synthetic router, balanced by a strategy until it has converged. Layers beyond kDrawnLayers reuse the
 /// drawn ones with nodes, gate groups and ranks renumbered (renumbering.h): equal in distribution, cheaper to
 /// make.
@@ -89,7 +92,8 @@ class SyntheticLoads : public TableLoads {
   /// How far the relative load of an expert may be from what the strategy asks for, where no biases were
   /// found that bring it there; 0 where all layers' converged.
   double NotConverged() const;
-  /// Loads of a layer's experts over the whole mix of domains, 1 where balanced.
+  /// Loads of a layer's experts over the whole mix of domains, 1 where balanced; of a layer beyond the drawn
+  /// ones in the order of the drawn one it stands for.
   const std::vector<double>& GlobalLoads(int layer) const;
 
  private:

@@ -144,6 +144,23 @@ TEST(ChoiceLoads, SampledAgreeWithChoosingChunkByChunk) {
   }
 }
 
+TEST(ChoiceLoads, OfManyShortDocumentsAgreeWithChoosingChunkByChunkToo) {
+  LoadShape shape = kV3;
+  shape.tokens_per_rank = 1024;
+  for (const int documents : {16, 1024}) {  // of 64 tokens, and of one
+    SyntheticOptions options = Options();
+    options.sequence_length = 1024;
+    options.fewest_documents = options.most_documents = documents;
+    const ChoiceLoads loads(shape, options, 1, 5);
+    ExchangeLoad fast, exact;
+    loads.Sample(0, 0, 0, &fast);
+    loads.SampleExactlyOn(shape, SlotMap::Contiguous(256), 0, 0, 0, &exact);
+    EXPECT_NEAR(Sum(fast.unique_rows), Sum(exact.unique_rows), 0.03 * Sum(exact.unique_rows)) << documents;
+    EXPECT_NEAR(Sum(fast.scale_out_sent), Sum(exact.scale_out_sent), 0.03 * Sum(exact.scale_out_sent))
+        << documents;
+  }
+}
+
 TEST(ChoiceLoads, OverTheBatchAreUnevenInAMicroBatchAndEvenOverTheMix) {
   const ChoiceLoads loads(kV3, Options({ChoiceChunk::Over::kBatch, 0}), 1, 5);
   ExchangeLoad load;

@@ -266,5 +266,30 @@ TEST(LoadSource, RefusesShapesThatDoNotFit) {
   EXPECT_THROW(UniformLoads({256, 64, 8, 4096, 300, 8, 4}, 1), InputError);
 }
 
+TEST(TextMix, ManyDocumentsOfASequenceDrawnTogetherAreAsManyAsDrawnOneByOne) {
+  LoadShape shape = kV3;
+  shape.tokens_per_rank = 4096;
+  const TextMix mix{ZipfShares(4), 4096, 3000, 3000};  // of one token and of two
+  std::vector<double> tokens[2], square(2);
+  for (const bool together : {false, true}) {
+    std::vector<double>& of = tokens[together];
+    of.resize(4);
+    for (int m = 0; m < 20; ++m) {
+      std::vector<TextDocument> documents;
+      (together ? DrawDocumentCounts : DrawDocuments)(mix, shape, 3, m, 0, &documents);
+      std::int64_t all = 0, count = 0;
+      for (const TextDocument& d : documents) {
+        all += std::int64_t{d.tokens} * d.alike, count += d.alike;
+        of[static_cast<std::size_t>(d.domain)] += d.tokens * d.alike;
+        square[together] += double{1} * d.tokens * d.tokens * d.alike;
+      }
+      EXPECT_EQ(all, 64 * 4096);
+      EXPECT_EQ(count, 64 * 3000);
+    }
+  }
+  EXPECT_EQ(square[0], square[1]);
+  for (std::size_t d = 0; d < 4; ++d) EXPECT_NEAR(tokens[0][d], tokens[1][d], 0.01 * tokens[0][d]) << d;
+}
+
 }  // namespace
 }  // namespace orrery::models
