@@ -60,8 +60,7 @@ double AnchoredField::Deviation(double scale) const {
 
 void AnchoredField::Count(int domain, std::span<const float> mean, double scale, MeanField::Bias how,
                           std::span<const float> bias) {
-  const std::size_t n = mean.size(), k = static_cast<std::size_t>(gate_.top_k),
-                    size = n / group_count_.size();
+  const std::size_t n = mean.size(), k = static_cast<std::size_t>(gate_.top_k);
   FastNormal normal(RandomStream(seed_, "anchor text", {static_cast<std::uint64_t>(domain)}));
   std::vector<float> base(n), factor(static_cast<std::size_t>(layer_.rank * kLanes)), block(n * kLanes);
   std::vector<std::uint16_t> selected(k * kLanes);
@@ -76,11 +75,8 @@ void AnchoredField::Count(int domain, std::span<const float> mean, double scale,
       for (std::size_t i = 0; i < block.size(); ++i) block[i] *= bias[i / kLanes];
     }
     RouteBlocks(gate_, block, how == MeanField::Bias::kAdded ? bias : std::span<const float>(), selected);
-    for (std::size_t i = 0; i < selected.size(); ++i) {
-      ++expert_count_[selected[i]];  // ascending within a token, so a group's stand together
-      const std::size_t group = selected[i] / size;
-      if (i % k == 0 || selected[i - 1] / size != group) ++group_count_[group];
-    }
+    for (const std::uint16_t e : selected) ++expert_count_[e];
+    VisitGroups(gate_, selected, [this](std::size_t g) { ++group_count_[g]; });
   }
 }
 

@@ -26,14 +26,7 @@ Loads LoadsOf(const GateShape& gate, std::span<const std::uint16_t> selected) {
   for (std::size_t e = 0; e < out.expert.size(); ++e)
     out.device[e / size] += out.expert[e] / static_cast<double>(size);
   const double even = static_cast<double>(selected.size() / k) * gate.top_groups / gate.groups;
-  for (std::size_t t = 0; t < selected.size(); t += k) {
-    std::size_t last = groups;  // choices ascend, so a group's stand together
-    for (std::size_t i = t; i < t + k; ++i) {
-      const std::size_t g = selected[i] / size;
-      if (g != last) out.reach[g] += 1 / even;
-      last = g;
-    }
-  }
+  VisitGroups(gate, selected, [&](std::size_t g) { out.reach[g] += 1 / even; });
   return out;
 }
 

@@ -45,6 +45,18 @@ void RouteBlocks(const GateShape& shape, std::span<const float> affinity, std::s
 std::vector<std::uint16_t> RouteRows(const GateShape& shape, std::span<const float> affinity,
                                      std::span<const float> bias);
 
+/// Calls `visit(group)` once for each group that a token reaches, token after token, of choices that ascend
+/// within a token.
+template <class Visit>
+void VisitGroups(const GateShape& gate, std::span<const std::uint16_t> selected, Visit visit) {
+  const auto k = static_cast<std::size_t>(gate.top_k),
+             size = static_cast<std::size_t>(gate.experts / gate.groups);
+  for (std::size_t i = 0; i < selected.size(); ++i) {
+    const std::size_t group = selected[i] / size;
+    if (i % k == 0 || selected[i - 1] / size != group) visit(group);
+  }
+}
+
 /// How a logit becomes an affinity.
 enum class Affinity { kSigmoid, kSoftmax };
 

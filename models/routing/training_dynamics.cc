@@ -273,15 +273,11 @@ class Trainee {
     std::fill_n(reach_.begin() + static_cast<std::ptrdiff_t>(d * groups), groups, 0.0f);
   }
 
-  /// A token adds `weight` to what it selects and to the groups it reaches; its choices ascend.
+  /// A token adds `weight` to what it selects and to the groups it reaches.
   void AddChances(std::size_t d, std::span<const std::uint16_t> selected, float weight) {
-    const std::size_t n = preference_.size(), groups = static_cast<std::size_t>(o_.gate.groups),
-                      size = n / groups, k = static_cast<std::size_t>(o_.gate.top_k);
-    for (std::size_t i = 0; i < selected.size(); ++i) {
-      chance_[d * n + selected[i]] += weight;
-      if (i % k == 0 || selected[i - 1] / size != selected[i] / size)
-        reach_[d * groups + selected[i] / size] += weight;
-    }
+    const std::size_t n = preference_.size(), groups = static_cast<std::size_t>(o_.gate.groups);
+    for (const std::uint16_t e : selected) chance_[d * n + e] += weight;
+    VisitGroups(o_.gate, selected, [&](std::size_t g) { reach_[d * groups + g] += weight; });
   }
 
   void RouteScaled(std::vector<float>& block, std::span<std::uint16_t> selected) const {
