@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "models/routing/balance_stats.h"
+#include "models/routing/bias_step.h"
 
 namespace orrery::models {
 namespace {
@@ -29,42 +30,31 @@ std::string ReadWhole(const std::filesystem::path& file) {
   return text.str();
 }
 
-// An expert's load changes e-fold in about half a standard deviation of logits at the edge of selection, as
-// in strategy.cc: sets how far a step goes, not where steps end.
-constexpr double kLogitPerLogLoad = 0.5;
 constexpr int kTargetDocuments = 32;
 constexpr int kTargetSteps = 60;  // at most
 
-/// Newton steps in the slope of the text's own edge, each expert's halved where it overshoots and growing
-/// back where it falls short: where tokens keep few groups, a bias moves a whole group's chance as well as
-/// its expert's, so that full steps would swing for ever.
+/// Newton steps in the slope of the text's own edge, tamed expert by expert: where tokens keep few groups, a
+/// bias moves a whole group's chance as well as its expert's, so that full steps would swing for ever.
 class BiasSearch {
  public:
   BiasSearch(std::span<const double> want, double affinity_per_log_load)
-      : want_(want),
-        slope_(affinity_per_log_load),
-        bias_(want.size()),
-        gain_(want.size(), 1.0),
-        last_(want.size()) {}
+      : want_(want), slope_(affinity_per_log_load), bias_(want.size()), gain_(want.size()) {}
   const std::vector<float>& bias() const { return bias_; }
 
   void Step(std::span<const double> load) {
     for (std::size_t e = 0; e < bias_.size(); ++e) {
-      const double step = slope_ * std::log(want_[e] / std::max(load[e], kLeastLoad));
-      if (step * last_[e] < 0) gain_[e] *= 0.5;
-      if (step * last_[e] > 0) gain_[e] = std::min(1.0, gain_[e] * 1.5);
-      last_[e] = step;
-      bias_[e] += static_cast<float>(gain_[e] * step);
+      const double step = slope_ * std::log(want_[e] / std::max(load[e], kLeastTarget));
+      bias_[e] += static_cast<float>(gain_[e].Of(step));
     }
   }
 
-  static constexpr double kLeastLoad = 1e-3;
+  static constexpr double kLeastTarget = 1e-3;
 
  private:
   std::span<const double> want_;
   double slope_;
   std::vector<float> bias_;
-  std::vector<double> gain_, last_;
+  std::vector<Gain> gain_;
 };
 
 /// Root mean square of the difference.
@@ -87,7 +77,7 @@ RoutedDomain RouteToTarget(const RoutedText& text, int domain, std::span<const d
   const GateShape& gate = text.gate();
   const double most = static_cast<double>(gate.experts) / gate.top_k;
   std::vector<double> want;
-  for (double x : target) want.push_back(std::clamp(x, BiasSearch::kLeastLoad, most * 0.999));
+  for (double x : target) want.push_back(std::clamp(x, BiasSearch::kLeastTarget, most * 0.999));
   const double one_selection = most / (double{1} * text.documents() * RoutedText::kDocumentTokens);
   BiasSearch search(want, affinity_per_log_load);
   RoutedDomain nearest;
