@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include <fmt/format.h>
+#include <tbb/parallel_for.h>
 
 #include "models/routing/converged_bias.h"
 #include "models/routing/load_sampler.h"
@@ -63,7 +64,9 @@ SyntheticLoads::SyntheticLoads(const LoadShape& shape, const SyntheticOptions& o
     : TableLoads(shape, MixOf(options), seed), options_(options), gate_(GateOf(shape)) {
   CheckShape(shape);
   CheckAffinity(options.affinity);
-  for (int l = 0; l < std::min(moe_layers, kDrawnLayers); ++l) drawn_.push_back(Draw(l));
+  drawn_.resize(static_cast<std::size_t>(std::min(moe_layers, kDrawnLayers)));
+  tbb::parallel_for(std::size_t{0}, drawn_.size(),
+                    [&](std::size_t l) { drawn_[l] = Draw(static_cast<int>(l)); });
   for (int l = 0; l < moe_layers; ++l) {
     renumber_.push_back(l < kDrawnLayers ? KeepExperts(gate_.experts) : ShuffleRanks(shape, seed, l));
     tables_.push_back(Renumbered(drawn_[static_cast<std::size_t>(l % kDrawnLayers)].table, renumber_.back()));
