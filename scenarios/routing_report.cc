@@ -20,6 +20,15 @@ using models::ExpertLoads;
 
 constexpr int kMicroBatches = 8;  // sampled for MicroBatchBalance
 
+/// The micro-batches sampled: the first, or where slots are replanned those of a period between two plans
+/// made in the run, evenly spread.
+int SampledMicroBatch(const models::TableLoads& source, int i) {
+  const auto* planned = dynamic_cast<const models::PlannedLoads*>(&source);
+  const int every = planned != nullptr ? planned->options().replanned_every : 0;
+  if (every == 0) return i;
+  return every + (every < kMicroBatches ? i : static_cast<int>(std::int64_t{every} * i / kMicroBatches));
+}
+
 double HottestRank(std::span<const double> load, const models::ExpertPlacement& placement, int ranks) {
   return models::Balance(models::RankLoads(load, placement, ranks)).max_vio;
 }
@@ -98,9 +107,10 @@ MicroBatchBalance SampleMicroBatches(const models::TableLoads& source, int layer
   models::ExchangeLoad load;
   const double w = 1.0 / (layers * kMicroBatches);
   for (int i = 0; i < layers * kMicroBatches; ++i) {
-    source.Sample(i % layers, i / layers, 0, &load);
+    const int layer = i % layers, micro_batch = SampledMicroBatch(source, i / layers);
+    source.Sample(layer, micro_batch, 0, &load);
     AddMicroBatch(source, load, w, &out);
-    out.max_vio += w * ExpertMaxVio(source, i % layers, i / layers, load);
+    out.max_vio += w * ExpertMaxVio(source, layer, micro_batch, load);
   }
   const auto* routed = dynamic_cast<const models::SyntheticLoads*>(&source);
   if (out.lost && routed != nullptr) {

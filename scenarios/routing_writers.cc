@@ -1,6 +1,11 @@
 // Writers of routing reports: text, JSON, CSV.
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -292,41 +297,56 @@ std::string DroppedCell(const RoutingReport& r, bool lost) {
   return m.dropped.size() > 1 ? fmt::format("{:.4f}", m.dropped[1].second) : "-";
 }
 
-std::vector<std::string> ComparisonCells(const RoutingReport& r, bool step, bool lost) {
-  std::vector<std::string> cells{r.strategy, fmt::format("{:.3f}", r.global.max_vio),
-                                 fmt::format("{:.3f}", DomainCv(r))};
-  cells.push_back(r.micro_batch ? fmt::format("{:.3f}", r.micro_batch->max_vio) : "-");
-  cells.push_back(r.micro_batch ? fmt::format("{:.3f}", r.micro_batch->hottest_rank) : "-");
-  cells.push_back(r.micro_batch ? fmt::format("{:.2f}", r.micro_batch->nodes_per_token) : "-");
-  const bool would_drop = r.micro_batch && r.micro_batch->dropped.size() > 1;
-  cells.push_back(would_drop ? fmt::format("{:.4f}", r.micro_batch->dropped[1].second) : "-");
-  cells.push_back(SettledCell(r));
-  cells.push_back(DroppedCell(r, lost));
-  cells.push_back(r.training ? (r.training->settled < 0 ? "never" : fmt::format("{}", r.training->settled))
-                             : "-");
-  if (!step) return cells;
-  if (!r.step) return cells.resize(cells.size() + 4, "-"), cells;
-  cells.push_back(fmt::format("{:.4f}", r.step->step_s));
-  cells.push_back(fmt::format("{:.0f}", r.step->tokens_per_s));
-  cells.push_back(fmt::format("{:.0f}", r.step->dollars_per_trillion));
-  cells.push_back(fmt::format("{:.4f}", r.step->imbalance_share));
-  return cells;
+/// A column of the comparison: its name in CSV, its two lines of heading and width in text, and what stands
+/// in it.
+struct Column {
+  std::string name, over, under;
+  int width;
+  std::function<std::string(const RoutingReport&)> cell;
+};
+
+/// "-" where the report has no `part`.
+template <class Part, class Figure>
+std::function<std::string(const RoutingReport&)> Cell(std::optional<Part> RoutingReport::*part,
+                                                      const char* format, Figure figure) {
+  return [=](const RoutingReport& r) {
+    return r.*part ? fmt::format(fmt::runtime(format), figure(*(r.*part))) : std::string("-");
+  };
 }
 
-std::vector<std::string> ComparisonHeader(bool step, bool lost) {
-  std::vector<std::string> header{"strategy",
-                                  "max_vio_global",
-                                  "domain_cv",
-                                  "max_vio_micro_batch",
-                                  "hottest_rank_excess",
-                                  "nodes_per_token",
-                                  lost ? "dropped_share" : "dropped_share_at_1.25",
-                                  "settled_step"};
-  if (step)
-    for (const char* name :
-         {"step_time_s", "tokens_per_second", "cost_usd_per_trillion_tokens", "imbalance_share_of_step"})
-      header.push_back(name);
-  return header;
+void AddStepColumns(std::vector<Column>* columns) {
+  const auto step = [](const char* format, double StepFigures::*figure) {
+    return Cell(&RoutingReport::step, format, [=](const StepFigures& s) { return s.*figure; });
+  };
+  columns->push_back({"step_time_s", "step", "time (s)", 9, step("{:.4f}", &StepFigures::step_s)});
+  columns->push_back(
+      {"tokens_per_second", "tokens", "/second", 10, step("{:.0f}", &StepFigures::tokens_per_s)});
+  columns->push_back({"cost_usd_per_trillion_tokens", "$ a tril.", "tokens", 10,
+                      step("{:.0f}", &StepFigures::dollars_per_trillion)});
+  columns->push_back(
+      {"imbalance_share_of_step", "imbalance", "/step", 10, step("{:.4f}", &StepFigures::imbalance_share)});
+}
+
+std::vector<Column> Columns(const std::vector<RoutingReport>& reports) {
+  const bool lost = AnyLost(reports);
+  const auto balance = [](const char* format, double MicroBatchBalance::*figure) {
+    return Cell(&RoutingReport::micro_batch, format, [=](const MicroBatchBalance& m) { return m.*figure; });
+  };
+  std::vector<Column> columns = {
+      {"max_vio_global", "MaxVio", "global", 8,
+       [](const RoutingReport& r) { return fmt::format("{:.3f}", r.global.max_vio); }},
+      {"domain_cv", "CV of a", "domain", 9,
+       [](const RoutingReport& r) { return fmt::format("{:.3f}", DomainCv(r)); }},
+      {"max_vio_micro_batch", "MaxVio of a", "micro-batch", 12,
+       balance("{:.3f}", &MicroBatchBalance::max_vio)},
+      {"hottest_rank_excess", "hottest", "rank excess", 12,
+       balance("{:.3f}", &MicroBatchBalance::hottest_rank)},
+      {"nodes_per_token", "nodes", "/token", 7, balance("{:.2f}", &MicroBatchBalance::nodes_per_token)},
+      {lost ? "dropped_share" : "dropped_share_at_1.25", "dropped", lost ? "of rows" : "at 1.25", 9,
+       [lost](const RoutingReport& r) { return DroppedCell(r, lost); }},
+      {"settled_step", "settled", "steps", 9, SettledCell}};
+  if (AnyStep(reports)) AddStepColumns(&columns);
+  return columns;
 }
 
 /// What a line of figures does not say.
@@ -410,17 +430,15 @@ std::string RoutingCsv(const RoutingReport& r) {
 }
 
 std::string RoutingComparisonText(const std::vector<RoutingReport>& reports) {
-  const bool step = AnyStep(reports), lost = AnyLost(reports);
-  const auto line = [step](const std::vector<std::string>& c) {
-    std::string text = fmt::format("{:<26} {:>8} {:>9} {:>12} {:>12} {:>7} {:>9} {:>9}", c[0], c[1], c[2],
-                                   c[3], c[4], c[5], c[6], c[7]);
-    return text + (step ? fmt::format(" {:>9} {:>10} {:>10} {:>10}\n", c[8], c[9], c[10], c[11]) : "\n");
+  const std::vector<Column> columns = Columns(reports);
+  const auto line = [&](std::string_view first, const auto& cell) {
+    std::string text = fmt::format("{:<26}", first);
+    for (const Column& c : columns) text += fmt::format(" {:>{}}", cell(c), c.width);
+    return text + "\n";
   };
-  std::string out = line({"", "MaxVio", "CV of a", "MaxVio of a", "hottest", "nodes", "dropped", "settled",
-                          "step", "tokens", "$ a tril.", "imbalance"});
-  out += line({"strategy", "global", "domain", "micro-batch", "rank excess", "/token",
-               lost ? "of rows" : "at 1.25", "steps", "time (s)", "/second", "tokens", "/step"});
-  for (const RoutingReport& r : reports) out += line(ComparisonCells(r, step, lost));
+  std::string out = line("", [](const Column& c) { return c.over; });
+  out += line("strategy", [](const Column& c) { return c.under; });
+  for (const RoutingReport& r : reports) out += line(r.strategy, [&](const Column& c) { return c.cell(r); });
   return out + Remarks(reports);
 }
 
@@ -431,11 +449,14 @@ std::string RoutingComparisonJson(const std::vector<RoutingReport>& reports) {
 }
 
 std::string RoutingComparisonCsv(const std::vector<RoutingReport>& reports) {
-  const bool step = AnyStep(reports), lost = AnyLost(reports);
-  std::string out = fmt::format("{}\n", fmt::join(ComparisonHeader(step, lost), ","));
-  for (const RoutingReport& r : reports)
-    out += fmt::format("{}\n", fmt::join(ComparisonCells(r, step, lost), ","));
-  return out;
+  const std::vector<Column> columns = Columns(reports);
+  std::string out = "strategy";
+  for (const Column& c : columns) out += "," + c.name;
+  for (const RoutingReport& r : reports) {
+    out += "\n" + r.strategy;
+    for (const Column& c : columns) out += "," + c.cell(r);
+  }
+  return out + "\n";
 }
 
 }  // namespace orrery::scenarios

@@ -3,7 +3,11 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <numeric>
+#include <sstream>
+#include <string>
+#include <vector>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -184,6 +188,59 @@ TEST(RoutingReport, TellsTheHottestExpertFromTheHottestSlot) {
   EXPECT_THAT(RoutingText(one), HasSubstr("hottest slot +"));
   EXPECT_FALSE(none.micro_batch->hottest_slot.has_value());
   EXPECT_THAT(RoutingText(none), Not(HasSubstr("hottest slot")));
+}
+
+std::vector<std::string> Split(const std::string& line) {
+  std::vector<std::string> cells;
+  std::istringstream in(line);
+  for (std::string cell; std::getline(in, cell, ',');) cells.push_back(cell);
+  return cells;
+}
+
+/// The comparison's CSV as rows by column name.
+std::vector<std::map<std::string, std::string>> ComparisonRows(const std::vector<RoutingReport>& reports) {
+  std::istringstream in(RoutingComparisonCsv(reports));
+  std::string line;
+  std::getline(in, line);
+  const std::vector<std::string> header = Split(line);
+  std::vector<std::map<std::string, std::string>> rows;
+  while (std::getline(in, line)) {
+    const std::vector<std::string> cells = Split(line);
+    EXPECT_EQ(cells.size(), header.size()) << line;
+    auto& row = rows.emplace_back();
+    for (std::size_t i = 0; i < std::min(cells.size(), header.size()); ++i) row[header[i]] = cells[i];
+  }
+  return rows;
+}
+
+TEST(RoutingComparison, HasEveryFigureInItsOwnColumn) {
+  RoutingReport stepped = LossFree();
+  stepped.training->settling = models::Settling::kSettled;
+  stepped.training->settled = 300;
+  stepped.step = StepFigures{36.8936, 1023180, 278000, 0.0394, 0, true};
+  const auto rows = ComparisonRows({stepped, MakeRoutingReport(Request("routing: {strategy: balanced}"))});
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[0].at("strategy"), "auxiliary-loss-free");
+  EXPECT_EQ(rows[0].at("max_vio_global"), fmt::format("{:.3f}", stepped.global.max_vio));
+  EXPECT_EQ(rows[0].at("settled_step"), "300");
+  EXPECT_EQ(rows[0].at("step_time_s"), "36.8936");
+  EXPECT_EQ(rows[0].at("tokens_per_second"), "1023180");
+  EXPECT_EQ(rows[0].at("cost_usd_per_trillion_tokens"), "278000");
+  EXPECT_EQ(rows[0].at("imbalance_share_of_step"), "0.0394");
+  EXPECT_EQ(rows[1].at("settled_step"), "-");
+  EXPECT_EQ(rows[1].at("step_time_s"), "-");
+  const std::string text = RoutingComparisonText({stepped});
+  EXPECT_THAT(text, HasSubstr("   36.8936    1023180     278000     0.0394\n"));
+}
+
+TEST(RoutingReport, SamplesMicroBatchesOfReplannedRuns) {
+  const auto hottest = [](const char* every) {
+    const RoutingReport r = MakeRoutingReport(Request(
+        std::string("routing: {strategy: auxiliary-loss-free, placement: eplb, redundant_experts: 64, ") +
+        "planned_from: 15, replanned_every: " + every + "}"));
+    return r.micro_batch->hottest_rank;
+  };
+  EXPECT_NE(hottest("15"), hottest("0")) << "not the micro-batches before the first new plan alone";
 }
 
 TEST(RoutingComparison, ShowsWhatACapacityDropsWhereOneIsSet) {
