@@ -87,7 +87,7 @@ scenarios::RoutingRequest MakeRequest(const Options& o, const RoutingDocument& i
   if (!o.ranks.empty()) r.ranks = o.ranks;
   if (const Value* v = root.Find("seed")) r.seed = static_cast<std::uint64_t>(v->AsInt(0, INT64_MAX));
   if (step_time && !o.scenario.empty()) r.step_time = step_time(in.document, &r);
-  if (section != nullptr) models::CheckPlacement(*section, r.section.placement, r.training);
+  if (section != nullptr) models::CheckSection(*section, r.section, r.training);
   return r;
 }
 

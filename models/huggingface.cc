@@ -63,7 +63,6 @@ const std::vector<std::string> kIgnored = {"_name_or_path",
                                            "router_aux_loss_coef",
                                            "router_jitter_noise",
                                            "seq_aux",
-                                           "topk_method",
                                            "torch_dtype",
                                            "transformers_version",
                                            "unsloth_version",
@@ -237,6 +236,10 @@ MoeSpec ReadDeepSeekMoe(Config* c, int layers, bool v3) {
   m.first_dense_layers = c->Int("first_k_dense_replace", 0);
   m.groups = c->IntOr("n_group", 1, 1);
   m.top_groups = c->IntOr("topk_group", m.groups, 1);
+  // "greedy" chooses among all experts, whatever n_group says (transformers, DeepseekV2MoEGate).
+  if (const Value* t = c->root.Find("topk_method");
+      t != nullptr && t->AsChoice({"greedy", "group_limited_greedy", "noaux_tc"}) == 0)
+    m.groups = m.top_groups = 1;
   m.route_scale = c->root.At("routed_scaling_factor").AsDouble(1e-6, 1e6);
   if (const Value* f = c->root.Find("moe_layer_freq"); f != nullptr && f->AsInt(1, 1000) != 1) {
     Refuse(c->root, "moe_layer_freq", "only MoE in every layer after the first dense ones is modelled");
@@ -297,11 +300,11 @@ void ReadFamily(const Architecture& architecture, Config* c, ModelSpec* spec) {
   const bool mla = architecture.family == Family::kMla;
   switch (architecture.family) {
     case Family::kMla:
-      RefuseUnknownKeys(
-          c->root, {"q_lora_rank", "kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "qk_head_dim",
-                    "v_head_dim", "n_routed_experts", "n_shared_experts", "num_experts_per_tok",
-                    "moe_intermediate_size", "first_k_dense_replace", "n_group", "topk_group",
-                    "routed_scaling_factor", "moe_layer_freq", "scoring_func", "num_nextn_predict_layers"});
+      RefuseUnknownKeys(c->root, {"q_lora_rank", "kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim",
+                                  "qk_head_dim", "v_head_dim", "n_routed_experts", "n_shared_experts",
+                                  "num_experts_per_tok", "moe_intermediate_size", "first_k_dense_replace",
+                                  "n_group", "topk_group", "routed_scaling_factor", "moe_layer_freq",
+                                  "scoring_func", "topk_method", "num_nextn_predict_layers"});
       if (c->root.Find("n_routed_experts") != nullptr) {
         spec->moe = ReadDeepSeekMoe(c, spec->layers, std::string(architecture.model_type) != "deepseek_v2");
       }

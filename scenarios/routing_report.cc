@@ -340,7 +340,9 @@ RoutingReport MakeRoutingReport(const RoutingRequest& request) {
   report.ranks = RankBalances(report.loads, shape.groups, shape.ranks_per_node, request.ranks,
                               report.placed_shared_experts, double{1} * shape.experts / shape.top_k);
   report.micro_batch = SampleMicroBatches(*source, layers);
-  if (!recorded && HasTrace(request.section.strategy) && request.steps > 0) AddTraining(request, &report);
+  const bool chooses = shape.top_k < shape.experts;  // else every token takes every expert
+  if (!recorded && chooses && HasTrace(request.section.strategy) && request.steps > 0)
+    AddTraining(request, &report);
   report.choice = ChoiceOf(LogicalOf(*source), layers, request.moe_layers);
   if (request.step_time) report.step = request.step_time(*source);
   return report;

@@ -99,9 +99,9 @@ class CsvLoads {
     const std::string& field = row.fields[static_cast<std::size_t>(column)];
     double x = 0;
     const auto [end, error] = std::from_chars(field.data(), field.data() + field.size(), x);
-    if (error != std::errc() || end != field.data() + field.size() || !std::isfinite(x) || x < 0) {
+    if (error != std::errc() || end != field.data() + field.size() || !IsLoad(x)) {
       throw At(row, column + 1,
-               fmt::format("{}: '{}' is not a finite number of at least 0",
+               fmt::format("{}: '{}' is not a number from 0 to 1e15",
                            header_[static_cast<std::size_t>(column)], field));
     }
     return x;

@@ -18,8 +18,8 @@ constexpr int kMaxJsonDepth = 64;
 using Table = std::vector<std::vector<double>>;
 
 double JsonLoad(const Json& v, const std::string& where) {
-  if (!v.is_number() || !std::isfinite(v.get<double>()) || v.get<double>() < 0) {
-    throw InputError(fmt::format("{}: '{}' is not a finite number of at least 0", where, v.dump()));
+  if (!v.is_number() || !IsLoad(v.get<double>())) {
+    throw InputError(fmt::format("{}: '{}' is not a number from 0 to 1e15", where, v.dump()));
   }
   return v.get<double>();
 }

@@ -12,6 +12,9 @@
 
 namespace orrery::models {
 
+/// Whether a recorded number can be a load: far below where sums overflow, and whole counts still exact.
+constexpr bool IsLoad(double x) { return x >= 0 && x <= 1e15; }
+
 /// Expert loads by layer and domain, as recorded. Each [layer][domain] holds one load an expert, in any unit.
 struct ExpertLoads {
   std::string origin;                ///< file, or a model's name

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "models/huggingface.h"
 #include "models/routing/choice_loads.h"
 #include "models/routing/planned_loads.h"
 #include "models/routing/recorded_loads.h"
@@ -180,9 +181,10 @@ void RefuseIdleKeys(const Value& section, const RoutingSection& out) {
 void ReadSource(const Value& section, RoutingSection* out) {
   if (const Value* v = section.Find("strategy")) out->strategy = ReadStrategy(*v);
   if (const Value* v = section.Find("loads")) {
-    out->loads = v->AsString();
+    out->loads = ResolveBeside(*v).string();
     std::error_code error;
-    if (!std::filesystem::is_regular_file(out->loads, error)) throw v->Error("no such file");
+    if (!std::filesystem::exists(out->loads, error)) throw v->Error("no such file");
+    if (!std::filesystem::is_regular_file(out->loads, error)) throw v->Error("not a regular file");
   }
 }
 
@@ -292,7 +294,9 @@ bool RecordedLoadsTake(std::string_view key) {
   return key != "strategy" && key != "affinity" && key != "shift" && !OwnToStrategy(key);
 }
 
-void CheckPlacement(const Value& section, const PlacementOptions& p, const LoadShape& shape) {
+namespace {
+
+void CheckSlots(const Value& section, const PlacementOptions& p, const LoadShape& shape) {
   if (!p.eplb) return;
   const int slots = shape.experts + p.redundant_experts;
   if (shape.ranks > 0 && slots % shape.ranks == 0) return;
@@ -300,6 +304,21 @@ void CheckPlacement(const Value& section, const PlacementOptions& p, const LoadS
   const std::string why = fmt::format("{} experts and {} redundant ones do not divide among {} ranks",
                                       shape.experts, p.redundant_experts, shape.ranks);
   throw(v != nullptr ? *v : section.At("placement")).Error(why);
+}
+
+}  // namespace
+
+void CheckSection(const Value& section, const RoutingSection& read, const LoadShape& shape) {
+  CheckSlots(section, read.placement, shape);
+  const Value* length = section.Find("sequence_length");
+  if (length != nullptr && shape.MicroBatchTokens() % read.options.sequence_length != 0)
+    throw length->Error(
+        fmt::format("expected a divisor of the {} tokens of a micro-batch", shape.MicroBatchTokens()));
+  const int chunk = read.options.chunk.tokens;
+  if (chunk > 0 && std::int64_t{chunk} * shape.top_k < shape.experts)
+    throw section.At("chunk").Error(fmt::format("expected {} tokens or more: one for each of {} experts",
+                                                (shape.experts + shape.top_k - 1) / shape.top_k,
+                                                shape.experts));
 }
 
 bool OwnToStrategy(std::string_view key) {
@@ -342,7 +361,7 @@ std::unique_ptr<TableLoads> MakeTableLoads(const RoutingSection& section, const 
 std::unique_ptr<LoadSource> MakeLoadSource(const Value& routing_section, const MoeSpec& moe,
                                            const LoadShape& shape, int moe_layers, std::uint64_t seed) {
   const RoutingSection section = ReadRoutingSection(routing_section, moe);
-  CheckPlacement(routing_section, section.placement, shape);
+  CheckSection(routing_section, section, shape);
   if (!section.placement.eplb) CheckShape(shape);
   return MakeTableLoads(section, shape, moe_layers, seed);
 }

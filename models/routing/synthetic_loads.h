@@ -169,8 +169,9 @@ bool RecordedLoadsTake(std::string_view key);
 /// Whether a value that suits one strategy means another thing, or nothing, to the next: alpha, update, ...
 bool OwnToStrategy(std::string_view key);
 
-/// InputError with its place where the experts and redundant ones of placement eplb do not fill whole ranks.
-void CheckPlacement(const Value& section, const PlacementOptions& placement, const LoadShape& shape);
+/// InputError with its place where what a section says does not go with the shape: the experts and redundant
+/// ones of placement eplb fill whole ranks, sequences whole micro-batches.
+void CheckSection(const Value& section, const RoutingSection& read, const LoadShape& shape);
 
 /// Physical slots of a MoE layer over the ranks of an expert-parallel group.
 int ExpertSlots(const RoutingSection& section, const MoeSpec& moe);

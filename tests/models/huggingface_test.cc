@@ -123,6 +123,14 @@ TEST(HuggingFace, SaysWhichDefaultsStoodInForAbsentKeys) {
   EXPECT_EQ(Read(kQwen3Moe).source, "config.json");
 }
 
+TEST(HuggingFace, GreedySelectionIgnoresTheGroups) {
+  const MoeSpec greedy = Read(Replaced(kV3, "noaux_tc", "greedy")).moe.value();
+  EXPECT_EQ(greedy.groups, 1);
+  EXPECT_EQ(greedy.top_groups, 1);
+  EXPECT_EQ(Read(kV3).moe->groups, 8);
+  EXPECT_THAT(ErrorOf(Replaced(kV3, "noaux_tc", "best")), HasSubstr("topk_method"));
+}
+
 TEST(HuggingFace, UnknownArchitectureIsRefusedByNameWithTheNearest) {
   EXPECT_THAT(ErrorOf(Replaced(kV3, "\"deepseek_v3\"", "\"deepseek_v33\"")),
               testing::AllOf(HasSubstr("config.json:2"), HasSubstr("deepseek_v33"),

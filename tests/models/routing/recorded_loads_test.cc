@@ -56,8 +56,12 @@ TEST(LoadsCsv, RefusesWhatDoesNotAddUp) {
               HasSubstr("f:2: counts add up to 19, which is 1.9 a token of 10"));
   EXPECT_THAT(CsvMessage("layer,tokens,e0,e1\n0,10,10,10\n1,10,10,0\n"),
               HasSubstr("expected 2, as in the first row"));
-  EXPECT_THAT(CsvMessage("layer,e0,e1\n0,10,nan\n"), HasSubstr("f:2:3: e1: 'nan' is not a finite number"));
+  EXPECT_THAT(CsvMessage("layer,e0,e1\n0,10,nan\n"),
+              HasSubstr("f:2:3: e1: 'nan' is not a number from 0 to 1e15"));
   EXPECT_THAT(CsvMessage("layer,e0,e1\n0,10,-1\n"), HasSubstr("'-1'"));
+  EXPECT_THAT(CsvMessage("layer,e0,e1\n0,1e308,1e308\n"),
+              HasSubstr("f:2:2: e0: '1e308' is not a number from 0 to 1e15"));
+  EXPECT_THAT(JsonMessage("[[1e308, 1e308]]"), HasSubstr("is not a number from 0 to 1e15"));
   EXPECT_THAT(CsvMessage("layer,e0,e1\n0,10\n"), HasSubstr("2 fields, expected the header's 3"));
   EXPECT_THAT(CsvMessage("layer,e0,e2\n0,10,1\n"), HasSubstr("gaps"));
   EXPECT_THAT(CsvMessage("layer,e0,e1\n0,0,0\n"), HasSubstr("no load"));

@@ -222,6 +222,7 @@ TEST(RoutingSection, RefusesWhatItDoesNotKnow) {
   EXPECT_THAT(message("routing: {affinity: {student: 2}}"),
               HasSubstr("s.yaml:1:31: routing.affinity.student"));
   EXPECT_THAT(message("routing: {loads: nowhere.csv}"), HasSubstr("s.yaml:1:18: routing.loads"));
+  EXPECT_THAT(message("routing: {loads: /dev/zero}"), HasSubstr("not a regular file"));
   const std::string loads = testing::TempDir() + "section.csv";
   std::ofstream(loads) << "layer,e0,e1\n0,1,1\n";
   for (const char* key : {"rate: 0.1", "update: sign", "alpha: 0.1", "affinity: {domains: 2}",
@@ -230,6 +231,28 @@ TEST(RoutingSection, RefusesWhatItDoesNotKnow) {
         << key;
   EXPECT_THAT(message("routing: {affinity: {outlier_share: 1.5}}"),
               HasSubstr("routing.affinity.outlier_share"));
+}
+
+TEST(RoutingSection, MustGoWithTheShape) {
+  const MoeSpec moe = ModelPreset("deepseek-v3").moe.value();
+  const auto message = [&](const std::string& yaml) -> std::string {
+    const Document doc = Document::Parse(yaml, "s.yaml");
+    const Value& section = doc.root().At("routing");
+    try {
+      CheckSection(section, ReadRoutingSection(section, moe), kV3);
+    } catch (const InputError& e) {
+      return e.what();
+    }
+    return "accepted";
+  };
+  EXPECT_EQ(message("routing: {sequence_length: 1024 tokens}"), "accepted");
+  for (const char* tokens : {"1000", "5000", "8192"})
+    EXPECT_THAT(message(std::string("routing: {sequence_length: ") + tokens + " tokens}"),
+                HasSubstr("s.yaml:1:28: routing.sequence_length: '" + std::string(tokens) +
+                          " tokens': expected a divisor of the 4096 tokens of a micro-batch"));
+  EXPECT_EQ(message("routing: {strategy: expert-choice, chunk: 32 tokens}"), "accepted");
+  EXPECT_THAT(message("routing: {strategy: expert-choice, chunk: 16 tokens}"),
+              HasSubstr("routing.chunk: '16 tokens': expected 32 tokens or more"));
 }
 
 TEST(RouterLayer, HasTheShareOfOutliersAskedForAndLeavesTheRestAsDrawn) {
