@@ -10,6 +10,7 @@
 #include "profiler/compare/clock_effect.h"
 #include "profiler/compare/device_limits.h"
 #include "profiler/compare/evidence.h"
+#include "profiler/compare/repeats.h"
 #include "profiler/compare/run_conditions.h"
 
 namespace orrery::profiler {
@@ -332,6 +333,7 @@ Comparison Compare(const MeasurementRun& base, const MeasurementRun& next, const
   }
   const RunTimes before = Collect(base), after = Collect(next);
   const Runs runs(before, after, options);
+  for (std::string& warning : RepeatWarnings(base, next)) comparison.warnings.push_back(std::move(warning));
   for (std::string& warning : runs.Warnings()) comparison.warnings.push_back(std::move(warning));
   const DeviceLimits base_limits(base.device), next_limits(next.device);
   const ClockEffect clocks(before, after, base_limits);
