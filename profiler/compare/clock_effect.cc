@@ -14,10 +14,8 @@ ClockEffect::ClockEffect(const RunTimes& base, const RunTimes& next, const Devic
   for (const std::string& key : base.order) {
     const auto clock = RatioOf(key);
     if (!clock || std::abs(*clock - 1) <= kClockDifference) continue;
-    const CaseTimes &before = base.cases.at(key), &after = next.cases.at(key);
-    if (limits.ComputeBound(*before.first)) continue;
-    const double slowdown = after.medians.Location() - before.medians.Location();
-    memory_bound_.push_back({key, -slowdown / std::log(*clock)});
+    const double slowdown = next.cases.at(key).medians.Location() - base.cases.at(key).medians.Location();
+    followed_.push_back({key, ComputeBound(key), -slowdown / std::log(*clock)});
   }
 }
 
@@ -29,13 +27,15 @@ std::optional<double> ClockEffect::RatioOf(const std::string& key) const {
   return Median(after) / Median(before);
 }
 
-bool ClockEffect::Moves(const std::string& key) const {
-  if (limits_.ComputeBound(*base_.cases.at(key).first)) return true;
-  std::vector<double> peers;
-  for (const Followed& other : memory_bound_) {
-    if (other.key != key) peers.push_back(other.share);
+bool ClockEffect::Moves(const std::string& key) const { return ComputeBound(key) || OthersFollowed(key); }
+
+bool ClockEffect::OthersFollowed(const std::string& key) const {
+  const bool compute_bound = ComputeBound(key);
+  std::vector<double> others;
+  for (const Followed& other : followed_) {
+    if (other.key != key && other.compute_bound == compute_bound) others.push_back(other.share);
   }
-  return peers.size() >= kFewestPeers && Median(peers) >= 0.5;
+  return others.size() >= kFewestPeers && Median(others) >= 0.5;
 }
 
 }  // namespace orrery::profiler

@@ -20,20 +20,25 @@ class ClockEffect {
   ClockEffect(const RunTimes& base, const RunTimes& next, const DeviceLimits& limits);
   /// New clock over base; absent where a run does not say it.
   std::optional<double> RatioOf(const std::string& key) const;
-  /// Whether the clock moves this case's time: it does where the tensor cores bound it, and where the times
-  /// of the other memory-bound cases moved with the clock in these very runs.
+  /// Whether the clock moves this case's time: it does where the tensor cores bound it, and where the others
+  /// followed.
   bool Moves(const std::string& key) const;
+  /// Whether the times of the run's other cases that the same bounds, five at least, moved with the clock.
+  bool OthersFollowed(const std::string& key) const;
 
  private:
-  /// How far a memory-bound case's time followed its clock: 0 not at all, 1 as its cycles would.
+  /// How far a case's time followed its clock: 0 not at all, 1 as its cycles would.
   struct Followed {
     std::string key;
+    bool compute_bound = false;
     double share = 0;
   };
+  bool ComputeBound(const std::string& key) const { return limits_.ComputeBound(*base_.cases.at(key).first); }
+
   const RunTimes& base_;
   const RunTimes& next_;
   const DeviceLimits& limits_;
-  std::vector<Followed> memory_bound_;
+  std::vector<Followed> followed_;
 };
 
 }  // namespace orrery::profiler

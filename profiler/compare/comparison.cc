@@ -27,6 +27,7 @@ constexpr double kErrorGrowth = 2.0, kErrorBroken = 8.0;
 struct Measured {
   CaseComparison c;
   Evidence evidence;
+  double slowed = 1;  ///< the clock's fall, where it slowed the others too: how much of a time it explains
   bool clock_moves = false;                                        ///< ClockEffect::Moves
   std::optional<std::string> base_impossible{}, new_impossible{};  ///< why the time cannot be
   double p_base = 1, p_tail = 1, p_slowest = 1, p_cycles = 1;      ///< adjusted
@@ -83,8 +84,11 @@ void AddResolution(const ComparisonOptions& options, Quantiles* alone, Measured*
 /// What clocks and the device's limits say of it.
 void AddLimits(const Context& context, Measured* m) {
   CaseComparison& c = m->c;
-  if (const auto clock = context.clocks.RatioOf(c.key)) c.cycle_ratio = c.ratio * *clock;
-  m->clock_moves = context.clocks.Moves(c.key);
+  if (const auto clock = context.clocks.RatioOf(c.key)) {
+    c.cycle_ratio = c.ratio * *clock;
+    m->clock_moves = context.clocks.Moves(c.key);
+    if (context.clocks.OthersFollowed(c.key)) m->slowed = std::min(*clock, 1.0);
+  }
   m->base_impossible = context.base_limits.WhyImpossible(*context.base.cases.at(c.key).first, c.base_us);
   m->new_impossible = context.next_limits.WhyImpossible(*context.next.cases.at(c.key).first, c.new_us);
 }
@@ -151,7 +155,8 @@ std::string ClockReason(const CaseComparison& c) {
 }
 
 bool TailCounts(const Measured& m, const ComparisonOptions& options) {
-  return m.c.tail_ratio > 1 && Counts(m.c.tail_ratio, m.c, options) && m.p_tail < options.alpha;
+  const double ratio = m.c.tail_ratio * m.slowed;
+  return ratio > 1 && Counts(ratio, m.c, options) && m.p_tail < options.alpha;
 }
 
 std::string TailReason(const CaseComparison& c) {
@@ -176,23 +181,25 @@ bool SlowedByClock(const Measured& m, const ComparisonOptions& options) {
   return m.clock_moves && m.c.cycle_ratio && !MoreCycles(m, options);
 }
 
-/// A clock that rose is all that made it faster.
-bool SpedByClock(const Measured& m, const ComparisonOptions& options) {
+/// A clock that rose is all that made it faster, or one that fell slowed it as it did the others.
+bool ExplainedByClock(const Measured& m, const ComparisonOptions& options) {
+  if (m.c.ratio > 1) return m.slowed < 1 && SlowedByClock(m, options);
   return m.clock_moves && m.c.cycle_ratio && !FewerCycles(m, options);
 }
 
 /// Why a case without a change beyond doubt cannot be called the same; "" if it can.
 std::string DoubtOfNone(const Measured& m, const ComparisonOptions& options) {
   const CaseComparison& c = m.c;
-  if (Counts(c.ratio, c, options) && m.p_base < options.alpha)
+  const bool counts = Counts(c.ratio, c, options) && !ExplainedByClock(m, options);
+  if (counts && m.p_base < options.alpha)
     return fmt::format("{:+.1f} % is more than the baseline's noise, not more than that of the new run",
                        Percent(c.ratio));
-  if (Counts(c.ratio, c, options) && c.p < options.alpha)
+  if (counts && c.p < options.alpha)
     return fmt::format("{:+.1f} %: enough by itself (p {:.2g}), not among so many cases", Percent(c.ratio),
                        c.p);
   if (TailCounts(m, options)) return TailReason(c);
   const double slowest = std::exp(m.evidence.slowest_log_ratio);
-  if (Counts(slowest, c, options) && m.p_slowest < options.alpha)
+  if (Counts(std::max(slowest * m.slowed, 1.0), c, options) && m.p_slowest < options.alpha)
     return fmt::format("one of the new run's {} processes is {:+.1f} %", c.new_processes, Percent(slowest));
   if (HiddenByClock(m, options)) return ClockReason(c);
   if (c.resolution > options.resolution)
@@ -208,7 +215,7 @@ bool Broken(const CaseComparison& c) {
 std::string Remark(const Measured& m, const ComparisonOptions& options) {
   const CaseComparison& c = m.c;
   if (c.ratio > 1 && c.cycle_ratio && !MoreCycles(m, options))
-    return ClockReason(c) + ", which moves no kernel that the memory bounds";
+    return ClockReason(c) + "; the memory bounds it, which does not follow the SM clock";
   const bool noisier = c.new_processes > 1 && c.new_spread > 3 * c.base_spread;
   return noisier ? fmt::format("its processes differ by {:.1f} %, the baseline's by {:.1f} %",
                                100 * c.new_spread, 100 * c.base_spread)
@@ -221,6 +228,11 @@ void Set(CaseComparison* c, Verdict verdict, std::string reason = "") {
 }
 
 void DecideSlower(const ComparisonOptions& options, Measured* m) {
+  if (ExplainedByClock(*m, options)) {
+    const std::string doubt = DoubtOfNone(*m, options);
+    return Set(&m->c, doubt.empty() ? Verdict::kSame : Verdict::kUnclear,
+               doubt.empty() ? ClockReason(m->c) : doubt);
+  }
   if (SlowedByClock(*m, options)) return Set(&m->c, Verdict::kUnclear, ClockReason(m->c));
   Set(&m->c, Verdict::kSlower, Remark(*m, options));
 }
@@ -229,7 +241,7 @@ void DecideFaster(const ComparisonOptions& options, Measured* m) {
   CaseComparison* c = &m->c;
   if (HiddenByClock(*m, options)) return Set(c, Verdict::kUnclear, ClockReason(*c));
   if (TailCounts(*m, options)) return Set(c, Verdict::kUnclear, "faster, but " + TailReason(*c));
-  if (SpedByClock(*m, options)) return Set(c, Verdict::kSame, ClockReason(*c));
+  if (ExplainedByClock(*m, options)) return Set(c, Verdict::kSame, ClockReason(*c));
   Set(c, Verdict::kFaster, Remark(*m, options));
 }
 

@@ -15,7 +15,8 @@ namespace orrery::profiler {
 class DeviceLimits {
  public:
   explicit DeviceLimits(const DeviceDescription& device);
-  /// Whether the tensor cores need longer for it than the memory does; such a time follows the SM clock.
+  /// Whether the tensor cores need longer for it than the memory does, at the rates that kernels reach; such
+  /// a time follows the SM clock.
   bool ComputeBound(const KernelSample& sample) const;
   /// Why `us` microseconds are too short to have done the work (hw::WhyImpossible); absent if they are not.
   std::optional<std::string> WhyImpossible(const KernelSample& sample, double us) const;

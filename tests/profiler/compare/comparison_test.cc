@@ -265,17 +265,44 @@ TEST(Comparison, AClockThatFellExcusesNoKernelThatTheMemoryBounds) {
   Scale(&next, "case 15", 1.09);
   const Comparison c = Compare(base, next, {});
   EXPECT_EQ(Case(c, "case 15").verdict, Verdict::kSlower);
-  EXPECT_THAT(Case(c, "case 15").reason, HasSubstr("which moves no kernel that the memory bounds"));
+  EXPECT_THAT(Case(c, "case 15").reason,
+              HasSubstr("the memory bounds it, which does not follow the SM clock"));
   EXPECT_THAT(GateFailures(c), testing::ElementsAre("1 slower"));
   EXPECT_THAT(c.warnings, testing::Contains("SM clock: 1700 MHz against 1588 MHz (-6.6 %)"));
 }
 
-TEST(Comparison, MemoryBoundKernelsThatAllFollowTheClockAreExcusedByIt) {
-  const MeasurementRun base = MemoryBound(AtClock(SyntheticRun(1, 20, 5, 30, kQuiet), 1700, 1));
-  const MeasurementRun next = MemoryBound(AtClock(SyntheticRun(2, 20, 3, 30, kQuiet), 1700 / 1.08, 1.08));
+TEST(Comparison, AClockThatFellAndSlowedAllAlikeIsNoRegressionOfAny) {
+  const MeasurementRun base = AtClock(SyntheticRun(1, 40, 5, 30, kQuiet), 1700, 1);
+  MeasurementRun next = AtClock(SyntheticRun(2, 40, 3, 30, kQuiet), 1700 / 1.08, 1.08);
+  for (const Comparison& c : {Compare(base, next, {}), Compare(MemoryBound(base), MemoryBound(next), {})}) {
+    EXPECT_EQ(c.Count(Verdict::kSlower) + c.Count(Verdict::kUnclear), 0);
+    EXPECT_EQ(Case(c, "case 39").verdict, Verdict::kSame);
+    EXPECT_THAT(Case(c, "case 39").reason, HasSubstr("in SM cycles")) << "it is listed";
+  }
+  Scale(&next, "case 35", 1.1);
+  EXPECT_EQ(Case(Compare(base, next, {}), "case 35").verdict, Verdict::kSlower) << "more than the others";
+}
+
+TEST(Comparison, AClockThatFellForOneKernelAloneLeavesItUnclear) {
+  const MeasurementRun base = AtClock(SyntheticRun(1, 40, 5, 30, kQuiet), 1700, 1);
+  MeasurementRun next = AtClock(SyntheticRun(2, 40, 3, 30, kQuiet), 1700, 1);
+  for (KernelSample& s : next.samples) {
+    if (s.op_label == "case 35") s.sm_clock_mhz = 1700 / 1.08;
+  }
+  Scale(&next, "case 35", 1.08);
+  EXPECT_EQ(Case(Compare(base, next, {}), "case 35").verdict, Verdict::kUnclear) << "it may draw more power";
+}
+
+TEST(Comparison, ATailThatGrewBeyondTheClockIsUnclear) {
+  const MeasurementRun base = AtClock(SyntheticRun(1, 40, 5, 30, kQuiet), 1700, 1);
+  MeasurementRun next = AtClock(SyntheticRun(2, 40, 3, 30, kQuiet), 1700 / 1.08, 1.08);
+  for (KernelSample& s : next.samples) {
+    if (s.op_label != "case 35") continue;
+    for (std::size_t i = 0; i < 6; ++i) s.durations_us[5 * i] *= 1.5;
+  }
   const Comparison c = Compare(base, next, {});
-  EXPECT_EQ(c.Count(Verdict::kSlower), 0);
-  EXPECT_EQ(Case(c, "case 19").verdict, Verdict::kUnclear);
+  EXPECT_EQ(Case(c, "case 35").verdict, Verdict::kUnclear);
+  EXPECT_THAT(Case(c, "case 35").reason, HasSubstr("the slowest tenth of its launches"));
 }
 
 TEST(Comparison, WhatBoundsAKernelIsTakenFromTheDataSheetWhereTheDeviceIsKnown) {
