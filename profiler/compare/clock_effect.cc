@@ -27,15 +27,18 @@ std::optional<double> ClockEffect::RatioOf(const std::string& key) const {
   return Median(after) / Median(before);
 }
 
-bool ClockEffect::Moves(const std::string& key) const { return ComputeBound(key) || OthersFollowed(key); }
+bool ClockEffect::Moves(const std::string& key) const {
+  return ComputeBound(key) || OthersFollowed(key).value_or(false);
+}
 
-bool ClockEffect::OthersFollowed(const std::string& key) const {
+std::optional<bool> ClockEffect::OthersFollowed(const std::string& key) const {
   const bool compute_bound = ComputeBound(key);
   std::vector<double> others;
   for (const Followed& other : followed_) {
     if (other.key != key && other.compute_bound == compute_bound) others.push_back(other.share);
   }
-  return others.size() >= kFewestPeers && Median(others) >= 0.5;
+  if (others.size() < kFewestPeers) return std::nullopt;
+  return Median(others) >= 0.5;
 }
 
 }  // namespace orrery::profiler

@@ -23,8 +23,9 @@ class ClockEffect {
   /// Whether the clock moves this case's time: it does where the tensor cores bound it, and where the others
   /// followed.
   bool Moves(const std::string& key) const;
-  /// Whether the times of the run's other cases that the same bounds, five at least, moved with the clock.
-  bool OthersFollowed(const std::string& key) const;
+  /// Whether the times of the run's other cases that the same bounds moved with the clock; absent where the
+  /// clock of fewer than five others changed.
+  std::optional<bool> OthersFollowed(const std::string& key) const;
 
  private:
   /// How far a case's time followed its clock: 0 not at all, 1 as its cycles would.

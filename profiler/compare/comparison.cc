@@ -28,6 +28,7 @@ struct Measured {
   CaseComparison c;
   Evidence evidence;
   double slowed = 1;  ///< the clock's fall, where it slowed the others too: how much of a time it explains
+  std::optional<bool> others_followed{};                           ///< ClockEffect::OthersFollowed
   bool clock_moves = false;                                        ///< ClockEffect::Moves
   std::optional<std::string> base_impossible{}, new_impossible{};  ///< why the time cannot be
   double p_base = 1, p_tail = 1, p_slowest = 1, p_cycles = 1;      ///< adjusted
@@ -87,7 +88,8 @@ void AddLimits(const Context& context, Measured* m) {
   if (const auto clock = context.clocks.RatioOf(c.key)) {
     c.cycle_ratio = c.ratio * *clock;
     m->clock_moves = context.clocks.Moves(c.key);
-    if (context.clocks.OthersFollowed(c.key)) m->slowed = std::min(*clock, 1.0);
+    m->others_followed = context.clocks.OthersFollowed(c.key);
+    if (m->others_followed.value_or(false)) m->slowed = std::min(*clock, 1.0);
   }
   m->base_impossible = context.base_limits.WhyImpossible(*context.base.cases.at(c.key).first, c.base_us);
   m->new_impossible = context.next_limits.WhyImpossible(*context.next.cases.at(c.key).first, c.new_us);
@@ -176,9 +178,9 @@ bool HiddenByClock(const Measured& m, const ComparisonOptions& options) {
   return m.clock_moves && MoreCycles(m, options) && m.p_cycles < options.alpha;
 }
 
-/// A clock that fell may be all that made it slower.
+/// A clock that fell may be all that made it slower, unless it slowed none of the others.
 bool SlowedByClock(const Measured& m, const ComparisonOptions& options) {
-  return m.clock_moves && m.c.cycle_ratio && !MoreCycles(m, options);
+  return m.clock_moves && m.others_followed.value_or(true) && m.c.cycle_ratio && !MoreCycles(m, options);
 }
 
 /// A clock that rose is all that made it faster, or one that fell slowed it as it did the others.
@@ -215,7 +217,7 @@ bool Broken(const CaseComparison& c) {
 std::string Remark(const Measured& m, const ComparisonOptions& options) {
   const CaseComparison& c = m.c;
   if (c.ratio > 1 && c.cycle_ratio && !MoreCycles(m, options))
-    return ClockReason(c) + "; the memory bounds it, which does not follow the SM clock";
+    return ClockReason(c) + ", which the clock does not explain";
   const bool noisier = c.new_processes > 1 && c.new_spread > 3 * c.base_spread;
   return noisier ? fmt::format("its processes differ by {:.1f} %, the baseline's by {:.1f} %",
                                100 * c.new_spread, 100 * c.base_spread)
