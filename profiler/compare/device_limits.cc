@@ -17,6 +17,7 @@ Op OpOf(const KernelSample& s) { return {s.kind, s.shape, s.flops, s.bytes, ""};
 
 DeviceLimits::DeviceLimits(const DeviceDescription& device) {
   if (const auto name = FindDevicePresetName(device.name)) preset_ = hw::DevicePreset(*name);
+  if (preset_ && preset_->sms != device.sms) preset_.reset();  // another board of that name
 }
 
 /// A device without FP8 that ran FP8 did so in a way no data sheet tells of.

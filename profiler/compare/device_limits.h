@@ -10,8 +10,8 @@
 
 namespace orrery::profiler {
 
-/// By the preset that the device's name is known for. Of a device without one no time is impossible, and
-/// what has tensor-core operations counts as bound by them.
+/// By the preset that the device's name is known for, if it has as many SMs. Of a device without one no time
+/// is impossible, and what has tensor-core operations counts as bound by them.
 class DeviceLimits {
  public:
   explicit DeviceLimits(const DeviceDescription& device);

@@ -392,6 +392,9 @@ TEST(Comparison, ATimeThatTheDeviceCannotReachFails) {
   EXPECT_EQ(Case(back, "case 5").verdict, Verdict::kUnclear) << "nothing is known of what it was";
   EXPECT_THAT(Case(back, "case 5").reason, HasSubstr("the baseline's time cannot be"));
   EXPECT_EQ(Compare(next, next, {}).Count(Verdict::kSame), 10);
+  MeasurementRun sliced = base, sliced_next = next;
+  sliced.device.sms = sliced_next.device.sms = 114;
+  EXPECT_EQ(Compare(sliced, sliced_next, {}).Count(Verdict::kImpossible), 0) << "another board of that name";
 }
 
 TEST(Comparison, AKernelThatComputesSomethingElseFails) {
