@@ -21,6 +21,7 @@
 #include "profiler/calibration_file.h"
 #include "profiler/compare/comparison.h"
 #include "profiler/compare/comparison_report.h"
+#include "profiler/compare/repeats.h"
 #include "profiler/kernel_log.h"
 #include "profiler/measurement.h"
 #include "profiler/printable.h"
@@ -494,17 +495,10 @@ void WriteReports(const profiler::Comparison& comparison, const CompareOptions& 
   WriteOutputs(outputs);
 }
 
-std::vector<double> AllDurations(const MeasurementRun& run) {
-  std::vector<double> all;
-  for (const auto& sample : run.samples)
-    all.insert(all.end(), sample.durations_us.begin(), sample.durations_us.end());
-  return all;
-}
-
 /// The same numbers twice confirm nothing.
 void RequireSecondMeasurement(const MeasurementRun& retry, const MeasurementRun& other,
                               const std::string& name) {
-  if (AllDurations(retry) == AllDurations(other))
+  if (profiler::RepeatedProcesses(retry, other) > 0)
     throw InputError("--retry holds the same numbers as " + name +
                      ": expected a second measurement of the new build");
 }
@@ -534,8 +528,8 @@ void AddCompare(CLI::App& profile, Action* action) {
   auto o = std::make_shared<CompareOptions>();
   CLI::App* command = profile.add_subcommand(
       "compare",
-      "Say which kernels became faster or slower; exit 1 if one became slower or inexact or "
-      "was not measured, or if nothing could be judged");
+      "Say which kernels became faster or slower; exit 1 if one became slower, inexact or impossibly "
+      "fast or was not measured, or if nothing could be judged");
   command->add_option("base", o->base, "Measurement of the baseline")->required();
   command->add_option("new", o->next, "Measurement of the new build")->required();
   command->add_option("--retry", o->retry,

@@ -7,7 +7,10 @@
 #include <fmt/format.h>
 
 #include "core/error.h"
+#include "profiler/compare/clock_effect.h"
+#include "profiler/compare/device_limits.h"
 #include "profiler/compare/evidence.h"
+#include "profiler/compare/repeats.h"
 #include "profiler/compare/run_conditions.h"
 
 namespace orrery::profiler {
@@ -24,15 +27,23 @@ constexpr double kErrorGrowth = 2.0, kErrorBroken = 8.0;
 struct Measured {
   CaseComparison c;
   Evidence evidence;
-  double p_base = 1, p_tail = 1, p_slowest = 1;  ///< adjusted
+  double slowed = 1;  ///< the clock's fall, where it slowed the others too: how much of a time it explains
+  std::optional<bool> others_followed{};                           ///< ClockEffect::OthersFollowed
+  bool clock_moves = false;                                        ///< ClockEffect::Moves
+  std::optional<std::string> base_impossible{}, new_impossible{};  ///< why the time cannot be
+  double p_base = 1, p_tail = 1, p_slowest = 1, p_cycles = 1;      ///< adjusted
+};
+
+/// All that a case is measured against.
+struct Context {
+  const RunTimes& base;
+  const RunTimes& next;
+  const Runs& runs;
+  const ClockEffect& clocks;
+  const DeviceLimits &base_limits, &next_limits;
 };
 
 double Percent(double ratio) { return 100 * (ratio - 1); }
-
-std::optional<double> CycleRatio(const CaseTimes& base, const CaseTimes& next, double ratio) {
-  if (base.clocks_mhz.empty() || next.clocks_mhz.empty()) return std::nullopt;
-  return ratio * Median(next.clocks_mhz) / Median(base.clocks_mhz);
-}
 
 CaseComparison Described(const std::string& key, const CaseTimes& base, const CaseTimes& next) {
   CaseComparison c;
@@ -43,7 +54,6 @@ CaseComparison Described(const std::string& key, const CaseTimes& base, const Ca
   c.base_processes = base.Processes();
   c.new_processes = next.Processes();
   c.ratio = c.new_us / c.base_us;
-  c.cycle_ratio = CycleRatio(base, next, c.ratio);
   c.new_spread = std::sqrt(Variance(next.medians.values));
   c.base_error = base.error;
   c.new_error = next.error;
@@ -72,9 +82,22 @@ void AddResolution(const ComparisonOptions& options, Quantiles* alone, Measured*
   m->c.counts_from = std::max({m->c.resolution, options.min_ratio, options.min_delta_us / m->c.base_us});
 }
 
-Measured Measure(const std::string& key, const RunTimes& base, const RunTimes& next, const Runs& runs,
-                 Quantiles* interval) {
-  Measured m{Described(key, base.cases.at(key), next.cases.at(key)), runs.Of(key)};
+/// What clocks and the device's limits say of it.
+void AddLimits(const Context& context, Measured* m) {
+  CaseComparison& c = m->c;
+  if (const auto clock = context.clocks.RatioOf(c.key)) {
+    c.cycle_ratio = c.ratio * *clock;
+    m->clock_moves = context.clocks.Moves(c.key);
+    m->others_followed = context.clocks.OthersFollowed(c.key);
+    if (m->others_followed.value_or(false)) m->slowed = std::min(*clock, 1.0);
+  }
+  m->base_impossible = context.base_limits.WhyImpossible(*context.base.cases.at(c.key).first, c.base_us);
+  m->new_impossible = context.next_limits.WhyImpossible(*context.next.cases.at(c.key).first, c.new_us);
+}
+
+Measured Measure(const std::string& key, const Context& context, Quantiles* interval) {
+  Measured m{Described(key, context.base.cases.at(key), context.next.cases.at(key)), context.runs.Of(key)};
+  AddLimits(context, &m);
   const Change& change = m.evidence.median;
   const double reach = std::min(interval->At(change.degrees) * change.error_both, kMostLog);
   m.c.low = std::exp(change.log_ratio - reach);
@@ -94,6 +117,13 @@ void Adjust(std::vector<Measured>* cases, Read read, Write write) {
   for (std::size_t i = 0; i < cases->size(); ++i) write(&(*cases)[i], adjusted[i]);
 }
 
+/// Of no more cycles than before; 1 where there are fewer, or the clock is unknown.
+double MoreCyclesP(const Measured& m) {
+  if (!m.c.cycle_ratio || *m.c.cycle_ratio <= 1) return 1;
+  const Change& change = m.evidence.median;
+  return StudentP(std::log(*m.c.cycle_ratio) / change.error_both, change.degrees);
+}
+
 void AdjustAll(std::vector<Measured>* cases) {
   Adjust(
       cases, [](const Measured& m) { return m.c.p; }, [](Measured* m, double p) { m->c.p_adjusted = p; });
@@ -106,6 +136,7 @@ void AdjustAll(std::vector<Measured>* cases) {
   Adjust(
       cases, [](const Measured& m) { return m.evidence.slowest_p; },
       [](Measured* m, double p) { m->p_slowest = p; });
+  Adjust(cases, MoreCyclesP, [](Measured* m, double p) { m->p_cycles = p; });
 }
 
 bool BeyondRatio(double ratio, const ComparisonOptions& options) {
@@ -126,41 +157,51 @@ std::string ClockReason(const CaseComparison& c) {
 }
 
 bool TailCounts(const Measured& m, const ComparisonOptions& options) {
-  return m.c.tail_ratio > 1 && Counts(m.c.tail_ratio, m.c, options) && m.p_tail < options.alpha;
+  const double ratio = m.c.tail_ratio * m.slowed;
+  return ratio > 1 && Counts(ratio, m.c, options) && m.p_tail < options.alpha;
 }
 
 std::string TailReason(const CaseComparison& c) {
   return fmt::format("tail: the slowest tenth of its launches from {:+.1f} %", Percent(c.tail_ratio));
 }
 
-/// Why a change beyond doubt is no plain verdict; "" if it is one.
-std::string DoubtOfChange(const Measured& m, const ComparisonOptions& options) {
-  const CaseComparison& c = m.c;
-  const bool slower = c.ratio > 1;
-  if (c.cycle_ratio && (!Counts(*c.cycle_ratio, c, options) || (*c.cycle_ratio > 1) != slower))
-    return ClockReason(c);
-  return !slower && TailCounts(m, options) ? "faster, but " + TailReason(c) : "";
+bool MoreCycles(const Measured& m, const ComparisonOptions& options) {
+  return m.c.cycle_ratio && *m.c.cycle_ratio > 1 && Counts(*m.c.cycle_ratio, m.c, options);
 }
 
-/// A change of the clock hides one of the kernel where cycles moved and time did not.
+bool FewerCycles(const Measured& m, const ComparisonOptions& options) {
+  return m.c.cycle_ratio && *m.c.cycle_ratio < 1 && Counts(*m.c.cycle_ratio, m.c, options);
+}
+
+/// A clock that rose hides a kernel that became slower: more cycles in no more time.
 bool HiddenByClock(const Measured& m, const ComparisonOptions& options) {
-  if (!m.c.cycle_ratio || !Counts(*m.c.cycle_ratio, m.c, options)) return false;
-  const Change& change = m.evidence.median;
-  return StudentP(std::log(*m.c.cycle_ratio) / change.error_both, change.degrees) < options.alpha;
+  return m.clock_moves && MoreCycles(m, options) && m.p_cycles < options.alpha;
+}
+
+/// A clock that fell may be all that made it slower, unless it slowed none of the others.
+bool SlowedByClock(const Measured& m, const ComparisonOptions& options) {
+  return m.clock_moves && m.others_followed.value_or(true) && m.c.cycle_ratio && !MoreCycles(m, options);
+}
+
+/// A clock that rose is all that made it faster, or one that fell slowed it as it did the others.
+bool ExplainedByClock(const Measured& m, const ComparisonOptions& options) {
+  if (m.c.ratio > 1) return m.slowed < 1 && SlowedByClock(m, options);
+  return m.clock_moves && m.c.cycle_ratio && !FewerCycles(m, options);
 }
 
 /// Why a case without a change beyond doubt cannot be called the same; "" if it can.
 std::string DoubtOfNone(const Measured& m, const ComparisonOptions& options) {
   const CaseComparison& c = m.c;
-  if (Counts(c.ratio, c, options) && m.p_base < options.alpha)
+  const bool counts = Counts(c.ratio, c, options) && !ExplainedByClock(m, options);
+  if (counts && m.p_base < options.alpha)
     return fmt::format("{:+.1f} % is more than the baseline's noise, not more than that of the new run",
                        Percent(c.ratio));
-  if (Counts(c.ratio, c, options) && c.p < options.alpha)
+  if (counts && c.p < options.alpha)
     return fmt::format("{:+.1f} %: enough by itself (p {:.2g}), not among so many cases", Percent(c.ratio),
                        c.p);
   if (TailCounts(m, options)) return TailReason(c);
   const double slowest = std::exp(m.evidence.slowest_log_ratio);
-  if (Counts(slowest, c, options) && m.p_slowest < options.alpha)
+  if (Counts(std::max(slowest * m.slowed, 1.0), c, options) && m.p_slowest < options.alpha)
     return fmt::format("one of the new run's {} processes is {:+.1f} %", c.new_processes, Percent(slowest));
   if (HiddenByClock(m, options)) return ClockReason(c);
   if (c.resolution > options.resolution)
@@ -173,8 +214,10 @@ bool Broken(const CaseComparison& c) {
 }
 
 /// Said of a verdict that stands.
-std::string Remark(const Measured& m) {
+std::string Remark(const Measured& m, const ComparisonOptions& options) {
   const CaseComparison& c = m.c;
+  if (c.ratio > 1 && c.cycle_ratio && !MoreCycles(m, options))
+    return ClockReason(c) + ", which the clock does not explain";
   const bool noisier = c.new_processes > 1 && c.new_spread > 3 * c.base_spread;
   return noisier ? fmt::format("its processes differ by {:.1f} %, the baseline's by {:.1f} %",
                                100 * c.new_spread, 100 * c.base_spread)
@@ -186,9 +229,35 @@ void Set(CaseComparison* c, Verdict verdict, std::string reason = "") {
   c->reason = std::move(reason);
 }
 
-void SetUnlessInDoubt(CaseComparison* c, Verdict verdict, std::string doubt, std::string remark = "") {
-  if (doubt.empty()) return Set(c, verdict, std::move(remark));
-  Set(c, Verdict::kUnclear, std::move(doubt));
+void DecideSlower(const ComparisonOptions& options, Measured* m) {
+  if (ExplainedByClock(*m, options)) {
+    const std::string doubt = DoubtOfNone(*m, options);
+    return Set(&m->c, doubt.empty() ? Verdict::kSame : Verdict::kUnclear,
+               doubt.empty() ? ClockReason(m->c) : doubt);
+  }
+  if (SlowedByClock(*m, options)) return Set(&m->c, Verdict::kUnclear, ClockReason(m->c));
+  Set(&m->c, Verdict::kSlower, Remark(*m, options));
+}
+
+void DecideFaster(const ComparisonOptions& options, Measured* m) {
+  CaseComparison* c = &m->c;
+  if (HiddenByClock(*m, options)) return Set(c, Verdict::kUnclear, ClockReason(*c));
+  if (TailCounts(*m, options)) return Set(c, Verdict::kUnclear, "faster, but " + TailReason(*c));
+  if (ExplainedByClock(*m, options)) return Set(c, Verdict::kSame, ClockReason(*c));
+  Set(c, Verdict::kFaster, Remark(*m, options));
+}
+
+/// By the times alone, which both can be.
+void DecideByTimes(const ComparisonOptions& options, Measured* m) {
+  CaseComparison* c = &m->c;
+  if (!BeyondRatio(c->ratio, options) || c->p_adjusted >= options.alpha) {
+    const std::string doubt = DoubtOfNone(*m, options);
+    return Set(c, doubt.empty() ? Verdict::kSame : Verdict::kUnclear, doubt);
+  }
+  if (!BeyondFloor(c->ratio, *c, options))
+    return Set(c, Verdict::kBelowFloor,
+               fmt::format("{:+.2f} us, the floor is {:g} us", c->new_us - c->base_us, options.min_delta_us));
+  c->ratio > 1 ? DecideSlower(options, m) : DecideFaster(options, m);
 }
 
 void Decide(const ComparisonOptions& options, Measured* m) {
@@ -197,15 +266,19 @@ void Decide(const ComparisonOptions& options, Measured* m) {
     return Set(c, Verdict::kInexact,
                fmt::format("reference error {:.2g}, was {:.2g}", *c->new_error, *c->base_error));
   if (m->evidence.identical) return Set(c, Verdict::kSame);
+  if (m->base_impossible)
+    return Set(c, Verdict::kUnclear, "the baseline's time cannot be: " + *m->base_impossible);
+  if (m->new_impossible) return Set(c, Verdict::kImpossible, *m->new_impossible);
   if (m->evidence.too_few)
     return Set(c, Verdict::kUnclear, fmt::format("fewer than {} launches", kMinLaunches));
-  if (!BeyondRatio(c->ratio, options) || c->p_adjusted >= options.alpha)
-    return SetUnlessInDoubt(c, Verdict::kSame, DoubtOfNone(*m, options));
-  if (!BeyondFloor(c->ratio, *c, options))
-    return Set(c, Verdict::kBelowFloor,
-               fmt::format("{:+.2f} us, the floor is {:g} us", c->new_us - c->base_us, options.min_delta_us));
-  SetUnlessInDoubt(c, c->ratio > 1 ? Verdict::kSlower : Verdict::kFaster, DoubtOfChange(*m, options),
-                   Remark(*m));
+  DecideByTimes(options, m);
+}
+
+/// A kernel that leaves work out is fast: without its check no time of it is good news.
+void RequireCheck(CaseComparison* c) {
+  if (!c->base_error || c->new_error || Fails(c->verdict, {})) return;
+  const std::string said = c->reason.empty() ? "" : "; " + c->reason;
+  Set(c, Verdict::kUnclear, "no longer checked against a reference" + said);
 }
 
 CaseComparison OneSided(const std::string& key, const CaseTimes& times, Verdict verdict) {
@@ -217,12 +290,11 @@ CaseComparison OneSided(const std::string& key, const CaseTimes& times, Verdict 
   return c;
 }
 
-void AddShared(const RunTimes& base, const RunTimes& next, const Runs& runs, const ComparisonOptions& options,
-               Comparison* comparison) {
+void AddShared(const Context& context, const ComparisonOptions& options, Comparison* comparison) {
   std::vector<Measured> shared;
   Quantiles interval(1 - kConfidence);
-  for (const std::string& key : base.order) {
-    if (next.cases.contains(key)) shared.push_back(Measure(key, base, next, runs, &interval));
+  for (const std::string& key : context.base.order) {
+    if (context.next.cases.contains(key)) shared.push_back(Measure(key, context, &interval));
   }
   if (shared.empty()) throw InputError("the runs share no case: nothing to compare");
   AdjustAll(&shared);
@@ -231,6 +303,7 @@ void AddShared(const RunTimes& base, const RunTimes& next, const Runs& runs, con
   for (Measured& m : shared) {
     AddResolution(options, &alone, &m);
     Decide(options, &m);
+    RequireCheck(&m.c);
     comparison->cases.push_back(std::move(m.c));
   }
 }
@@ -243,10 +316,8 @@ void AddOneSided(const RunTimes& from, const RunTimes& other, Verdict verdict, C
 
 void WarnOfErrors(Comparison* comparison) {
   for (const CaseComparison& c : comparison->cases) {
-    if (c.verdict == Verdict::kInexact || !c.base_error || c.verdict == Verdict::kMissing) continue;
-    if (!c.new_error) {
-      comparison->warnings.push_back("no longer checked against a reference: " + c.key);
-    } else if (*c.new_error > kErrorGrowth * *c.base_error) {
+    if (c.verdict == Verdict::kInexact || !c.base_error || !c.new_error) continue;
+    if (*c.new_error > kErrorGrowth * *c.base_error) {
       comparison->warnings.push_back(fmt::format("less exact: {}: reference error {:.2g}, was {:.2g}", c.key,
                                                  *c.new_error, *c.base_error));
     }
@@ -256,8 +327,8 @@ void WarnOfErrors(Comparison* comparison) {
 }  // namespace
 
 std::string_view Name(Verdict verdict) {
-  constexpr std::array<std::string_view, 8> kNames = {"same",    "faster",  "slower",  "below-floor",
-                                                      "unclear", "inexact", "missing", "added"};
+  constexpr std::array<std::string_view, kVerdicts.size()> kNames = {
+      "same", "faster", "slower", "below-floor", "unclear", "inexact", "impossible", "missing", "added"};
   return kNames[static_cast<std::size_t>(verdict)];
 }
 
@@ -276,8 +347,11 @@ Comparison Compare(const MeasurementRun& base, const MeasurementRun& next, const
   }
   const RunTimes before = Collect(base), after = Collect(next);
   const Runs runs(before, after, options);
+  for (std::string& warning : RepeatWarnings(base, next)) comparison.warnings.push_back(std::move(warning));
   for (std::string& warning : runs.Warnings()) comparison.warnings.push_back(std::move(warning));
-  AddShared(before, after, runs, options, &comparison);
+  const DeviceLimits base_limits(base.device), next_limits(next.device);
+  const ClockEffect clocks(before, after, base_limits);
+  AddShared({before, after, runs, clocks, base_limits, next_limits}, options, &comparison);
   AddOneSided(before, after, Verdict::kMissing, &comparison);
   AddOneSided(after, before, Verdict::kAdded, &comparison);
   WarnOfErrors(&comparison);

@@ -18,13 +18,14 @@ enum class Verdict {
   kSlower,
   kBelowFloor,  ///< changed beyond doubt and in percent, but by less than the floor in us
   kUnclear,
-  kInexact,  ///< its reference error grew so much that it no longer computes the same
+  kInexact,     ///< its reference error grew so much that it no longer computes the same
+  kImpossible,  ///< faster than the device can do the work
   kMissing,
   kAdded
 };
-inline constexpr std::array kVerdicts = {Verdict::kSame,       Verdict::kFaster,  Verdict::kSlower,
-                                         Verdict::kInexact,    Verdict::kMissing, Verdict::kUnclear,
-                                         Verdict::kBelowFloor, Verdict::kAdded};
+inline constexpr std::array kVerdicts = {Verdict::kSame,    Verdict::kFaster,     Verdict::kSlower,
+                                         Verdict::kInexact, Verdict::kImpossible, Verdict::kMissing,
+                                         Verdict::kUnclear, Verdict::kBelowFloor, Verdict::kAdded};
 std::string_view Name(Verdict verdict);
 
 /// Launches of both runs below which a case is unclear: a median of fewer says little, and a ninth decile

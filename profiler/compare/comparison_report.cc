@@ -37,9 +37,9 @@ std::string Sentence(const CaseComparison& c) {
 }
 
 /// What a reader wants first, in this order.
-constexpr std::array kReadingOrder = {Verdict::kSlower,  Verdict::kInexact,    Verdict::kMissing,
-                                      Verdict::kUnclear, Verdict::kBelowFloor, Verdict::kFaster,
-                                      Verdict::kAdded,   Verdict::kSame};
+constexpr std::array kReadingOrder = {Verdict::kSlower,  Verdict::kInexact, Verdict::kImpossible,
+                                      Verdict::kMissing, Verdict::kUnclear, Verdict::kBelowFloor,
+                                      Verdict::kFaster,  Verdict::kAdded,   Verdict::kSame};
 static_assert(kReadingOrder.size() == kVerdicts.size());
 
 std::ptrdiff_t Rank(Verdict verdict) {
@@ -217,8 +217,11 @@ std::string ComparisonJUnit(const Comparison& comparison) {
          cases + "</testsuite>\n</testsuites>\n";
 }
 
+/// The outcome first: GitHub keeps ten errors and ten warnings of a step.
 std::string ComparisonGithub(const Comparison& comparison) {
   std::string text;
+  if (!GateFailures(comparison).empty())
+    text += "::error title=orrery profile::" + GithubEscape(GateText(comparison), false) + "\n";
   for (const std::string& warning : comparison.warnings)
     text += "::warning title=orrery profile::" + GithubEscape(warning, false) + "\n";
   for (const CaseComparison* c : Ordered(comparison, false)) {
@@ -228,8 +231,6 @@ std::string ComparisonGithub(const Comparison& comparison) {
                         GithubEscape(fmt::format("{}: {}", Name(c->verdict), c->key), true),
                         GithubEscape(Sentence(*c), false));
   }
-  if (!GateFailures(comparison).empty())
-    text += "::error title=orrery profile::" + GithubEscape(GateText(comparison), false) + "\n";
   return text;
 }
 

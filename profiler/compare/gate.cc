@@ -37,7 +37,7 @@ void Confirm(const Again& again, CaseComparison* c) {
   }
   const CaseComparison& second = *it->second;
   const bool settled = second.verdict == Verdict::kSame || second.verdict == Verdict::kBelowFloor ||
-                       second.verdict == Verdict::kInexact;
+                       second.verdict == Verdict::kInexact || second.verdict == Verdict::kImpossible;
   if (settled) return Settle(second, c);
   const std::string reason = AtFirst(*c) + ", " + MeasuredAgain(second);
   if (c->verdict != second.verdict) c->verdict = Verdict::kUnclear;
@@ -71,6 +71,7 @@ bool Fails(Verdict verdict, const GatePolicy& policy) {
   switch (verdict) {
     case Verdict::kSlower:
     case Verdict::kInexact:
+    case Verdict::kImpossible:
       return true;
     case Verdict::kMissing:
       return !policy.allow_missing;

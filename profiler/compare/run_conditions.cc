@@ -6,14 +6,12 @@
 #include <fmt/format.h>
 
 #include "core/error.h"
+#include "profiler/compare/clock_effect.h"
 
 namespace orrery::profiler {
 namespace {
 
 using Warnings = std::vector<std::string>;
-
-// Kernels follow the clock: a difference of this size may pass for a small regression.
-constexpr double kClockDifference = 0.02;
 
 Warnings Mismatches(const MeasurementRun& base, const MeasurementRun& next) {
   Warnings found;
@@ -60,9 +58,17 @@ bool Throttled(const Clocks& clocks) {
   return !clocks.throttling.empty() && clocks.throttling != "none" && clocks.throttling != "not reported";
 }
 
-void WarnOfClocks(const Clocks& base, const Clocks& next, Warnings* warnings) {
-  WarnOfClock("SM", base.sm_mhz, next.sm_mhz, warnings);
-  WarnOfClock("memory", base.memory_mhz, next.memory_mhz, warnings);
+/// That of the run, or else the median of its samples'; 0 if neither was recorded.
+double SmClock(const MeasurementRun& run) {
+  if (run.clocks.sm_mhz > 0) return run.clocks.sm_mhz;
+  std::vector<double> clocks;
+  for (const KernelSample& sample : run.samples) {
+    if (sample.sm_clock_mhz) clocks.push_back(*sample.sm_clock_mhz);
+  }
+  return clocks.empty() ? 0 : Median(std::move(clocks));
+}
+
+void WarnOfThrottling(const Clocks& base, const Clocks& next, Warnings* warnings) {
   const auto reason = [](const Clocks& c) { return c.throttling.empty() ? "unknown" : c.throttling; };
   if (base.throttling == next.throttling || (!Throttled(base) && !Throttled(next))) return;
   warnings->push_back(fmt::format("throttling: {} against {}", reason(base), reason(next)));
@@ -80,7 +86,9 @@ Warnings ConditionWarnings(const MeasurementRun& base, const MeasurementRun& nex
     warnings.push_back("forced comparison: " + mismatch);
   }
   WarnOfLibraries(base, next, &warnings);
-  WarnOfClocks(base.clocks, next.clocks, &warnings);
+  WarnOfClock("SM", SmClock(base), SmClock(next), &warnings);
+  WarnOfClock("memory", base.clocks.memory_mhz, next.clocks.memory_mhz, &warnings);
+  WarnOfThrottling(base.clocks, next.clocks, &warnings);
   return warnings;
 }
 

@@ -38,10 +38,11 @@ class KernelRegression : public testing::Test {
   void InstallOrrery(const std::string& runs, const std::string& comparisons) const {
     std::ofstream(folder_ / "run") << runs;
     std::ofstream(folder_ / "compare") << comparisons;
-    Install(
-        "build/cuda/cli/orrery",
-        "set -- $2 \"$@\"\necho \"$*\" >> calls\nread -r code rest < \"$1\"\necho \"$rest\" > \"$1\"\nexit "
-        "$code\n");
+    Install("build/cuda/cli/orrery",
+            "set -- $2 \"$@\"\necho \"$*\" >> calls\nread -r code rest < \"$1\"\necho \"$rest\" > \"$1\"\n"
+            "if [ $1 = compare ] && [ $code -lt 2 ]; then echo \"summary $code\" > summary.md; fi\n"
+            "if [ $code = 2 ]; then echo 'orrery: 100 % wrong' >&2; fi\n"
+            "exit $code\n");
   }
   profiler::ProgramResult Run(const std::string& script) const {
     return profiler::RunProgram(
@@ -60,15 +61,21 @@ class KernelRegression : public testing::Test {
     ADD_FAILURE() << "no step " << name;
     return "false";
   }
-  std::string Calls() const {
-    std::ifstream stream(folder_ / "calls");
+  std::string Calls() const { return Text("calls"); }
+  std::string Text(const std::string& file) const {
+    std::ifstream stream(folder_ / file);
     std::ostringstream text;
     text << stream.rdbuf();
     return text.str();
   }
-  int CompareCode(const std::string& runs, const std::string& comparisons) const {
+  profiler::ProgramResult Compare(const std::string& runs, const std::string& comparisons) const {
+    fs::remove(folder_ / "summary.md");
+    fs::remove(folder_ / "step.md");
     InstallOrrery(runs, comparisons);
-    return Run(Step("Compare")).exit_code;
+    return Run(Step("Compare"));
+  }
+  int CompareCode(const std::string& runs, const std::string& comparisons) const {
+    return Compare(runs, comparisons).exit_code;
   }
 
   fs::path folder_ =
@@ -78,7 +85,7 @@ class KernelRegression : public testing::Test {
 TEST_F(KernelRegression, PassesWhatIsTheSameAtOnceOrWhenMeasuredAgain) {
   EXPECT_EQ(CompareCode("", "0 0"), 0);
   EXPECT_EQ(CompareCode("0", "1 0"), 0);
-  EXPECT_THAT(Calls(), HasSubstr("--retry retry.json --strict"));
+  EXPECT_THAT(Calls(), HasSubstr("--retry retry.json --github"));
 }
 
 TEST_F(KernelRegression, FailsWhatRepeatsAndWhatCannotBeCompared) {
@@ -87,8 +94,34 @@ TEST_F(KernelRegression, FailsWhatRepeatsAndWhatCannotBeCompared) {
   EXPECT_EQ(CompareCode("0", "1 2"), 2);
 }
 
+TEST_F(KernelRegression, WhatCannotBeComparedIsAnnotatedAndSummarised) {
+  const profiler::ProgramResult never = Compare("", "2 2");
+  EXPECT_THAT(never.output, HasSubstr("::error title=kernel regression::the runs could not be compared (exit "
+                                      "code 2): orrery: 100 %25 wrong\n"));
+  EXPECT_THAT(Text("step.md"), HasSubstr("exit code 2): orrery: 100 % wrong"));
+  EXPECT_EQ(Compare("0", "1 2").exit_code, 2);
+  EXPECT_THAT(Text("step.md"), testing::AllOf(HasSubstr("summary 1"), HasSubstr("100 % wrong")))
+      << "the first comparison's";
+}
+
+TEST_F(KernelRegression, TheFirstComparisonIsReportedWhereNoSecondCouldBeMeasured) {
+  const profiler::ProgramResult r = Compare("77", "1 1");
+  EXPECT_EQ(r.exit_code, 1);
+  EXPECT_THAT(r.output, HasSubstr("could not be measured again; the first measurement stands"));
+  EXPECT_EQ(Text("step.md"), "summary 1\n");
+  EXPECT_THAT(Calls(), HasSubstr("--json comparison.json --github"));
+}
+
+TEST_F(KernelRegression, NoPullRequestCancelsTheWaitingJobOfAnother) {
+  const Document workflow = Workflow();
+  EXPECT_THAT(workflow.root().At("concurrency").At("group").AsString(), HasSubstr("${{ github.ref }}"));
+  EXPECT_THAT(workflow.root().At("on").At("pull_request").At("paths").items(),
+              testing::Contains(testing::ResultOf([](const Value& path) { return path.AsString(); },
+                                                  testing::Eq("CMakePresets.json"))));
+}
+
 TEST_F(KernelRegression, ARunnerThatCannotMeasureFails) {
-  EXPECT_EQ(CompareCode("77", "1 0"), 1) << "the second measurement";
+  EXPECT_EQ(CompareCode("77", "1 1"), 1) << "the second measurement";
   for (const char* code : {"77", "2", "1"}) {
     InstallOrrery(code, "");
     EXPECT_EQ(Run(Step("Measure")).exit_code, 1) << code;

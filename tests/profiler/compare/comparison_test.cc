@@ -31,6 +31,12 @@ void Scale(MeasurementRun* run, const std::string& label, double factor) {
   }
 }
 
+/// The same run on a device whose limits are known.
+MeasurementRun OnH100(MeasurementRun run) {
+  run.device.name = "NVIDIA H100 80GB HBM3";
+  return run;
+}
+
 std::string ErrorOf(const MeasurementRun& base, const MeasurementRun& next) {
   try {
     Compare(base, next, {});
@@ -44,7 +50,8 @@ TEST(Comparison, ARunAgainstItselfIsAllTheSame) {
   const MeasurementRun run = SyntheticRun(1, 40, 3, 30, {0.05, 0.1, 0.1, 0.1});
   const Comparison comparison = Compare(run, run, {});
   EXPECT_EQ(comparison.Count(Verdict::kSame), 40);
-  EXPECT_TRUE(comparison.warnings.empty());
+  EXPECT_THAT(comparison.warnings,
+              testing::ElementsAre(HasSubstr("the new run holds 3 of the baseline's processes")));
 }
 
 TEST(Comparison, SaysWhichOneKernelBecameSlowerOrFaster) {
@@ -151,7 +158,9 @@ TEST(Comparison, ACaseOfOneProcessAmongOthersHasTheirSpread) {
   std::erase_if(base.samples, [](const KernelSample& s) { return s.op_label == "case 15" && s.process > 0; });
   const Comparison c = Compare(base, SyntheticRun(2, 20, 3, 30, kQuiet), {});
   EXPECT_LT(Case(c, "case 15").base_spread, 0.01);
-  EXPECT_TRUE(c.warnings.empty());
+  EXPECT_THAT(c.warnings, testing::ElementsAre(
+                              "the baseline measured 1 of its cases in some of its 3 processes only, e.g. " +
+                              Case(c, "case 15").key + " in 1"));
 }
 
 TEST(Comparison, FewerLaunchesThanTheBaselinesAreNoisier) {
@@ -202,6 +211,119 @@ TEST(Comparison, AClockThatRoseHidesNothing) {
   EXPECT_THAT(Case(c, "case 4").reason, HasSubstr("SM cycles"));
 }
 
+/// All times and the clock of every sample by a factor.
+MeasurementRun AtClock(MeasurementRun run, double mhz, double time_factor) {
+  for (KernelSample& s : run.samples) {
+    s.sm_clock_mhz = mhz;
+    for (double& us : s.durations_us) us *= time_factor;
+  }
+  return run;
+}
+
+/// Kernels that the memory bounds.
+MeasurementRun MemoryBound(MeasurementRun run) {
+  for (KernelSample& s : run.samples) {
+    s.kind = OpKind::kRmsNorm;
+    s.shape = RowsShape{4096, 7168};
+    s.flops = {0};
+  }
+  return run;
+}
+
+std::vector<std::string> StrictFailures(Comparison comparison) {
+  comparison.policy.strict = true;
+  return GateFailures(comparison);
+}
+
+TEST(Comparison, AClockThatRoseExplainsFasterTimesOfTheSameCycles) {
+  const MeasurementRun base = AtClock(SyntheticRun(1, 40, 5, 30, kQuiet), 1700, 1);
+  const MeasurementRun next = AtClock(SyntheticRun(2, 40, 3, 30, kQuiet), 1700 * 1.05, 1 / 1.05);
+  const Comparison c = Compare(base, next, {});
+  EXPECT_THAT(StrictFailures(c), testing::IsEmpty());
+  EXPECT_EQ(Case(c, "case 39").verdict, Verdict::kSame);
+  EXPECT_THAT(Case(c, "case 39").reason, HasSubstr("in SM cycles")) << "it is listed";
+}
+
+TEST(Comparison, FewerCyclesInTheSameTimeHideNothing) {
+  for (const double clock : {0.96, 0.975}) {
+    const MeasurementRun base = AtClock(SyntheticRun(1, 40, 5, 30, kQuiet), 1700, 1);
+    const MeasurementRun next = AtClock(SyntheticRun(2, 40, 3, 30, kQuiet), 1700 * clock, 1);
+    EXPECT_THAT(StrictFailures(Compare(base, next, {})), testing::IsEmpty()) << clock;
+    EXPECT_THAT(StrictFailures(Compare(MemoryBound(base), MemoryBound(next), {})), testing::IsEmpty());
+  }
+}
+
+TEST(Comparison, AClockThatRoseHidesNothingOfAMemoryBoundKernel) {
+  const MeasurementRun base = MemoryBound(AtClock(SyntheticRun(1, 40, 5, 30, kQuiet), 1700, 1));
+  const MeasurementRun next = MemoryBound(AtClock(SyntheticRun(2, 40, 3, 30, kQuiet), 1700 * 1.08, 1));
+  EXPECT_THAT(StrictFailures(Compare(base, next, {})), testing::IsEmpty());
+}
+
+TEST(Comparison, AClockThatFellExcusesNoKernelThatTheMemoryBounds) {
+  const MeasurementRun base = MemoryBound(AtClock(SyntheticRun(1, 20, 5, 30, kQuiet), 1700, 1));
+  MeasurementRun next = MemoryBound(AtClock(SyntheticRun(2, 20, 3, 30, kQuiet), 1700 * 0.934, 1));
+  Scale(&next, "case 15", 1.09);
+  const Comparison c = Compare(base, next, {});
+  EXPECT_EQ(Case(c, "case 15").verdict, Verdict::kSlower);
+  EXPECT_THAT(Case(c, "case 15").reason, HasSubstr("which the clock does not explain"));
+  EXPECT_THAT(GateFailures(c), testing::ElementsAre("1 slower"));
+  EXPECT_THAT(c.warnings, testing::Contains("SM clock: 1700 MHz against 1588 MHz (-6.6 %)"));
+}
+
+TEST(Comparison, AClockThatFellAndSlowedAllAlikeIsNoRegressionOfAny) {
+  const MeasurementRun base = AtClock(SyntheticRun(1, 40, 5, 30, kQuiet), 1700, 1);
+  MeasurementRun next = AtClock(SyntheticRun(2, 40, 3, 30, kQuiet), 1700 / 1.08, 1.08);
+  for (const Comparison& c : {Compare(base, next, {}), Compare(MemoryBound(base), MemoryBound(next), {})}) {
+    EXPECT_EQ(c.Count(Verdict::kSlower) + c.Count(Verdict::kUnclear), 0);
+    EXPECT_EQ(Case(c, "case 39").verdict, Verdict::kSame);
+    EXPECT_THAT(Case(c, "case 39").reason, HasSubstr("in SM cycles")) << "it is listed";
+  }
+  Scale(&next, "case 35", 1.1);
+  EXPECT_EQ(Case(Compare(base, next, {}), "case 35").verdict, Verdict::kSlower) << "more than the others";
+}
+
+TEST(Comparison, AClockThatFellForOneKernelAloneLeavesItUnclear) {
+  const MeasurementRun base = AtClock(SyntheticRun(1, 40, 5, 30, kQuiet), 1700, 1);
+  MeasurementRun next = AtClock(SyntheticRun(2, 40, 3, 30, kQuiet), 1700, 1);
+  for (KernelSample& s : next.samples) {
+    if (s.op_label == "case 35") s.sm_clock_mhz = 1700 / 1.08;
+  }
+  Scale(&next, "case 35", 1.08);
+  EXPECT_EQ(Case(Compare(base, next, {}), "case 35").verdict, Verdict::kUnclear) << "it may draw more power";
+}
+
+TEST(Comparison, AClockThatSlowedNoneOfTheOthersExcusesNone) {
+  const MeasurementRun base = AtClock(SyntheticRun(1, 40, 5, 30, kQuiet), 1700, 1);
+  MeasurementRun next = AtClock(SyntheticRun(2, 40, 3, 30, kQuiet), 1700 / 1.08, 1);
+  Scale(&next, "case 35", 1.08);
+  EXPECT_EQ(Case(Compare(base, next, {}), "case 35").verdict, Verdict::kSlower);
+}
+
+TEST(Comparison, ATailThatGrewBeyondTheClockIsUnclear) {
+  const MeasurementRun base = AtClock(SyntheticRun(1, 40, 5, 30, kQuiet), 1700, 1);
+  MeasurementRun next = AtClock(SyntheticRun(2, 40, 3, 30, kQuiet), 1700 / 1.08, 1.08);
+  for (KernelSample& s : next.samples) {
+    if (s.op_label != "case 35") continue;
+    for (std::size_t i = 0; i < 6; ++i) s.durations_us[5 * i] *= 1.5;
+  }
+  const Comparison c = Compare(base, next, {});
+  EXPECT_EQ(Case(c, "case 35").verdict, Verdict::kUnclear);
+  EXPECT_THAT(Case(c, "case 35").reason, HasSubstr("the slowest tenth of its launches"));
+}
+
+TEST(Comparison, WhatBoundsAKernelIsTakenFromTheDataSheetWhereTheDeviceIsKnown) {
+  MeasurementRun base = OnH100(AtClock(SyntheticRun(1, 20, 5, 30, kQuiet, 10), 1700, 1));
+  MeasurementRun next = OnH100(AtClock(SyntheticRun(2, 20, 3, 30, kQuiet, 10), 1700 / 1.07, 1.07));
+  for (MeasurementRun* run : {&base, &next}) {
+    for (KernelSample& s : run->samples) {
+      if (s.op_label == "case 15") s.shape = GemmShape{8, 7168, 4096, 1};  // a few tokens: reads its weights
+    }
+  }
+  const Comparison c = Compare(base, next, {});
+  EXPECT_EQ(Case(c, "case 15").verdict, Verdict::kSlower);
+  EXPECT_EQ(Case(c, "case 17").verdict, Verdict::kSame);
+}
+
 TEST(Comparison, MissingAndAddedCasesAreListed) {
   MeasurementRun base = SyntheticRun(1, 3, 1, 10, kQuiet), next = base;
   std::erase_if(next.samples, [](const KernelSample& s) { return s.op_label == "case 1"; });
@@ -239,8 +361,40 @@ TEST(Comparison, WarnsWhenAKernelBecameLessExact) {
   MeasurementRun next = base;
   next.samples[0].reference_error = 4e-3;
   EXPECT_THAT(Compare(base, next, {}).warnings, testing::Contains(HasSubstr("less exact: case 0")));
-  next.samples[0].reference_error.reset();
-  EXPECT_THAT(Compare(base, next, {}).warnings, testing::Contains(HasSubstr("no longer checked")));
+}
+
+TEST(Comparison, AKernelNoLongerCheckedIsUnclearUnlessItFailsAnyhow) {
+  const MeasurementRun base = SyntheticRun(1, 10, 3, 30, kQuiet);
+  MeasurementRun next = SyntheticRun(2, 10, 3, 30, kQuiet);
+  Scale(&next, "case 5", 0.1);
+  Scale(&next, "case 7", 1.3);
+  for (KernelSample& s : next.samples) {
+    if (s.op_label != "case 9") s.reference_error.reset();
+  }
+  Comparison c = Compare(base, next, {});
+  EXPECT_EQ(Case(c, "case 5").verdict, Verdict::kUnclear);
+  EXPECT_EQ(Case(c, "case 5").reason, "no longer checked against a reference");
+  EXPECT_EQ(Case(c, "case 7").verdict, Verdict::kSlower);
+  EXPECT_EQ(Case(c, "case 9").verdict, Verdict::kSame);
+  c.policy.strict = true;
+  EXPECT_THAT(GateFailures(c), testing::ElementsAre("1 slower", "8 unclear"));
+}
+
+TEST(Comparison, ATimeThatTheDeviceCannotReachFails) {
+  const MeasurementRun base = OnH100(SyntheticRun(1, 10, 3, 30, kQuiet, 10));
+  MeasurementRun next = OnH100(SyntheticRun(2, 10, 3, 30, kQuiet, 10));
+  Scale(&next, "case 5", 1e-5);
+  const Comparison c = Compare(base, next, {});
+  EXPECT_EQ(Case(c, "case 5").verdict, Verdict::kImpossible);
+  EXPECT_THAT(Case(c, "case 5").reason, HasSubstr("over 1.25 times the 1978 TFLOPS of 132 SMs of h100-sxm"));
+  EXPECT_THAT(GateFailures(c), testing::ElementsAre("1 impossible"));
+  const Comparison back = Compare(next, base, {});
+  EXPECT_EQ(Case(back, "case 5").verdict, Verdict::kUnclear) << "nothing is known of what it was";
+  EXPECT_THAT(Case(back, "case 5").reason, HasSubstr("the baseline's time cannot be"));
+  EXPECT_EQ(Compare(next, next, {}).Count(Verdict::kSame), 10);
+  MeasurementRun sliced = base, sliced_next = next;
+  sliced.device.sms = sliced_next.device.sms = 114;
+  EXPECT_EQ(Compare(sliced, sliced_next, {}).Count(Verdict::kImpossible), 0) << "another board of that name";
 }
 
 TEST(Comparison, AKernelThatComputesSomethingElseFails) {
@@ -255,7 +409,7 @@ TEST(Comparison, AKernelThatComputesSomethingElseFails) {
 TEST(Comparison, SaysWhatElseMayExplainAChange) {
   MeasurementRun base = SyntheticRun(1, 3, 3, 10, kQuiet);
   base.clocks = {1755, 2619, 1980, 2619, "none", 600};
-  MeasurementRun next = base;
+  MeasurementRun next = SyntheticRun(2, 3, 3, 10, kQuiet);
   next.libraries = {{"cublasLt", "13.2.0.9"}, {"cudnn", "9.21"}};
   next.clocks = {1500, 1593, 1980, 2619, "software power cap", 700};
   next.cupti = "";
@@ -327,6 +481,7 @@ TEST(ComparisonReport, ControlCharactersInLabelsAreEscapedEverywhere) {
 
 TEST(ComparisonReport, GithubAnnotationsEscapePercentAndColon) {
   const std::string text = ComparisonGithub(Mixed());
+  EXPECT_THAT(text, testing::StartsWith("::error title=orrery profile::failed: 1 slower, 1 missing\n"));
   EXPECT_THAT(text, HasSubstr("::error title=slower%3A case 3"));
   EXPECT_THAT(text, HasSubstr("+5 %25, say"));
   EXPECT_THAT(text, HasSubstr("::error title=missing%3A case 2"));

@@ -68,6 +68,8 @@ TEST(Gate, ASecondMeasurementSettlesWhatWasUnclearButAccusesNothing) {
   EXPECT_EQ(Retried(Verdict::kSame, Verdict::kSlower), Verdict::kSame)
       << "only what was found is asked again";
   EXPECT_EQ(Retried(Verdict::kSlower, Verdict::kInexact), Verdict::kInexact);
+  EXPECT_EQ(Retried(Verdict::kFaster, Verdict::kImpossible), Verdict::kImpossible);
+  EXPECT_EQ(Retried(Verdict::kImpossible, Verdict::kSame), Verdict::kImpossible);
   EXPECT_EQ(Retried(Verdict::kInexact, Verdict::kSame), Verdict::kInexact);
 }
 
