@@ -309,6 +309,7 @@ void CheckSlots(const Value& section, const PlacementOptions& p, const LoadShape
 }  // namespace
 
 void CheckSection(const Value& section, const RoutingSection& read, const LoadShape& shape) {
+  if (section.is_null()) return;
   CheckSlots(section, read.placement, shape);
   const Value* length = section.Find("sequence_length");
   if (length != nullptr && shape.MicroBatchTokens() % read.options.sequence_length != 0)
