@@ -96,8 +96,7 @@ std::string AddCalibration(const MeasurementRun& run, const CalibrationOptions& 
                            std::vector<Output>* outputs) {
   if (options.file.empty()) return "";
   RequireSameDevice(run.device.name, options);
-  const std::string device =
-      options.device.empty() ? profiler::DevicePresetName(run.device.name) : options.device;
+  const std::string device = options.device.empty() ? profiler::DevicePresetName(run.device) : options.device;
   const profiler::CalibrationText table = profiler::CalibrationYaml(run, device);
   outputs->push_back({options.file, table.yaml});
   std::string said = fmt::format("orrery: table {}: {} rows for {}\n", options.file, table.rows, device);

@@ -198,6 +198,42 @@ TEST(Measurement, PartsKeepTheirProcessesAndGapsAndComeOnce) {
             "a.json and b.json cannot be merged: different library versions");
 }
 
+TEST(Measurement, TheClocksOfEveryPartCount) {
+  const MeasurementRun plain = SyntheticRun(1, 1, 1, 5, {});
+  const auto part = [&](int process, const Clocks& clocks, const std::string& date) {
+    MeasurementRun run = plain;
+    run.samples[0].process = process;
+    run.clocks = clocks;
+    run.date_utc = date;
+    return run;
+  };
+  const std::vector<MeasurementRun> parts = {
+      part(0, {1755, 2619, 1980, 2619, "none", 500}, "2026-01-31T12:00:00Z"),
+      part(1, {1400, 2619, 1980, 2619, "software power cap, idle", 700}, "2026-01-30T12:00:00Z"),
+      part(2, {1740, 0, 0, 0, "idle, hardware slowdown", 0}, "2026-02-01T12:00:00Z")};
+  const MeasurementRun merged = MergeParts(parts, {"a", "b", "c"});
+  EXPECT_EQ(merged.clocks.throttling, "software power cap, idle, hardware slowdown");
+  EXPECT_EQ(merged.clocks.sm_mhz, 1740);
+  EXPECT_EQ(merged.clocks.memory_mhz, 2619);
+  EXPECT_EQ(merged.clocks.sm_max_mhz, 1980);
+  EXPECT_EQ(merged.clocks.power_w, 700);
+  EXPECT_EQ(merged.date_utc, "2026-01-30T12:00:00Z");
+  const MeasurementRun quiet = MergeParts({parts[0], part(1, {}, "not recorded")}, {"a", "b"});
+  EXPECT_EQ(quiet.clocks.throttling, "none");
+  EXPECT_EQ(quiet.clocks.sm_mhz, 1755);
+  EXPECT_EQ(quiet.date_utc, "not recorded");
+}
+
+TEST(Measurement, PartsOfOtherNumbersOfSmsAreNotMerged) {
+  const MeasurementRun one = SyntheticRun(1, 1, 1, 5, {});
+  MeasurementRun two = one;
+  two.device.sms = 66;
+  EXPECT_EQ(orrery::ErrorOf([&] {
+              MergeParts({one, two}, {"a.json", "b.json"});
+            }),
+            "a.json and b.json cannot be merged: different numbers of SMs '132' and '66'");
+}
+
 TEST(Measurement, LaunchGapsAreReadStrictly) {
   MeasurementRun run = SyntheticRun(1, 1, 1, 5, {});
   run.launch_gaps = {{"stream", 0, {1.5, 2}}, {"graph", 0, {0.5}}};
