@@ -313,7 +313,7 @@ MeasurementRun MeasurementOf(const std::vector<profiler::AnalysedTrace>& traces,
       continue;  // a helper process, say; the last one speaks for all
     runs.push_back(profiler::TraceMeasurement(trace, sms));
     const profiler::TraceInfo& info = trace.trace.info;
-    if (info.program.empty()) runs.back().suite = runs.front().suite;  // named after its file, if at all
+    if (info.program.empty()) runs.back().suite = runs.front().suite;  // a trace does not say
     names.push_back(info.source + (info.one_of_several ? fmt::format(" (GPU {})", info.device.id) : ""));
   }
   return profiler::MergeProcesses(std::move(runs), names);

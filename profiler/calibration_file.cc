@@ -205,15 +205,21 @@ std::map<int, Durations> StreamGaps(const MeasurementRun& run) {
   return by_process;
 }
 
+/// Where a table comes from: a trace's suite says nothing, its command names the file.
+std::string SourceOf(const MeasurementRun& run) {
+  return fmt::format("{}, {} ({} SMs)",
+                     run.suite == kTraceSuite ? run.command : "orrery profile, suite " + run.suite,
+                     run.device.name, run.device.sms);
+}
+
 std::string Header(const MeasurementRun& run, const std::string& device,
                    const std::map<int, Durations>& gaps) {
   std::string text =
       "# Written by orrery profile; the schema is told in docs/calibration.md.\nschema_version: 1\n";
   text += fmt::format("device: {}\ndate: {}\nsource: {}\ndriver: {}\nlibraries: {}\nclocks: {}\n", device,
                       run.date_utc == hw::kNotRecorded ? run.date_utc : run.date_utc.substr(0, 10),
-                      Quoted(fmt::format("orrery profile, suite {}, {} ({} SMs)", run.suite, run.device.name,
-                                         run.device.sms)),
-                      Quoted(run.driver), Quoted(Libraries(run)), Quoted(ClockText(run.clocks)));
+                      Quoted(SourceOf(run)), Quoted(run.driver), Quoted(Libraries(run)),
+                      Quoted(ClockText(run.clocks)));
   if (!gaps.empty()) text += fmt::format("launch_gap: {:.3f} us\n", Centre(gaps));
   return text + "tables:\n";
 }

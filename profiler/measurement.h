@@ -87,7 +87,7 @@ struct Clocks {
 
 /// A whole run. Says nothing about the machine beyond what changes a kernel's time.
 struct MeasurementRun {
-  std::string suite;     ///< "deepseek-v3"
+  std::string suite;     ///< "deepseek-v3"; of an attached program its name, of a trace kTraceSuite
   std::string command;   ///< the command line that repeats it
   std::string date_utc;  ///< ISO 8601, "2026-01-31T12:00:00Z"; "not recorded" of a trace that does not say
   DeviceDescription device;
@@ -101,6 +101,9 @@ struct MeasurementRun {
   std::vector<KernelSample> samples;
   std::vector<LaunchGaps> launch_gaps;
 };
+
+/// The suite of an imported trace: so two of them can be compared.
+inline constexpr const char* kTraceSuite = "trace";
 
 inline constexpr int kMeasurementSchemaVersion = 1;
 

@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/error.h"
@@ -111,7 +112,44 @@ TEST(Measurement, ErrorsNamePlaceKeyAndWhatWasExpected) {
   }
   EXPECT_THAT(ErrorOf(good.substr(0, good.size() / 2)), HasSubstr("m.json:"));
   EXPECT_THAT(ErrorOf("{\"traceEvents\": []}"), HasSubstr("not a measurement file"));
-  EXPECT_THAT(ErrorOf("[1, 2]"), HasSubstr("expected a map"));
+  for (const char* other : {"[1, 2]", "{\"traceEvents\": [{\"ph\": \"X\"", "\"\\q"})
+    EXPECT_THAT(ErrorOf(other), HasSubstr("not a measurement file")) << other;
+  EXPECT_THAT(ErrorOf("\x1f\x8b\x08"), HasSubstr("compressed with gzip"));
+}
+
+TEST(Measurement, ATextIsNoNumber) {
+  const std::string good = MeasurementJson(FullRun());
+  for (const char* key : {"\"sms\":132", "\"process\":0", "\"sm_clock_mhz\":1755.0", "\"m\":4096"}) {
+    std::string text = key;
+    text.insert(text.find(':') + 1, 1, '"');
+    EXPECT_THAT(ErrorOf(Replaced(good, key, text + '"')), HasSubstr("is a text, expected a number")) << key;
+  }
+  EXPECT_THAT(ErrorOf(Replaced(good, "\"durations_us\":[", "\"durations_us\":[\"1\",")),
+              HasSubstr("samples[0].durations_us[0]: '1': is a text, expected a number"));
+}
+
+TEST(Measurement, AShapeThatIsNotItsKindsAndMoreSmsThanTheDeviceHasAreRefused) {
+  MeasurementRun run = FullRun();
+  run.samples[0].shape = RowsShape{4096, 7168};
+  EXPECT_THAT(ErrorOf(MeasurementJson(run)),
+              HasSubstr("samples[0].shape.type: 'rows': expected 'gemm', the shape of gemm_fp8"));
+  run = FullRun();
+  run.samples[0].sms = 500;
+  EXPECT_THAT(ErrorOf(MeasurementJson(run)),
+              HasSubstr("samples[0].sms: '500': expected at most the device's 132 SMs"));
+}
+
+TEST(Measurement, WhatIsNoRegularFileIsRefusedUnread) {
+  const auto folder =
+      std::filesystem::temp_directory_path() / ("orrery_measurement_pipe_" + std::to_string(getpid()));
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder);
+  ASSERT_EQ(mkfifo((folder / "pipe").c_str(), 0600), 0);
+  for (const std::filesystem::path& file : {folder, folder / "pipe", std::filesystem::path("/dev/zero")}) {
+    EXPECT_EQ(orrery::ErrorOf([&] { ReadMeasurement(file); }), file.string() + ": not a regular file");
+    EXPECT_FALSE(IsMeasurement(file));
+  }
+  std::filesystem::remove_all(folder);
 }
 
 TEST(Measurement, AFileThatWasCutOffSaysSo) {
