@@ -97,8 +97,7 @@ std::string AddCalibration(const MeasurementRun& run, const CalibrationOptions& 
                            std::vector<Output>* outputs) {
   if (options.file.empty()) return "";
   RequireSameDevice(run.device.name, options);
-  const std::string device =
-      options.device.empty() ? profiler::DevicePresetName(run.device.name) : options.device;
+  const std::string device = options.device.empty() ? profiler::DevicePresetName(run.device) : options.device;
   const profiler::CalibrationText table = profiler::CalibrationYaml(run, device);
   outputs->push_back({options.file, table.yaml});
   std::string said = fmt::format("orrery: table {}: {} rows for {}\n", options.file, table.rows, device);
@@ -315,7 +314,7 @@ MeasurementRun MeasurementOf(const std::vector<profiler::AnalysedTrace>& traces,
       continue;  // a helper process, say; the last one speaks for all
     runs.push_back(profiler::TraceMeasurement(trace, sms));
     const profiler::TraceInfo& info = trace.trace.info;
-    if (info.program.empty()) runs.back().suite = runs.front().suite;  // named after its file, if at all
+    if (info.program.empty()) runs.back().suite = runs.front().suite;  // a trace does not say
     names.push_back(info.source + (info.one_of_several ? fmt::format(" (GPU {})", info.device.id) : ""));
   }
   return profiler::MergeProcesses(std::move(runs), names);

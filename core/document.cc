@@ -120,7 +120,11 @@ const Value& Value::At(std::string_view key) const {
   const Value* value = Find(key);
   if (value == nullptr) {
     std::vector<std::string> names;
-    for (const auto& entry : entries_) names.push_back(entry.first);
+    for (const auto& [name, empty] : entries_) {
+      if (name == key)
+        throw InputError(empty.place(), fmt::format("missing key '{}': it is there without a value", key));
+      names.push_back(name);
+    }
     throw Error(fmt::format("missing key '{}'{}", key, DidYouMean(key, names)));
   }
   return *value;
@@ -237,6 +241,7 @@ namespace internal {
 struct Tree {
   Value::Type type = Value::Type::kNull;
   std::string scalar;
+  bool quoted = false;
   std::vector<Tree> items;
   std::vector<std::pair<std::string, Tree>> entries;
   Place place;
@@ -270,6 +275,7 @@ Tree Convert(const YAML::Node& node, const std::string& file, int depth, std::si
   if (node.IsScalar()) {
     tree.type = Value::Type::kScalar;
     tree.scalar = node.Scalar();
+    tree.quoted = node.Tag() == "!";  // what yaml-cpp resolves a scalar in quotes to
   } else if (node.IsSequence()) {
     tree.type = Value::Type::kList;
     for (const YAML::Node& item : node) tree.items.push_back(Convert(item, file, depth + 1, path + 4, size));
@@ -398,6 +404,7 @@ Document Document::Parse(std::string_view text, const std::string& name) {
       Value value;
       value.type_ = tree.type;
       value.scalar_ = std::move(tree.scalar);
+      value.quoted_ = tree.quoted;
       value.place_ = std::move(tree.place);
       value.path_ = path;
       int index = 0;

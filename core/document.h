@@ -28,6 +28,7 @@ class Value {
   enum class Type { kNull, kScalar, kList, kMap };
 
   Type type() const { return type_; }
+  bool quoted() const { return quoted_; }  ///< a scalar in quotes: in JSON a text, never a number
   bool is_null() const { return type_ == Type::kNull; }
   bool is_scalar() const { return type_ == Type::kScalar; }
   bool is_list() const { return type_ == Type::kList; }
@@ -69,6 +70,7 @@ class Value {
   const std::string& Scalar(std::string_view expected) const;
 
   Type type_ = Type::kNull;
+  bool quoted_ = false;
   std::string scalar_;
   std::vector<Value> items_;
   std::vector<std::pair<std::string, Value>> entries_;

@@ -183,10 +183,15 @@ std::string Libraries(const MeasurementRun& run) {
 }
 
 std::string ClockText(const Clocks& c) {
-  if (c.sm_max_mhz <= 0) return "not recorded";
-  const std::string throttling = c.throttling.empty() ? "" : ", throttling: " + c.throttling;
-  return fmt::format("SM {:.0f} of {:.0f} MHz, memory {:.0f} of {:.0f} MHz{}", c.sm_mhz, c.sm_max_mhz,
-                     c.memory_mhz, c.memory_max_mhz, throttling);
+  std::vector<std::string> known;
+  const auto add = [&](const char* what, double mhz, double max) {
+    const std::string of = max > 0 ? fmt::format(" of {:.0f}", max) : "";
+    if (mhz > 0) known.push_back(fmt::format("{} {:.0f}{} MHz", what, mhz, of));
+  };
+  add("SM", c.sm_mhz, c.sm_max_mhz);
+  add("memory", c.memory_mhz, c.memory_max_mhz);
+  if (!c.throttling.empty()) known.push_back("throttling: " + c.throttling);
+  return known.empty() ? hw::kNotRecorded : fmt::format("{}", fmt::join(known, ", "));
 }
 
 /// Gaps between kernels launched one by one, by process; those of graphs are an experiment.
@@ -200,38 +205,56 @@ std::map<int, Durations> StreamGaps(const MeasurementRun& run) {
   return by_process;
 }
 
+/// Where a table comes from: a trace's suite says nothing, its command names the file.
+std::string SourceOf(const MeasurementRun& run) {
+  return fmt::format("{}, {} ({} SMs)",
+                     run.suite == kTraceSuite ? run.command : "orrery profile, suite " + run.suite,
+                     run.device.name, run.device.sms);
+}
+
 std::string Header(const MeasurementRun& run, const std::string& device,
                    const std::map<int, Durations>& gaps) {
   std::string text =
       "# Written by orrery profile; the schema is told in docs/calibration.md.\nschema_version: 1\n";
   text += fmt::format("device: {}\ndate: {}\nsource: {}\ndriver: {}\nlibraries: {}\nclocks: {}\n", device,
                       run.date_utc == hw::kNotRecorded ? run.date_utc : run.date_utc.substr(0, 10),
-                      Quoted(fmt::format("orrery profile, suite {}, {} ({} SMs)", run.suite, run.device.name,
-                                         run.device.sms)),
-                      Quoted(run.driver), Quoted(Libraries(run)), Quoted(ClockText(run.clocks)));
+                      Quoted(SourceOf(run)), Quoted(run.driver), Quoted(Libraries(run)),
+                      Quoted(ClockText(run.clocks)));
   if (!gaps.empty()) text += fmt::format("launch_gap: {:.3f} us\n", Centre(gaps));
   return text + "tables:\n";
 }
 
 }  // namespace
 
-std::optional<std::string> FindDevicePresetName(const std::string& device_name) {
+std::optional<std::string> FindDevicePresetName(std::string_view device_name) {
   struct Known {
-    const char* word;
+    std::string_view name;
     const char* preset;
   };
+  // Whole names: an H800 PCIe, a GH200, an H200 NVL or a MIG slice is another device.
   constexpr Known kKnown[] = {{"H100 80GB HBM3", "h100-sxm"}, {"H800", "h800-sxm"},
                               {"H200", "h200-sxm"},           {"H20", "h20"},
-                              {"A100-SXM", "a100-sxm"},       {"B200", "b200-sxm"}};
+                              {"A100-SXM4-80GB", "a100-sxm"}, {"B200", "b200-sxm"}};
+  constexpr std::string_view kVendor = "NVIDIA ";  // absent before driver 470
+  if (device_name.starts_with(kVendor)) device_name.remove_prefix(kVendor.size());
   for (const Known& known : kKnown) {
-    if (device_name.find(known.word) != std::string::npos) return known.preset;
+    if (device_name == known.name) return known.preset;
   }
   return std::nullopt;
 }
 
-std::string DevicePresetName(const std::string& device_name) {
-  if (const auto preset = FindDevicePresetName(device_name)) return *preset;
-  throw InputError("no device preset is known for '" + Printable(device_name) + "': name one with --device");
+std::string DevicePresetName(const DeviceDescription& device) {
+  const auto preset = FindDevicePresetName(device.name);
+  if (!preset) {
+    throw InputError("no device preset is known for '" + Printable(device.name) +
+                     "': name one with --device");
+  }
+  const int sms = hw::DevicePreset(*preset).sms;
+  if (device.sms == sms) return *preset;
+  throw InputError(
+      fmt::format("'{}' is {}, which has {} SMs, and the times are of {} SMs: name the device "
+                  "with --device to go on all the same",
+                  Printable(device.name), *preset, sms, device.sms));
 }
 
 namespace {

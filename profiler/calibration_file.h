@@ -3,17 +3,18 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "profiler/measurement.h"
 
 namespace orrery::profiler {
 
-/// The preset in hw/data/ of a device by the name its driver gives, e.g. "NVIDIA H100 80GB HBM3" ->
-/// "h100-sxm". InputError if none is known.
-std::string DevicePresetName(const std::string& device_name);
-/// The same; absent if none is known.
-std::optional<std::string> FindDevicePresetName(const std::string& device_name);
+/// The preset in hw/data/ of a device by the whole name its driver gives, e.g. "NVIDIA H100 80GB HBM3" ->
+/// "h100-sxm"; absent if none is known.
+std::optional<std::string> FindDevicePresetName(std::string_view device_name);
+/// The same; InputError if none is known, or if it has another number of SMs than the device.
+std::string DevicePresetName(const DeviceDescription& device);
 
 struct CalibrationText {
   std::string yaml;

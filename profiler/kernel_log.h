@@ -83,7 +83,7 @@ class KernelLogWriter {
   std::map<std::uint32_t, OpenRange> open_;
 };
 
-/// Whether the file starts like a kernel log.
+/// Whether the file starts like a kernel log. Only a regular file can (as with IsMeasurement).
 bool IsKernelLog(const std::filesystem::path& file);
 
 /// InputError with file and line for anything that is no kernel log or against its format. A missing last

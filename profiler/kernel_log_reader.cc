@@ -18,11 +18,6 @@ using Json = nlohmann::json;
 constexpr std::int64_t kMaxDurationNs = std::int64_t{30} * 24 * 3600 * 1'000'000'000;
 constexpr std::string_view kStart = R"({"schema":"orrery-kernel-log")";
 
-TraceDevice DeviceOf(const Json& json, std::string name, std::int32_t id) {
-  return {id, std::move(name), json.at("compute_capability").get<std::string>(),
-          std::clamp(json.at("sms").get<int>(), 0, 4096), 0};
-}
-
 class Reader {
  public:
   Reader(std::istream& stream, std::string name) : stream_(stream), file_(std::move(name)) {}
@@ -32,6 +27,7 @@ class Reader {
     bool ended = false;
     while (std::getline(stream_, line)) {
       ++line_;
+      if (ended) Fail("stands behind the closing line");
       const bool last = stream_.eof();  // no newline behind it: the program was killed while writing
       Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
       if (json.is_discarded() && last && line_ > 1) break;
@@ -59,6 +55,10 @@ class Reader {
   }
 
   void ReadHeader(const Json& json);
+  const Json& Field(const Json& json, const char* key, bool number) const;
+  std::string Text(const Json& json, const char* key) const;
+  std::int64_t Number(const Json& json, const char* key, std::int64_t low, std::int64_t high) const;
+  TraceDevice DeviceOf(const Json& json, std::int32_t id) const;
   bool ReadEnd(const Json& json);
   void ReadRecord(const Json& json);
   void AddKernel(const Json& json);
@@ -97,28 +97,55 @@ class Reader {
   std::unordered_map<std::int64_t, NameId> names_;
 };
 
+/// A field of the header.
+const Json& Reader::Field(const Json& json, const char* key, bool number) const {
+  const auto it = json.find(key);
+  if (it == json.end()) Fail(fmt::format("has a bad header: '{}' is missing", key));
+  if (number ? !it->is_number_integer() : !it->is_string())
+    Fail(fmt::format("has a bad header: '{}': expected a {}", key, number ? "whole number" : "text"));
+  return *it;
+}
+
+std::string Reader::Text(const Json& json, const char* key) const {
+  return Field(json, key, /*number=*/false).get<std::string>();
+}
+
+std::int64_t Reader::Number(const Json& json, const char* key, std::int64_t low, std::int64_t high) const {
+  const auto value = Field(json, key, /*number=*/true).get<std::int64_t>();
+  if (value < low || value > high)
+    Fail(fmt::format("has a bad header: '{}': {}: expected a whole number from {} to {}", key, value, low,
+                     high));
+  return value;
+}
+
+/// 0 SMs: the driver did not say.
+TraceDevice Reader::DeviceOf(const Json& json, std::int32_t id) const {
+  return {id, Text(json, "device"), Text(json, "compute_capability"),
+          static_cast<int>(Number(json, "sms", 0, kMaxSms)), 0};
+}
+
 void Reader::ReadHeader(const Json& json) {
   if (!json.is_object() || json.value("schema", Json()) != "orrery-kernel-log")
     Fail("is no kernel log of orrery profile attach");
   if (json.value("schema_version", Json()) != 1)
     Fail("has a schema_version this program does not know; expected 1");
   TraceInfo& info = builder_.trace().info;
-  try {
-    info.program = json.at("program").get<std::string>();
-    info.trace_name = fmt::format("{} (pid {})", info.program, json.at("pid").get<std::int64_t>());
-    info.rank = json.at("rank").get<int>();
-    info.world_size = json.at("world_size").get<int>();
-    info.devices.push_back(DeviceOf(json, json.at("device").get<std::string>(), 0));
-    if (json.contains("more_devices")) {
-      for (const Json& more : json.at("more_devices"))
-        info.devices.push_back(
-            DeviceOf(more, more.at("device").get<std::string>(), more.at("id").get<int>()));
+  info.program = Text(json, "program");
+  info.trace_name = fmt::format("{} (pid {})", info.program, Number(json, "pid", 0, INT64_MAX));
+  info.rank = static_cast<int>(Number(json, "rank", -1, INT32_MAX));
+  info.world_size = static_cast<int>(Number(json, "world_size", 0, INT32_MAX));
+  info.devices.push_back(DeviceOf(json, 0));
+  if (const auto more = json.find("more_devices"); more != json.end()) {
+    if (!more->is_array()) Fail("has a bad header: 'more_devices': expected a list");
+    for (const Json& device : *more) {
+      if (!device.is_object()) Fail("has a bad header: 'more_devices': expected maps");
+      info.devices.push_back(DeviceOf(device, static_cast<std::int32_t>(Number(device, "id", 0, INT32_MAX))));
     }
-    info.driver = json.value("driver", "");
-    if (const auto cupti = json.value("cupti", std::int64_t{0}); cupti > 0)
-      info.cupti = std::to_string(cupti);
-  } catch (const Json::exception& e) {
-    Fail(std::string("has a bad header: ") + e.what());
+  }
+  if (json.contains("driver")) info.driver = Text(json, "driver");
+  if (json.contains("cupti")) {
+    const std::int64_t cupti = Number(json, "cupti", 0, UINT32_MAX);
+    if (cupti > 0) info.cupti = std::to_string(cupti);
   }
 }
 
@@ -189,6 +216,8 @@ void Reader::AddRange(const Json& json) {
 }  // namespace
 
 bool IsKernelLog(const std::filesystem::path& file) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(file, error)) return false;
   std::ifstream stream(file, std::ios::binary);
   std::string start(kStart.size(), '\0');
   return stream.read(start.data(), static_cast<std::streamsize>(start.size())) && start == kStart;

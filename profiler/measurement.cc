@@ -1,5 +1,6 @@
 #include "profiler/measurement.h"
 
+#include <algorithm>
 #include <ctime>
 #include <fstream>
 #include <iterator>
@@ -9,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "core/error.h"
+#include "hw/cost/kernel_table.h"
 #include "profiler/printable.h"
 
 namespace orrery::profiler {
@@ -53,6 +55,8 @@ std::string FirstDifference(const MeasurementRun& a, const MeasurementRun& b) {
   };
   if (a.suite != b.suite) return two("suite", a.suite, b.suite);
   if (a.device.name != b.device.name) return two("device", a.device.name, b.device.name);
+  if (a.device.sms != b.device.sms)
+    return two("numbers of SMs", std::to_string(a.device.sms), std::to_string(b.device.sms));
   if (a.driver != b.driver) return two("driver", a.driver, b.driver);
   if (a.cuda_runtime != b.cuda_runtime) return two("CUDA", a.cuda_runtime, b.cuda_runtime);
   if (a.libraries != b.libraries) return "library versions";
@@ -85,9 +89,64 @@ void Append(std::vector<Item>& from, std::vector<Item>* to) {
   std::move(from.begin(), from.end(), std::back_inserter(*to));
 }
 
+/// The median of what is known, 0 if nothing is.
+double MedianKnown(std::vector<double> values) {
+  std::erase(values, 0.0);
+  if (values.empty()) return 0;
+  std::sort(values.begin(), values.end());
+  return (values[(values.size() - 1) / 2] + values[values.size() / 2]) / 2;
+}
+
+/// Each reason of "power cap, idle" once, in order of appearance; "none" only if no part knows another.
+void AddReasons(std::string_view text, std::vector<std::string>* reasons) {
+  constexpr std::string_view kSeparator = ", ";
+  while (!text.empty()) {
+    const std::size_t end = text.find(kSeparator);
+    const std::string reason(text.substr(0, end));
+    if (std::find(reasons->begin(), reasons->end(), reason) == reasons->end()) reasons->push_back(reason);
+    text = end == std::string_view::npos ? std::string_view{} : text.substr(end + kSeparator.size());
+  }
+}
+
+std::string MergedThrottling(const std::vector<MeasurementRun>& parts) {
+  std::vector<std::string> reasons;
+  for (const MeasurementRun& part : parts) AddReasons(part.clocks.throttling, &reasons);
+  if (reasons.size() > 1) std::erase(reasons, "none");
+  return fmt::format("{}", fmt::join(reasons, ", "));
+}
+
+Clocks MergedClocks(const std::vector<MeasurementRun>& parts) {
+  Clocks merged;
+  std::vector<double> sm, memory;
+  for (const MeasurementRun& part : parts) {
+    const Clocks& c = part.clocks;
+    sm.push_back(c.sm_mhz);
+    memory.push_back(c.memory_mhz);
+    merged.sm_max_mhz = std::max(merged.sm_max_mhz, c.sm_max_mhz);
+    merged.memory_max_mhz = std::max(merged.memory_max_mhz, c.memory_max_mhz);
+    merged.power_w = std::max(merged.power_w, c.power_w);
+  }
+  merged.sm_mhz = MedianKnown(std::move(sm));
+  merged.memory_mhz = MedianKnown(std::move(memory));
+  merged.throttling = MergedThrottling(parts);
+  return merged;
+}
+
+/// The oldest, as a table's age is told by it; one that nobody recorded is older than every other.
+std::string OldestDate(const std::vector<MeasurementRun>& parts) {
+  std::string oldest = parts.front().date_utc;
+  for (const MeasurementRun& part : parts) {
+    if (part.date_utc == hw::kNotRecorded) return part.date_utc;
+    oldest = std::min(oldest, part.date_utc);  // ISO 8601: the order of the texts is that of the times
+  }
+  return oldest;
+}
+
 }  // namespace
 
 bool IsMeasurement(const std::filesystem::path& file) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(file, error)) return false;
   std::ifstream stream(file, std::ios::binary);
   std::string start(256, '\0');
   stream.read(start.data(), static_cast<std::streamsize>(start.size()));
@@ -103,7 +162,11 @@ MeasurementRun MergeParts(std::vector<MeasurementRun> parts, const std::vector<s
     RequireSame(parts.front(), parts[i], names.front(), names[i]);
     for (const KernelSample& sample : parts[i].samples) origins.Note(sample, names[i]);
   }
+  const Clocks clocks = MergedClocks(parts);
+  const std::string date = OldestDate(parts);
   MeasurementRun merged = std::move(parts.front());
+  merged.clocks = clocks;
+  merged.date_utc = date;
   for (std::size_t i = 1; i < parts.size(); ++i) {
     Append(parts[i].samples, &merged.samples);
     Append(parts[i].launch_gaps, &merged.launch_gaps);

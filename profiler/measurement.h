@@ -87,7 +87,7 @@ struct Clocks {
 
 /// A whole run. Says nothing about the machine beyond what changes a kernel's time.
 struct MeasurementRun {
-  std::string suite;     ///< "deepseek-v3"
+  std::string suite;     ///< "deepseek-v3"; of an attached program its name, of a trace kTraceSuite
   std::string command;   ///< the command line that repeats it
   std::string date_utc;  ///< ISO 8601, "2026-01-31T12:00:00Z"; "not recorded" of a trace that does not say
   DeviceDescription device;
@@ -102,6 +102,9 @@ struct MeasurementRun {
   std::vector<LaunchGaps> launch_gaps;
 };
 
+/// The suite of an imported trace: so two of them can be compared.
+inline constexpr const char* kTraceSuite = "trace";
+
 inline constexpr int kMeasurementSchemaVersion = 1;
 
 /// The file's text: JSON with `schema_version` and units in the keys, one sample per line.
@@ -113,11 +116,13 @@ MeasurementRun ParseMeasurement(std::string_view text, const std::string& name);
 /// Writes the whole file or nothing.
 void WriteMeasurement(const MeasurementRun& run, const std::filesystem::path& file);
 
-/// Whether the file starts like a measurement.
+/// Whether the file starts like a measurement. Only a regular file can: a pipe is read once, and looking at
+/// its start would take it from the reader.
 bool IsMeasurement(const std::filesystem::path& file);
-/// One run from runs of its parts (sections of the suite, processes), keeping `process` as it is. InputError
-/// if they do not come from the same device, driver, libraries and suite, or if a case and process comes
-/// twice, naming the two by `names` (their files).
+/// One run from runs of its parts (sections of the suite, processes), keeping `process` as it is: clocks are
+/// the median over the parts, maxima and power the highest, throttling every reason seen in any, the date the
+/// oldest. InputError if they do not come from the same device, driver, libraries and suite, or if a case and
+/// process comes twice, naming the two by `names` (their files).
 MeasurementRun MergeParts(std::vector<MeasurementRun> parts, const std::vector<std::string>& names);
 
 /// One run of several processes from runs of one process each, renumbering `process` in order of the list.

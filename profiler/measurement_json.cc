@@ -21,6 +21,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr const char* kSchema = "orrery-measurements";
+constexpr const char* kNoMeasurement =
+    "not a measurement file: expected the key 'schema' with 'orrery-measurements'";
 constexpr double kMaxDurationUs = 3.6e9;  // an hour: no kernel of a suite takes longer
 constexpr std::int64_t kMaxProcess = 1000;
 constexpr std::int64_t kMaxDimension = std::int64_t{1} << 40;
@@ -110,12 +112,26 @@ Json HeaderJson(const MeasurementRun& run) {
 
 // ---- Reading.
 
+/// A number in quotes is none: the file is JSON, read by a reader to which both look alike.
+const Value& NumberIn(const Value& v) {
+  if (v.quoted()) throw v.Error("is a text, expected a number");
+  return v;
+}
+
+/// The shapes in the order of ReadShape, and of OpShape.
+constexpr const char* kShapeTypes[] = {"gemm", "attention", "rows"};
+
+std::size_t ShapeTypeOf(OpKind kind) {
+  if (kind <= OpKind::kGemmBf16) return 0;
+  return kind <= OpKind::kAttentionDecode ? 1 : 2;
+}
+
 std::int64_t Dimension(const Value& shape, std::string_view key) {
-  return shape.At(key).AsInt(0, kMaxDimension);
+  return NumberIn(shape.At(key)).AsInt(0, kMaxDimension);
 }
 
 OpShape ReadShape(const Value& v) {
-  switch (v.At("type").AsChoice({"gemm", "attention", "rows"})) {
+  switch (v.At("type").AsChoice({std::begin(kShapeTypes), std::end(kShapeTypes)})) {
     case 0:
       v.AllowKeys({"type", "m", "n", "k", "groups"});
       return GemmShape{Dimension(v, "m"), Dimension(v, "n"), Dimension(v, "k"), Dimension(v, "groups")};
@@ -144,14 +160,14 @@ KernelCounters ReadCounters(const Value& v) {
   v.AllowKeys(keys);
   KernelCounters counters;
   for (const CounterField& field : kCounterFields) {
-    if (const Value* value = v.Find(field.key)) counters.*field.member = value->AsDouble(0, 1e30);
+    if (const Value* value = v.Find(field.key)) counters.*field.member = NumberIn(*value).AsDouble(0, 1e30);
   }
   return counters;
 }
 
 std::vector<double> ReadDurations(const Value& v) {
   std::vector<double> durations;
-  for (const Value& item : v.items()) durations.push_back(item.AsDouble(1e-6, kMaxDurationUs));
+  for (const Value& item : v.items()) durations.push_back(NumberIn(item).AsDouble(1e-6, kMaxDurationUs));
   if (durations.empty()) throw v.Error("expected at least one duration");
   return durations;
 }
@@ -163,16 +179,19 @@ KernelSample ReadSample(const Value& v) {
   s.op_label = v.At("op").AsString();
   s.kind = ReadKind(v.At("kind"));
   s.shape = ReadShape(v.At("shape"));
+  if (const std::size_t type = ShapeTypeOf(s.kind); s.shape.index() != type)
+    throw v.At("shape").At("type").Error(
+        fmt::format("expected '{}', the shape of {}", kShapeTypes[type], Name(s.kind)));
   s.variant = v.At("variant").AsString();
-  s.sms = static_cast<int>(v.At("sms").AsInt(1, 4096));
+  s.sms = static_cast<int>(NumberIn(v.At("sms")).AsInt(1, 4096));
   s.beside_copy = v.At("beside_copy").AsBool();
-  s.process = static_cast<int>(v.At("process").AsInt(0, kMaxProcess));
+  s.process = static_cast<int>(NumberIn(v.At("process")).AsInt(0, kMaxProcess));
   s.kernel = v.At("kernel").AsString();
   s.library = v.At("library").AsString();
-  s.flops = {v.At("flops").AsDouble(0, 1e30)};
-  s.bytes = {v.At("bytes").AsInt(0, std::int64_t{1} << 60)};
-  if (const Value* error = v.Find("reference_error")) s.reference_error = error->AsDouble(0, 1e30);
-  if (const Value* clock = v.Find("sm_clock_mhz")) s.sm_clock_mhz = clock->AsDouble(1, 1e5);
+  s.flops = {NumberIn(v.At("flops")).AsDouble(0, 1e30)};
+  s.bytes = {NumberIn(v.At("bytes")).AsInt(0, std::int64_t{1} << 60)};
+  if (const Value* error = v.Find("reference_error")) s.reference_error = NumberIn(*error).AsDouble(0, 1e30);
+  if (const Value* clock = v.Find("sm_clock_mhz")) s.sm_clock_mhz = NumberIn(*clock).AsDouble(1, 1e5);
   if (const Value* counters = v.Find("counters")) s.counters = ReadCounters(*counters);
   s.durations_us = ReadDurations(v.At("durations_us"));
   return s;
@@ -204,6 +223,8 @@ void ReadSamples(const Value& v, MeasurementRun* run) {
   std::set<std::pair<std::string, int>> seen;
   for (const Value& item : v.items()) {
     const KernelSample& sample = run->samples.emplace_back(ReadSample(item));
+    if (sample.sms > run->device.sms)
+      throw item.At("sms").Error(fmt::format("expected at most the device's {} SMs", run->device.sms));
     if (!seen.emplace(CaseKey(sample), sample.process).second) {
       throw item.Error(fmt::format("a second sample of process {} of the case '{}'; expected one",
                                    sample.process, Printable(CaseKey(sample))));
@@ -218,8 +239,9 @@ void ReadLaunchGaps(const Value* v, MeasurementRun* run) {
   for (const Value& item : v->items()) {
     item.AllowKeys({"how", "process", "gaps_us"});
     LaunchGaps gaps{
-        item.At("how").AsString(), static_cast<int>(item.At("process").AsInt(0, kMaxProcess)), {}};
-    for (const Value& us : item.At("gaps_us").items()) gaps.gaps_us.push_back(us.AsDouble(0, kMaxDurationUs));
+        item.At("how").AsString(), static_cast<int>(NumberIn(item.At("process")).AsInt(0, kMaxProcess)), {}};
+    for (const Value& us : item.At("gaps_us").items())
+      gaps.gaps_us.push_back(NumberIn(us).AsDouble(0, kMaxDurationUs));
     if (gaps.gaps_us.empty()) throw item.At("gaps_us").Error("expected at least one gap");
     run->launch_gaps.push_back(std::move(gaps));
   }
@@ -237,27 +259,26 @@ DeviceDescription ReadDevice(const Value& v) {
   v.AllowKeys({"name", "compute_capability", "sms", "memory_bytes"});
   return {v.At("name").AsString(),
           v.At("compute_capability").AsString(),
-          static_cast<int>(v.At("sms").AsInt(1, 4096)),
-          {v.At("memory_bytes").AsInt(0, std::int64_t{1} << 60)}};
+          static_cast<int>(NumberIn(v.At("sms")).AsInt(1, 4096)),
+          {NumberIn(v.At("memory_bytes")).AsInt(0, std::int64_t{1} << 60)}};
 }
 
 Clocks ReadClocks(const Value& v) {
   v.AllowKeys({"sm_mhz", "memory_mhz", "sm_max_mhz", "memory_max_mhz", "throttling", "power_w"});
-  const auto mhz = [&](std::string_view key) { return v.At(key).AsDouble(0, 1e5); };
+  const auto mhz = [&](std::string_view key) { return NumberIn(v.At(key)).AsDouble(0, 1e5); };
   return {mhz("sm_mhz"),
           mhz("memory_mhz"),
           mhz("sm_max_mhz"),
           mhz("memory_max_mhz"),
           v.At("throttling").AsString(),
-          v.At("power_w").AsDouble(0, 1e5)};
+          NumberIn(v.At("power_w")).AsDouble(0, 1e5)};
 }
 
 MeasurementRun ReadRun(const Value& root) {
   if (root.Find("schema") == nullptr || root.At("schema").AsString() != kSchema) {
-    throw InputError(root.place(),
-                     "not a measurement file: expected the key 'schema' with 'orrery-measurements'");
+    throw InputError(root.place(), kNoMeasurement);
   }
-  root.At("schema_version").AsInt(kMeasurementSchemaVersion, kMeasurementSchemaVersion);
+  NumberIn(root.At("schema_version")).AsInt(kMeasurementSchemaVersion, kMeasurementSchemaVersion);
   root.AllowKeys({"schema", "schema_version", "suite", "command", "date_utc", "device", "software", "clocks",
                   "counters_note", "launch_gaps", "samples"});
   MeasurementRun run;
@@ -290,11 +311,28 @@ bool EndsInside(std::string_view json) {
   return quoted || depth > 0;
 }
 
-/// The reader's own words for a file that ends too early are those of YAML, and tell of its first line.
+/// The reader's own words are those of YAML, and tell of the first line of a file that ends too early.
 [[noreturn]] void Rethrow(std::string_view text, const std::string& name) {
-  if (text.substr(0, 256).find(kSchema) == std::string_view::npos || !EndsInside(text)) throw;
-  throw InputError(Place{name},
-                   fmt::format("cut off: the measurement ends in the middle, at byte {}", text.size()));
+  const bool ours = text.substr(0, 256).find(kSchema) != std::string_view::npos;
+  if (ours && EndsInside(text)) {
+    throw InputError(Place{name},
+                     fmt::format("cut off: the measurement ends in the middle, at byte {}", text.size()));
+  }
+  if (text.starts_with("\x1f\x8b"))
+    throw InputError(Place{name}, "compressed with gzip: use 'gunzip' on it first");
+  if (!ours) throw InputError(Place{name, 1, 1}, kNoMeasurement);
+  throw;
+}
+
+/// A file that was refused, to say why in words of measurements; absent where its text is not to be had.
+std::optional<std::string> TextOf(const std::filesystem::path& file) {
+  constexpr std::uintmax_t kMost = 16 << 20;  // as much as a document may have
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(file, error)) return std::nullopt;
+  if (std::filesystem::file_size(file, error) > kMost || error) return std::nullopt;
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream) return std::nullopt;
+  return std::string(std::istreambuf_iterator<char>(stream), {});
 }
 
 }  // namespace
@@ -315,8 +353,9 @@ MeasurementRun ReadMeasurement(const std::filesystem::path& file) {
   try {
     return ReadRun(Document::Load(file).root());
   } catch (const InputError&) {
-    std::ifstream stream(file, std::ios::binary);
-    Rethrow(std::string(std::istreambuf_iterator<char>(stream), {}), file.string());
+    const std::optional<std::string> text = TextOf(file);
+    if (!text) throw;
+    Rethrow(*text, file.string());
   }
 }
 

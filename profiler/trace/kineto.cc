@@ -65,6 +65,12 @@ class KinetoHandler final : public nlohmann::json_sax<nlohmann::json> {
   bool Number(std::int64_t value, const std::string& text);
   void TopNumber(std::int64_t value, const std::string& text);
   void DeviceNumber(std::int64_t value, const std::string& text);
+  void DeviceText(string_t& value);
+  void TopText(string_t& value);
+  void EventText(string_t& value);
+  int Sms(std::int64_t value, const std::string& text) const;
+  [[noreturn]] void Fail(const std::string& where, const std::string& value,
+                         const std::string& expected) const;
   void EventNumber(std::int64_t value, const std::string& text);
   void ArgsNumber(std::int64_t value);
   void ShapesText(std::string_view text);
@@ -178,10 +184,22 @@ void KinetoHandler::TopNumber(std::int64_t value, const std::string& text) {
   if (key_ == "cupti_version") info.cupti = text;
 }
 
+int KinetoHandler::Sms(std::int64_t value, const std::string& text) const {
+  if (value < 1 || value > kMaxSms)
+    Fail("'numSms' in 'deviceProperties'", text, fmt::format("a whole number from 1 to {}", kMaxSms));
+  return static_cast<int>(value);
+}
+
+void KinetoHandler::Fail(const std::string& where, const std::string& value,
+                         const std::string& expected) const {
+  throw InputError(Place{file_},
+                   fmt::format("{}: '{}': expected {}", where, Printable(value.substr(0, 80)), expected));
+}
+
 void KinetoHandler::DeviceNumber(std::int64_t value, const std::string& text) {
   TraceDevice& device = builder_.trace().info.devices.back();
   if (key_ == "id") device.id = static_cast<std::int32_t>(std::clamp<std::int64_t>(value, 0, INT32_MAX));
-  if (key_ == "numSms") device.sms = static_cast<int>(std::clamp<std::int64_t>(value, 0, 4096));
+  if (key_ == "numSms") device.sms = Sms(value, text);
   if (key_ == "totalGlobalMem")
     device.memory_bytes = std::clamp<std::int64_t>(value, 0, std::int64_t{1} << 60);
   if (key_ == "computeMajor") device.compute_capability = text;
@@ -206,25 +224,51 @@ void KinetoHandler::ArgsNumber(std::int64_t value) {
 }
 
 bool KinetoHandler::string(string_t& value) {
-  TraceInfo& info = builder_.trace().info;
-  if (frame() == Frame::kEvent) {
-    if (key_ == "ph")
-      event_.phase = std::move(value);
-    else if (key_ == "cat")
-      event_.category = std::move(value);
-    else if (key_ == "name")
-      event_.name = std::move(value);
-    else if (key_ == "ts" || key_ == "dur")
-      event_.bad_time = fmt::format("'{}' is a text, '{}', expected a number of microseconds", key_,
-                                    Printable(value.substr(0, 40)));
-  } else if (frame() == Frame::kTop && key_ == "traceName") {
-    info.trace_name = std::move(value);
-  } else if (frame() == Frame::kDevice && key_ == "name") {
-    info.devices.back().name = std::move(value);
-  } else if (frame() == Frame::kShapes) {
-    ShapesText(value);
+  switch (frame()) {
+    case Frame::kEvent:
+      EventText(value);
+      break;
+    case Frame::kArgs:
+      if (key_ == "device" || key_ == "stream")
+        event_.bad_place =
+            fmt::format("'{}' is a text, '{}', expected a number", key_, Printable(value.substr(0, 40)));
+      break;
+    case Frame::kTop:
+      TopText(value);
+      break;
+    case Frame::kDevice:
+      DeviceText(value);
+      break;
+    case Frame::kShapes:
+      ShapesText(value);
+      break;
+    default:
+      break;
   }
   return true;
+}
+
+void KinetoHandler::EventText(string_t& value) {
+  if (key_ == "ph") event_.phase = std::move(value);
+  if (key_ == "cat") event_.category = std::move(value);
+  if (key_ == "name") event_.name = std::move(value);
+  if (key_ == "ts" || key_ == "dur")
+    event_.bad_time = fmt::format("'{}' is a text, '{}', expected a number of microseconds", key_,
+                                  Printable(value.substr(0, 40)));
+}
+
+void KinetoHandler::TopText(string_t& value) {
+  if (key_ == "traceName") builder_.trace().info.trace_name = std::move(value);
+  if (key_ == "schema" && value.starts_with("orrery-")) {
+    throw InputError(Place{file_}, fmt::format("is no trace but a file of orrery's own ('{}'), which is read "
+                                               "from a regular file alone: name the file",
+                                               Printable(value.substr(0, 40))));
+  }
+}
+
+void KinetoHandler::DeviceText(string_t& value) {
+  if (key_ == "name") builder_.trace().info.devices.back().name = std::move(value);
+  if (key_ == "numSms") Sms(0, value);
 }
 
 bool KinetoHandler::parse_error(std::size_t byte, const std::string&, const nlohmann::json::exception& e) {

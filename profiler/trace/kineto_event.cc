@@ -101,6 +101,8 @@ void KinetoEventSink::Add(const KinetoEvent& event, std::uint64_t index, std::ui
                                  Printable(event.name.substr(0, 80)), Printable(event.category), what));
   };
   if (!event.bad_time.empty()) fail(event.bad_time);
+  if (kind && !event.bad_place.empty()) fail(event.bad_place);
+  if (kind && event.name.empty()) fail("has no name, expected a text");
   if (!event.start_ns) fail("has no start time 'ts'");
   if (!event.duration_ns) fail("has no duration 'dur'");
   if (*event.duration_ns < 0)

@@ -46,6 +46,9 @@ struct Range {
   std::int64_t end_ns() const { return start_ns + duration_ns; }
 };
 
+/// More SMs than any GPU has.
+inline constexpr int kMaxSms = 4096;
+
 /// A GPU as the trace describes it; what it does not say is "" or 0.
 struct TraceDevice {
   std::int32_t id = 0;  ///< as events name it

@@ -10,6 +10,7 @@
 #include "hw/cost/kernel_table.h"
 #include "hw/device.h"
 #include "profiler/calibration_file.h"
+#include "profiler/printable.h"
 #include "profiler/trace/trace_report.h"
 
 namespace orrery::profiler {
@@ -39,18 +40,25 @@ int SmsOf(const TraceInfo& info, int otherwise) {
   if (info.device.sms > 0) return info.device.sms;
   if (const auto preset = FindDevicePresetName(info.device.name)) return hw::DevicePreset(*preset).sms;
   if (otherwise > 0) return otherwise;
-  throw InputError(
-      Place{info.source},
-      "does not say how many SMs its GPU has (in 'deviceProperties'): name the device with --device");
+  throw InputError(Place{info.source},
+                   fmt::format("does not say how many SMs its GPU has ({}): name the device with --device",
+                               info.program.empty() ? "in 'deviceProperties'" : "'sms' in its first line"));
 }
 
 std::string OrNotRecorded(const std::string& text) { return text.empty() ? kNotRecorded : text; }
 
+/// What repeats the import; a trace's own name stands behind it.
+std::string CommandOf(const TraceInfo& info) {
+  const bool named = !info.trace_name.empty() && info.trace_name != info.source;
+  return "orrery profile import " + info.source + (named ? "  # " + info.trace_name : "");
+}
+
 MeasurementRun TraceHeader(const AnalysedTrace& a, int sms_otherwise) {
   const TraceInfo& info = a.trace.info;
   MeasurementRun run;
-  run.suite = !info.program.empty() ? info.program : info.trace_name.empty() ? "trace" : info.trace_name;
-  run.command = "orrery profile import";
+  // A trace is called after the file it was first exported to, which differs every time.
+  run.suite = info.program.empty() ? kTraceSuite : info.program;
+  run.command = CommandOf(info);
   run.date_utc = DateOf(a.trace);
   run.device = {info.device.name.empty() ? "unknown" : info.device.name,
                 info.device.compute_capability,
@@ -64,6 +72,12 @@ MeasurementRun TraceHeader(const AnalysedTrace& a, int sms_otherwise) {
   if (const std::int64_t zero = ZeroDurations(a); zero > 0)
     run.counters_note += fmt::format("; {} launches of zero duration left out", zero);
   return run;
+}
+
+std::string WhyNoShapes(const ShapedOps& shaped) {
+  if (shaped.bad_texts == 0) return "no range or operator gives one";
+  return fmt::format("{} ranges give one that cannot be read, the first {}", shaped.bad_texts,
+                     Printable(shaped.first_bad));
 }
 
 /// Of the compute stream with most gaps, where it has enough of them.
@@ -116,9 +130,9 @@ KernelSample SampleOf(const AnalysedTrace&, const ShapedOp& op) {
 
 MeasurementRun TraceMeasurement(const AnalysedTrace& a, int sms_otherwise) {
   if (a.layers.ops.empty() && a.shaped.ops.empty())
-    throw InputError(Place{a.trace.info.source}, "no operation with a shape was recognised (" +
-                                                     a.layers.not_recognised +
-                                                     "; no range or operator gives one)");
+    throw InputError(Place{a.trace.info.source},
+                     fmt::format("no operation with a shape was recognised ({}; {})", a.layers.not_recognised,
+                                 WhyNoShapes(a.shaped)));
   MeasurementRun run = TraceHeader(a, sms_otherwise);
   std::map<std::string, int> seen;
   const auto add = [&](KernelSample s, std::int64_t blocks) {

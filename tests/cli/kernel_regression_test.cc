@@ -164,6 +164,67 @@ class MeasureCalibration : public KernelRegression {
   }
 };
 
+/// The campaign over a device half that builds and has the sections a, b and c.
+class MeasureSections : public MeasureCalibration {
+ protected:
+  void SetUp() override {
+    MeasureCalibration::SetUp();
+    Install("bin/nvidia-smi", "echo 'GPU 0: a GPU'\n");
+    Install("bin/cmake", "exit 0\n");
+    fs::create_directories(folder_ / "device");
+  }
+  /// Each section runs `section` with $s its name, $p its process and $out its file.
+  profiler::ProgramResult Campaign(const std::string& section, const std::string& settings = "") const {
+    Install("device/orrery-device",
+            "[ $1 = probe ] && exit 0\n[ $1 = sections ] && { printf 'a\\nb\\nc\\n'; exit 0; }\n"
+            "while [ $# -gt 0 ]; do case $1 in --out) out=$2;; --section) s=$2;; --process) p=$2;; esac; "
+            "shift; done\n" +
+                section + "\n");
+    return Run(settings + " PATH=$PWD/bin:$PATH BUILD_DIR=$PWD/device " +
+               (kRoot / "scripts/measure_calibration").string() + " out");
+  }
+};
+
+TEST_F(MeasureSections, AllMeasuredIsDone) {
+  const profiler::ProgramResult r = Campaign("echo {} > $out", "PROCESSES=2");
+  EXPECT_EQ(r.exit_code, 0);
+  EXPECT_THAT(r.output, HasSubstr("6 measurement files"));
+  EXPECT_THAT(r.output, HasSubstr("0 sections failed, 0 not reached"));
+}
+
+TEST_F(MeasureSections, OneFailedSectionFailsTheCampaign) {
+  const profiler::ProgramResult r = Campaign("[ $s$p = b1 ] && exit 3; echo {} > $out", "PROCESSES=2");
+  EXPECT_EQ(r.exit_code, 1);
+  EXPECT_THAT(r.output, HasSubstr("5 measurement files"));
+  EXPECT_EQ(Campaign("exit 3", "rm -r out;").exit_code, 1);
+  EXPECT_EQ(Campaign("exit 0", "rm -r out;").exit_code, 1) << "done, and nothing written";
+}
+
+TEST_F(MeasureSections, WhatTheBudgetDoesNotReachFailsTheCampaign) {
+  const profiler::ProgramResult r = Campaign("echo {} > $out", "BUDGET_S=4");
+  EXPECT_EQ(r.exit_code, 1);
+  EXPECT_THAT(r.output, HasSubstr("0 sections failed, 9 not reached"));
+}
+
+TEST_F(MeasureSections, AFolderWithAnEarlierRunIsRefused) {
+  EXPECT_EQ(Campaign("echo {} > $out").exit_code, 0);
+  const profiler::ProgramResult again = Campaign("exit 3");
+  EXPECT_EQ(again.exit_code, 2);
+  EXPECT_EQ(
+      again.last_error,
+      "measure_calibration: out/process0-a.json is of an earlier run: name another folder, or delete its "
+      "measurements");
+}
+
+TEST_F(MeasureSections, ASettingThatIsNoNumberIsBadInput) {
+  for (const char* setting : {"PROCESSES=abc", "PROCESSES=0", "SAMPLES=-1", "BUDGET_S=1e3"}) {
+    const profiler::ProgramResult r = Campaign("echo {} > $out", setting);
+    EXPECT_EQ(r.exit_code, 2) << setting;
+    EXPECT_THAT(r.last_error, HasSubstr("expected a whole number from 1 to 999999"));
+    EXPECT_FALSE(fs::exists(folder_ / "out"));
+  }
+}
+
 TEST_F(MeasureCalibration, WithoutAGpuNothingIsBuilt) {
   const profiler::ProgramResult r = Measure(false, "echo 'No devices were found'; exit 6\n");
   EXPECT_EQ(r.exit_code, 77);

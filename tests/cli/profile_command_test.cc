@@ -6,10 +6,12 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <thread>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/error.h"
@@ -237,6 +239,12 @@ TEST_F(ProfileCommand, ImportOfBadFilesIsBadInput) {
   EXPECT_THAT(error({Write("n.json", event(R"("ts":1,"dur":-5)"))}), HasSubstr("duration -5 us is negative"));
   EXPECT_THAT(error({Write("n.json", event(R"("ts":"soon","dur":5)"))}),
               HasSubstr("'ts' is a text, 'soon', expected a number"));
+  EXPECT_THAT(error({Write("d.json", event(R"("ts":1,"dur":5,"args":{"device":"0"})"))}),
+              HasSubstr("'device' is a text, '0', expected a number"));
+  EXPECT_THAT(
+      error({Write("u.json",
+                   std::string(R"({"traceEvents":[{"ph":"X","cat":"kernel","name":7,"ts":1,"dur":5}]})"))}),
+      HasSubstr("has no name, expected a text"));
   EXPECT_THAT(error({Write("z.json", std::string("\x1f\x8b\x08"))}), HasSubstr("gunzip -c"));
   EXPECT_THAT(error({Write("p", std::string("\x0a\x10 perfetto"))}), HasSubstr("not valid JSON"));
   EXPECT_THAT(error({Write("q.nsys-rep", std::string("NVTX tracing"))}), HasSubstr("nsys-rep"));
@@ -278,6 +286,10 @@ TEST_F(ProfileCommand, ImportTakesShapesFromTheProgramsRanges) {
   EXPECT_THAT(Read("t.yaml"), HasSubstr("- [64, 128, 256, 1, 4.000, 1, 4.000, 4.000]"));
   EXPECT_EQ(RunCommand({"profile", "import", File("logs"), "--calibration", File("t.yaml")}).code, 0)
       << "the second process has nothing to say";
+  std::string unread = log;
+  unread.replace(unread.find("m=64 n=128"), 10, "m=0 n=128");
+  EXPECT_THAT(RunCommand({"profile", "import", Write("unread.jsonl", unread), "--out", File("m.json")}).error,
+              HasSubstr("2 ranges give one that cannot be read, the first 'orrery:gemm_fp8 m=0"));
 }
 
 TEST_F(ProfileCommand, ImportJoinsThePartsOfAMeasurement) {
@@ -360,7 +372,58 @@ TEST_F(ProfileCommand, TracesOfSeveralRanksAreOneMeasurementWhateverTheyAreCalle
   EXPECT_EQ(o.code, 0) << o.error;
   EXPECT_EQ(profiler::ReadMeasurement(File("m.json")).samples.size(), 2u);
   EXPECT_EQ(RunCommand({"profile", "import", zero, one, "--gpu", "1", "--out", File("m.json")}).code, 0);
-  EXPECT_EQ(profiler::ReadMeasurement(File("m.json")).suite, "rank1.json");
+  EXPECT_EQ(profiler::ReadMeasurement(File("m.json")).suite, "trace");
+  EXPECT_EQ(profiler::ReadMeasurement(File("m.json")).command,
+            "orrery profile import " + one + "  # rank1.json");
+}
+
+TEST_F(ProfileCommand, TracesExportedToDifferentFilesAreCompared) {
+  const auto measure = [&](const std::string& name) {
+    const std::string head =
+        R"("deviceProperties":[{"id":0,"name":"NVIDIA H100 80GB HBM3","numSms":132}],"traceName":")" +
+        File(name) + "\",";
+    const std::string trace = Write(name, ProductTrace(head, {{0, "nvjet_tst_a", 10}}));
+    EXPECT_EQ(RunCommand({"profile", "import", trace, "--out", File("m-" + name)}).code, 0);
+    return File("m-" + name);
+  };
+  const Outcome o = RunCommand({"profile", "compare", measure("a.json"), measure("b.json")});
+  EXPECT_EQ(o.error, "");
+  EXPECT_THAT(o.out, HasSubstr("1 cases on NVIDIA H100"));
+}
+
+TEST_F(ProfileCommand, ATraceIsReadFromAPipeOnce) {
+  ASSERT_EQ(mkfifo(File("pipe").c_str(), 0600), 0);
+  const auto import = [&](const std::string& text) {
+    std::thread writer([&] { std::ofstream(File("pipe")) << text; });
+    const Outcome o = RunCommand({"profile", "import", File("pipe")});
+    writer.join();
+    return o;
+  };
+  const Outcome o = import(kTrace);
+  EXPECT_EQ(o.code, 0) << o.error;
+  EXPECT_THAT(o.out, HasSubstr("1 kernels"));
+  EXPECT_THAT(
+      import(profiler::MeasurementJson(SyntheticRun(1, 1, 1, 5, {}))).error,
+      HasSubstr("is no trace but a file of orrery's own ('orrery-measurements'), which is read from a "
+                "regular file alone"));
+}
+
+TEST_F(ProfileCommand, ATraceWhoseGpuHasOtherSmsThanItsNameSaysIsNoTableUnlessTheDeviceIsNamed) {
+  const auto trace = [&](const std::string& sms) {
+    return Write("t.json",
+                 ProductTrace(R"("deviceProperties":[{"id":0,"name":"NVIDIA H800","numSms":)" + sms + "}],",
+                              {{0, "nvjet_tst_a", 10}}));
+  };
+  std::vector<std::string> words = {"profile", "import", trace("66"), "--calibration", File("t.yaml")};
+  EXPECT_THAT(RunCommand(words).error,
+              HasSubstr("which has 132 SMs, and the times are of 66 SMs: name the device with --device"));
+  words.insert(words.end(), {"--device", "h800-sxm"});
+  EXPECT_EQ(RunCommand(words).code, 0);
+  EXPECT_THAT(Read("t.yaml"), HasSubstr("sms: 66\n"));
+  for (const char* sms : {"0", "-3", "100000", "\"132\""})
+    EXPECT_THAT(RunCommand({"profile", "import", trace(sms)}).error,
+                HasSubstr("expected a whole number from 1 to 4096"))
+        << sms;
 }
 
 TEST_F(ProfileCommand, DifferentGpusOfOneTraceAreNotMerged) {

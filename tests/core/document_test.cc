@@ -44,7 +44,8 @@ TEST(Document, ANullValueIsAbsent) {
   const Document document = Document::Parse("a: ~\nb:\n", "f");
   EXPECT_EQ(document.root().Find("a"), nullptr);
   EXPECT_EQ(document.root().Find("b"), nullptr);
-  EXPECT_THAT(ErrorOf([&] { document.root().At("b"); }), HasSubstr("missing key 'b'"));
+  EXPECT_THAT(ErrorOf([&] { document.root().At("b"); }),
+              HasSubstr("missing key 'b': it is there without a value"));
 }
 
 TEST(Document, EveryReaderRefusesAListAndSaysWhatItExpected) {

@@ -206,11 +206,41 @@ TEST(CalibrationFile, TheLaunchGapIsTheMedianOfProcessesOnAStream) {
 }
 
 TEST(CalibrationFile, KnowsDevicesByTheirDriversNames) {
-  EXPECT_EQ(DevicePresetName("NVIDIA H100 80GB HBM3"), "h100-sxm");
-  EXPECT_EQ(DevicePresetName("NVIDIA H800"), "h800-sxm");
-  EXPECT_EQ(DevicePresetName("NVIDIA H200"), "h200-sxm");
-  EXPECT_EQ(DevicePresetName("NVIDIA H20"), "h20");
-  EXPECT_THROW(DevicePresetName("NVIDIA H100 PCIe"), InputError);
+  EXPECT_EQ(FindDevicePresetName("NVIDIA H100 80GB HBM3"), "h100-sxm");
+  EXPECT_EQ(FindDevicePresetName("NVIDIA H800"), "h800-sxm");
+  EXPECT_EQ(FindDevicePresetName("NVIDIA H200"), "h200-sxm");
+  EXPECT_EQ(FindDevicePresetName("NVIDIA H20"), "h20");
+  EXPECT_EQ(FindDevicePresetName("A100-SXM4-80GB"), "a100-sxm") << "as drivers before 470 call it";
+  for (const char* other :
+       {"NVIDIA H100 PCIe", "NVIDIA H800 PCIe", "NVIDIA GH200 480GB", "NVIDIA H200 NVL", "NVIDIA H20-3e",
+        "NVIDIA H100 80GB HBM3 MIG 1g.10gb", "NVIDIA A100-SXM4-40GB", "NVIDIA ", ""})
+    EXPECT_EQ(FindDevicePresetName(other), std::nullopt) << other;
+}
+
+TEST(CalibrationFile, ADeviceOfAnotherNumberOfSmsIsNoPreset) {
+  EXPECT_EQ(DevicePresetName({"NVIDIA H800", "9.0", 132, {}}), "h800-sxm");
+  EXPECT_THAT(
+      ErrorOf([] {
+        DevicePresetName({"NVIDIA H800", "9.0", 114, {}});
+      }),
+      HasSubstr("'NVIDIA H800' is h800-sxm, which has 132 SMs, and the times are of 114 SMs: name the "
+                "device with --device"));
+  EXPECT_THAT(ErrorOf([] {
+                DevicePresetName({"NVIDIA H800 PCIe", "9.0", 114, {}});
+              }),
+              HasSubstr("no device preset is known for 'NVIDIA H800 PCIe': name one with --device"));
+}
+
+TEST(CalibrationFile, TellsTheClocksThatAreKnown) {
+  MeasurementRun run = RunOf({Sample(OpKind::kGemmFp8, kGemm, {100})});
+  const auto clocks = [&](Clocks c) {
+    run.clocks = c;
+    const std::string yaml = CalibrationYaml(run, "h100-sxm").yaml;
+    return Document::Parse(yaml, "t").root().At("clocks").AsString();
+  };
+  EXPECT_EQ(clocks({1755, 2619, 0, 0, "", 0}), "SM 1755 MHz, memory 2619 MHz");
+  EXPECT_EQ(clocks({0, 0, 1980, 2619, "power cap", 0}), "throttling: power cap");
+  EXPECT_EQ(clocks({0, 0, 1980, 2619, "", 0}), "not recorded");
 }
 
 }  // namespace

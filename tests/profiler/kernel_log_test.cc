@@ -129,7 +129,15 @@ TEST_F(KernelLog, ErrorsNameTheLine) {
               HasSubstr("schema_version"));
   EXPECT_THAT(ErrorOf(R"({"schema":"orrery-kernel-log","schema_version":1})"
                       "\n"),
-              HasSubstr("bad header"));
+              HasSubstr("log:1: has a bad header: 'program' is missing"));
+  const auto header = [&](const std::string& from, const std::string& to) {
+    std::string changed = head;
+    return ErrorOf(changed.replace(changed.find(from), from.size(), to));
+  };
+  EXPECT_THAT(header(",\"sms\":1", ""), HasSubstr("bad header: 'sms' is missing"));
+  EXPECT_THAT(header("\"sms\":1", "\"sms\":-3"), HasSubstr("'sms': -3: expected a whole number from 0"));
+  EXPECT_THAT(header("\"device\":\"d\"", "\"device\":7"), HasSubstr("'device': expected a text"));
+  EXPECT_THAT(ErrorOf(head + "{\"end\":true}\n" + name), HasSubstr("log:3: stands behind the closing line"));
 }
 
 TEST_F(KernelLog, AFolderThatCannotBeWrittenIsNoReasonToStop) {

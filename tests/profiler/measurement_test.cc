@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/error.h"
@@ -111,7 +112,44 @@ TEST(Measurement, ErrorsNamePlaceKeyAndWhatWasExpected) {
   }
   EXPECT_THAT(ErrorOf(good.substr(0, good.size() / 2)), HasSubstr("m.json:"));
   EXPECT_THAT(ErrorOf("{\"traceEvents\": []}"), HasSubstr("not a measurement file"));
-  EXPECT_THAT(ErrorOf("[1, 2]"), HasSubstr("expected a map"));
+  for (const char* other : {"[1, 2]", "{\"traceEvents\": [{\"ph\": \"X\"", "\"\\q"})
+    EXPECT_THAT(ErrorOf(other), HasSubstr("not a measurement file")) << other;
+  EXPECT_THAT(ErrorOf("\x1f\x8b\x08"), HasSubstr("compressed with gzip"));
+}
+
+TEST(Measurement, ATextIsNoNumber) {
+  const std::string good = MeasurementJson(FullRun());
+  for (const char* key : {"\"sms\":132", "\"process\":0", "\"sm_clock_mhz\":1755.0", "\"m\":4096"}) {
+    std::string text = key;
+    text.insert(text.find(':') + 1, 1, '"');
+    EXPECT_THAT(ErrorOf(Replaced(good, key, text + '"')), HasSubstr("is a text, expected a number")) << key;
+  }
+  EXPECT_THAT(ErrorOf(Replaced(good, "\"durations_us\":[", "\"durations_us\":[\"1\",")),
+              HasSubstr("samples[0].durations_us[0]: '1': is a text, expected a number"));
+}
+
+TEST(Measurement, AShapeThatIsNotItsKindsAndMoreSmsThanTheDeviceHasAreRefused) {
+  MeasurementRun run = FullRun();
+  run.samples[0].shape = RowsShape{4096, 7168};
+  EXPECT_THAT(ErrorOf(MeasurementJson(run)),
+              HasSubstr("samples[0].shape.type: 'rows': expected 'gemm', the shape of gemm_fp8"));
+  run = FullRun();
+  run.samples[0].sms = 500;
+  EXPECT_THAT(ErrorOf(MeasurementJson(run)),
+              HasSubstr("samples[0].sms: '500': expected at most the device's 132 SMs"));
+}
+
+TEST(Measurement, WhatIsNoRegularFileIsRefusedUnread) {
+  const auto folder =
+      std::filesystem::temp_directory_path() / ("orrery_measurement_pipe_" + std::to_string(getpid()));
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder);
+  ASSERT_EQ(mkfifo((folder / "pipe").c_str(), 0600), 0);
+  for (const std::filesystem::path& file : {folder, folder / "pipe", std::filesystem::path("/dev/zero")}) {
+    EXPECT_EQ(orrery::ErrorOf([&] { ReadMeasurement(file); }), file.string() + ": not a regular file");
+    EXPECT_FALSE(IsMeasurement(file));
+  }
+  std::filesystem::remove_all(folder);
 }
 
 TEST(Measurement, AFileThatWasCutOffSaysSo) {
@@ -196,6 +234,42 @@ TEST(Measurement, PartsKeepTheirProcessesAndGapsAndComeOnce) {
               MergeParts({one, two}, {"a.json", "b.json"});
             }),
             "a.json and b.json cannot be merged: different library versions");
+}
+
+TEST(Measurement, TheClocksOfEveryPartCount) {
+  const MeasurementRun plain = SyntheticRun(1, 1, 1, 5, {});
+  const auto part = [&](int process, const Clocks& clocks, const std::string& date) {
+    MeasurementRun run = plain;
+    run.samples[0].process = process;
+    run.clocks = clocks;
+    run.date_utc = date;
+    return run;
+  };
+  const std::vector<MeasurementRun> parts = {
+      part(0, {1755, 2619, 1980, 2619, "none", 500}, "2026-01-31T12:00:00Z"),
+      part(1, {1400, 2619, 1980, 2619, "software power cap, idle", 700}, "2026-01-30T12:00:00Z"),
+      part(2, {1740, 0, 0, 0, "idle, hardware slowdown", 0}, "2026-02-01T12:00:00Z")};
+  const MeasurementRun merged = MergeParts(parts, {"a", "b", "c"});
+  EXPECT_EQ(merged.clocks.throttling, "software power cap, idle, hardware slowdown");
+  EXPECT_EQ(merged.clocks.sm_mhz, 1740);
+  EXPECT_EQ(merged.clocks.memory_mhz, 2619);
+  EXPECT_EQ(merged.clocks.sm_max_mhz, 1980);
+  EXPECT_EQ(merged.clocks.power_w, 700);
+  EXPECT_EQ(merged.date_utc, "2026-01-30T12:00:00Z");
+  const MeasurementRun quiet = MergeParts({parts[0], part(1, {}, "not recorded")}, {"a", "b"});
+  EXPECT_EQ(quiet.clocks.throttling, "none");
+  EXPECT_EQ(quiet.clocks.sm_mhz, 1755);
+  EXPECT_EQ(quiet.date_utc, "not recorded");
+}
+
+TEST(Measurement, PartsOfOtherNumbersOfSmsAreNotMerged) {
+  const MeasurementRun one = SyntheticRun(1, 1, 1, 5, {});
+  MeasurementRun two = one;
+  two.device.sms = 66;
+  EXPECT_EQ(orrery::ErrorOf([&] {
+              MergeParts({one, two}, {"a.json", "b.json"});
+            }),
+            "a.json and b.json cannot be merged: different numbers of SMs '132' and '66'");
 }
 
 TEST(Measurement, LaunchGapsAreReadStrictly) {

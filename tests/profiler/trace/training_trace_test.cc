@@ -181,7 +181,7 @@ TEST_F(TrainingTrace, BecomesAMeasurementAndATable) {
   const MeasurementRun run = TraceMeasurement(*analysed_);
   EXPECT_EQ(run.date_utc.substr(0, 10), "2025-02-25");
   EXPECT_EQ(ParseMeasurement(MeasurementJson(run), "x").samples.size(), run.samples.size());
-  const CalibrationText table = CalibrationYaml(run, DevicePresetName(run.device.name));
+  const CalibrationText table = CalibrationYaml(run, DevicePresetName(run.device));
   EXPECT_THAT(table.yaml, HasSubstr("device: h800-sxm"));
   EXPECT_THAT(table.yaml, HasSubstr("- [4096, 1536, 7168, 1, 104.000, 4, 101.000, 105.000]"));
   EXPECT_THAT(table.yaml, HasSubstr("sms: 112"));
