@@ -192,7 +192,6 @@ void AddTraining(const RoutingRequest& request, RoutingReport* report) {
         fmt::format("routing: a shift at step {} of {} training steps, expected {} or more after it",
                     o.shift_step, o.steps, models::TrainingTrace::kWindow));
   report->engine = models::EngineName(o);
-  if (o.shift_step < 1 << 30) report->shift_step = o.shift_step;
   report->training = models::Train(o, request.seed, 0);
   for (int sequences : {1, 4, 16, 64, 256}) {
     report->computation.emplace_back(
@@ -340,6 +339,7 @@ RoutingReport MakeRoutingReport(const RoutingRequest& request) {
   report.ranks = RankBalances(report.loads, shape.groups, shape.ranks_per_node, request.ranks,
                               report.placed_shared_experts, double{1} * shape.experts / shape.top_k);
   report.micro_batch = SampleMicroBatches(*source, layers);
+  if (request.section.shift_step < 1 << 30) report.shift_step = request.section.shift_step;
   const bool chooses = shape.top_k < shape.experts;  // else every token takes every expert
   if (!recorded && chooses && HasTrace(request.section.strategy) && request.steps > 0)
     AddTraining(request, &report);

@@ -95,7 +95,7 @@ struct RoutingReport {
   std::optional<double> not_converged;
   std::optional<models::TrainingTrace> training;    ///< how the first layer settles
   std::string engine;                               ///< that made `training`, in words
-  std::optional<int> shift_step;                    ///< of `training`
+  std::optional<int> shift_step;                    ///< of `training`, or not shown
   std::vector<std::pair<int, double>> computation;  ///< (sequences, mean MaxVio of a computation batch)
   std::vector<RankBalance> ranks;
   std::optional<MicroBatchBalance> micro_batch;

@@ -108,18 +108,38 @@ std::string RanksText(const RoutingReport& r) {
   return out;
 }
 
+std::string ResettledText(const models::TrainingTrace& t) {
+  const std::string again = t.settling == models::Settling::kSettled ? " again" : "";
+  switch (t.resettling) {
+    case models::Settling::kSettled:
+      return fmt::format("; settled{} {} steps later", again, t.resettled);
+    case models::Settling::kTooShort:
+      return "; too short a run after it to tell whether it settles" + again;
+    case models::Settling::kNothingActs:  // of a run in which nothing ever does, it is said already
+      return t.settling == models::Settling::kNothingActs ? "" : "; nothing moves its biases any more";
+    case models::Settling::kUnsteady:
+    case models::Settling::kNoBetter:
+      break;
+  }
+  return "; not settled" + again;
+}
+
 /// What a shift of the text did to the training run.
 std::string ShiftText(const RoutingReport& r) {
   if (!r.shift_step) return "";
   const models::TrainingTrace& t = *r.training;
   const auto at = static_cast<std::size_t>(*r.shift_step / models::TrainingTrace::kWindow);
-  const std::string settled =
-      t.resettled < 0 ? "not settled again" : fmt::format("settled again {} steps later", t.resettled);
+  const std::string before = at > 0 ? fmt::format("{:.3f} before, ", t.max_vio[at - 1]) : "";
   return fmt::format(
-      "  text shifts at step {}: MaxVio a batch {:.3f} before, {:.3f} at worst, {:.3f} at the "
-      "end; {}\n",
-      *r.shift_step, t.max_vio[std::max<std::size_t>(at, 1) - 1], t.max_vio_at_shift, t.max_vio.back(),
-      settled);
+      "  text shifts at step {}: MaxVio a batch {}{:.3f} at the end (means of {} steps), {:.3f} in the worst "
+      "batch of the first{}\n",
+      *r.shift_step, before, t.max_vio.back(), models::TrainingTrace::kWindow, t.max_vio_at_shift,
+      ResettledText(t));
+}
+
+/// The run's MaxVio over the validation set, of the text that all other figures are of: before a shift.
+double TrainedMaxVio(const RoutingReport& r) {
+  return r.shift_step ? r.training->max_vio_global_before : r.training->max_vio_global;
 }
 
 std::string SettledText(const models::TrainingTrace& t) {
@@ -136,20 +156,24 @@ std::string SettledText(const models::TrainingTrace& t) {
       break;
   }
   return fmt::format("not settled: no better than without balancing, MaxVio global {:.3f}",
-                     t.max_vio_unbalanced);
+                     t.max_vio_unbalanced_before > 0 ? t.max_vio_unbalanced_before : t.max_vio_unbalanced);
 }
 
 /// Whether the training run ends about as even as the converged router that all other figures are of: they
 /// differ by drift, by batches and by the validation set, and an update that is too fast or slow never
 /// converges.
 bool EndsConverged(const RoutingReport& r) {
-  if (r.training->settling == models::Settling::kTooShort) return true;  // says so itself
-  const double converged = r.by_layer.front().max_vio, trained = r.training->max_vio_global;
+  const bool unknown = r.shift_step && r.training->max_vio_unbalanced_before == 0;
+  if (unknown || r.training->settling == models::Settling::kTooShort) return true;  // says so itself
+  const double converged = r.by_layer.front().max_vio, trained = TrainedMaxVio(r);
   constexpr double kTimes = 2, kNoise = 0.1;
   return std::max(converged, trained) <= kTimes * std::min(converged, trained) + kNoise;
 }
 
 std::string TrainingText(const RoutingReport& r) {
+  if (!r.training && r.shift_step)
+    return fmt::format("No training run (0 steps): what the shift at step {} does is not shown\n",
+                       *r.shift_step);
   if (!r.training) return "";
   const models::TrainingTrace& t = *r.training;
   std::string out = fmt::format("Settling, layer 1 over {} steps ({})\n  MaxVio a batch:",
@@ -160,9 +184,12 @@ std::string TrainingText(const RoutingReport& r) {
   }
   out += fmt::format("\n  {}; MaxVio global {:.3f}, largest bias {:.3f}\n", SettledText(t), t.max_vio_global,
                      t.bias_spread.back());
-  if (!r.shift_step && !EndsConverged(r))
+  if (!EndsConverged(r))
     out += fmt::format(
-        "  WARNING: the run does not end as even as the converged router above, whose layer 1 has {:.3f}\n",
+        "  WARNING: the run does not {}, whose layer 1 has {:.3f}\n",
+        r.shift_step ? fmt::format("get as even before the shift, {:.3f}, as the converged router above",
+                                   TrainedMaxVio(r))
+                     : "end as even as the converged router above",
         r.by_layer.front().max_vio);
   out += ShiftText(r);
   out += "  MaxVio of a computation batch:";
@@ -202,6 +229,11 @@ Json MicroBatchJson(const MicroBatchBalance& m) {
           {"dropped", dropped}};
 }
 
+/// Null where the text shifts within the first window.
+Json Before(const models::TrainingTrace& t, double x) {
+  return t.max_vio_unbalanced_before > 0 ? Json(x) : Json(nullptr);
+}
+
 Json TrainingJson(const RoutingReport& r) {
   const models::TrainingTrace& t = *r.training;
   Json computation = Json::array();
@@ -220,7 +252,10 @@ Json TrainingJson(const RoutingReport& r) {
               {"computation_batches", computation}};
   if (r.shift_step) {
     out["shift_step"] = *r.shift_step;
+    out["max_vio_global_before_shift"] = Before(t, t.max_vio_global_before);
+    out["max_vio_global_unbalanced_before_shift"] = Before(t, t.max_vio_unbalanced_before);
     out["max_vio_at_shift"] = t.max_vio_at_shift;
+    out["resettling"] = models::SettlingName(t.resettling);
     out["resettled_steps"] = t.resettled < 0 ? Json(nullptr) : Json(t.resettled);
   }
   return out;
@@ -365,11 +400,12 @@ std::string Remarks(const std::vector<RoutingReport>& reports) {
     if (r.not_converged)
       out += fmt::format("\n{}: NOT CONVERGED: an expert's load is {:.2g} off what it asks for", r.strategy,
                          *r.not_converged);
-    if (r.training && !r.shift_step && r.training->settling != models::Settling::kNothingActs &&
-        !EndsConverged(r))
-      out +=
-          fmt::format("\n{}: its training run ends at MaxVio global {:.3f}, the converged layer has {:.3f}",
-                      r.strategy, r.training->max_vio_global, r.by_layer.front().max_vio);
+    if (r.shift_step && !r.training)
+      out += fmt::format("\n{}: 0 training steps do not show what the shift does", r.strategy);
+    if (r.training && r.training->settling != models::Settling::kNothingActs && !EndsConverged(r))
+      out += fmt::format("\n{}: its training run {} MaxVio global {:.3f}, the converged layer has {:.3f}",
+                         r.strategy, r.shift_step ? "has before the shift" : "ends at", TrainedMaxVio(r),
+                         r.by_layer.front().max_vio);
     if (r.step && !r.step->fits) out += fmt::format("\n{}: DOES NOT FIT the device's memory", r.strategy);
   }
   return out.empty() ? out : out + "\n";
@@ -385,7 +421,7 @@ std::string RoutingText(const RoutingReport& r) {
                        fmt::join(r.left_out, ", routing."));
   out += fmt::format("\n{}\n\n{}\n{}\n{}{}", r.source, LoadsText(r), MicroBatchText(r), ChoiceText(r),
                      RanksText(r));
-  if (r.training) out += "\n" + TrainingText(r);
+  if (r.training || r.shift_step) out += "\n" + TrainingText(r);
   if (r.step) {
     out += fmt::format(
         "\nStep time {:.4f} s, of which imbalance {}; {:.2f} M tokens a second, {:.0f} $ a trillion\n",

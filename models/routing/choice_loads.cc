@@ -95,6 +95,23 @@ void AppendTokens(const ChosenTokens& chunk, int first, int count, ChosenTokens*
   }
 }
 
+/// Adds `weight` to the share of each token's number of experts, tokens [first, first + count).
+void AddShares(const ChosenTokens& text, std::size_t first, std::size_t count, double weight,
+               std::vector<double>* share) {
+  for (std::size_t t = first; t < first + count; ++t) {
+    const std::size_t experts = text.end[t] - (t > 0 ? text.end[t - 1] : 0);
+    if (share->size() <= experts) share->resize(experts + 1);
+    (*share)[experts] += weight;
+  }
+}
+
+/// Adds a share of `counts` that is in proportion to them.
+void AddInProportion(double share, const std::vector<double>& counts, std::vector<double>* to) {
+  const double all = std::accumulate(counts.begin(), counts.end(), 0.0);
+  if (to->size() < counts.size()) to->resize(counts.size());
+  for (std::size_t j = 0; j < counts.size(); ++j) (*to)[j] += share * counts[j] / all;
+}
+
 }  // namespace
 
 ChoiceLoads::ChoiceLoads(const LoadShape& shape, const SyntheticOptions& options, int moe_layers,
@@ -154,6 +171,9 @@ void ChoiceLoads::MeasureBatch(FastNormal& normal, Drawn* drawn) const {
   drawn->threshold = ChoiceThresholds(gate_.experts, static_cast<double>(gate_.top_k) / gate_.experts,
                                       mix().share, text.affinity());
   TakeTokens(gate_.experts, text.tokens(), drawn->threshold, text.affinity(), &drawn->text);
+  const std::size_t each = drawn->text.end.size() / mix().share.size();
+  for (std::size_t d = 0; d < mix().share.size(); ++d)
+    AddShares(drawn->text, d * each, each, mix().share[d] / static_cast<double>(each), &drawn->token_share);
 }
 
 std::vector<int> ChoiceLoads::MeasuredParts(RandomStream* random) const {
@@ -161,11 +181,14 @@ std::vector<int> ChoiceLoads::MeasuredParts(RandomStream* random) const {
   return Shrink(PartsOf(options_, sequence, chunks_.front(), *random), MeasuredTokens());
 }
 
-/// Chunks of which one part is of the domain and the others of the mix; that part's first tokens count.
+/// Chunks of which one part is of the domain and the others of the mix; that part's first tokens count. A
+/// token picked of the mix lies in such a chunk of its domain, so chunks weighed by their domain's share are
+/// chunks of the mix, and with all of their tokens none of what experts take is lost.
 void ChoiceLoads::MeasureDomain(int domain, RandomStream* random, FastNormal& normal, Drawn* drawn) const {
   const int wanted = WantedTokens(), tokens = MeasuredTokens();
   ChunkText text(drawn->router);
   ChosenTokens chosen;
+  std::vector<double> experts;
   for (int counted = 0; counted < wanted;) {
     const std::vector<int> parts = MeasuredParts(random);
     int at = static_cast<int>(random->Below(static_cast<std::uint64_t>(tokens))), first = 0, mine = 0;
@@ -178,10 +201,12 @@ void ChoiceLoads::MeasureDomain(int domain, RandomStream* random, FastNormal& no
     }
     ChooseTokens(gate_.experts, tokens, ChoiceCapacity(tokens, gate_.top_k, gate_.experts), text.affinity(),
                  &chosen);
+    AddShares(chosen, 0, chosen.end.size(), 1, &experts);
     const int count = std::min({mine, kCounted, wanted - counted});
     AppendTokens(chosen, first, count, &drawn->text);
     counted += count;
   }
+  AddInProportion(mix().share[static_cast<std::size_t>(domain)], experts, &drawn->token_share);
 }
 
 /// Where documents are short a chunk holds many: all its parts are of the mix, and every domain's tokens
@@ -193,6 +218,7 @@ void ChoiceLoads::MeasureMix(RandomStream* random, FastNormal& normal, Drawn* dr
   ChunkText text(drawn->router);
   ChosenTokens chosen;
   std::vector<std::size_t> domain_of;
+  std::vector<double> experts;
   for (std::size_t full = 0; full < domains;) {
     text.Clear(), domain_of.clear();
     for (const int part : MeasuredParts(random)) {
@@ -202,6 +228,7 @@ void ChoiceLoads::MeasureMix(RandomStream* random, FastNormal& normal, Drawn* dr
     }
     ChooseTokens(gate_.experts, tokens, ChoiceCapacity(tokens, gate_.top_k, gate_.experts), text.affinity(),
                  &chosen);
+    AddShares(chosen, 0, chosen.end.size(), 1, &experts);
     std::vector<int> counted(domains);
     for (std::size_t t = 0; t < domain_of.size(); ++t) {
       ChosenTokens& mine = of[domain_of[t]];
@@ -211,6 +238,7 @@ void ChoiceLoads::MeasureMix(RandomStream* random, FastNormal& normal, Drawn* dr
     }
   }
   for (const ChosenTokens& mine : of) AppendTokens(mine, 0, wanted, &drawn->text);
+  AddInProportion(1, experts, &drawn->token_share);
 }
 
 int ChoiceLoads::WantedTokens() const { return options_.measured_documents * RoutedText::kDocumentTokens; }
@@ -224,7 +252,7 @@ bool ChoiceLoads::HasShortParts() const {
 }
 
 ChoiceLoads::Drawn ChoiceLoads::Draw(int layer) const {
-  Drawn out{DrawRouterLayer(options_.affinity, gate_.experts, seed(), layer), {}, {}, {}};
+  Drawn out{DrawRouterLayer(options_.affinity, gate_.experts, seed(), layer), {}, {}, {}, {}};
   RandomStream random(seed(), "expert choice", {static_cast<std::uint64_t>(layer)});
   FastNormal normal(RandomStream(seed(), "chosen text", {static_cast<std::uint64_t>(layer)}));
   if (options_.chunk.over == ChoiceChunk::Over::kBatch) {
@@ -319,15 +347,7 @@ void ChoiceLoads::SampleExactlyOn(const LoadShape& physical, const SlotMap& map,
 }
 
 std::vector<double> ChoiceLoads::ExpertsPerToken(int layer) const {
-  const ChosenTokens& text = drawn_.at(static_cast<std::size_t>(layer % kDrawnLayers)).text;
-  const std::size_t each = text.end.size() / mix().share.size();
-  std::vector<double> share;
-  for (std::size_t t = 0; t < text.end.size(); ++t) {
-    const std::size_t experts = text.end[t] - (t > 0 ? text.end[t - 1] : 0);
-    if (share.size() <= experts) share.resize(experts + 1);
-    share[experts] += mix().share[t / each] / static_cast<double>(each);
-  }
-  return share;
+  return drawn_.at(static_cast<std::size_t>(layer % kDrawnLayers)).token_share;
 }
 
 std::string ChoiceLoads::Describe() const {

@@ -31,15 +31,17 @@ class ChoiceLoads : public TableLoads {
   /// The same micro-batch chosen chunk by chunk: what Sample imitates.
   void SampleExactlyOn(const LoadShape& physical, const SlotMap& map, int layer, int micro_batch, int group,
                        ExchangeLoad* load) const;
-  /// Share of the mix's tokens that have j experts, [0 .. most].
+  /// Share of the mix's tokens that have j experts, [0 .. most]; over chunks within a rank of all tokens of
+  /// the chunks measured, so that their mean is exactly what experts take.
   std::vector<double> ExpertsPerToken(int layer) const;
   const ChoiceChunk& chunk() const { return options_.chunk; }
 
  private:
   struct Drawn {
     RouterLayer router;
-    std::vector<float> threshold;  ///< [experts], over the global batch only
-    ChosenTokens text;             ///< [domains][measured documents * RoutedText::kDocumentTokens]
+    std::vector<float> threshold;     ///< [experts], over the global batch only
+    ChosenTokens text;                ///< [domains][measured documents * RoutedText::kDocumentTokens]
+    std::vector<double> token_share;  ///< of the mix's tokens, that have j experts
     LoadTable table;
   };
   Drawn Draw(int layer) const;

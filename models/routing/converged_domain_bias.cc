@@ -66,7 +66,8 @@ class DomainBias {
 
  private:
   static constexpr int kRoughSteps = 48;
-  static constexpr int kMoves = 60, kPatience = 16;  // as in converged_bias.cc
+  static constexpr int kMoves = 60, kPatience = 8;  // as in converged_bias.cc, a round
+  static constexpr double kLeastDamping = 0.02;     // of a round
   static constexpr double kShrink = 0.6, kGrow = 1.2;
   static constexpr double kGroupDamping = 0.1;
 
@@ -161,8 +162,8 @@ class DomainBias {
   /// In loads: what is left of whole groups answers all the losses, of an expert within its group the expert
   /// level's alone.
   double DomainOff(const std::vector<double>& left) const {
-    const double expert = rule_.feedback + per_log_load_,
-                 group = expert + rule_.device_feedback + rule_.communication_feedback;
+    const double group =
+        rule_.feedback + per_log_load_ + rule_.device_feedback + rule_.communication_feedback;
     const auto mean = [&](std::size_t first, std::size_t count) {
       const auto from = left.begin() + static_cast<std::ptrdiff_t>(first);
       return std::accumulate(from, from + static_cast<std::ptrdiff_t>(count), 0.0) /
@@ -171,10 +172,19 @@ class DomainBias {
     const std::size_t size = experts_ / groups_;
     const double all = mean(0, experts_);
     double off = 0;
-    for (std::size_t e = 0; e < experts_; ++e) {
-      const double of_group = mean(e / size * size, size);
-      off = std::max({off, std::abs(of_group - all) / group, std::abs(left[e] - of_group) / expert});
-    }
+    for (const double x : OffInGroups(left)) off = std::max(off, x);
+    for (std::size_t e = 0; e < experts_; e += size)
+      off = std::max(off, std::abs(mean(e, size) - all) / group);
+    return off;
+  }
+
+  /// The same of each expert within its group.
+  std::vector<double> OffInGroups(const std::vector<double>& left) const {
+    const std::size_t size = experts_ / groups_;
+    std::vector<double> off(left), of_group(groups_);
+    for (std::size_t e = 0; e < experts_; ++e) of_group[GroupOf(e)] += left[e] / static_cast<double>(size);
+    for (std::size_t e = 0; e < experts_; ++e)
+      off[e] = std::abs(left[e] - of_group[GroupOf(e)]) / (rule_.feedback + per_log_load_);
     return off;
   }
 
@@ -188,36 +198,58 @@ class DomainBias {
     return left;
   }
 
-  /// Moves what the domains have of their own, then what they have in common, each expert to where it would
-  /// be right if the others stood still.
+  /// Moves in rounds from the best biases so far. The parts a domain's biases are made of upset each other
+  /// where many tokens lie close to one edge of selection, so after the first round only experts that are off
+  /// move in their domain, and what moves all of them, groups and the common part, moves less and less.
   void MoveExactly() {
     Margins margins(text_, text_.documents());
+    for (double damping = 1; damping > kLeastDamping && !best_.converged(); damping /= 2)
+      MoveFromBest(damping, &margins);
+  }
+
+  /// Moves what the domains have in common, then what they have of their own, and so on.
+  void MoveFromBest(double damping, Margins* margins) {
     std::vector<std::vector<Gain>> gain(pull_.size(), std::vector<Gain>(experts_, Gain(kShrink, kGrow)));
     pull_ = best_pull_;
     Count();
     for (int i = 0, idle = 0; i < kMoves && idle < kPatience && !best_.converged(); ++i) {
-      margins.Set(bias_);
-      const std::size_t first = i % 2 == 0 ? common() : 0, last = i % 2 == 0 ? common() + 1 : common();
-      for (std::size_t part = first; part < last; ++part) MovePart(margins, part, &gain[part]);
+      margins->Set(bias_);
+      if (i % 2 == 0) {
+        MovePart(*margins, common(), damping, std::vector<bool>(experts_, true), &gain[common()]);
+      } else {
+        for (std::size_t d = 0; d < common(); ++d)
+          MovePart(*margins, d, damping, damping < 1 ? ExpertsOff(d) : std::vector<bool>(experts_, true),
+                   &gain[d]);
+      }
       Count();
       idle = Note() ? 0 : idle + 1;
     }
   }
 
-  void MovePart(const Margins& margins, std::size_t part, std::vector<Gain>* gain) {
+  /// Those that are more than half as far off as counts as converged.
+  std::vector<bool> ExpertsOff(std::size_t d) const {
+    std::vector<bool> off;
+    for (const double x : OffInGroups(Left(d))) off.push_back(x >= best_.tolerance / 2);
+    return off;
+  }
+
+  /// Moves each of the experts in `moving` to where it would be right if the others stood still.
+  void MovePart(const Margins& margins, std::size_t part, double damping, const std::vector<bool>& moving,
+                std::vector<Gain>* gain) {
     std::vector<double> share(share_.begin(), share_.end());
     if (part != common()) share.assign(share.size(), 0.0), share[part] = 1;
     std::vector<double>& pull = pull_[part].expert;
-    const double feedback = Counted(part) * rule_.feedback;
+    const double feedback = Counted(part) * rule_.feedback, step = part == common() ? damping : 1;
     for (std::size_t e = 0; e < experts_; ++e) {
+      if (!moving[e]) continue;
       const double move = margins.MoveOf(e, share, [&](double by, double load) {
         return LossFree(part) ? load - 1 : pull[e] + by + feedback * (load - 1);
       });
-      pull[e] += (*gain)[e].Of(move);
+      pull[e] += step * (*gain)[e].Of(move);
     }
     const double mean = std::accumulate(pull.begin(), pull.end(), 0.0) / static_cast<double>(experts_);
     for (double& p : pull) p -= mean;
-    PullGroups(part, kGroupDamping);
+    PullGroups(part, damping * kGroupDamping);
   }
 
   const RoutedText& text_;

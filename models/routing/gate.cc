@@ -15,7 +15,7 @@ namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr int kMostVectorGroups = 32;
-constexpr int kMostVectorExperts = 1024;
+constexpr int kMostVectorExperts = 4096;
 constexpr int kMostRank = 64;
 
 // GCC splits generic vectors to the width of the function's instruction set before target_clones makes its
@@ -45,30 +45,56 @@ bool Vectorisable(const GateShape& s) {
   return s.top_k <= kVectorTopK && s.groups <= kMostVectorGroups && s.experts <= kMostVectorExperts;
 }
 
-/// Groups a token keeps, by the sum of their two best scores.
-std::vector<bool> KeptGroups(const GateShape& shape, const float* score) {
-  const int size = shape.experts / shape.groups;
-  std::vector<float> best(static_cast<std::size_t>(shape.groups));
-  for (int g = 0; g < shape.groups; ++g) {
-    float first = -kInfinity, second = -kInfinity;
-    for (int e = g * size; e < (g + 1) * size; ++e) {
-      second = std::max(second, std::min(first, score[e]));
-      first = std::max(first, score[e]);
-    }
-    best[static_cast<std::size_t>(g)] = size > 1 ? first + second : first;
+/// What routing a token plainly works in, kept from token to token.
+struct Scratch {
+  std::vector<float> score, group;    ///< [experts], [groups]
+  std::vector<std::uint16_t> groups;  ///< the kept ones first
+  std::vector<bool> kept;             ///< [groups]
+};
+
+Scratch& ThreadScratch() {
+  thread_local Scratch scratch;
+  return scratch;
+}
+
+/// The higher first, of equals the lower index: an order without equals, so any way of selecting agrees.
+auto Better(const float* score) {
+  return [score](std::uint16_t a, std::uint16_t b) {
+    return score[a] > score[b] || (score[a] == score[b] && a < b);
+  };
+}
+
+/// Sum of a group's two best scores, or its only one.
+float GroupScore(const float* score, int size) {
+  float first = -kInfinity, second = -kInfinity;
+  for (int e = 0; e < size; ++e) {
+    second = std::max(second, std::min(first, score[e]));
+    first = std::max(first, score[e]);
   }
-  std::vector<std::size_t> order(best.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return best[a] > best[b]; });
-  std::vector<bool> kept(best.size());
-  for (int i = 0; i < shape.top_groups; ++i) kept[order[static_cast<std::size_t>(i)]] = true;
-  return kept;
+  return size > 1 ? first + second : first;
+}
+
+/// Sets the groups a token keeps.
+void KeepBestGroups(const GateShape& shape, const float* score, Scratch* scratch) {
+  const auto groups = static_cast<std::size_t>(shape.groups);
+  const int size = shape.experts / shape.groups;
+  scratch->kept.assign(groups, shape.top_groups == shape.groups);
+  if (shape.top_groups == shape.groups) return;
+  scratch->group.resize(groups), scratch->groups.resize(groups);
+  for (std::size_t g = 0; g < groups; ++g)
+    scratch->group[g] = GroupScore(score + g * static_cast<std::size_t>(size), size);
+  std::vector<std::uint16_t>& order = scratch->groups;
+  std::iota(order.begin(), order.end(), std::uint16_t{0});
+  std::nth_element(order.begin(), order.begin() + shape.top_groups, order.end(),
+                   Better(scratch->group.data()));
+  for (int i = 0; i < shape.top_groups; ++i) scratch->kept[order[static_cast<std::size_t>(i)]] = true;
 }
 
 /// One lane of a block, plainly: for ties and for k above the vector kernel's.
 void RouteLane(const GateShape& shape, const float* block, const float* bias, int lane,
                std::uint16_t* selected) {
-  std::vector<float> score(static_cast<std::size_t>(shape.experts));
+  std::vector<float>& score = ThreadScratch().score;
+  score.resize(static_cast<std::size_t>(shape.experts));
   for (int e = 0; e < shape.experts; ++e)
     score[static_cast<std::size_t>(e)] = block[e * kLanes + lane] + bias[e];
   RouteTokenPlainly(shape, score.data(), selected);
@@ -94,16 +120,23 @@ void CheckGate(const GateShape& s) {
   }
 }
 
+/// The best k so far are a heap with the worst in front: most experts cost one comparison.
 void RouteTokenPlainly(const GateShape& shape, const float* score, std::uint16_t* selected) {
+  Scratch& scratch = ThreadScratch();
+  KeepBestGroups(shape, score, &scratch);
   const int size = shape.experts / shape.groups;
-  const std::vector<bool> kept = KeptGroups(shape, score);
-  std::vector<std::uint16_t> order;
+  std::uint16_t* const end = selected + shape.top_k;
+  std::uint16_t* held = selected;
   for (int e = 0; e < shape.experts; ++e) {
-    if (kept[static_cast<std::size_t>(e / size)]) order.push_back(static_cast<std::uint16_t>(e));
+    if (!scratch.kept[static_cast<std::size_t>(e / size)]) continue;
+    if (held == end) {
+      if (!(score[e] > score[*selected])) continue;
+      std::pop_heap(selected, held--, Better(score));
+    }
+    *held++ = static_cast<std::uint16_t>(e);
+    std::push_heap(selected, held, Better(score));
   }
-  std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return score[a] > score[b]; });
-  std::copy_n(order.begin(), shape.top_k, selected);
-  std::sort(selected, selected + shape.top_k);
+  std::sort(selected, end);
 }
 
 void RouteBlocks(const GateShape& shape, std::span<const float> affinity, std::span<const float> bias,

@@ -9,6 +9,8 @@ namespace orrery::models {
 namespace {
 
 constexpr float kFar = 1e30f;  // a margin that no bias closes
+constexpr int kHalvings = 16;  // of the way from the token that decides
+constexpr double kNearer = 2;  // times what is left next to it
 
 /// The three best scores of a group; what the gate adds up are two of them, or one where there is no second.
 struct GroupBest {
@@ -138,7 +140,13 @@ double Margins::MoveOf(std::size_t expert, std::span<const double> share,
   };
   const std::int32_t edge = HighestReaching(KeyOf(-kFar), KeyOf(kFar), 0.0, at);
   const bool take = std::abs(at(edge)) <= std::abs(at(edge + 1));
-  const double move = -double{HalfWay(keys, edge, take)};
+  // A loss asks for a bias too: far from its edge no place is nearer, however wide the gap to the next token.
+  const auto excess_at = [&](float threshold) { return std::abs(at(KeyOf(threshold))); };
+  const double least = std::min(std::abs(at(edge)), std::abs(at(edge + 1)));
+  float threshold = HalfWay(keys, edge, take);
+  for (int i = 0; i < kHalvings && threshold != OfKey(edge) && excess_at(threshold) > kNearer * least; ++i)
+    threshold = OfKey(edge) + (threshold - OfKey(edge)) / 2;
+  const double move = -double{threshold};
   return std::abs(move) < double{kFar} / 4 ? move : 0.0;
 }
 

@@ -339,6 +339,9 @@ RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe) {
     ReadShift(section, &out);
   }
   ReadOptions(section, moe, &out);
+  if (out.shift_step < 1 << 30 && out.options.affinity.domains == 1)
+    throw section.At("shift").Error(
+        "text of one domain has nothing to shift to: expected affinity.domains of 2 or more");
   out.options.balance.updated = out.rate > 0 && out.rate_until > 0;
   return out;
 }

@@ -98,6 +98,9 @@ class Trainee {
     return Balance(Loads(validation_, Documents(o_.validation_sequences))).max_vio;
   }
 
+  /// The same, without a trace in the run that goes on.
+  double MaxVioNow(int step) const { return Trainee(*this).ValidationMaxVio(step); }
+
   /// The same were nothing learned to balance the router.
   double UnbalancedMaxVio(int step) const {
     Trainee bare(*this);
@@ -391,6 +394,7 @@ void CheckTraining(const TrainingOptions& o) {
   require(!o.pull.any() || o.rule != UpdateRule::kMultiplicative, "multiplied biases go with no loss");
   require(o.anchor_tokens >= 0 && o.anchor_tokens % kLanes == 0, "anchor tokens, expected a multiple of 8");
   require(o.anchor_every >= 1, "batches between anchors, expected at least 1");
+  require(o.shift_step >= o.steps || o.affinity.domains > 1, "text of one domain has nothing to shift to");
   require(o.batch_sequences >= 1 && o.documents_per_sequence >= 1, "a batch needs sequences and documents");
 }
 
@@ -403,49 +407,72 @@ double LastQuarter(std::span<const double> window) {
 
 constexpr std::size_t kFewestWindows = 4;  // fewer have no last quarter to be judged by
 
-/// First window from which on the trace is at most a quarter above its last quarter's median; in the first
-/// `sharpening` windows, when routers are still nearly even, nor as much below it. -1: none before the last
-/// quarter. Two hundredths are no difference: few batches' own noise.
-int SettledWindow(std::span<const double> window, std::size_t sharpening) {
-  if (window.size() < kFewestWindows) return -1;
-  const double level = LastQuarter(window), noise = 0.02;
+/// What is no more than a quarter above `level`. Two hundredths are no difference: few batches' own noise.
+constexpr double kQuarter = 1.25, kNoise = 0.02;
+double NotAbove(double level) { return std::max(kQuarter * level, level + kNoise); }
+double NotBelow(double level) { return std::min(level / kQuarter, level - kNoise); }
+
+/// First window from which on the trace is within a quarter of its last quarter's median, -1: none before the
+/// last quarter. Neither has settled what still falls nor what rises, as where routers sharpen or drift away
+/// from biases that no longer follow.
+int SettledWindow(std::span<const double> window) {
+  const double level = LastQuarter(window);
   std::size_t first = window.size();
-  while (first > 0 && window[first - 1] <= std::max(1.25 * level, level + noise) &&
-         (first > sharpening || window[first - 1] >= std::min(level / 1.25, level - noise)))
-    --first;
-  return first > window.size() - window.size() / 4 ? -1 : static_cast<int>(first);
+  while (first > 0 && window[first - 1] <= NotAbove(level) && window[first - 1] >= NotBelow(level)) --first;
+  return first >= window.size() - window.size() / 4 ? -1 : static_cast<int>(first);
 }
 
-/// Whether anything moves a bias or pulls.
-bool Acts(const TrainingOptions& o) {
+/// Whether anything moves a bias or pulls from `step` on.
+bool Acts(const TrainingOptions& o, int step) {
   if (o.pull.any()) return true;
   if (o.rule == UpdateRule::kAuxiliaryLoss) return o.feedback > 0;
-  return o.rule != UpdateRule::kNone && o.rate > 0 && o.rate_until > 0;
+  return o.rule != UpdateRule::kNone && o.rate > 0 && o.rate_until > step;
 }
 
 /// A run that ends as uneven as this, against the unbalanced router, is none that balances.
 constexpr double kNoBetterShare = 0.9;
 
-/// Sets how the run settled before the shift, and after it.
+/// Windows that end before the text shifts: all, where it does not.
+int WindowsBefore(const TrainingOptions& o) {
+  return std::min(o.steps, o.shift_step) / TrainingTrace::kWindow;
+}
+
+/// Sets how the run settled before the shift, where there is one.
+void JudgeBefore(const TrainingOptions& o, std::span<const double> window, TrainingTrace* trace) {
+  const double unbalanced =
+      o.shift_step < o.steps ? trace->max_vio_unbalanced_before : trace->max_vio_unbalanced;
+  if (!Acts(o, 0)) {
+    trace->settling = Settling::kNothingActs;
+  } else if (window.size() < kFewestWindows) {
+    trace->settling = Settling::kTooShort;
+  } else if (LastQuarter(window) > kNoBetterShare * unbalanced) {
+    trace->settling = Settling::kNoBetter;
+  } else if (const int first = SettledWindow(window); first >= 0) {
+    trace->settling = Settling::kSettled, trace->settled = first * TrainingTrace::kWindow;
+  }
+}
+
+/// Sets how it settled after the shift. What stays about as uneven as the shift made it has not.
+void JudgeAfter(const TrainingOptions& o, std::span<const double> before, std::span<const double> after,
+                TrainingTrace* trace) {
+  const double as_before = before.empty() ? 0 : NotAbove(LastQuarter(before));
+  if (!Acts(o, o.shift_step)) {
+    trace->resettling = Settling::kNothingActs;
+  } else if (after.size() < kFewestWindows) {
+    trace->resettling = Settling::kTooShort;
+  } else if (LastQuarter(after) <= std::max(as_before, trace->max_vio_at_shift / 2)) {
+    const int again = SettledWindow(after), from = static_cast<int>(before.size()) + again;
+    if (again < 0) return;
+    trace->resettling = Settling::kSettled;
+    trace->resettled = std::max(0, from * TrainingTrace::kWindow - o.shift_step);
+  }
+}
+
 void Judge(const TrainingOptions& o, TrainingTrace* trace) {
   const std::span<const double> windows(trace->max_vio);
-  const auto before = static_cast<std::size_t>(
-      std::min(static_cast<int>(windows.size()), o.shift_step / TrainingTrace::kWindow));
-  const int first =
-      SettledWindow(windows.first(before), static_cast<std::size_t>(o.warm_up / TrainingTrace::kWindow));
-  trace->settling = !Acts(o)                  ? Settling::kNothingActs
-                    : before < kFewestWindows ? Settling::kTooShort
-                    : LastQuarter(windows.first(before)) > kNoBetterShare * trace->max_vio_unbalanced
-                        ? Settling::kNoBetter
-                    : first < 0 ? Settling::kUnsteady
-                                : Settling::kSettled;
-  if (trace->settling == Settling::kSettled) trace->settled = first * TrainingTrace::kWindow;
-  const auto after = windows.subspan(before);
-  if (after.empty() || LastQuarter(after) >= trace->max_vio_at_shift / 2) return;
-  const int again = SettledWindow(after, 0);
-  if (again >= 0)
-    trace->resettled =
-        std::max(0, (static_cast<int>(before) + again) * TrainingTrace::kWindow - o.shift_step);
+  const auto before = static_cast<std::size_t>(WindowsBefore(o));
+  JudgeBefore(o, windows.first(before), trace);
+  if (o.shift_step < o.steps) JudgeAfter(o, windows.first(before), windows.subspan(before), trace);
 }
 
 void EndWindow(const std::vector<float>& b, double max_vio, TrainingTrace* trace) {
@@ -486,7 +513,8 @@ TrainingTrace Train(const TrainingOptions& o, std::uint64_t seed, int layer) {
   CheckTraining(o);
   Trainee trainee(o, seed, layer);
   TrainingTrace trace;
-  const int windows = o.steps / TrainingTrace::kWindow, judged = std::max(1, windows / 20);
+  const int windows = o.steps / TrainingTrace::kWindow, before = WindowsBefore(o),
+            judged = std::max(1, std::min(windows / 20, before < windows ? windows - before : windows));
   double sum = 0;
   for (int step = 0; step < windows * TrainingTrace::kWindow; ++step) {
     trainee.Step(step);
@@ -496,6 +524,10 @@ TrainingTrace Train(const TrainingOptions& o, std::uint64_t seed, int layer) {
     if ((step + 1) % TrainingTrace::kWindow != 0) continue;
     EndWindow(trainee.bias(step), sum, &trace);
     sum = 0;
+    if (before < windows && step + 1 == before * TrainingTrace::kWindow) {
+      trace.max_vio_global_before = trainee.MaxVioNow(step);
+      trace.max_vio_unbalanced_before = trainee.UnbalancedMaxVio(step);
+    }
     if (step / TrainingTrace::kWindow >= windows - judged)
       trace.max_vio_global += trainee.ValidationMaxVio(step) / judged;
   }

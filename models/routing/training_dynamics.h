@@ -76,20 +76,23 @@ struct TrainingTrace {
   std::vector<double> max_vio;      ///< [steps / kWindow] mean MaxVio_batch of each window
   std::vector<double> bias_spread;  ///< [steps / kWindow] largest |bias - mean| at each window's end
   std::vector<double> bias_path;    ///< [steps / kWindow][4] centred biases of four experts
-  /// First step of the first window from which on MaxVio_batch is at most 1.25 of the last quarter's median
-  /// (and while routers sharpen not below it by as much), before the shift where there is one; -1 unless
-  /// kSettled.
+  /// First step of the first window from which on MaxVio_batch is within a quarter of the last quarter's
+  /// median, before the shift where there is one; -1 unless kSettled.
   int settled = -1;
   Settling settling = Settling::kUnsteady;
-  int resettled = -1;              ///< the same after the shift, in steps from it
-  double max_vio_at_shift = 0;     ///< largest MaxVio_batch of the window that begins at the shift
-  double max_vio_global = 0;       ///< over the validation set, mean over the last windows' ends
-  double max_vio_unbalanced = 0;   ///< over it at the end, were there neither biases nor pulls
-  std::vector<float> bias;         ///< [experts] at the end; of the mix, where each domain has its own
-  std::vector<float> domain_bias;  ///< [domains][experts] at the end
-  std::vector<float> chance;       ///< [domains][experts] at the end
-  std::vector<float> document_sd;  ///< [domains][experts] deviation of a document's chance
-  std::vector<double> share;       ///< [domains]
+  /// The same after the shift, in steps from it; kUnsteady too where it stays as uneven as the shift made it.
+  int resettled = -1;
+  Settling resettling = Settling::kUnsteady;
+  double max_vio_global_before = 0;      ///< as max_vio_global and max_vio_unbalanced, in the last window
+  double max_vio_unbalanced_before = 0;  ///< that ends before the shift; 0 where there is none
+  double max_vio_at_shift = 0;           ///< largest MaxVio_batch of the window that begins at the shift
+  double max_vio_global = 0;             ///< over the validation set, mean over the last windows' ends
+  double max_vio_unbalanced = 0;         ///< over it at the end, were there neither biases nor pulls
+  std::vector<float> bias;               ///< [experts] at the end; of the mix, where each domain has its own
+  std::vector<float> domain_bias;        ///< [domains][experts] at the end
+  std::vector<float> chance;             ///< [domains][experts] at the end
+  std::vector<float> document_sd;        ///< [domains][experts] deviation of a document's chance
+  std::vector<double> share;             ///< [domains]
 };
 
 /// InputError when an option is out of range.

@@ -131,6 +131,31 @@ TEST(RoutingReport, ShowsWhatAShiftOfTheTextDoes) {
   EXPECT_THROW(MakeRoutingReport(request), InputError);
 }
 
+TEST(RoutingReport, SaysOfAShiftOnlyWhatTheRunShows) {
+  RoutingRequest none = Request("routing: {strategy: none, shift: {step: 1}}");
+  none.steps = 1000;
+  const std::string text = RoutingText(MakeRoutingReport(none));
+  EXPECT_THAT(text, HasSubstr("text shifts at step 1: MaxVio a batch "));
+  EXPECT_THAT(text, Not(HasSubstr("before,")));  // no window ends before it
+  EXPECT_THAT(text, Not(HasSubstr("settled again")));
+  EXPECT_THAT(text, Not(HasSubstr("WARNING")));
+  none.steps = 0;
+  const RoutingReport untrained = MakeRoutingReport(none);
+  EXPECT_THAT(RoutingText(untrained), HasSubstr("what the shift at step 1 does is not shown"));
+  EXPECT_THAT(RoutingComparisonText({untrained}), HasSubstr("0 training steps do not show"));
+}
+
+TEST(RoutingReport, WarnsOfARunThatGrowsUnevenBeforeItsTextShifts) {
+  RoutingRequest frozen = Request("routing: {rate_until: 500, shift: {step: 2000}}");
+  frozen.steps = 2400;
+  const RoutingReport r = MakeRoutingReport(frozen);
+  EXPECT_THAT(RoutingText(r), HasSubstr("WARNING: the run does not get as even before the shift"));
+  EXPECT_THAT(RoutingText(r), HasSubstr("nothing moves its biases any more"));
+  const auto json = nlohmann::json::parse(RoutingJson(r))["training"];
+  EXPECT_EQ(json["resettling"], "nothing-acts");
+  EXPECT_GT(json["max_vio_global_before_shift"], 0.1);
+}
+
 TEST(RoutingReport, HasAStepTimeOnlyWhereOneIsGiven) {
   EXPECT_THAT(RoutingComparisonText({LossFree()}), Not(HasSubstr("time (s)")));
   EXPECT_THAT(RoutingComparisonCsv({LossFree()}), Not(HasSubstr("step_time_s")));

@@ -1,7 +1,9 @@
 #include "models/routing/gate.h"
 
+#include <algorithm>
 #include <cmath>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -43,9 +45,43 @@ void ExpectSameAsPlain(const GateShape& shape, int levels) {
   }
 }
 
+/// By sorting every expert of the kept groups, of equals the lower index first.
+std::vector<std::uint16_t> Sorted(const GateShape& s, const float* score) {
+  const auto size = static_cast<std::size_t>(s.experts / s.groups);
+  std::vector<std::pair<float, std::size_t>> group;
+  for (std::size_t g = 0; g < static_cast<std::size_t>(s.groups); ++g) {
+    std::vector<float> own(score + g * size, score + (g + 1) * size);
+    std::sort(own.rbegin(), own.rend());
+    group.emplace_back(size > 1 ? -(own[0] + own[1]) : -own[0], g);
+  }
+  std::sort(group.begin(), group.end());
+  std::vector<std::pair<float, std::uint16_t>> expert;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(s.top_groups); ++i)
+    for (std::size_t e = group[i].second * size; e < (group[i].second + 1) * size; ++e)
+      expert.emplace_back(-score[e], static_cast<std::uint16_t>(e));
+  std::sort(expert.begin(), expert.end());
+  std::vector<std::uint16_t> out;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(s.top_k); ++i) out.push_back(expert[i].second);
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
 class EveryGate : public testing::TestWithParam<GateShape> {};
 
 TEST_P(EveryGate, SelectsTheSameExpertsVectorisedAndPlainly) { ExpectSameAsPlain(GetParam(), 0); }
+
+TEST_P(EveryGate, SelectsPlainlyWhatSortingAllWould) {
+  const GateShape& shape = GetParam();
+  for (const int levels : {0, 4, 1}) {
+    const std::vector<float> rows = RandomRows(shape, 60, levels, 11);
+    for (std::size_t t = 0; t < 60; ++t) {
+      const float* score = rows.data() + t * static_cast<std::size_t>(shape.experts);
+      std::vector<std::uint16_t> got(static_cast<std::size_t>(shape.top_k));
+      RouteTokenPlainly(shape, score, got.data());
+      ASSERT_EQ(got, Sorted(shape, score)) << "token " << t << " of " << levels << " levels";
+    }
+  }
+}
 
 TEST_P(EveryGate, BreaksTiesTowardsTheLowerIndex) { ExpectSameAsPlain(GetParam(), 4); }
 
@@ -54,7 +90,9 @@ INSTANTIATE_TEST_SUITE_P(Shapes, EveryGate,
                                          GateShape{160, 6, 8, 3}, GateShape{60, 4, 4, 2},
                                          GateShape{8, 2, 1, 1}, GateShape{384, 8, 1, 1},
                                          GateShape{128, 8, 8, 8}, GateShape{8, 2, 8, 4},
-                                         GateShape{256, 12, 8, 4}, GateShape{512, 10, 1, 1}));
+                                         GateShape{256, 12, 8, 4}, GateShape{512, 10, 1, 1},
+                                         GateShape{2048, 8, 8, 4}, GateShape{4096, 8, 1, 1},
+                                         GateShape{4096, 12, 64, 9}, GateShape{1100, 40, 1, 1}));
 
 TEST(Gate, ATokenUsesAtMostTheKeptGroups) {
   const GateShape shape{256, 8, 8, 4};

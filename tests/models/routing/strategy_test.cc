@@ -95,6 +95,18 @@ TEST(Losses, ConvergeToTheirFixedPointHoweverStrong) {
   }
 }
 
+TEST(Losses, OfDeepSeekV2ConvergeWhateverTheSeed) {
+  SyntheticOptions options = DefaultOptions(Strategy::kV2Losses, 0);
+  options.affinity.kind = Affinity::kSoftmax;
+  for (const std::uint64_t seed : {3, 4})  // in layer 1 many tokens lie close to one edge of selection
+    EXPECT_EQ(SyntheticLoads(kV2, options, 2, seed).NotConverged(), 0) << seed;
+}
+
+TEST(Losses, ConvergeWhereAnExpertHasOneTokenOfADomainAndTheNextIsFar) {
+  const LoadShape kimi{384, 64, 8, 4096, 8, 1, 1};
+  EXPECT_EQ(SyntheticLoads(kimi, DefaultOptions(Strategy::kLossFreePlus, 1e-4), 1, 3).NotConverged(), 0);
+}
+
 TEST(LossFree, SaysWhereNoBiasesBalanceAText) {
   AffinityParameters alike;
   alike.token = 0;  // a document's tokens all go the same way

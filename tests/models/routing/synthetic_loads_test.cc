@@ -205,6 +205,8 @@ TEST(RoutingSection, RefusesWhatItDoesNotKnow) {
   EXPECT_THAT(message("routing: {documents_per_sequence: [3, 1]}"), HasSubstr("documents_per_sequence"));
   EXPECT_THAT(message("routing: {shift: {to: one}}"), HasSubstr("step"));
   EXPECT_THAT(message("routing: {shift: {step: 5, to: two}}"), HasSubstr("reversed"));
+  EXPECT_THAT(message("routing: {affinity: {domains: 1}, shift: {step: 5}}"),
+              HasSubstr("text of one domain has nothing to shift to"));
   EXPECT_THAT(message("routing: {strategy: balanced, shift: {step: 5}}"),
               HasSubstr("only a synthetic router"));
   EXPECT_THAT(message("routing: {strategy: expert-choice, shift: {step: 5}}"),

@@ -245,6 +245,42 @@ TEST(Training, FrozenBiasesDoNotFollowAShift) {
   EXPECT_EQ(t.share.front(), 0);
 }
 
+TEST(Training, ThatGrowsUnevenOnceFrozenHasNotSettled) {
+  TrainingOptions o = Options(UpdateRule::kSign, 1e-3, 4000);
+  o.gate = {256, 8, 8, 4}, o.batch_sequences = 15360;
+  o.rate_until = 1000, o.shift_step = 2000;
+  const TrainingTrace t = Train(o, 1, 0);
+  ASSERT_GT(t.max_vio[19], 2 * t.max_vio[10]);
+  EXPECT_EQ(t.settling, Settling::kUnsteady);
+  EXPECT_EQ(t.settled, -1);
+  EXPECT_GT(t.max_vio_global_before, 1.5 * t.max_vio[10]);
+  EXPECT_EQ(t.resettling, Settling::kNothingActs);
+}
+
+TEST(Training, SettlesAgainOnlyWhereSomethingActsAndLongEnoughAfterTheShift) {
+  TrainingOptions none = Options(UpdateRule::kNone, 0, 1500);
+  none.shift_step = 700;
+  EXPECT_EQ(Train(none, 1, 0).resettling, Settling::kNothingActs);
+  TrainingOptions late = Options(UpdateRule::kSign, 1e-3, 1000);
+  late.shift_step = 800;
+  EXPECT_EQ(Train(late, 1, 0).resettling, Settling::kTooShort);
+}
+
+TEST(Training, IsBeforeAShiftAsItWouldBeWithoutIt) {
+  const TrainingOptions o = Options(UpdateRule::kSign, 1e-3, 1000);
+  TrainingOptions shifted = o;
+  shifted.shift_step = 700;
+  const TrainingTrace a = Train(o, 1, 0), b = Train(shifted, 1, 0);
+  for (int i = 0; i < 7; ++i) EXPECT_EQ(a.max_vio[i], b.max_vio[i]);
+  EXPECT_GT(b.max_vio_unbalanced_before, 2 * b.max_vio_global_before);
+}
+
+TEST(Training, OfOneDomainHasNothingToShiftTo) {
+  TrainingOptions o = Options(UpdateRule::kSign, 1e-3, 1000);
+  o.affinity.domains = 1, o.shift_step = 500;
+  EXPECT_THROW(Train(o, 1, 0), InputError);
+}
+
 TEST(Training, LargerComputationBatchesAreBetterBalanced) {
   const TrainingOptions o = Options(UpdateRule::kSign, 1e-3, 1500);
   const TrainingTrace t = Train(o, 1, 0);
