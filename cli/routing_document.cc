@@ -68,7 +68,6 @@ void ReplaceStrategy(const std::string& strategy, RoutingDocument* out) {
     for (const std::string& key : RoutingKeys(out->document))
       if (models::OwnToStrategy(key) || key == "loads") Unset(key, &out->document);
     out->document.Set("routing.strategy", QuoteYaml(strategy));
-    LeaveOutIdleKeys(strategy, out);
   }
 }
 
@@ -109,7 +108,11 @@ RoutingDocument LoadRoutingDocument(const RoutingInput& input) {
     throw InputError(
         fmt::format("--loads {} and --strategy {} exclude each other", input.loads, input.strategy));
   RoutingDocument out{BaseDocument(input), {}};
-  if (!input.strategy.empty()) ReplaceStrategy(input.strategy, &out);
+  if (!input.strategy.empty()) {
+    const bool own = OwnStrategy(out.document) == input.strategy;
+    ReplaceStrategy(input.strategy, &out);
+    if (!own && !input.compared) LeaveOutIdleKeys(input.strategy, &out);  // else once, settings and all
+  }
   if (!input.loads.empty()) ReplaceLoads(input.loads, &out);
   for (const std::string& setting : input.settings) scenarios::ApplyOverride(setting, &out.document);
   if (!input.strategy.empty()) HoldStrategy(input, &out.document);

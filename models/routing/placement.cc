@@ -151,8 +151,8 @@ void Move(std::size_t from, std::size_t to, std::size_t node, ExpertMoves::Port*
 }
 
 /// Of the ranks that hold an expert the one nearest to `rank`: its own node's first, then the one that has
-/// the fewest transfers so far on the port that they would share: `near_busy`
-/// inside the node, else `far_busy`.
+/// the fewest transfers so far on the port that they would share: `near_busy` inside the node, else
+/// `far_busy`.
 std::size_t Partner(const std::vector<std::vector<bool>>& holds, std::size_t expert, std::size_t rank,
                     std::size_t node, const std::vector<int>& near_busy, const std::vector<int>& far_busy) {
   std::size_t best = holds.size();

@@ -81,7 +81,7 @@ class Trainee {
     Drift(step);
     if (o_.affinity.kind == Affinity::kSoftmax && step % TrainingTrace::kWindow == 0) SetSlope(step);
     std::vector<double> share = SampleShares(o_, Shares(o_, step), Documents(o_.batch_sequences), normal_);
-    if (!o_.token_by_token && o_.anchor_tokens > 0) AnchorInTurn(step);
+    if (Anchored()) AnchorInTurn(step);
     o_.token_by_token ? RouteBatch(share) : SolveAll();
     const std::vector<double> load =
         o_.token_by_token ? counted_ : Loads(share, Documents(o_.batch_sequences));
@@ -106,6 +106,9 @@ class Trainee {
     Trainee bare(*this);
     bare.bias_.assign(bias_.size(), Neutral());
     bare.pull_ = LossPull(o_.pull, o_.gate, o_.affinity.domains);
+    // What was anchored under the learned biases is not the bare router's; at step 0 every domain is
+    // anchored.
+    if (bare.Anchored()) bare.AnchorInTurn(0);
     return bare.ValidationMaxVio(step);
   }
 
@@ -210,6 +213,8 @@ class Trainee {
   }
 
   /// Domains are anchored one after another, so that no batch sees all of them corrected at once.
+  bool Anchored() const { return !o_.token_by_token && o_.anchor_tokens > 0; }
+
   void AnchorInTurn(int step) {
     const std::vector<double> share = Shares(o_, step);
     for (int d = 0; d < o_.affinity.domains; ++d) {

@@ -110,7 +110,10 @@ bool KinetoHandler::start_object(std::size_t) {
   frames_.push_back(ObjectFrame());
   if (frame() == Frame::kEvent) event_ = {};
   auto& devices = builder_.trace().info.devices;
-  if (frame() == Frame::kDevice) devices.emplace_back().id = static_cast<std::int32_t>(devices.size()) - 1;
+  if (frame() == Frame::kDevice) {  // numbered in order where it does not say
+    const auto id = static_cast<std::int32_t>(devices.size());
+    devices.emplace_back().id = id;
+  }
   return true;
 }
 

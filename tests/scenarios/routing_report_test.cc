@@ -161,11 +161,13 @@ TEST(RoutingReport, HasAStepTimeOnlyWhereOneIsGiven) {
   EXPECT_THAT(RoutingComparisonCsv({LossFree()}), Not(HasSubstr("step_time_s")));
   RoutingRequest request = Request("routing: {strategy: balanced}");
   request.step_time = [](const models::LoadSource& source) {
-    return StepFigures{double(source.shape().ranks), 1e6, 2e5, 0.25, 0, true};
+    return StepFigures{.step_s = double(source.shape().ranks), .tokens_per_s = 1e6, .fits = false};
   };
   const RoutingReport r = MakeRoutingReport(request);
   EXPECT_EQ(r.step->step_s, 64.0);
   EXPECT_THAT(RoutingComparisonText({r}), HasSubstr("64.0000"));
+  EXPECT_THAT(RoutingComparisonText({r}), HasSubstr("DOES NOT FIT"));
+  EXPECT_THAT(RoutingText(r), HasSubstr("DOES NOT FIT"));
   EXPECT_THAT(RoutingComparisonCsv({r}), HasSubstr("step_time_s"));
 }
 
@@ -242,7 +244,8 @@ TEST(RoutingComparison, HasEveryFigureInItsOwnColumn) {
   RoutingReport stepped = LossFree();
   stepped.training->settling = models::Settling::kSettled;
   stepped.training->settled = 300;
-  stepped.step = StepFigures{36.8936, 1023180, 278000, 0.0394, 0, true};
+  stepped.step = StepFigures{
+      .step_s = 36.8936, .tokens_per_s = 1023180, .dollars_per_trillion = 278000, .imbalance_share = 0.0394};
   const auto rows = ComparisonRows({stepped, MakeRoutingReport(Request("routing: {strategy: balanced}"))});
   ASSERT_EQ(rows.size(), 2u);
   EXPECT_EQ(rows[0].at("strategy"), "auxiliary-loss-free");

@@ -101,7 +101,7 @@ TEST(MeanField, UnderstatesTheSkewOfFewSharedFactorsByAboutATenth) {
 }
 
 /// MaxVio at the end and the final biases are alike, by whichever engine the run was made.
-void ExpectBothEnginesSettleAlike(TrainingOptions o) {
+void ExpectBothEnginesSettleAlike(TrainingOptions o, double correlation) {
   o.warm_up = 0, o.affinity.domains = 4, o.mix_jitter = 0;
   const TrainingTrace mean_field = Train(o, 3, 0);
   o.token_by_token = true;
@@ -109,22 +109,22 @@ void ExpectBothEnginesSettleAlike(TrainingOptions o) {
   EXPECT_NEAR(exact.max_vio.back(), mean_field.max_vio.back(), 0.1);
   const std::vector<double> a(exact.domain_bias.begin(), exact.domain_bias.end()),
       b(mean_field.domain_bias.begin(), mean_field.domain_bias.end());
-  EXPECT_GT(Correlation(a, b), 0.97);
+  EXPECT_GT(Correlation(a, b), correlation);
 }
 
 TEST(Training, BothEnginesSettleToTheSameBalanceWithAndWithoutAGroupLimit) {
   TrainingOptions o = Options(UpdateRule::kSign, 1e-2, 300);
   o.batch_sequences = 512;  // documents of the exact engine's batch
-  ExpectBothEnginesSettleAlike(o);
+  ExpectBothEnginesSettleAlike(o, 0.98);
   o.gate = {64, 6, 8, 4};
-  ExpectBothEnginesSettleAlike(o);
+  ExpectBothEnginesSettleAlike(o, 0.98);
 }
 
 TEST(Training, BothEnginesSettleAlikeUnderLossesOverDevices) {
   TrainingOptions o = Options(UpdateRule::kNone, 0, 400);
   o.gate = {64, 6, 8, 4}, o.pull = {0.5, 2, 1, 2};
   o.drift = 0, o.batch_sequences = 4096;
-  ExpectBothEnginesSettleAlike(o);
+  ExpectBothEnginesSettleAlike(o, 0.97);
 }
 
 TEST(Training, NamesItsEngine) {

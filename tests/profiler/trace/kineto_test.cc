@@ -51,6 +51,15 @@ std::string ErrorOf(const std::string& text) {
   return "";
 }
 
+TEST(KinetoTrace, DevicesThatDoNotSayTheirNumberAreNumberedInOrder) {
+  std::string text = Document({kKernel, kLaunch});
+  for (const std::string id : {"\"id\":0,", "\"id\":1,"}) text.erase(text.find(id), id.size());
+  const Trace t = Read(text);
+  ASSERT_EQ(t.info.devices.size(), 2u);
+  EXPECT_EQ(t.info.devices[0].id, 0);
+  EXPECT_EQ(t.info.device.name, "GPU B") << "the second, as the kernel says";
+}
+
 TEST(KinetoTrace, ReadsKernelsLaunchesAnnotationsAndTheDevice) {
   const Trace t = Read(Document({kKernel, kLaunch, kUnusedLaunch, kOuter, kInner, kOp}));
   EXPECT_EQ(t.info.device.name, "GPU B") << "the one of the kernel";
