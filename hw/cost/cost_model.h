@@ -15,6 +15,7 @@
 
 #include "core/op.h"
 #include "core/units.h"
+#include "hw/cost/basis.h"
 #include "hw/cost/kernel_table.h"
 #include "hw/device.h"
 #include "hw/provenance.h"
@@ -29,7 +30,7 @@ struct Price {
   Time time{};    ///< alone, on the SMs given
   Time beside{};  ///< the same while a communication payload kernel runs beside it; at least `time`
   Provenance provenance = Provenance::kAnalytic;
-  int residual_class = 0;  ///< index into CostModel::ResidualClasses()
+  Basis basis = Basis::kDataSheet;  ///< what it rests on
 };
 
 /// Which tables price.
@@ -38,6 +39,8 @@ struct CalibrationChoice {
       "auto";           ///< "auto": every table of the device; else a file, or a table of the device by stem
   bool forced = false;  ///< take a table of another device (everything is then tagged scaled)
 };
+
+class PriceErrors;
 
 class CostModel {
  public:
@@ -72,14 +75,17 @@ class CostModel {
   /// Every row of this device priced without itself. Rows that are alone in their kind are left out.
   std::vector<Residual> LeaveOneOut() const;
 
-  /// The same model with every price of class i times exp(log_factor[i]); for uncertainty intervals.
-  CostModel Perturbed(const std::vector<double>& log_factor_per_class) const;
+  /// How far off the prices may be. Takes a moment.
+  PriceErrors Errors() const;
+  /// The same model with every price times its factor, but none below the roofline; for uncertainty
+  /// intervals.
+  CostModel Perturbed(const PriceFactors& factors) const;
 
  private:
   explicit CostModel(std::shared_ptr<const internal::CostData> data);
 
   std::shared_ptr<const internal::CostData> data_;
-  std::vector<double> factor_;  // per residual class
+  std::shared_ptr<const PriceFactors> factors_;  // null: 1 each
 };
 
 }  // namespace orrery::hw
