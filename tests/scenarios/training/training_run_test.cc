@@ -187,9 +187,41 @@ TEST(TrainingAnalysis, TheIntervalIsAsWideAsItsTwoSpreadsTogether) {
   const Interval interval = UncertaintyOf(model, step, 16, 3);
   EXPECT_GT(interval.calibration_sd, 0);
   EXPECT_GT(interval.seed_sd, 0);
-  const double half_width = 1.6449 * std::hypot(interval.calibration_sd, interval.seed_sd) * step;
-  EXPECT_NEAR(interval.high_s - interval.low_s, 2 * half_width, 1e-9 * step);
-  EXPECT_NEAR((interval.high_s + interval.low_s) / 2, step, 0.05 * step);
+  const double reach = 1.6449 * std::hypot(interval.calibration_sd, interval.seed_sd);
+  EXPECT_NEAR(interval.high_s, step * std::exp(interval.calibration_mean + reach), 1e-9 * step);
+  EXPECT_NEAR(interval.low_s, step * std::exp(interval.calibration_mean - reach), 1e-9 * step);
+}
+
+Drawn StepOn(const std::string& set) {
+  return DrawCalibration(TrainingModel(Small({set}), true), {[](const Outcome& o) { return o.step_s; }}, 32)
+      .front();
+}
+
+TEST(TrainingAnalysis, TheIntervalIsWidestWhereLeastIsMeasured) {
+  const Drawn h800 = StepOn("cluster.device=h800-sxm"), h100 = StepOn("cluster.device=h100-sxm"),
+              h20 = StepOn("cluster.device=h20"), b200 = StepOn("cluster.device=b200-sxm");
+  EXPECT_GT(h800.sd, 0.01);
+  EXPECT_GT(h100.sd, 1.2 * h800.sd);
+  EXPECT_GT(h20.sd, 1.2 * h100.sd);
+  EXPECT_GT(b200.sd, 1.2 * h100.sd);
+}
+
+TEST(TrainingAnalysis, TheIntervalOfPricesFromADataSheetLeansToLonger) {
+  const Drawn all = StepOn("calibration=auto"), some = StepOn("calibration=infersim-2026-05");
+  EXPECT_LT(std::abs(all.mean), 0.04);
+  EXPECT_GT(some.mean, 0.06) << "casts, weight gradients and the attention backward are rooflines";
+  EXPECT_GT(some.range.high - some.range.low, all.range.high - all.range.low);
+}
+
+TEST(TrainingAnalysis, EveryFigureOfAStepHasItsOwnInterval) {
+  const std::vector<Drawn> drawn = DrawCalibration(
+      TrainingModel(Small(), true),
+      {[](const Outcome& o) { return o.step_s; }, [](const Outcome& o) { return PhasesOf(o).bubble; },
+       [](const Outcome& o) { return PhasesOf(o).optimizer; }},
+      16);
+  ASSERT_EQ(drawn.size(), 3u);
+  for (const Drawn& d : drawn) EXPECT_GT(d.sd, 0);
+  EXPECT_GT(drawn[2].sd, drawn[0].sd) << "a single phase has less to average over";
 }
 
 RunOptions Analysed() {
