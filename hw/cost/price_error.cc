@@ -139,10 +139,9 @@ const PriceErrors::Lender& PriceErrors::LenderOf(OpKind kind) const {
   return lenders_.empty() ? own_ : lenders_.front();  // another kind of the lender's stands in
 }
 
-/// Errors of a class on a basis: its own where there are enough, else its kin's; a less sure basis is never
-/// taken for surer than the next, so that where nothing was left out that far, the errors nearer by are those
-/// of a worse basis at least. Null where too few rows tell: then a class is taken to scatter as it does about
-/// the roofline.
+/// Errors of a class on a basis: its own where there are enough, else its kin's. Where no rows could be left
+/// out as far as the basis asks, errors of the next nearer sort: it is off by those at least. Null where too
+/// few rows tell; then a class is taken to scatter as it does about the roofline.
 const std::vector<double>* PriceErrors::Pool(const OwnErrors& errors, int op_class, Basis basis) const {
   const std::array<const std::vector<std::vector<double>>*, 3> from_far_to_near = {
       &errors.stand_in, &errors.far_rows, &errors.rows};
