@@ -88,6 +88,8 @@ void ExpectSameCounts(const ModelSpec& a, const ModelSpec& b) {
   EXPECT_EQ(x.activated, y.activated);
   EXPECT_EQ(x.mtp, y.mtp);
   EXPECT_EQ(a.max_positions, b.max_positions);
+  if (a.scaled_positions > 0)  // Qwen3's configuration declares no scaling, its model card does
+    EXPECT_EQ(a.LongestSequence(), b.LongestSequence());
 }
 
 TEST(HuggingFace, PublishedConfigsGiveTheSameModelsAsThePresets) {
