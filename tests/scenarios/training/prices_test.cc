@@ -233,10 +233,9 @@ TEST_F(TrainingPricesTest, AGroupedGemmIsPricedOnTheRowsOfEachExpert) {
     }
     return sum;
   };
-  // 512 rows after padding in each, bound by the weights: an expert without rows is not read.
-  const double even = seconds({128, 128, 128, 128}), one = seconds({512, 0, 0, 0});
-  EXPECT_LT(one, 0.5 * even);
-  EXPECT_GT(one, 0.2 * even);
+  // 512 rows after padding in either. At 128 rows an expert the weights bound the time (256 operations a
+  // byte, an H800 has 590), and those of an expert without rows are not read.
+  EXPECT_LT(seconds({512, 0, 0, 0}), seconds({128, 128, 128, 128}));
 }
 
 TEST(OpClass, EveryKindHasItsPlaceInTheReport) {
