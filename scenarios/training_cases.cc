@@ -128,15 +128,13 @@ void EarlierModelCases(std::vector<ValidationCase>* cases) {
       "published");
   add("DS-Q22", "DeepSeek 67B GPU hours per trillion tokens", 300.6, dense,
       "trained in 2023 by a framework with tensor and sequence parallelism (DeepSeek LLM report, arXiv "
-      "2401.02954, 2.4), of degrees that are not published; simulated as V2's pipeline without either, "
-      "without "
-      "the recomputation it needed to fit, and with kernels of 2025");
+      "2401.02954, 2.4), of degrees that are not published; simulated as V2's pipeline with neither, "
+      "without the recomputation it needed to fit, and with kernels of 2025");
   cases->push_back(Absolute(
       Case("DS-Q21", "GPU hours that V2 saves over 67B", 42.5, 100 * (1 - v2 / dense), "%", 2, kV2Report)));
   cases->back().residual =
-      "follows from the two figures above: 67B is further off than V2. What its tensor parallelism cost is "
-      "not "
-      "known, and nothing is assumed in its place";
+      "follows from the two figures above: 67B is further off than V2. What its tensor parallelism cost "
+      "is not known, and nothing is assumed in its place";
 }
 
 }  // namespace
