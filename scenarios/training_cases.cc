@@ -97,12 +97,9 @@ void GeneralTableCases(std::vector<ValidationCase>* cases) {
     cases->back().what = std::string("time of a step from one general table, ") + table;
     cases->back().residual =
         "the table has kernels of serving: none on 112 SMs, no weight gradients, no attention backward, "
-        "nothing "
-        "bound by memory; what is carried over to them comes out a third too fast. The step above is priced "
-        "at "
-        "shapes that the trace of this very program measures: its agreement is a check of how they add up, "
-        "this "
-        "one of what general tables foretell";
+        "nothing bound by memory; what is carried over to them comes out a third too fast. The step above is "
+        "priced at shapes that the trace of this very program measures: its agreement is a check of how they "
+        "add up, this one of what general tables foretell";
   }
 }
 
@@ -124,8 +121,7 @@ void EarlierModelCases(std::vector<ValidationCase>* cases) {
   add("DS-Q21", "DeepSeek-V2 GPU hours per trillion tokens", 172.8, v2,
       "trained in early 2024 with kernels and exchanges of which nothing is published; priced with those of "
       "2025, which are faster. Ours does not fit in memory as given: what was recomputed to make it fit is "
-      "not "
-      "published");
+      "not published");
   add("DS-Q22", "DeepSeek 67B GPU hours per trillion tokens", 300.6, dense,
       "trained in 2023 by a framework with tensor and sequence parallelism (DeepSeek LLM report, arXiv "
       "2401.02954, 2.4), of degrees that are not published; simulated as V2's pipeline with neither, "

@@ -113,10 +113,9 @@ std::string ValidationText(const std::vector<ValidationCase>& cases) {
 std::string ValidationMarkdown(const std::vector<ValidationCase>& cases) {
   std::string text =
       "# Validation\n\nWritten by `orrery validate --markdown`. *judges*: the figure feeds nothing. "
-      "*calibrates*: the "
-      "model is calibrated\nwith it, so agreement is expected. *formula*: a published formula evaluated "
-      "here; no "
-      "figure was published, so it\nchecks the code alone.\n";
+      "*calibrates*: the model is calibrated\nwith it, so agreement is expected. *formula*: a published "
+      "formula "
+      "evaluated here; no figure was\npublished, so it checks the code alone.\n";
   for (const std::string& area : Areas(cases)) {
     text += fmt::format(
         "\n## {}\n\n| id | case | published | simulated | unit | error | tolerance | figure | verdict | "

@@ -211,10 +211,9 @@ double PairMs(const TrainingModel& model, const Outcome& o) {
 /// Equal" (arXiv 2208.11035, abstract), five systems of V100, RTX 5000 and MI60.
 constexpr const char* kLastingDifferences =
     "left out: GPUs that differ for good (silicon, clocks, place in the airflow). No spread within a "
-    "training "
-    "cluster of this device is published; among equal GPUs of older supercomputers it was 8 % on average "
-    "(arXiv "
-    "2208.11035). A step waits for its slowest GPUs, so the true one is longer, and more so on more GPUs";
+    "training cluster of this device is published; among equal GPUs of older supercomputers it was 8 % on "
+    "average (arXiv 2208.11035). A step waits for its slowest GPUs, so the true one is longer, and more so "
+    "on more GPUs";
 
 std::vector<std::string> NotesOf(const TrainingModel& model, const TrainingResult& r) {
   const Scenario& s = model.scenario();

@@ -62,9 +62,8 @@ TEST(TrainingScenario, ASequenceIsNoLongerThanThePositionsAfterRopeScaling) {
       Read({"model.scaled_positions=200000", "workload.sequence_length=163841"}).model.LongestSequence(),
       200000);
   const std::string unknown =
-      "model={layers: 2, hidden: 256, vocabulary: 1000, dense_intermediate: 512, attention: {kind: mha, "
-      "heads: 2, "
-      "head_dim: 128}}";
+      "model={layers: 2, hidden: 256, vocabulary: 1000, dense_intermediate: 512, "
+      "attention: {kind: mha, heads: 2, head_dim: 128}}";
   EXPECT_EQ(Read({unknown, "parallelism.expert=1", "routing=null", "workload.sequence_length=200000"})
                 .workload.sequence_length,
             200000)
