@@ -29,7 +29,7 @@ struct Options {
   std::string json, trace, calibration;
   std::vector<int> trace_ranks{0};
   std::string seed;
-  bool fold = false, quick = false;
+  bool fold = false, quick = false, strict = false;
 };
 
 /// A bar on a terminal's standard error; nothing elsewhere.
@@ -67,12 +67,17 @@ int RunPretraining(const Options& o, Document document) {
   report.Add(o.json, [&] { return scenarios::TrainingJson(result); });
   report.AddText([&] { return scenarios::TrainingText(result); });
   report.Write();
-  return kDone;
+  if (!o.strict || result.fits) return kDone;
+  std::fprintf(stderr, "orrery: --strict: the plan does not fit in the memory of %s\n",
+               scenario.cluster.device.name.c_str());
+  return kCheckFailed;
 }
 
 int RunAttention(const Options& o, const Document& document) {
-  if (!o.trace.empty() || o.fold)
-    throw InputError("--trace and --fold are for training scenarios; this one is of kind attention");
+  if (!o.trace.empty() || o.fold || o.strict) {
+    throw InputError(
+        "--trace, --fold and --strict are for training scenarios; this one is of kind attention");
+  }
   const auto result = scenarios::RunAttention(scenarios::ReadAttentionScenario(document.root()));
   Report report;
   report.Add(o.json, [&] { return scenarios::AttentionJson(result).dump(2) + "\n"; });
@@ -107,6 +112,7 @@ void AddRunCommand(CLI::App& app, Action* action) {
   command->add_option("--seed", options->seed, "Seed of all random streams");
   command->add_flag("--fold", options->fold, "Simulate equal ranks as one: fast, blind to imbalance");
   command->add_flag("--quick", options->quick, "The step only: no what-ifs, critical path or interval");
+  command->add_flag("--strict", options->strict, "Exit 1 where the plan does not fit in memory");
   command->footer(
       "A training scenario has the keys name, model, cluster, workload, parallelism, precision, routing, "
       "calibration, communication and seed (docs/training.md, docs/routing.md); one of attention designs is "

@@ -176,6 +176,27 @@ std::int64_t MaxPositions(const Value& root) {
   return positions;
 }
 
+/// Positions after the scaling that the configuration declares; 0 where it declares none. As transformers'
+/// modeling_rope_utils.py reads them: max_position_embeddings is the length before linear and dynamic scaling
+/// and the one after llama3's; under YaRN configurations write either, beside the original length.
+std::int64_t ScaledPositions(const Value& root) {
+  const std::int64_t positions = root.At("max_position_embeddings").AsInt(1, std::int64_t{1} << 40);
+  for (const char* key : {"rope_scaling", "rope_parameters"}) {
+    const Value* rope = root.Find(key);
+    const Value* factor = rope != nullptr ? rope->Find("factor") : nullptr;
+    if (factor == nullptr) continue;
+    const Value* type = rope->Find("rope_type") != nullptr ? rope->Find("rope_type") : rope->Find("type");
+    const Value* original = rope->Find("original_max_position_embeddings");
+    const bool before = original == nullptr && type != nullptr && type->AsString() != "llama3";
+    const std::int64_t from = original != nullptr ? original->AsInt(1, std::int64_t{1} << 40)
+                              : before            ? positions
+                                                  : 0;
+    const double scaled = static_cast<double>(from) * factor->AsDouble(1, 1e6);
+    return std::max(positions, static_cast<std::int64_t>(scaled));
+  }
+  return 0;
+}
+
 AttentionSpec ReadMla(Config* c) {
   AttentionSpec a;
   a.kind = AttentionKind::kMla;
@@ -350,6 +371,7 @@ ModelSpec ReadHuggingFace(const Value& root) {
   ReadFamily(architecture, &config, &spec);
   spec.tied_embeddings = config.BoolOr("tie_word_embeddings", false);
   spec.max_positions = MaxPositions(root);
+  spec.scaled_positions = ScaledPositions(root);
   spec.source = root.place().file + config.defaults;
   return spec;
 }

@@ -1,5 +1,7 @@
 #include "models/model_spec.h"
 
+#include <utility>
+
 #include "core/resources.h"
 #include "models/huggingface.h"
 
@@ -75,7 +77,7 @@ MoeSpec ReadMoe(const Value& value, int layers) {
 
 ModelSpec ReadSpec(const Value& value, const std::string& name) {
   value.AllowKeys({"name", "source", "layers", "hidden", "vocabulary", "dense_intermediate", "attention",
-                   "moe", "mtp_modules", "tied_embeddings", "max_positions"});
+                   "moe", "mtp_modules", "tied_embeddings", "max_positions", "scaled_positions"});
   ModelSpec spec;
   spec.name = value.Find("name") != nullptr ? value.At("name").AsString() : name;
   if (const Value* s = value.Find("source")) spec.source = s->AsString();
@@ -90,7 +92,10 @@ ModelSpec ReadSpec(const Value& value, const std::string& name) {
   }
   spec.mtp_modules = ReadIntOr(value, "mtp_modules", 0);
   spec.tied_embeddings = ReadBoolOr(value, "tied_embeddings", false);
-  if (const Value* p = value.Find("max_positions")) spec.max_positions = p->AsInt(1, std::int64_t{1} << 40);
+  for (const auto& [key, positions] : {std::pair{"max_positions", &spec.max_positions},
+                                       std::pair{"scaled_positions", &spec.scaled_positions}}) {
+    if (const Value* p = value.Find(key)) *positions = p->AsInt(1, std::int64_t{1} << 40);
+  }
   return spec;
 }
 

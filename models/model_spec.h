@@ -1,6 +1,7 @@
 // What a transformer is made of: the numbers of its config, nothing about how it is run.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -50,8 +51,12 @@ struct ModelSpec {
   std::optional<MoeSpec> moe;
   int mtp_modules = 0;  ///< multi-token prediction depth; shares embedding and head
   bool tied_embeddings = false;
-  std::int64_t max_positions = 0;
+  std::int64_t max_positions = 0;  ///< of the pre-training window; 0: not known
+  std::int64_t scaled_positions =
+      0;  ///< after the RoPE scaling that its publisher declares; 0: none is declared
 
+  /// The longest sequence the positions are declared for; 0: not known.
+  std::int64_t LongestSequence() const { return std::max(max_positions, scaled_positions); }
   bool IsMoeLayer(int layer) const { return moe && layer >= moe->first_dense_layers; }
   int MoeLayers() const { return moe ? layers - moe->first_dense_layers : 0; }
 };

@@ -125,6 +125,17 @@ void CheckTokens(const TrainingWorkload& w, const Value& workload) {
   }
 }
 
+void CheckPositions(const Scenario& s, const Value& workload) {
+  const models::ModelSpec& m = s.model;
+  if (m.LongestSequence() == 0 || s.workload.sequence_length <= m.LongestSequence()) return;
+  const std::string scaled = m.scaled_positions > m.max_positions ? " after RoPE scaling" : "";
+  throw workload.At("sequence_length")
+      .Error(fmt::format("expected at most the {} positions that {} has{} (of a model trained on longer "
+                         "sequences: model.{})",
+                         m.LongestSequence(), m.name, scaled,
+                         m.scaled_positions > m.max_positions ? "scaled_positions" : "max_positions"));
+}
+
 void CheckBatch(const Scenario& s, const Value& workload) {
   const std::int64_t unit = std::int64_t{s.parallelism.data} * s.workload.micro_batch;
   if (s.workload.global_batch % unit != 0) {
@@ -139,14 +150,16 @@ void CheckBatch(const Scenario& s, const Value& workload) {
   }
 }
 
+/// Without exchanges nothing takes the SMs, whatever a scenario written for another model says.
 Communication ReadCommunication(const Value* value, const hw::Device& device, bool exchanges) {
   Communication c;
+  if (!exchanges) c.sms = 0;
   c.kernels = "2025-02";  // the release that DeepSeek's training trace shows, nearest to the reported run
   if (value == nullptr) return c;
   value->AllowKeys({"sms", "kernels"});
   if (const Value* sms = value->Find("sms")) {
-    c.sms = static_cast<int>(sms->AsInt(0, device.sms - 1));
-    if (exchanges && c.sms != kExchangeSms) {
+    const std::int64_t asked = sms->AsInt(0, device.sms - 1);
+    if (exchanges && asked != kExchangeSms) {
       throw sms->Error(fmt::format(
           "expected {}: the exchange kernels are measured on that many SMs and on no other number",
           kExchangeSms));
@@ -253,6 +266,7 @@ Scenario ReadTrainingScenario(Document document, const std::string& file) {
   workload.At("kind").AsChoice({"pretraining"});
   s.workload = ReadWorkload(workload);
   CheckTokens(s.workload, workload);
+  CheckPositions(s, workload);
   ReadSlots(root, &s);
   s.parallelism = ReadParallelism(root.At("parallelism"), s);
   CheckBatch(s, workload);

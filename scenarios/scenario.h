@@ -37,7 +37,7 @@ struct Parallelism {
 };
 
 struct Communication {
-  int sms = 20;         ///< SMs lent to exchange kernels while a step runs
+  int sms = 20;         ///< SMs lent to exchange kernels while a step runs; 0 where no experts are exchanged
   std::string kernels;  ///< calibration of the exchange kernels, DeepEP release, e.g. "2025-02"
 };
 

@@ -109,7 +109,7 @@ class TrainingPrices {
   double launch_gap_ = 0;
   models::TrainingShape shape_;
   std::int64_t rows_step_ = 1;
-  hw::PairBytes dispatch_bytes_{}, combine_bytes_{};
+  std::array<hw::PairBytes, hw::kExchangeKindCount> pair_bytes_{};  ///< [hw::ExchangeKind]
   std::array<PartPrice, models::kPriceKeys> parts_;
   std::array<bool, models::kPriceKeys> is_exchange_{};
   std::array<float, 4096> normals_{};  ///< draws from the standard normal

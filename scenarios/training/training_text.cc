@@ -51,6 +51,9 @@ std::string Headline(const TrainingResult& r) {
   if (r.interval.high_s > 0)
     step += fmt::format("   (90 % interval {:.2f} to {:.2f} s)", r.interval.low_s, r.interval.high_s);
   text += Line("optimizer step", step);
+  if (r.gpus > 1)
+    text +=
+        Line("  left out", "GPUs that differ for good, failures: a true step is longer, most on many GPUs");
   text += Line("tokens", fmt::format("{:.2f} B a day, {:.1f} per GPU per second", r.tokens_per_day * 1e-9,
                                      r.tokens_per_second_per_gpu));
   text += Line("achieved", fmt::format("{:.1f} TFLOPS a GPU causal, {:.1f} non-causal", r.tflops_causal,
@@ -156,8 +159,11 @@ std::string CommunicationText(const TrainingResult& r) {
   text += Line("waiting for the pipeline", fmt::format("{:.3f}", c.pipeline_wait_s));
   text += Line("pipeline messages on the wire", fmt::format("{:.3f}", c.messages_s));
   text +=
-      Line("optimizer", fmt::format("{:.3f} gradients, {:.3f} parameters, {:.3f} update",
-                                    r.optimizer.gradients_s, r.optimizer.parameters_s, r.optimizer.update_s));
+      Line("optimizer",
+           fmt::format("{:.3f} gradients, {:.3f} parameters, {:.3f} update; {:.3f} beside the last tasks of "
+                       "other ranks",
+                       r.optimizer.gradients_s, r.optimizer.parameters_s, r.optimizer.update_s,
+                       r.optimizer_hidden_s));
   text += "  " + r.optimizer.how + "\n";
   return text + LoadText(r);
 }

@@ -88,6 +88,9 @@ void ExpectSameCounts(const ModelSpec& a, const ModelSpec& b) {
   EXPECT_EQ(x.activated, y.activated);
   EXPECT_EQ(x.mtp, y.mtp);
   EXPECT_EQ(a.max_positions, b.max_positions);
+  if (a.scaled_positions > 0) {  // Qwen3's configuration declares no scaling, its model card does
+    EXPECT_EQ(a.LongestSequence(), b.LongestSequence());
+  }
 }
 
 TEST(HuggingFace, PublishedConfigsGiveTheSameModelsAsThePresets) {
@@ -168,6 +171,24 @@ TEST(HuggingFace, WhatIsNotUnderstoodIsRefusedByName) {
               HasSubstr("sliding_attention"));
   EXPECT_THAT(ErrorOf(Replaced(kLlama70, "\"mlp_bias\"", "\"attention_sinks\"")),
               HasSubstr("attention_sinks"));
+}
+
+TEST(HuggingFace, RopeScalingSaysHowFarPositionsReach) {
+  const auto longest = [](const std::string& scaling) {
+    return Read(Replaced(kMixtral, "\"sliding_window\": null", "\"rope_scaling\": " + scaling))
+        .LongestSequence();
+  };
+  EXPECT_EQ(longest("null"), 32768);
+  EXPECT_EQ(longest(R"({"type": "linear", "factor": 4.0})"), 4 * 32768);
+  EXPECT_EQ(longest(R"({"rope_type": "dynamic", "factor": 2})"), 2 * 32768);
+  EXPECT_EQ(longest(R"({"rope_type": "yarn", "factor": 40, "original_max_position_embeddings": 4096})"),
+            163840);
+  EXPECT_EQ(longest(R"({"rope_type": "llama3", "factor": 2, "original_max_position_embeddings": 4096})"),
+            32768)
+      << "llama3's max_position_embeddings is the length after scaling";
+  EXPECT_THAT(ErrorOf(Replaced(kMixtral, "\"sliding_window\": null",
+                               R"("rope_scaling": {"type": "linear", "factor": 0.5})")),
+              HasSubstr("factor"));
 }
 
 TEST(HuggingFace, AbsurdSizesAreRefused) {

@@ -39,6 +39,37 @@ TEST(TrainingScenario, ReadsTheReportedRun) {
   EXPECT_EQ(s.hash.size(), 16u);
 }
 
+TEST(TrainingScenario, WithoutExchangesKernelsHaveEverySm) {
+  const std::vector<std::string> dense = {"model=deepseek-67b", "parallelism.expert=1", "routing=null",
+                                          "parallelism.schedule=1f1b"};
+  EXPECT_EQ(Read(dense).communication.sms, 0) << "though the scenario's text says 20";
+  std::vector<std::string> unsaid = dense;
+  unsaid.push_back("communication=null");
+  EXPECT_EQ(Read(unsaid).communication.sms, 0);
+  EXPECT_EQ(Read({"communication=null"}).communication.sms, 20);
+  EXPECT_EQ(Read({"parallelism.expert=1"}).communication.sms, 0) << "experts that never leave their GPU";
+}
+
+TEST(TrainingScenario, ASequenceIsNoLongerThanThePositionsAfterRopeScaling) {
+  EXPECT_EQ(Read({"workload.sequence_length=163840"}).workload.sequence_length, 163840);
+  EXPECT_THAT(Refusal({"workload.sequence_length=163841"}),
+              HasSubstr("workload.sequence_length: '163841': expected at most the 163840 positions that "
+                        "deepseek-v3 has after RoPE scaling"));
+  EXPECT_THAT(Refusal({"model=deepseek-67b", "parallelism.expert=1", "routing=null",
+                       "workload.sequence_length=8192"}),
+              HasSubstr("expected at most the 4096 positions that deepseek-67b has (of a model"));
+  EXPECT_EQ(
+      Read({"model.scaled_positions=200000", "workload.sequence_length=163841"}).model.LongestSequence(),
+      200000);
+  const std::string unknown =
+      "model={layers: 2, hidden: 256, vocabulary: 1000, dense_intermediate: 512, "
+      "attention: {kind: mha, heads: 2, head_dim: 128}}";
+  EXPECT_EQ(Read({unknown, "parallelism.expert=1", "routing=null", "workload.sequence_length=200000"})
+                .workload.sequence_length,
+            200000)
+      << "where nothing is declared nothing is known";
+}
+
 TEST(TrainingScenario, TheHashFollowsTheContent) {
   EXPECT_EQ(Read({}).hash, Read({"seed=1"}).hash);
   EXPECT_NE(Read({}).hash, Read({"seed=2"}).hash);
