@@ -220,6 +220,34 @@ std::string ResolvePreset(std::string path, Document* document) {
   return path;
 }
 
+/// Appends what the files hold that a section names, and the files that those name: {file: ...} of clusters
+/// and devices, {huggingface: ...} of models. They were read before, so they are there and end.
+void AppendFiles(const Value& section, std::string* text) {
+  if (!section.is_map()) return;
+  for (const auto& [key, value] : section.entries()) {
+    if (!value.is_scalar() || (key != "file" && key != "huggingface")) {
+      AppendFiles(value, text);
+      continue;
+    }
+    const Document document = Document::Load(ResolveBeside(value));
+    *text += document.Canonical();
+    if (key == "file") AppendFiles(document.root(), text);
+  }
+}
+
+/// Of the canonical text and of the files beside the scenario, so that a changed data sheet is another
+/// scenario.
+std::string HashOf(const Document& document, const hw::CalibrationChoice& calibration) {
+  std::string text = document.Canonical();
+  for (const char* section : {"model", "cluster"}) AppendFiles(document.root().At(section), &text);
+  std::vector<std::string> tables = calibration.further;
+  tables.push_back(calibration.name);
+  std::error_code error;
+  for (const std::string& table : tables)
+    if (std::filesystem::is_regular_file(table, error)) text += Document::Load(table).Canonical();
+  return HashHex(text);
+}
+
 /// A heading for a scenario that is no longer what its name says.
 std::string ChangedTitle(const Scenario& s, const std::vector<std::string>& changed) {
   return fmt::format("Pre-training of {} on {} {} ({} with {} changed)", s.model.name, s.Gpus(),
@@ -294,7 +322,6 @@ std::string WorkloadKind(const Document& document) {
 Scenario ReadTrainingScenario(Document document, const std::string& file) {
   Scenario s;
   s.file = file;
-  s.hash = HashHex(document.Canonical());
   s.document = std::move(document);
   const Value& root = s.document.root();
   root.AllowKeys(RootKeys());
@@ -321,6 +348,7 @@ Scenario ReadTrainingScenario(Document document, const std::string& file) {
   if (const Value* seed = root.Find("seed")) {
     s.seed = static_cast<std::uint64_t>(seed->AsInt(0, std::numeric_limits<std::int64_t>::max()));
   }
+  s.hash = HashOf(s.document, s.calibration);
   const std::vector<std::string> changed = ChangedSubjects(s.document);
   const auto& all = s.document.changes();
   if (!changed.empty() && std::count(all.begin(), all.end(), "name") == 0) s.name = ChangedTitle(s, changed);

@@ -45,7 +45,7 @@ struct Communication {
 struct Scenario {
   std::string name;  ///< the file's, unless something was changed on the line: then what was run, in words
   std::string file;
-  std::string hash;  ///< of the canonical text after overrides
+  std::string hash;  ///< of the canonical text after overrides and of the files it names
   models::ModelSpec model;
   hw::Cluster cluster;
   TrainingWorkload workload;

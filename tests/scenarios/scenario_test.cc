@@ -1,5 +1,6 @@
 #include "scenarios/scenario.h"
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 
@@ -171,6 +172,31 @@ TEST(TrainingScenario, FilesStandBesideTheScenario) {
   EXPECT_THAT(s.calibration.further, testing::ElementsAre((folder / "l40s-kernels.yaml").string()));
   EXPECT_EQ(read({"cluster.device.dollars_per_hour=0.8"}).cluster.device.Title(),
             "l40s with dollars_per_hour 0.8");
+}
+
+TEST(TrainingScenario, TheHashFollowsTheFilesBeside) {
+  const std::filesystem::path folder = std::filesystem::path(testing::TempDir()) / "orrery_hash_of_files";
+  std::filesystem::remove_all(folder);
+  std::filesystem::copy(std::filesystem::path(ORRERY_SOURCE_DIR) / "docs" / "examples", folder);
+  const std::string file = (folder / "own-hardware.yaml").string();
+  const auto hash = [&] { return ReadTrainingScenario(LoadScenarioDocument(file, {}), file).hash; };
+  std::vector<std::string> hashes = {hash()};
+  EXPECT_EQ(hash(), hashes[0]);
+  const auto replace = [&](const char* name, const std::string& from, const std::string& to) {
+    std::ostringstream text;
+    text << std::ifstream(folder / name).rdbuf();
+    std::string changed = text.str();
+    changed.replace(changed.find(from), from.size(), to);
+    std::ofstream(folder / name) << changed;
+    hashes.push_back(hash());
+  };
+  replace("l40s.yaml", "48 GB", "44 GB");
+  replace("l40s-cluster.yaml", "nics_per_node: 4", "nics_per_node: 8");
+  replace("l40s-kernels.yaml", "613.9", "614.9");
+  replace("llama-8b.json", "14336", "14337");
+  std::sort(hashes.begin(), hashes.end());
+  EXPECT_EQ(std::unique(hashes.begin(), hashes.end()), hashes.end());
+  std::filesystem::remove_all(folder);
 }
 
 std::string ModelRefusal(const std::vector<std::string>& sets) {
