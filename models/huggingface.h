@@ -21,8 +21,4 @@ ModelSpec ReadHuggingFace(const std::filesystem::path& file);
 /// The same from an already parsed document.
 ModelSpec ReadHuggingFace(const Value& root);
 
-/// `path` as written in a file: relative to that file's folder, or to the working directory where the value
-/// was given on the command line.
-std::filesystem::path ResolveBeside(const Value& path);
-
 }  // namespace orrery::models

@@ -128,6 +128,13 @@ void Apply(const Value& changes, const std::string& path, Document* document) {
   }
 }
 
+/// "deepseek-v3 with layers, moe changed", so that no changed model passes for its preset in a report.
+std::string ChangedName(const std::string& preset, const Value& changes) {
+  std::string keys;
+  for (const auto& [key, value] : changes.entries()) keys += (keys.empty() ? "" : ", ") + key;
+  return keys.empty() ? preset : preset + " with " + keys + " changed";
+}
+
 std::int64_t SwiGluParameters(std::int64_t hidden, std::int64_t intermediate) {
   return 3 * hidden * intermediate;
 }
@@ -145,8 +152,10 @@ ModelSpec ReadModel(const Value& value) {
   if (const Value* preset = value.Find("preset")) {
     value.AllowKeys({"preset", "override"});
     Document document = PresetDocument(preset->AsString(), preset);
-    if (const Value* changes = value.Find("override")) Apply(*changes, "", &document);
-    return ReadSpec(document.root(), preset->AsString());
+    const Value* changes = value.Find("override");
+    if (changes == nullptr) return ReadSpec(document.root(), preset->AsString());
+    Apply(*changes, "", &document);
+    return ReadSpec(document.root(), ChangedName(preset->AsString(), *changes));
   }
   if (const Value* file = value.Find("huggingface")) {
     value.AllowKeys({"huggingface"});

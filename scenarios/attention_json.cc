@@ -137,7 +137,7 @@ Json AttentionJson(const AttentionReport& r) {
   j["kind"] = "attention";
   j["orrery_version"] = Version();
   j["name"] = s.name;
-  j["device"] = s.device.name;
+  j["device"] = s.device.Title();
   j["calibration"] = r.calibration;
   j["ridge_flops_per_byte"] = r.ridge_flops_per_byte;
   j["cache_precision"] = models::Name(s.cache);

@@ -284,7 +284,7 @@ std::string CsvField(const std::string& field) {
 }  // namespace
 
 std::string AttentionText(const AttentionReport& r) {
-  std::string text = fmt::format("{} on {}\n", r.scenario.name, r.scenario.device.name);
+  std::string text = fmt::format("{} on {}\n", r.scenario.name, r.scenario.device.Title());
   for (const std::string& source : r.calibration) text += "calibration: " + source + "\n";
   for (const ModelReport& m : r.models) text += "\n" + ModelText(r, m);
   return text;

@@ -226,7 +226,7 @@ StepPrice TrainingPrices::PriceOps(const std::vector<Op>& ops, std::vector<Kerne
     alone += time + launch_gap_;
     beside += (all_sms ? time : static_cast<double>(price.beside.count())) + launch_gap_;
     variance += std::pow(VariationOf(op.kind) * time, 2);
-    if (kernels != nullptr) kernels->push_back({OpClass(op.kind), price.provenance, time});
+    if (kernels != nullptr) kernels->push_back({OpClass(op.kind), price.provenance, time, price.table});
   }
   if (kernels != nullptr && !ops.empty()) {
     kernels->push_back(

@@ -36,6 +36,7 @@ struct KernelShare {
   std::string op_class;  ///< op_class of the report: "FP8 GEMM", "attention", ...
   hw::Provenance provenance{};
   double picoseconds = 0;  ///< at the mean load
+  int table = -1;          ///< index into CostModel::sources(); -1: no kernel table
 };
 
 /// The price of one part of one kind of unit: constant, or by rows of the experts on this rank.

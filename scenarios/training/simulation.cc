@@ -94,7 +94,7 @@ TrainingModel::TrainingModel(Scenario scenario, bool folded_only) : scenario_(st
   for (const models::Stage& stage : layout_.stages) units.push_back(UnitsOf(scenario_.model, stage));
   programs_ = models::BuildTrainingPrograms(schedule_, units);
   cost_ = std::make_unique<hw::CostModel>(AtKey(root, "calibration", [&] {
-    return hw::CostModel::Load(scenario_.cluster.device, {scenario_.calibration, false});
+    return hw::CostModel::Load(scenario_.cluster.device, scenario_.calibration);
   }));
   exchange_ = std::make_unique<hw::ExchangeModel>(AtKey(root, "communication", [&] {
     return hw::ExchangeModel::Load(scenario_.cluster.device, scenario_.communication.kernels);

@@ -133,6 +133,7 @@ void AddQuestion(const TrainingResult& r, Json* j) {
   (*j)["gpus"] = r.gpus;
   (*j)["folded"] = r.folded;
   (*j)["calibration"] = r.calibration;
+  (*j)["calibration_shares_of_time"] = r.calibration_shares;
 }
 
 /// The step, its rates and phases.

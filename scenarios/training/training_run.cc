@@ -112,12 +112,14 @@ void Kernels(const Outcome& o, TrainingResult* result) {
       classes[k.op_class] += share;
       if (k.provenance != hw::Provenance::kMeasured) others[k.op_class] += share;
       provenance[static_cast<std::size_t>(k.provenance)] += share;
+      if (k.table >= 0) result->calibration_shares[static_cast<std::size_t>(k.table)] += share;
       total += share;
     }
   }
   result->op_classes = ByTime(classes, total);
   result->fell_back = ByTime(others, total);
   if (total <= 0) return;
+  for (double& share : result->calibration_shares) share /= total;
   result->measured = provenance[0] / total;
   result->scaled = provenance[1] / total;
   result->analytic = provenance[2] / total;
@@ -226,8 +228,9 @@ std::vector<std::string> NotesOf(const TrainingModel& model, const TrainingResul
       ema_s, ema_s < r.step_s ? "" : " only in part"));
   notes.push_back(
       "days and dollars are throughput times tokens: no failures, restarts, evaluation or checkpoints");
+  const std::string& price_source = s.cluster.device.price_source;
   notes.push_back(fmt::format("price: {} dollars per GPU hour ({})", s.cluster.device.dollars_per_hour,
-                              s.cluster.device.price_source));
+                              price_source.empty() ? "no source given" : price_source));
   double busy = 0;
   const PipelineRankReport* busiest = &r.ranks.front();
   for (const PipelineRankReport& rank : r.ranks) {
@@ -313,10 +316,10 @@ TrainingResult RunTraining(const Scenario& scenario, const RunOptions& options, 
   r.file = scenario.file;
   r.hash = scenario.hash;
   r.calibration = model.cost().sources();
+  r.calibration_shares.assign(r.calibration.size(), 0);
   r.calibration.push_back("exchanges: " + model.exchange().source());
   r.model = scenario.model.name;
-  r.cluster = fmt::format("{} ({} nodes of {} {})", scenario.cluster.name, scenario.cluster.nodes,
-                          scenario.cluster.devices_per_node, scenario.cluster.device.name);
+  r.cluster = scenario.cluster.Title();
   r.gpus = scenario.Gpus();
   r.folded = options.fold;
   r.step_s = outcome.step_s;
@@ -329,7 +332,7 @@ TrainingResult RunTraining(const Scenario& scenario, const RunOptions& options, 
       std::all_of(r.ranks.begin(), r.ranks.end(), [](const PipelineRankReport& rank) { return rank.fits; });
   r.device_memory = scenario.cluster.device.memory.count;
   Kernels(outcome, &r);
-  if (scenario.calibration == "auto") r.fell_back.clear();
+  if (scenario.calibration.name == "auto") r.fell_back.clear();
   r.communication = CommunicationOf(outcome);
   r.optimizer = Slowest(outcome.optimizers);
   r.optimizer_hidden_s =

@@ -223,7 +223,11 @@ std::string Certainty(const TrainingResult& r) {
     text += Line("  from chance", fmt::format("one standard deviation {:.2f} % ({} seeds)",
                                               100 * r.interval.seed_sd, r.interval.seeds));
   }
-  for (const std::string& source : r.calibration) text += "  - " + source + "\n";
+  for (std::size_t i = 0; i < r.calibration.size(); ++i) {
+    const bool table = i < r.calibration_shares.size();
+    text += "  - " + r.calibration[i] +
+            (table ? fmt::format(": prices {:.1f} % of the time", 100 * r.calibration_shares[i]) : "") + "\n";
+  }
   if (!r.fell_back.empty()) text += "  the named calibration does not measure, so scaled or analytic:\n";
   for (const OpClassReport& c : r.fell_back)
     text += fmt::format("    {:<32} {:>8.3f} s {:>6.1f} %\n", c.name, c.seconds, 100 * c.share);
