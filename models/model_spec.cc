@@ -99,6 +99,34 @@ ModelSpec ReadSpec(const Value& value, const std::string& name) {
   return spec;
 }
 
+/// Names that people type for a preset of the same shape: fine-tuned from it or its successor, with its
+/// config.json but for the length of positions (model cards of each).
+struct SameShape {
+  std::string name, preset;
+};
+
+const std::vector<SameShape>& NamesOfTheSameShape() {
+  static const std::vector<SameShape> names = {{"deepseek-r1", "deepseek-v3"},
+                                               {"deepseek-r1-zero", "deepseek-v3"},
+                                               {"deepseek-v3.1", "deepseek-v3"},
+                                               {"deepseek-v2.5", "deepseek-v2"},
+                                               {"deepseek-coder-v2", "deepseek-v2"},
+                                               {"deepseek-coder-v2-lite", "deepseek-v2-lite"},
+                                               {"deepseek-llm-67b", "deepseek-67b"},
+                                               {"kimi-k2-thinking", "kimi-k2"},
+                                               {"kimi-k2.5", "kimi-k2"},
+                                               {"llama-3.3-70b", "llama-3.1-70b"},
+                                               {"llama-3-70b", "llama-3.1-70b"},
+                                               {"llama3-70b", "llama-3.1-70b"},
+                                               {"llama3.1-70b", "llama-3.1-70b"},
+                                               {"llama3.3-70b", "llama-3.1-70b"},
+                                               {"llama-70b", "llama-3.1-70b"},
+                                               {"llama3.1-405b", "llama-3.1-405b"},
+                                               {"llama-405b", "llama-3.1-405b"},
+                                               {"qwen2-72b", "qwen2.5-72b"}};
+  return names;
+}
+
 std::filesystem::path PresetFile(const std::string& name) {
   return ResourceRoot() / "models" / "data" / (name + ".yaml");
 }
@@ -110,7 +138,7 @@ Document PresetDocument(const std::string& name, const Value* asked) {
   }
   std::string all;
   for (const std::string& k : known) all += (all.empty() ? "" : ", ") + k;
-  const std::string message = "unknown model; expected one of: " + all + DidYouMean(name, known);
+  const std::string message = "unknown model; expected one of: " + all + ModelHint(name);
   throw asked != nullptr ? asked->Error(message) : InputError("model '" + name + "': " + message);
 }
 
@@ -142,6 +170,17 @@ std::int64_t SwiGluParameters(std::int64_t hidden, std::int64_t intermediate) {
 }  // namespace
 
 std::vector<std::string> ModelPresets() { return ResourceNames("models/data", "yaml"); }
+
+std::string ModelHint(const std::string& name) {
+  const std::string folded = FoldName(name);
+  const SameShape* found = nullptr;
+  for (const SameShape& same : NamesOfTheSameShape()) {
+    if (!BeginsWithWords(folded, same.name)) continue;
+    if (found == nullptr || same.name.size() > found->name.size()) found = &same;
+  }
+  if (found == nullptr) return DidYouMean(name, ModelPresets());
+  return " (did you mean '" + found->preset + "', which has its shape?)";
+}
 
 ModelSpec ModelPreset(const std::string& name) {
   return ReadSpec(PresetDocument(name, nullptr).root(), name);

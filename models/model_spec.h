@@ -43,7 +43,8 @@ struct MoeSpec {
 struct ModelSpec {
   std::string name;
   std::string source;
-  int layers = 0;  ///< main model, without MTP modules
+  std::vector<std::string> notes;  ///< of a file: what stood in for it, what of it is not taken
+  int layers = 0;                  ///< main model, without MTP modules
   int hidden = 0;
   std::int64_t vocabulary = 0;
   int dense_intermediate = 0;  ///< SwiGLU width of dense layers; 0 if every layer is MoE
@@ -83,5 +84,8 @@ ModelSpec ReadModel(const Value& value);
 /// A preset of models/data/; InputError naming the known ones.
 ModelSpec ModelPreset(const std::string& name);
 std::vector<std::string> ModelPresets();
+/// " (did you mean 'x'?)" of the preset that a name stands for, by what people type ("deepseek-r1" has
+/// DeepSeek-V3's shape) or by its letters; "" if none is near.
+std::string ModelHint(const std::string& name);
 
 }  // namespace orrery::models

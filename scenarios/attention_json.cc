@@ -114,6 +114,7 @@ Json ModelJson(const ModelReport& m) {
   Json j;
   j["model"] = m.spec.name;
   j["source"] = m.spec.source;
+  if (!m.spec.notes.empty()) j["model_notes"] = m.spec.notes;
   j["parameters"] = m.parameters.total;
   j["activated_parameters"] = m.parameters.activated;
   j["own_design"] = models::OwnDesign(m.spec.attention);

@@ -220,6 +220,7 @@ constexpr const char* kLastingDifferences =
 std::vector<std::string> NotesOf(const TrainingModel& model, const TrainingResult& r) {
   const Scenario& s = model.scenario();
   std::vector<std::string> notes;
+  for (const std::string& note : s.model.notes) notes.push_back("model: " + note);
   const models::LocalParameters largest =
       models::UniqueParametersPerRank(s.RankModel(), model.stages(), {0}, s.Holding());
   const double ema_s = 2.0 * static_cast<double>(largest.Total()) / s.cluster.device.host.value;
