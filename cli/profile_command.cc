@@ -382,8 +382,10 @@ void JoinMeasurements(const std::vector<fs::path>& files, const ReportOptions& o
                                         files.size())});
   if (!options.json.empty()) throw InputError("--json: measurements have no summary of a trace");
   if (!options.out.empty()) outputs.push_back({options.out, profiler::MeasurementJson(run)});
-  const std::string said = AddCalibration(run, options.calibration, &outputs);
-  WriteAndSay(outputs, said);
+  WriteOutputs(outputs);
+  std::vector<Output> table;  // behind the rest: one that cannot be made must not cost it
+  const std::string said = AddCalibration(run, options.calibration, &table);
+  WriteAndSay(table, said);
 }
 
 int Import(const ReportOptions& options) {

@@ -34,9 +34,9 @@ int BackReferences(std::string_view mangled) {
 }
 
 std::optional<std::string> Demangle(const std::string& mangled) {
-  // Each reference can double what is printed, so that a short text could fill the memory; 32 of them can at
-  // most print 2^16 times the text.
-  constexpr int kMaxBackReferences = 32;
+  // Two references can double what is printed, so that a short text could fill the memory: 24 of them print
+  // at most 2^12 times the text, 64 MiB.
+  constexpr int kMaxBackReferences = 24;
   constexpr std::size_t kMaxMangled = 16384;
   if (mangled.size() > kMaxMangled || BackReferences(mangled) > kMaxBackReferences) return std::nullopt;
   int status = 0;

@@ -362,8 +362,8 @@ constexpr KernelRow kRows[] = {
 
     // ---- Weights of few bits.
     {"", "* marlin repack *", "vLLM", G::kQuantize},
-    {"marlin*", "*marlin *", "vLLM", G::kGemm, {}, T::kMixedType},
-    {"", "*marlin *", "vLLM", G::kGemm, {}, T::kMixedType},
+    {"marlin*", "* marlin *", "vLLM", G::kGemm, {}, T::kMixedType},
+    {"", "* marlin *", "vLLM", G::kGemm, {}, T::kMixedType},
     {"machete", "*", "vLLM", G::kGemm, {}, T::kMixedType},
     {"", "gemm half q half *", "vLLM", G::kGemm, {}, T::kMixedType},
     {"", "gemm forward 4bit *", "vLLM", G::kGemm, {}, T::kMixedType},
@@ -387,7 +387,8 @@ constexpr KernelRow kRows[] = {
     {"ck*", "kernel moe gemm *", "Composable Kernel", G::kGemm},
     {"ck*", "kernel grouped gemm *", "Composable Kernel", G::kGemm},
     {"ck*", "kernel * conv *", "Composable Kernel", G::kOther},
-    {"ck*", "* gemm *", "Composable Kernel", G::kGemm},
+    {"ck*", "* *gemm *", "Composable Kernel", G::kGemm},
+    {"ck*", "* *flatmm *", "Composable Kernel", G::kGemm},
     {"", "gemm fusion *", "XLA", G::kGemm},
 
     // ---- DeepSeek's memory-bound kernels (the training trace).
@@ -591,13 +592,20 @@ constexpr KernelRow kRows[] = {
     {"", "write req to token pool *", "SGLang", G::kOther},
     {"", "prepare * inputs *", "unknown", G::kOther},
     {"", "causal conv1d *", "unknown", G::kOther},
+    {"", "chunk scan *", "Mamba", G::kOther},
+    {"", "chunk state *", "Mamba", G::kOther},
+    {"", "chunk cumsum *", "Mamba", G::kOther},
+    {"", "state passing *", "Mamba", G::kOther},
     {"", "selective scan *", "unknown", G::kOther},
     {"", "copy tensor kernel *", "Triton", G::kElementwise, K::kCopy},
     {"", "input * reduce fusion *", "XLA", G::kReduce},
     {"", "* loop * fusion *", "XLA", G::kElementwise},
     {"", "loop * fusion *", "XLA", G::kElementwise},
     {"", "wrapped *", "XLA", G::kElementwise},
+    {"", "fusion *", "XLA", G::kOther},
     {"", "* flash attention *", "unknown", G::kAttention},
+    {"", "flash attn *", "unknown", G::kAttention},
+    {"", "* attn kernel *", "unknown", G::kAttention},
     {"", "*attention *", "unknown", G::kAttention},
     {"", "* attention *", "unknown", G::kAttention},
     {"", "fmha *", "unknown", G::kAttention},
@@ -608,6 +616,11 @@ constexpr KernelRow kRows[] = {
     {"", "* transpose *", "unknown", G::kQuantize},
     {"", "* topk *", "unknown", G::kRoute, K::kTopK},
     {"", "* softmax *", "unknown", G::kReduce},
+    {"", "* soft max *", "unknown", G::kReduce},
+    {"", "* norm2d *", "unknown", G::kNorm},
+    {"", "* rmsnorm2d *", "unknown", G::kNorm, K::kRmsNorm},
+    {"", "* layernorm2d *", "unknown", G::kNorm, K::kLayerNorm},
+    {"", "triton *", "Triton", G::kOther},
 };
 
 }  // namespace

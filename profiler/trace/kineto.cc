@@ -29,8 +29,9 @@ std::string CudaVersion(std::int64_t version) {
   return fmt::format("{}.{}", version / 1000, version % 1000 / 10);
 }
 
-/// A stream's number or handle, whole: handles take 64 bits. Absent of a negative number, which means none.
-std::optional<std::uint64_t> StreamHandle(const std::string& text) {
+/// A stream's or a correlation's number or handle, whole: handles take 64 bits. Absent of a negative number,
+/// which means none.
+std::optional<std::uint64_t> Handle(const std::string& text) {
   std::uint64_t handle = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), handle);
   return error == std::errc() && end == text.data() + text.size() ? std::optional(handle) : std::nullopt;
@@ -240,8 +241,8 @@ void KinetoHandler::EventNumber(std::int64_t value, const std::string& text) {
 }
 
 void KinetoHandler::ArgsNumber(std::int64_t value, const std::string& text) {
-  if (key_ == "correlation") event_.correlation = static_cast<std::uint64_t>(value);
-  if (key_ == "stream") event_.stream = StreamHandle(text);
+  if (key_ == "correlation") event_.correlation = Handle(text).value_or(0);
+  if (key_ == "stream") event_.stream = Handle(text);
   if (key_ == "device") event_.device = value;
   if (key_ == "bytes") event_.bytes = value;
   if (key_ == "registers per thread") event_.registers = value;

@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 
+#include "hw/cost/roofline.h"
 #include "profiler/classify.h"
 #include "profiler/suite/cost.h"
 #include "profiler/trace/analysis.h"
@@ -48,6 +49,12 @@ struct Launched {
   Source source;
   std::size_t event = 0;
 };
+
+/// What a GEMM of the kind multiplies.
+std::optional<ElementType> TypeOf(OpKind kind) {
+  if (kind > OpKind::kGemmBf16) return std::nullopt;
+  return hw::IsFp8(kind) ? ElementType::kFp8 : ElementType::kBf16;
+}
 
 class Finder {
  public:
@@ -142,13 +149,27 @@ class Finder {
   void AddOccurrence(const Source& source, const std::vector<std::size_t>& events) {
     if (source.kind == Source::Kind::kAnnotation && MeaningAt(source.index).work) {
       if (split_.contains(source.index)) return LeaveOut("'orrery:' ranges with another of them inside");
-      return Add(*MeaningAt(source.index).work, events);
+      return AddOurs(*MeaningAt(source.index).work, events);
     }
     const auto call = CallOf(source);
     if (!call || !KnowsOperator(call->name)) return;
     const auto shape = ShapeOfOperator(*call);
     if (!shape) return LeaveOut("sizes of another form than the operator's table has");
     if (const auto work = WorkOf(*call, *shape, events)) Add(*work, events);
+  }
+
+  /// A range says what its author thinks was multiplied; the kernel knows.
+  void AddOurs(const ShapedWork& work, const std::vector<std::size_t>& events) {
+    const auto expected = TypeOf(work.kind);
+    for (const std::size_t i : events) {
+      const KernelClass& klass = Class(trace_.events[i]);
+      if (klass.group != KernelGroup::kGemm || !expected || klass.type == ElementType::kUnknown) continue;
+      if (klass.type != *expected) {
+        return LeaveOut("'orrery:' ranges of " + std::string(Name(work.kind)) + " whose kernel multiplies " +
+                        std::string(Name(klass.type)));
+      }
+    }
+    Add(work, events);
   }
 
   std::optional<ShapedWork> WorkOf(const OperatorCall& call, const OperatorShape& shape,

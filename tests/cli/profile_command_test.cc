@@ -245,7 +245,8 @@ TEST_F(ProfileCommand, ImportOfBadFilesIsBadInput) {
       error({Write("u.json",
                    std::string(R"({"traceEvents":[{"ph":"X","cat":"kernel","name":7,"ts":1,"dur":5}]})"))}),
       HasSubstr("has no name, expected a text"));
-  EXPECT_THAT(error({Write("z.json", std::string("\x1f\x8b\x08"))}), HasSubstr("gunzip -c"));
+  EXPECT_THAT(error({Write("z.json", std::string("\x1f\x8b\x08"))}),
+              HasSubstr("gzip: cut off at compressed byte 3"));
   EXPECT_THAT(error({Write("p", std::string("\x0a\x10 perfetto"))}), HasSubstr("not valid JSON"));
   EXPECT_THAT(error({Write("q.nsys-rep", std::string("NVTX tracing"))}), HasSubstr("nsys-rep"));
   EXPECT_THAT(error({Write("q.sqlite", std::string("SQLite format 3"))}), HasSubstr("not a Chrome trace"));
@@ -710,8 +711,12 @@ TEST_F(ProfileCommand, ResultsOfOtherToolsAreNamed) {
   const char* what = "is a result of nvbench, which Orrery does not read: enter its times as rows";
   EXPECT_THAT(RunCommand({"profile", "compare", other, other}).error, HasSubstr(what));
   EXPECT_THAT(RunCommand({"profile", "import", other}).error, HasSubstr(what));
-  EXPECT_THAT(RunCommand({"run", "deepseek-v3-pretraining", "--quick", "--calibration", other}).error,
-              HasSubstr(what));
+  try {
+    hw::ReadKernelTable(other);
+    ADD_FAILURE() << "taken for a table";
+  } catch (const InputError& e) {
+    EXPECT_THAT(e.what(), HasSubstr(what));
+  }
 }
 
 TEST_F(ProfileCommand, TheTextMakesWayForAnOutputOnStandardOutput) {

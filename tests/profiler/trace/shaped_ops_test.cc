@@ -251,6 +251,18 @@ TEST(ShapedOps, WhatIsNoOperationOfOursIsLeftOutWithTheReason) {
                                      Pair("matrix products by no GEMM kernel we know", 1)}));
 }
 
+TEST(ShapedOps, ARangeWhoseKernelMultipliesAnotherTypeIsLeftOut) {
+  Program p;
+  p.In("orrery:gemm_bf16 m=8 n=16 k=32", "nvjet_sss_tf32_128x256_64x4_2x1_v_bz_TNT", 7);
+  p.In("orrery:gemm_fp8 m=8 n=16 k=32", kBf16, 7);
+  p.In("orrery:gemm_bf16 m=8 n=16 k=32", "fused_moe_kernel", 7);  // which does not tell
+  const ShapedOps shaped = p.Run().shaped;
+  EXPECT_EQ(shaped.ops.size(), 1u);
+  EXPECT_THAT(shaped.left_out, testing::UnorderedElementsAre(
+                                   Pair("'orrery:' ranges of gemm_bf16 whose kernel multiplies TF32", 1),
+                                   Pair("'orrery:' ranges of gemm_fp8 whose kernel multiplies BF16", 1)));
+}
+
 TEST(ShapedOps, BecomeRowsOfATable) {
   Program p;
   p.In("aten::_scaled_mm, sizes = [[256, 512], [512, 128], [256, 4], [4, 1]]", kFp8, 20);
