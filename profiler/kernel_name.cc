@@ -216,12 +216,16 @@ bool IsLauncher(const KernelName& name) {
   return scoped && std::find(kLaunchers.begin(), kLaunchers.end(), name.function) != kLaunchers.end();
 }
 
-/// The first argument that is a type and not a number.
+/// The first argument that is an instance of a template, as kernels are; else the first type (a launcher may
+/// take the device's name or a number before the kernel).
 std::string_view WrappedType(const KernelName& launcher) {
+  std::string_view first;
   for (const std::string_view part : SplitArguments(launcher.arguments)) {
-    if (!IsDigit(part.front()) && part.front() != '(' && part != "true" && part != "false") return part;
+    if (IsDigit(part.front()) || part.front() == '(' || part == "true" || part == "false") continue;
+    if (part.find('<') != std::string_view::npos) return part;
+    if (first.empty()) first = part;
   }
-  return {};
+  return first;
 }
 
 KernelName ParseDemangled(std::string_view text) {

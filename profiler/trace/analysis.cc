@@ -353,6 +353,9 @@ TraceSummary Summarise(const Trace& trace, const Attribution& attribution) {
   summary.wall_ns = end - trace.events.front().start_ns;
   CountEvents(c, &summary);
   summary.compute_busy_ns = Length(c.compute);
+  CoveredTime any;
+  for (const GpuEvent& event : trace.events) any.Add(event);
+  summary.idle_ns = summary.wall_ns - any.ns();
   summary.payload = OverlapOf(c, KernelGroup::kCommunication);
   summary.sync = OverlapOf(c, KernelGroup::kCommunicationSync);
   summary.streams = StreamTotals(c);

@@ -81,6 +81,7 @@ struct TraceSummary {
   std::int64_t kernels = 0, copies = 0, memsets = 0;
   /// In which compute work ran: all that is neither communication nor a copy to or from the host.
   std::int64_t compute_busy_ns = 0;
+  std::int64_t idle_ns = 0;                              ///< of the wall time, in which nothing ran
   std::int64_t short_kernels = 0, short_kernels_ns = 0;  ///< under 10 us, of compute work
   std::int64_t repeated_events = 0;  ///< equal in name, GPU, stream, start and duration to an earlier one
   OverlapTotal payload, sync;

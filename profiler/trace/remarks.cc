@@ -27,10 +27,11 @@ std::string UnknownKernels(const TraceSummary& s, const Trace& trace) {
   if (names == 0) return "";
   const double share = all > 0 ? 100.0 * static_cast<double>(unknown) / static_cast<double>(all) : 0;
   return fmt::format(
-      "{} kernel names are known to no row of the table (profiler/kernel_rows.cc) and count as unknown, "
+      "{} of {} kernel names are in no row of the table (profiler/kernel_rows.cc) and count as unknown: "
       "{:.2f} ms, "
       "{:.1f} % of GPU time: {}{}",
-      names, static_cast<double>(unknown) * 1e-6, share, examples, names > kNamed ? ", ..." : "");
+      names, s.kernels_by_time.size(), static_cast<double>(unknown) * 1e-6, share, examples,
+      names > kNamed ? ", ..." : "");
 }
 
 /// Where the device is known.

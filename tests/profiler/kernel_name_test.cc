@@ -32,6 +32,9 @@ TEST(KernelName, LaunchersGiveWayToWhatTheyLaunch) {
   EXPECT_EQ(ParseKernelName("void ck_tile::kentry<256, 1, ck_tile::FmhaFwdKernel<int> >(int)").Path(),
             "ck_tile::FmhaFwdKernel");
   EXPECT_EQ(
+      ParseKernelName("void ck_tile::kentry<ck_tile::gfx9_t, 2, ck_tile::FmhaFwdKernel<int> >(int)").Path(),
+      "ck_tile::FmhaFwdKernel");
+  EXPECT_EQ(
       ParseKernelName("void cutlass::device_kernel<flash::enable_sm90<flash::FlashAttnFwdSm90<int>>>(P)")
           .Path(),
       "flash::FlashAttnFwdSm90");

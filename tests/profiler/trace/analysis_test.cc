@@ -49,6 +49,7 @@ TEST(Overlap, CommunicationOnAComputeStreamHidesNothingOfItself) {
   EXPECT_EQ(s.compute_busy_ns, 200'000);
   EXPECT_EQ(s.payload.busy_ns, 60'000);
   EXPECT_EQ(s.payload.exposed_ns(), 60'000);
+  EXPECT_EQ(s.idle_ns, 0) << "communicating is not idling";
 }
 
 TEST(Overlap, ComputeOnACommunicationStreamIsCompute) {
@@ -71,6 +72,7 @@ TEST(Overlap, CopiesOverTheBusHideNothingAndCopiesBetweenGpusAreCommunication) {
   EXPECT_EQ(s.compute_busy_ns, 100'000);
   EXPECT_EQ(s.payload.busy_ns, 150'000);
   EXPECT_EQ(s.payload.exposed_ns(), 120'000);
+  EXPECT_EQ(s.idle_ns, 100'000);
 }
 
 TEST(Streams, HandlesOf64BitsAreStreamsOfTheirOwn) {
@@ -185,7 +187,7 @@ TEST(Types, OfTensorCoreKernelsAreCountedUnknownOnesToo) {
 TEST(RemarksOfATrace, NameUnknownKernelsAndTheirShare) {
   const AnalysedTrace a =
       Builder().Kernel(kGemm, 0, 80).Kernel("void lib::mystery<int>(int)", 80, 20).Analysed();
-  EXPECT_THAT(Remarks(a), ElementsAre(testing::AllOf(HasSubstr("1 kernel names are known to no row"),
+  EXPECT_THAT(Remarks(a), ElementsAre(testing::AllOf(HasSubstr("1 of 2 kernel names are in no row"),
                                                      HasSubstr("20.0 % of GPU time: lib::mystery"))));
   EXPECT_THAT(TraceText(a), testing::ContainsRegex("unknown +1 +0.02 +20.0 %"));
 }
