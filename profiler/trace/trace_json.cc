@@ -116,6 +116,7 @@ Json AnalysedJson(const AnalysedTrace& a) {
   json["kernels"] = s.kernels;
   json["wall_us"] = Us(s.wall_ns);
   json["compute_busy_us"] = Us(s.compute_busy_ns);
+  json["idle_us"] = Us(s.idle_ns);
   json["payload"] = {{"busy_us", Us(s.payload.busy_ns)},
                      {"overlapped_us", Us(s.payload.overlapped_ns)},
                      {"exposed_us", Us(s.payload.exposed_ns())}};

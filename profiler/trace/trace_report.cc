@@ -57,9 +57,10 @@ std::string RemarksText(const AnalysedTrace& a) {
 
 std::string TotalsText(const TraceSummary& s) {
   std::string text = fmt::format(
-      "{} kernels, {} copies, {} memsets in {:.2f} ms; compute busy {:.2f} ms ({:.1f} %), idle {:.2f} ms\n",
+      "{} kernels, {} copies, {} memsets in {:.2f} ms; compute busy {:.2f} ms ({:.1f} %), nothing "
+      "running {:.2f} ms ({:.1f} %)\n",
       s.kernels, s.copies, s.memsets, Ms(s.wall_ns), Ms(s.compute_busy_ns),
-      Percent(s.compute_busy_ns, s.wall_ns), Ms(s.wall_ns - s.compute_busy_ns));
+      Percent(s.compute_busy_ns, s.wall_ns), Ms(s.idle_ns), Percent(s.idle_ns, s.wall_ns));
   text +=
       fmt::format("{} compute kernels under 10 us take {:.2f} ms\n", s.short_kernels, Ms(s.short_kernels_ns));
   const auto overlap = [&](std::string_view what, const OverlapTotal& o) {
