@@ -18,6 +18,7 @@ struct Options {
   std::vector<std::string> groups;
   std::string markdown;
   bool strict = false;
+  bool intervals = false;
 };
 
 int Run(const Options& options) {
@@ -36,7 +37,7 @@ int Run(const Options& options) {
   }
   Report report;
   report.Add(options.markdown, [&] { return scenarios::ValidationMarkdown(cases); });
-  report.AddText([&] { return scenarios::ValidationText(cases); });
+  report.AddText([&] { return scenarios::ValidationText(cases, options.intervals); });
   report.Write();
   const scenarios::ValidationSummary summary = scenarios::Summarise(cases);
   const bool bad = summary.failed > 0 || (options.strict && summary.declared > 0);
@@ -51,6 +52,8 @@ void AddValidateCommand(CLI::App& app, Action* action) {
   command->add_option("group", options->groups, "Only these groups");
   command->add_option("--markdown", options->markdown, "Also write the table as Markdown to FILE");
   command->add_flag("--strict", options->strict, "Fail on declared residuals too");
+  command->add_flag("--intervals", options->intervals,
+                    "List every 90 % interval that a published figure judges");
   command->callback([=] { *action = [=] { return Run(*options); }; });
 }
 

@@ -11,9 +11,16 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+/// The central 90 % of a time beside it; null where it was not asked for.
+void AddRange(Json* j, const std::string& key, double seconds, const std::optional<hw::Range90>& range) {
+  (*j)[key + "_low_s"] = range ? Json(seconds * range->low) : Json(nullptr);
+  (*j)[key + "_high_s"] = range ? Json(seconds * range->high) : Json(nullptr);
+}
+
 Json TimeJson(const StepTime& t) {
   Json j;
   j["time_s"] = t.total_s();
+  AddRange(&j, "time", t.total_s(), t.range);
   for (int p = 0; p < models::kStepParts; ++p) {
     std::string key = models::Name(static_cast<models::StepPart>(p));
     std::replace(key.begin(), key.end(), '-', '_');
@@ -49,12 +56,14 @@ Json PrefillJson(const PrefillPoint& p) {
 }
 
 Json CapacityJson(const CapacityPoint& p) {
-  return {{"context_tokens", p.context},
-          {"request_cache_bytes", p.request_bytes},
-          {"memory_batch", p.memory_batch},
-          {"tpot_batch", p.tpot_batch},
-          {"tpot_s", p.tpot_s},
-          {"tokens_per_s", p.tokens_per_s}};
+  Json j = {{"context_tokens", p.context},
+            {"request_cache_bytes", p.request_bytes},
+            {"memory_batch", p.memory_batch},
+            {"tpot_batch", p.tpot_batch},
+            {"tpot_s", p.tpot_s}};
+  AddRange(&j, "tpot", p.tpot_s, p.tpot_range);
+  j["tokens_per_s"] = p.tokens_per_s;
+  return j;
 }
 
 template <typename Item, typename ToJson>

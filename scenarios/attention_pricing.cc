@@ -1,6 +1,9 @@
 #include "scenarios/attention_pricing.h"
 
 #include <algorithm>
+#include <cmath>
+
+#include "hw/cost/roofline.h"
 
 namespace orrery::scenarios {
 namespace {
@@ -88,9 +91,42 @@ hw::Price StepPricer::PriceOp(const models::StepOp& o) const {
   return price;
 }
 
+namespace {
+
+/// The total of a step under each draw.
+class DrawnTotals {
+ public:
+  explicit DrawnTotals(const std::vector<hw::PriceFactors>& draws)
+      : draws_(draws), seconds_(draws.size(), 0) {}
+
+  /// A kernel is never faster than its roofline.
+  void Add(const models::StepOp& o, const hw::Price& price, const hw::Device& device, double seconds,
+           double gaps_s) {
+    if (draws_.empty()) return;
+    const double least = std::min(1.0, Seconds(hw::Roofline(o.op, device, device.sms)) / Seconds(price.time));
+    for (std::size_t i = 0; i < draws_.size(); ++i) {
+      const double factor = std::max(least, draws_[i].At(o.op.kind, price.basis));
+      seconds_[i] += seconds * factor + gaps_s * draws_[i].launch_gap;
+    }
+  }
+  std::optional<hw::Range90> Over(double total_s) const {
+    if (draws_.empty() || total_s <= 0) return std::nullopt;
+    std::vector<double> logs;
+    for (const double s : seconds_) logs.push_back(std::log(s / total_s));
+    return hw::Quantiles90(std::move(logs));
+  }
+
+ private:
+  const std::vector<hw::PriceFactors>& draws_;
+  std::vector<double> seconds_;
+};
+
+}  // namespace
+
 StepTime StepPricer::Price(const std::vector<models::StepOp>& ops) const {
   StepTime time;
   Bounds bounds;
+  DrawnTotals drawn(draws_);
   const double gap_s = Seconds(cost_.launch_gap());
   for (const models::StepOp& o : ops) {
     const hw::Price price = PriceOp(o);
@@ -110,8 +146,10 @@ StepTime StepPricer::Price(const std::vector<models::StepOp>& ops) const {
         break;
     }
     bounds.Add(o, device(), seconds, gaps);
+    drawn.Add(o, price, device(), seconds, gaps);
   }
   time.limit = bounds.Largest();
+  time.range = drawn.Over(time.total_s());
   return time;
 }
 

@@ -3,10 +3,13 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "hw/cost/cost_model.h"
+#include "hw/cost/price_error.h"
 #include "models/attention/step_ops.h"
 
 namespace orrery::scenarios {
@@ -23,6 +26,8 @@ struct StepTime {
   double measured_s = 0, scaled_s = 0, analytic_s = 0;  ///< kernels by the provenance of their price
   Limit limit = Limit::kMemory;
 
+  std::optional<hw::Range90> range;  ///< factors on the total: the central 90 %, if it was asked for
+
   double kernels_s() const { return measured_s + scaled_s + analytic_s; }
   double total_s() const { return kernels_s() + gaps_s; }
   double part(models::StepPart p) const { return part_s[static_cast<std::size_t>(p)]; }
@@ -33,7 +38,9 @@ class StepPricer {
   /// Prices with `cost`, kept by reference. Decode kernels no table can hold, over an FP8 cache or a latent
   /// without RoPE part, take the time of the nearest measured kind times the ratio of the two rooflines,
   /// tagged scaled; dequantisation is not in it. Absorbed MLA never exceeds FlashMLA's published rates.
-  explicit StepPricer(const hw::CostModel& cost) : cost_(cost) {}
+  /// `draws` of what the prices may be off by give the times a range; without any there is none.
+  explicit StepPricer(const hw::CostModel& cost, std::vector<hw::PriceFactors> draws = {})
+      : cost_(cost), draws_(std::move(draws)) {}
 
   StepTime Price(const std::vector<models::StepOp>& ops) const;
   const hw::Device& device() const { return cost_.device(); }
@@ -42,6 +49,7 @@ class StepPricer {
   hw::Price PriceOp(const models::StepOp& op) const;
 
   const hw::CostModel& cost_;
+  std::vector<hw::PriceFactors> draws_;
 };
 
 }  // namespace orrery::scenarios

@@ -13,6 +13,8 @@ using models::ModelSpec;
 using models::StepPart;
 
 constexpr std::int64_t kMaxBatch = 65536;
+/// Of every price's error, for the intervals: 20 beyond either end.
+constexpr int kDraws = 400;
 
 /// Refuses sizes whose byte counts would leave 64 bits, in doubles so that the check itself cannot.
 void CheckSizes(const AttentionScenario& s, const ModelSpec& spec) {
@@ -119,7 +121,9 @@ CapacityPoint Capacity(const Context& c, const DesignReport& d, std::int64_t con
   p.memory_batch = RequestsThatFit(c, d, context);
   p.tpot_batch = LargestWithin(c, d.design, context, std::min(p.memory_batch, kMaxBatch));
   if (p.tpot_batch > 0) {
-    p.tpot_s = DecodeTime(c, d.design, p.tpot_batch, context).total_s();
+    const StepTime step = DecodeTime(c, d.design, p.tpot_batch, context);
+    p.tpot_s = step.total_s();
+    p.tpot_range = step.range;
     p.tokens_per_s = static_cast<double>(p.tpot_batch * c.scenario.query_length) / p.tpot_s;
   }
   return p;
@@ -234,7 +238,7 @@ AttentionReport RunAttention(const AttentionScenario& scenario) {
   report.ridge_flops_per_byte = scenario.device.bf16.value / scenario.device.memory_rate.value;
   const hw::CostModel cost = hw::CostModel::Load(scenario.device, scenario.calibration);
   report.calibration = cost.sources();
-  const StepPricer pricer(cost);
+  const StepPricer pricer(cost, cost.Errors().Draws(kDraws));
   for (const ModelSpec& spec : scenario.models) report.models.push_back(ReportModel(scenario, spec, pricer));
   return report;
 }

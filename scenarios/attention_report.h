@@ -39,10 +39,11 @@ struct CapacityPoint {
   std::int64_t context = 0;
   std::int64_t request_bytes =
       0;  ///< cache of one request of this context, all GPUs of a tensor group together
-  std::int64_t memory_batch = 0;  ///< requests whose cache fits beside the weights
-  std::int64_t tpot_batch = 0;    ///< the largest of those within the TPOT limit
-  double tpot_s = 0;              ///< step time at tpot_batch; 0 if none
-  double tokens_per_s = 0;        ///< per tensor group at tpot_batch
+  std::int64_t memory_batch = 0;          ///< requests whose cache fits beside the weights
+  std::int64_t tpot_batch = 0;            ///< the largest of those within the TPOT limit
+  double tpot_s = 0;                      ///< step time at tpot_batch; 0 if none
+  std::optional<hw::Range90> tpot_range;  ///< factors on it
+  double tokens_per_s = 0;                ///< per tensor group at tpot_batch
 };
 
 struct DesignReport {

@@ -29,6 +29,11 @@ std::string Duration(double seconds) {
   return fmt::format("{:.2f} s", seconds);
 }
 
+/// " -8/+12 %": the central 90 % about a time.
+std::string Interval(const std::optional<hw::Range90>& range) {
+  return range ? fmt::format(" -{:.0f}/+{:.0f} %", 100 * (1 - range->low), 100 * (range->high - 1)) : "";
+}
+
 /// Columns as wide as their widest cell; the first is left-aligned, the others right-aligned.
 class Table {
  public:
@@ -97,7 +102,7 @@ std::string DecodeTable(const AttentionScenario& s, const ModelReport& m, std::i
     for (const DecodePoint& p : d.decode) {
       if (p.batch != batch) continue;
       row.push_back(fmt::format(
-          "{}{} ({})", Duration(p.time.total_s()), p.fits ? "" : "*",
+          "{}{}{} ({})", Duration(p.time.total_s()), p.fits ? "" : "*", Interval(p.time.range),
           Duration(p.time.part(models::StepPart::kCore) + p.time.part(models::StepPart::kUpProjection))));
     }
     t.Row(row);
@@ -139,7 +144,8 @@ std::string PrefillTable(const AttentionScenario& s, const ModelReport& m) {
   for (const DesignReport& d : m.designs) {
     std::vector<std::string> row = {d.design.name};
     for (const PrefillPoint& p : d.prefill)
-      row.push_back(fmt::format("{} ({})", Duration(p.time.total_s()), Sized(p.flops, "FLOP")));
+      row.push_back(fmt::format("{}{} ({})", Duration(p.time.total_s()), Interval(p.time.range),
+                                Sized(p.flops, "FLOP")));
     t.Row(row);
   }
   return t.Text();
@@ -254,13 +260,14 @@ std::string ModelText(const AttentionReport& r, const ModelReport& m) {
           CapacityTable(s, m) + "\n";
   text += WorkTable(r, m) + "\n";
   for (std::int64_t batch : s.batches) {
-    text +=
-        fmt::format(
-            "Decode step by context, batch {} per {} (attention over the cache); * does not fit in memory\n",
-            batch, group) +
-        DecodeTable(s, m, batch) + "\n";
+    text += fmt::format(
+                "Decode step by context, batch {} per {}, 90 % interval (attention over the cache); * does "
+                "not fit in "
+                "memory\n",
+                batch, group) +
+            DecodeTable(s, m, batch) + "\n";
   }
-  text += "Prefill of one prompt by its length (operations)\n" + PrefillTable(s, m) + "\n";
+  text += "Prefill of one prompt by its length, 90 % interval (operations)\n" + PrefillTable(s, m) + "\n";
   text += "Where each design wins\n" + WinnersTable(s, m) + "\n";
   if (!m.crossovers.empty())
     text += "MLA of one layer: absorbed against materialised\n" + CrossoverTable(m) + "\n";
@@ -270,8 +277,11 @@ std::string ModelText(const AttentionReport& r, const ModelReport& m) {
 std::string CsvTime(const StepTime& t) {
   std::string text = fmt::format("{:.9g}", t.total_s());
   for (double part : t.part_s) text += fmt::format(",{:.9g}", part);
-  return text + fmt::format(",{:.9g},{:.9g},{:.9g},{:.9g},{}", t.gaps_s, t.measured_s, t.scaled_s,
-                            t.analytic_s, Name(t.limit));
+  text += fmt::format(",{:.9g},{:.9g},{:.9g},{:.9g},{}", t.gaps_s, t.measured_s, t.scaled_s, t.analytic_s,
+                      Name(t.limit));
+  return t.range
+             ? text + fmt::format(",{:.9g},{:.9g}", t.total_s() * t.range->low, t.total_s() * t.range->high)
+             : text + ",,";
 }
 
 /// Quoted where CSV needs it.
@@ -296,7 +306,7 @@ std::string AttentionCsv(const AttentionReport& r) {
       "model,design,phase,context_tokens,batch,cache_bytes_per_token,fits_in_memory,flops_per_token,bytes_"
       "per_token,time_s,"
       "attention_s,up_projection_s,projections_s,feed_forward_s,other_s,launch_gaps_s,measured_s,scaled_s,"
-      "analytic_s,limit\n";
+      "analytic_s,limit,time_low_s,time_high_s\n";
   for (const ModelReport& m : r.models) {
     for (const DesignReport& d : m.designs) {
       const std::string name = CsvField(m.spec.name) + "," + d.design.name;

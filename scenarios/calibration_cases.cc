@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "hw/cost/cost_model.h"
+#include "hw/cost/price_error.h"
 #include "scenarios/validation.h"
 
 namespace orrery::scenarios {
@@ -150,6 +151,17 @@ const hw::CostModel::Residual& ResidualOf(const std::vector<hw::CostModel::Resid
   return *it;
 }
 
+/// Factors on a kernel priced without its row: the central 90 % of what the other rows of its class are off
+/// by.
+hw::Range90 RangeWithout(const std::vector<hw::CostModel::Residual>& residuals,
+                         const hw::CostModel::Residual& left_out) {
+  std::vector<double> others;
+  for (const auto& r : residuals) {
+    if (r.op_class == left_out.op_class && r.row != left_out.row) others.push_back(-r.log_ratio);
+  }
+  return hw::Quantiles90(std::move(others));
+}
+
 void AppendHeldOut(const std::vector<hw::CostModel::Residual>& residuals,
                    std::vector<ValidationCase>* cases) {
   for (const HeldOut& h : kHeldOut) {
@@ -158,7 +170,10 @@ void AppendHeldOut(const std::vector<hw::CostModel::Residual>& residuals,
     c.area = kArea;
     c.what = std::string(h.row) + ", its row left out";
     c.published = h.us;
-    c.simulated = h.us * std::exp(ResidualOf(residuals, h.row).log_ratio);
+    const hw::CostModel::Residual& left_out = ResidualOf(residuals, h.row);
+    c.simulated = h.us * std::exp(left_out.log_ratio);
+    const hw::Range90 range = RangeWithout(residuals, left_out);
+    c.SetInterval(range.low, range.high);
     c.unit = "us";
     c.tolerance = h.tolerance;
     c.source = std::string(kInferSim) + h.table;

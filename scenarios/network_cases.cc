@@ -74,6 +74,19 @@ ValidationCase Judged(const std::string& id, const std::string& what, double pub
   return c;
 }
 
+/// Gives a case the central 90 % of a log-normal error of this standard deviation.
+ValidationCase Within(ValidationCase c, double deviation) {
+  const hw::Range90 range = hw::LogNormal90(0, deviation);
+  c.SetInterval(range.low, range.high);
+  return c;
+}
+
+/// How far off the fit to `samples` is at sizes it has not seen.
+double OffBySize(const std::vector<hw::ExchangeSample>& samples) {
+  const hw::Device h800 = hw::DevicePreset("h800-sxm");
+  return hw::LeaveOneRowOutError(samples, h800.scale_out, h800.scale_up);
+}
+
 /// Each row of a version, priced by the fit to all rows (calibrates) and by the fit without it (judges).
 void AddNormal(const std::string& version, std::vector<ValidationCase>* cases) {
   const hw::Device h800 = hw::DevicePreset("h800-sxm");
@@ -91,8 +104,9 @@ void AddNormal(const std::string& version, std::vector<ValidationCase>* cases) {
       const std::string id = row.id + (hw::IsDispatch(kind) ? "a" : "b");
       cases->push_back(
           NormalCase(id, what, published, LogicalRate(all, table, kind, row.fan_out), CaseRole::kCalibrates));
-      cases->push_back(NormalCase(id + "-loo", what + ", row left out of the fit", published,
-                                  LogicalRate(rest, table, kind, row.fan_out), CaseRole::kJudges));
+      cases->push_back(Within(NormalCase(id + "-loo", what + ", row left out of the fit", published,
+                                         LogicalRate(rest, table, kind, row.fan_out), CaseRole::kJudges),
+                              OffBySize(Without(samples, row.id))));
     }
   }
 }
@@ -120,7 +134,7 @@ void AddMultiPlane(std::vector<ValidationCase>* cases) {
                      dispatch ? row.dispatch : row.combine, LogicalRate(rates, table, kind, row.fan_out),
                      CaseRole::kJudges);
       c.source = "Insights into DeepSeek-V3 (arXiv 2505.09343) figure 7";
-      cases->push_back(c);
+      cases->push_back(Within(c, OffBySize(hw::NormalSamples(table))));
     }
   }
 }
@@ -132,14 +146,15 @@ void AddThirdParties(std::vector<ValidationCase>* cases) {
   h20.name = "h20";
   h20.scale_up = {450e9};
   const hw::DeepEpTable table = hw::LoadDeepEpTable("h800-sxm", "2025-02");
-  const hw::ExchangeRates scaled = hw::ExchangeModel::Load(h20, "2025-02").rates();
+  const hw::ExchangeModel scaled = hw::ExchangeModel::Load(h20, "2025-02");
   const std::string issue = "deepseek-ai/DeepEP issue 138";
   for (const auto& [kind, rate] :
        {std::pair{ExchangeKind::kDispatch, 326.56}, {ExchangeKind::kCombine, 332.57}}) {
-    cases->push_back(Judged(hw::IsDispatch(kind) ? "3P-J55a" : "3P-J55b",
-                            fmt::format("EP8 {} on H20, scaled from H800 by NVLink", Verb(kind)), rate,
-                            LogicalRate(scaled, table, kind, table.normal.front().fan_out), "GB/s",
-                            kTolerance, issue));
+    cases->push_back(Within(Judged(hw::IsDispatch(kind) ? "3P-J55a" : "3P-J55b",
+                                   fmt::format("EP8 {} on H20, scaled from H800 by NVLink", Verb(kind)), rate,
+                                   LogicalRate(scaled.rates(), table, kind, table.normal.front().fan_out),
+                                   "GB/s", kTolerance, issue),
+                            scaled.Deviation()));
   }
   const hw::LowLatencyModel first = hw::LowLatencyModel::Load(hw::DevicePreset("h800-sxm"), "2025-02");
   double pair_us = 0;
@@ -148,8 +163,9 @@ void AddThirdParties(std::vector<ValidationCase>* cases) {
       pair_us += 1e6 * hw::LowLatencySeconds(first.rates(), s.scale_out_bytes + s.scale_up_bytes, 0);
     }
   }
-  cases->push_back(Judged("3P-J53", "EP16 low-latency dispatch and combine, another H800 cluster", 521.9,
-                          pair_us, "us", kTolerance, "deepseek-ai/DeepEP issue 28"));
+  cases->push_back(Within(Judged("3P-J53", "EP16 low-latency dispatch and combine, another H800 cluster",
+                                 521.9, pair_us, "us", kTolerance, "deepseek-ai/DeepEP issue 28"),
+                          first.Deviation()));
   const double nic_rate = model.rates().scale_out / 1e9;
   ValidationCase nic = Judged("DS-I13", "NIC rate the exchange kernels reach", 40, nic_rate, "GB/s", 0,
                               "Insights into DeepSeek-V3 (arXiv 2505.09343) 4.2: above 40 of 50 GB/s");
@@ -200,18 +216,21 @@ void AddLowLatency(const std::string& version, std::vector<ValidationCase>* case
   const bool up = table.low_latency_scale_up;
   const std::vector<hw::LowLatencySample> samples = hw::LowLatencySamples(table);
   const hw::LowLatencyRates all = hw::FitLowLatency(samples, up, h800.scale_out, h800.scale_up);
+  const auto off_by_ranks = [&](const std::vector<hw::LowLatencySample>& others) {
+    return hw::LowLatencyLeaveOneRowOutError(others, up, h800.scale_out, h800.scale_up);
+  };
   for (const hw::LowLatencySample& s : samples) {
     const std::string what = fmt::format("EP{} low-latency {}, DeepEP {}", s.ranks, Verb(s.kind), version);
     ValidationCase c = LowLatencyCase(s, all, up);
     c.what = what + (s.held_out ? ", held out of the fit" : "");
-    cases->push_back(c);
+    cases->push_back(s.held_out ? Within(c, off_by_ranks(samples)) : c);
     if (s.held_out || (up && s.ranks == hw::kDeepEpRanksPerNode))
       continue;  // the one row that fixes scale-up
     c = LowLatencyCase(s, hw::FitLowLatency(Without(samples, s.id), up, h800.scale_out, h800.scale_up), up);
     c.id += "-loo";
     c.what = what + ", row left out of the fit";
     c.role = CaseRole::kJudges;
-    cases->push_back(c);
+    cases->push_back(Within(c, off_by_ranks(Without(samples, s.id))));
   }
 }
 

@@ -1,6 +1,8 @@
 // The published figures of DeepSeek-V3's training against the simulated step.
 #include <array>
+#include <cmath>
 
+#include "core/random.h"
 #include "scenarios/training/trace_pair.h"
 #include "scenarios/training/training_run.h"
 #include "scenarios/validation.h"
@@ -30,6 +32,9 @@ ValidationCase Case(const char* id, const char* what, double published, double s
   return c;
 }
 
+/// Of every price's error, behind the interval of a step.
+constexpr int kDraws = 64;
+
 ValidationCase Calibrates(ValidationCase c) {
   c.role = CaseRole::kCalibrates;
   return c;
@@ -40,14 +45,29 @@ ValidationCase Absolute(ValidationCase c) {
   return c;
 }
 
+/// Factors on the pair's time: the central 90 % of every price drawn anew.
+hw::Range90 RangeOfPair(const hw::CostModel& cost, const hw::ExchangeModel& exchange, double total_ms) {
+  std::vector<double> logs;
+  RandomStream random(1, "trace pair");
+  for (const hw::PriceFactors& draw : cost.Errors().Draws(kDraws)) {
+    const double factor = std::exp(exchange.Deviation() * random.Normal());
+    logs.push_back(std::log(SimulateTracePair(cost.Perturbed(draw), exchange, factor).total_ms / total_ms));
+  }
+  return hw::Quantiles90(std::move(logs));
+}
+
 /// Kernel times of this trace calibrate, so its blocks agree by construction up to what interpolation and the
 /// launch gap leave; how they add up to the pair judges.
 void TracePairCases(std::vector<ValidationCase>* cases) {
   const hw::Device device = hw::DevicePreset("h800-sxm");
-  const TracePair pair =
-      SimulateTracePair(hw::CostModel::Load(device, {}), hw::ExchangeModel::Load(device, "2025-02"));
-  cases->push_back(Case("DS-E18", "overlapped F and B pair, 4 MoE layers", pair.published_total_ms,
-                        pair.total_ms, "ms", 0.03, kTraceSource));
+  const hw::CostModel cost = hw::CostModel::Load(device, {});
+  const hw::ExchangeModel exchange = hw::ExchangeModel::Load(device, "2025-02");
+  const TracePair pair = SimulateTracePair(cost, exchange);
+  ValidationCase total = Case("DS-E18", "overlapped F and B pair, 4 MoE layers", pair.published_total_ms,
+                              pair.total_ms, "ms", 0.03, kTraceSource);
+  const hw::Range90 range = RangeOfPair(cost, exchange, pair.total_ms);
+  total.SetInterval(range.low, range.high);
+  cases->push_back(total);
   constexpr std::array<const char*, 6> kBlocks = {
       "attn(F) of a layer", "mlp(F)", "mlp(B)", "mlp(W)", "attn(B)", "attn(W)"};
   for (std::size_t i = 0; i < kBlocks.size(); ++i) {
@@ -103,19 +123,52 @@ void GeneralTableCases(std::vector<ValidationCase>* cases) {
   }
 }
 
-double ThousandHoursPerTrillion(const std::vector<std::string>& overrides) {
+/// The figures of StepCases that are a time of the step, and that of the step itself first.
+std::vector<Figure> StepFigures() {
+  std::vector<Figure> figures = {[](const Outcome& o) { return o.step_s; }};
+  for (double Phases::*phase : {&Phases::forward, &Phases::bubble, &Phases::backward_input,
+                                &Phases::backward_weight, &Phases::forward_backward, &Phases::optimizer})
+    figures.push_back([phase](const Outcome& o) { return PhasesOf(o).*phase; });
+  return figures;
+}
+
+/// Gives the cases of StepCases their intervals: rates go down where the step's time goes up.
+void AddIntervals(const std::vector<Drawn>& drawn, std::vector<ValidationCase>* cases) {
+  constexpr std::array<const char*, 7> kTimes = {"DS-E02a", "DS-E03a", "DS-E04a", "DS-E05a",
+                                                 "DS-E06a", "DS-E07a", "DS-E08a"};
+  for (ValidationCase& c : *cases) {
+    for (std::size_t i = 0; i < kTimes.size(); ++i) {
+      if (c.id == kTimes[i]) c.SetInterval(drawn[i].range.low, drawn[i].range.high);
+    }
+    const hw::Range90 step = drawn.front().range;
+    if (c.id == "DS-C06" || c.id == "DS-C01") c.SetInterval(step.low, step.high);
+    if (c.id == "DS-E01a" || c.id == "DS-E11a" || c.id == "DS-E12a") c.SetInterval(step.low, step.high, true);
+  }
+}
+
+/// GPU hours per trillion tokens, in thousands, and the factors on them.
+struct Hours {
+  double thousand = 0;
+  hw::Range90 range;
+};
+
+Hours HoursPerTrillion(const std::vector<std::string>& overrides) {
   const char* name = "deepseek-v2-pretraining";
   const Scenario scenario = ReadTrainingScenario(LoadScenarioDocument(name, overrides), name);
-  return StepOnly(scenario).run.gpu_hours_per_trillion * 1e-3;
+  const TrainingModel folded(scenario, true);
+  return {StepOnly(scenario).run.gpu_hours_per_trillion * 1e-3,
+          DrawCalibration(folded, {StepFigures().front()}, kDraws).front().range};
 }
 
 /// Two trainings that nothing here is calibrated with: other models, BF16, other schedules.
 void EarlierModelCases(std::vector<ValidationCase>* cases) {
-  const double v2 = ThousandHoursPerTrillion({});
-  const double dense = ThousandHoursPerTrillion(
+  const Hours v2 = HoursPerTrillion({});
+  const Hours dense = HoursPerTrillion(
       {"model=deepseek-67b", "parallelism.expert=1", "routing=null", "workload.global_batch=4608 sequences"});
-  const auto add = [&](const char* id, const char* what, double published, double ours, const char* why) {
-    cases->push_back(Case(id, what, published, ours, "K", 0.15, kV2Report));
+  const auto add = [&](const char* id, const char* what, double published, const Hours& ours,
+                       const char* why) {
+    cases->push_back(Case(id, what, published, ours.thousand, "K", 0.15, kV2Report));
+    cases->back().SetInterval(ours.range.low, ours.range.high);
     cases->back().residual = why;
   };
   add("DS-Q21", "DeepSeek-V2 GPU hours per trillion tokens", 172.8, v2,
@@ -126,8 +179,8 @@ void EarlierModelCases(std::vector<ValidationCase>* cases) {
       "trained in 2023 by a framework with tensor and sequence parallelism (DeepSeek LLM report, arXiv "
       "2401.02954, 2.4), of degrees that are not published; simulated as V2's pipeline with neither, "
       "without the recomputation it needed to fit, and with kernels of 2025");
-  cases->push_back(Absolute(
-      Case("DS-Q21", "GPU hours that V2 saves over 67B", 42.5, 100 * (1 - v2 / dense), "%", 2, kV2Report)));
+  cases->push_back(Absolute(Case("DS-Q21", "GPU hours that V2 saves over 67B", 42.5,
+                                 100 * (1 - v2.thousand / dense.thousand), "%", 2, kV2Report)));
   cases->back().residual =
       "follows from the two figures above: 67B is further off than V2. What its tensor parallelism cost "
       "is not known, and nothing is assumed in its place";
@@ -140,6 +193,7 @@ std::vector<ValidationCase> TrainingCases() {
   TracePairCases(&cases);
   const TrainingResult planes = StepOnly(V3({}));
   StepCases(planes, &cases);
+  AddIntervals(DrawCalibration(TrainingModel(V3({}), true), StepFigures(), kDraws), &cases);
   const TrainingResult rails = StepOnly(V3({"cluster=h800-2048-mrft"}));
   ValidationCase against = Case("DS-E02b", "multi-rail against multi-plane step time", 0.1,
                                 100 * (rails.step_s / planes.step_s - 1), "%", 0, kTable4);

@@ -19,6 +19,15 @@ bool ValidationCase::Passes() const {
   return false;
 }
 
+double ValidationCase::HalfWidth() const {
+  return (interval->high - interval->low) / 2 / std::abs(simulated);
+}
+
+void ValidationCase::SetInterval(double low_factor, double high_factor, bool inverse) {
+  interval = inverse ? Interval{simulated / high_factor, simulated / low_factor}
+                     : Interval{simulated * low_factor, simulated * high_factor};
+}
+
 // One line an area: declared here, defined in scenarios/x_cases.cc.
 std::vector<ValidationCase> ModelCases();
 std::vector<ValidationCase> ScheduleCases();

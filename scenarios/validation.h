@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,7 +39,22 @@ struct ValidationCase {
   std::string
       residual;  ///< why it is off; a case outside its tolerance with a residual fails under --strict only
 
+  /// Central 90 % of ours, in the figure's unit; absent where nothing tells how far off it may be.
+  struct Interval {
+    double low = 0, high = 0;
+  };
+  std::optional<Interval> interval{};
+
   bool Passes() const;
+  /// Whether it tells how good the intervals are: an independent figure against one of ours that has one.
+  bool JudgesInterval() const { return role == CaseRole::kJudges && interval.has_value(); }
+  /// Whether the published figure lies in the interval. Only where there is one.
+  bool Covered() const { return interval->low <= published && published <= interval->high; }
+  /// Half the interval's width over our figure.
+  double HalfWidth() const;
+  /// Sets the interval from factors on our figure; `inverse`: the figure is a rate and the factors are of a
+  /// time.
+  void SetInterval(double low_factor, double high_factor, bool inverse = false);
 };
 
 /// A named group of cases, run on demand.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include <fmt/format.h>
 
@@ -66,12 +67,51 @@ std::vector<std::string> Areas(const std::vector<ValidationCase>& cases) {
   return areas;
 }
 
+std::string CoverageText(const std::string& what, const Coverage& c) {
+  return fmt::format(
+      "{}: {} of {} published figures within the 90 % interval of ours ({:.0f} %), median half-width {:.1f} "
+      "%",
+      what, c.covered, c.judged, 100.0 * c.covered / c.judged, 100 * c.median_half_width);
+}
+
+/// All areas together, then each that has intervals; "" where there are none. Lines begin with `bullet`.
+std::string CoverageLines(const std::vector<ValidationCase>& cases, const std::string& bullet) {
+  const Coverage all = CoverageOf(cases);
+  if (all.judged == 0) return "";
+  std::string text = bullet + CoverageText("all that judge and have one", all) + "\n";
+  for (const std::string& area : Areas(cases)) {
+    std::vector<ValidationCase> of_area;
+    std::copy_if(cases.begin(), cases.end(), std::back_inserter(of_area),
+                 [&](const ValidationCase& c) { return c.area == area; });
+    const Coverage part = CoverageOf(of_area);
+    if (part.judged > 0) text += bullet + CoverageText(area, part) + "\n";
+  }
+  return text;
+}
+
+const char* Inside(const ValidationCase& c) { return c.Covered() ? "within" : "outside"; }
+
 std::string Counts(const ValidationSummary& s) {
   return fmt::format("{} within tolerance, {} off with a declared reason, {} off", s.passed, s.declared,
                      s.failed);
 }
 
 }  // namespace
+
+Coverage CoverageOf(const std::vector<ValidationCase>& cases) {
+  Coverage coverage;
+  std::vector<double> widths;
+  for (const ValidationCase& c : cases) {
+    if (!c.JudgesInterval()) continue;
+    ++coverage.judged;
+    coverage.covered += c.Covered();
+    widths.push_back(c.HalfWidth());
+  }
+  if (widths.empty()) return coverage;
+  std::sort(widths.begin(), widths.end());
+  coverage.median_half_width = widths[widths.size() / 2];
+  return coverage;
+}
 
 ValidationSummary Summarise(const std::vector<ValidationCase>& cases) {
   ValidationSummary s;
@@ -87,7 +127,7 @@ ValidationSummary Summarise(const std::vector<ValidationCase>& cases) {
   return s;
 }
 
-std::string ValidationText(const std::vector<ValidationCase>& cases) {
+std::string ValidationText(const std::vector<ValidationCase>& cases, bool intervals) {
   std::string text;
   for (const std::string& area : Areas(cases)) {
     text += fmt::format("\n{}\n", area);
@@ -106,6 +146,15 @@ std::string ValidationText(const std::vector<ValidationCase>& cases) {
     if (!heading) text += "\nOff, and why\n";
     heading = true;
     text += fmt::format("  {} {}: {}\n", c.id, c.what, c.residual);
+  }
+  const std::string coverage = CoverageLines(cases, "  ");
+  if (!coverage.empty()) text += "\n90 % intervals\n" + coverage;
+  for (const ValidationCase& c : cases) {
+    if (intervals && c.JudgesInterval()) {
+      text += fmt::format("  {:<12} {:<72} {:>10} {:>10}  {:>10} to {:>10} {:<6} {}\n", c.id, c.what,
+                          Number(c.published), Number(c.simulated), Number(c.interval->low),
+                          Number(c.interval->high), c.unit, Inside(c));
+    }
   }
   return text + "\n" + Counts(Summarise(cases)) + "\n";
 }
@@ -134,6 +183,21 @@ std::string ValidationMarkdown(const std::vector<ValidationCase>& cases) {
     if (!heading) text += "\n## Off, and why\n\n";
     heading = true;
     text += fmt::format("- **{}** {}: {}\n", c.id, c.what, c.residual);
+  }
+  const std::string coverage = CoverageLines(cases, "- ");
+  if (!coverage.empty()) {
+    text +=
+        "\n## 90 % intervals\n\nFigures that judge and have one. What an interval is made of: "
+        "[calibration.md](calibration.md#how-far-off).\n\n" +
+        coverage +
+        "\n| id | case | published | simulated | low | high | unit | |\n|---|---|---|---|---|---|---|---|\n";
+  }
+  for (const ValidationCase& c : cases) {
+    if (c.JudgesInterval()) {
+      text += fmt::format("| {} | {} | {} | {} | {} | {} | {} | {} |\n", c.id, c.what, Number(c.published),
+                          Number(c.simulated), Number(c.interval->low), Number(c.interval->high), c.unit,
+                          Inside(c));
+    }
   }
   return text + "\n" + Counts(Summarise(cases)) + ".\n";
 }

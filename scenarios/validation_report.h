@@ -14,8 +14,16 @@ struct ValidationSummary {
 };
 ValidationSummary Summarise(const std::vector<ValidationCase>& cases);
 
-/// Aligned text: a table per area, then the declared residuals with their reasons, then the counts.
-std::string ValidationText(const std::vector<ValidationCase>& cases);
+/// How many of the published figures that judge an interval lie in it.
+struct Coverage {
+  int covered = 0, judged = 0;
+  double median_half_width = 0;  ///< a share of our figure
+};
+Coverage CoverageOf(const std::vector<ValidationCase>& cases);
+
+/// Aligned text: a table per area, then the declared residuals with their reasons, the coverage of the
+/// intervals (each one with `intervals`), then the counts.
+std::string ValidationText(const std::vector<ValidationCase>& cases, bool intervals = false);
 /// The same as Markdown, for docs/validation.md.
 std::string ValidationMarkdown(const std::vector<ValidationCase>& cases);
 

@@ -10,6 +10,7 @@
 #include "core/resources.h"
 #include "hw/cost/cost_model_data.h"
 #include "hw/cost/op_class.h"
+#include "hw/cost/price_error.h"
 #include "hw/cost/roofline.h"
 
 namespace orrery::hw {
@@ -38,6 +39,43 @@ RawPrice PriceRaw(const CostData& data, const Op& op, int sms, std::size_t witho
   price.table = efficiency.table;
   if (known) price.provenance = efficiency.inside ? Provenance::kMeasured : Provenance::kScaled;
   return price;
+}
+
+namespace {
+
+/// FP8 rows stand in for BF16 GEMMs of so many rows as hw/data/price-errors.yaml tells; below, floors decide.
+constexpr std::int64_t kLargeGemm = 1024;
+
+/// What the price of an op of this device rests on that no row near it tells: rows of its kind further off,
+/// or points that another kind lent.
+Basis BasisBeyond(const CostData& data, const Op& op) {
+  const EfficiencyMap& map = data.map(op);
+  const auto* gemm = std::get_if<GemmShape>(&op.shape);
+  if (op.kind == OpKind::kGemmBf16 && gemm->m < kLargeGemm) return Basis::kFarRows;
+  for (std::size_t i = 0; i < map.size(); ++i) {
+    if (map.point(i).borrowed) return Basis::kStandIn;
+  }
+  return map.empty() ? Basis::kStandIn : Basis::kFarRows;
+}
+
+bool HasRows(const CostData& data, OpKind kind) {
+  return std::any_of(data.rows.begin(), data.rows.end(), [kind](const PlacedRow& placed) {
+    return !placed.borrowed && placed.row.op.kind == kind;
+  });
+}
+
+}  // namespace
+
+Basis BasisOf(const CostData& data, const Op& op, int sms, Provenance provenance) {
+  if (provenance == Provenance::kMeasured) return Basis::kRows;
+  const bool streams = op.kind > OpKind::kAttentionDecode && op.kind != OpKind::kHostCopy;
+  if (provenance == Provenance::kAnalytic && (!streams || !data.streaming_known)) return Basis::kDataSheet;
+  if (data.lenders.empty() || HasRows(data, op.kind)) return BasisBeyond(data, op);
+  const CostData& lender = *data.lenders.front();
+  const int lender_sms = std::max(
+      1, static_cast<int>(std::lround(static_cast<double>(sms) * lender.device.sms / data.device.sms)));
+  const RawPrice there = PriceRaw(lender, op, lender_sms);
+  return Lent(BasisOf(lender, op, lender_sms, there.provenance));
 }
 
 }  // namespace internal
@@ -149,8 +187,7 @@ void AddNamed(const Device& device, const std::string& asked, bool forced, std::
 
 }  // namespace
 
-CostModel::CostModel(std::shared_ptr<const internal::CostData> data)
-    : data_(std::move(data)), factor_(ResidualClasses().size(), 1.0) {}
+CostModel::CostModel(std::shared_ptr<const internal::CostData> data) : data_(std::move(data)) {}
 
 CostModel::CostModel(const Device& device, const std::vector<KernelTable>& tables)
     : CostModel(internal::BuildCostData(device, tables)) {}
@@ -182,14 +219,21 @@ Price CostModel::PriceOp(const Op& op, int sms) const {
   Price price;
   price.provenance = raw.provenance;
   price.table = raw.table;
-  price.residual_class = ResidualClass(op.kind);
-  const double factor = factor_[static_cast<std::size_t>(price.residual_class)];
+  price.basis = internal::BasisOf(*data_, op, sms, raw.provenance);
+  double factor = 1;
+  if (factors_ != nullptr) {
+    const double least = std::min(1.0, Seconds(Roofline(op, data_->device, sms)) / raw.seconds);
+    factor = std::max(factors_->At(op.kind, price.basis), least);
+  }
   price.time = FromSeconds(raw.seconds * factor);
   price.beside = FromSeconds(raw.beside * factor);
   return price;
 }
 
-Time CostModel::launch_gap() const { return data_->launch_gap; }
+Time CostModel::launch_gap() const {
+  return factors_ == nullptr ? data_->launch_gap
+                             : FromSeconds(Seconds(data_->launch_gap) * factors_->launch_gap);
+}
 
 Provenance CostModel::launch_gap_provenance() const { return data_->launch_gap_provenance; }
 
@@ -218,12 +262,11 @@ std::vector<CostModel::Residual> CostModel::LeaveOneOut() const {
   return residuals;
 }
 
-CostModel CostModel::Perturbed(const std::vector<double>& log_factor_per_class) const {
-  ORRERY_CHECK(log_factor_per_class.size() == factor_.size(),
-               std::to_string(log_factor_per_class.size()) + " factors for " +
-                   std::to_string(factor_.size()) + " classes");
+PriceErrors CostModel::Errors() const { return PriceErrors(*data_); }
+
+CostModel CostModel::Perturbed(const PriceFactors& factors) const {
   CostModel copy = *this;
-  for (std::size_t i = 0; i < factor_.size(); ++i) copy.factor_[i] *= std::exp(log_factor_per_class[i]);
+  copy.factors_ = std::make_shared<const PriceFactors>(factors);
   return copy;
 }
 

@@ -15,6 +15,7 @@
 
 #include "core/op.h"
 #include "core/units.h"
+#include "hw/cost/basis.h"
 #include "hw/cost/kernel_table.h"
 #include "hw/device.h"
 #include "hw/provenance.h"
@@ -29,8 +30,8 @@ struct Price {
   Time time{};    ///< alone, on the SMs given
   Time beside{};  ///< the same while a communication payload kernel runs beside it; at least `time`
   Provenance provenance = Provenance::kAnalytic;
-  int residual_class = 0;  ///< index into CostModel::ResidualClasses()
-  int table = -1;          ///< index into CostModel::sources(): where its nearest row is from; -1: from none
+  Basis basis = Basis::kDataSheet;  ///< what it rests on
+  int table = -1;  ///< index into CostModel::sources(): where its nearest row is from; -1: from none
 };
 
 /// Which tables price.
@@ -46,6 +47,8 @@ struct CalibrationChoice {
   /// that are named count over it.
   static CalibrationChoice Of(std::vector<std::string> names);
 };
+
+class PriceErrors;
 
 class CostModel {
  public:
@@ -80,14 +83,17 @@ class CostModel {
   /// Every row of this device priced without itself. Rows that are alone in their kind are left out.
   std::vector<Residual> LeaveOneOut() const;
 
-  /// The same model with every price of class i times exp(log_factor[i]); for uncertainty intervals.
-  CostModel Perturbed(const std::vector<double>& log_factor_per_class) const;
+  /// How far off the prices may be. Takes a moment.
+  PriceErrors Errors() const;
+  /// The same model with every price times its factor, but none below the roofline; for uncertainty
+  /// intervals.
+  CostModel Perturbed(const PriceFactors& factors) const;
 
  private:
   explicit CostModel(std::shared_ptr<const internal::CostData> data);
 
   std::shared_ptr<const internal::CostData> data_;
-  std::vector<double> factor_;  // per residual class
+  std::shared_ptr<const PriceFactors> factors_;  // null: 1 each
 };
 
 }  // namespace orrery::hw

@@ -145,17 +145,28 @@ void FillStandIns(CostData* data) {
   }
 }
 
-Efficiency Streaming(const CostData& data) {
+/// What the streaming kernels with rows reach.
+void SetStreaming(CostData* data) {
   std::vector<double> ratios, besides;
   for (int i = 0; i < kOpKindCount; ++i) {
     if (!IsStreaming(static_cast<OpKind>(i))) continue;
-    const EfficiencyMap& map = data.map(static_cast<OpKind>(i));
+    const EfficiencyMap& map = data->map(static_cast<OpKind>(i));
     for (std::size_t p = 0; p < map.size(); ++p) {
       ratios.push_back(map.point(p).log_ratio);
       besides.push_back(map.point(p).log_beside);
     }
   }
-  return {Median(ratios), Median(besides), false};
+  data->streaming = {Median(ratios), Median(besides), false};
+  data->streaming_known = !ratios.empty();
+}
+
+/// A device that lends rows, as it prices itself: how well its rows tell of each other is asked of this one.
+std::shared_ptr<const CostData> LenderOf(const Device& lender, const std::vector<KernelTable>& tables) {
+  std::vector<KernelTable> own;
+  for (const KernelTable& table : tables) {
+    if (table.device == lender.name) own.push_back(table);
+  }
+  return BuildCostData(lender, own);
 }
 
 std::string SourceLine(const KernelTable& table, const Device& device) {
@@ -186,7 +197,8 @@ std::shared_ptr<const CostData> BuildCostData(const Device& device, const std::v
     data->maps[static_cast<std::size_t>(OpKind::kGemmBf16)].general.Add(AsBf16(r, PointOf(r, contention)));
   }
   FillStandIns(data.get());
-  data->streaming = Streaming(*data);
+  SetStreaming(data.get());
+  for (const auto& [name, other] : others) data->lenders.push_back(LenderOf(other, tables));
   for (const KernelTable& table : tables) {
     data->sources.push_back(SourceLine(table, device));
     if (!table.launch_gap || table.device != device.name) continue;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -24,7 +25,10 @@ struct CostData {
   std::vector<std::string> sources;
   Time launch_gap{};
   Provenance launch_gap_provenance = Provenance::kScaled;
-  Efficiency streaming;  ///< of memory-bound kinds without any point
+  Efficiency streaming;          ///< of memory-bound kinds without any point
+  bool streaming_known = false;  ///< from rows; else the data sheet's rate
+  /// Each other device that lends rows, with the rows it lends.
+  std::vector<std::shared_ptr<const CostData>> lenders;
 
   const EfficiencyMap& map(OpKind kind) const { return maps[static_cast<std::size_t>(kind)].general; }
   const EfficiencyMap& map(const Op& op) const {
@@ -42,5 +46,8 @@ struct RawPrice {
   int table = kNoTable;
 };
 RawPrice PriceRaw(const CostData& data, const Op& op, int sms, std::size_t without = EfficiencyMap::kNone);
+
+/// What a price of this provenance rests on.
+Basis BasisOf(const CostData& data, const Op& op, int sms, Provenance provenance);
 
 }  // namespace orrery::hw::internal

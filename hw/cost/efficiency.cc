@@ -17,8 +17,6 @@ constexpr std::size_t kNearest = 6;
 constexpr float kSparse = 0.25F;
 /// A borrowed line counts as if one factor of e further away (added to the squared distance).
 constexpr float kBorrowedPenalty = 1;
-/// Beyond a factor of 8 from every row measured here a price is no longer called measured.
-const float kNear = std::log(8.0F);
 /// ln(132/112) = 0.16 becomes 1: a row for another share of the SMs ranks like one of another shape.
 constexpr float kSmWeight = 6;
 

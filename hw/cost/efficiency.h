@@ -6,6 +6,7 @@
 #pragma once
 
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <functional>
 #include <map>
@@ -20,6 +21,8 @@ inline constexpr std::size_t kFeatures = 8;
 /// Coordinates of an op; unused ones are 0. One unit is a factor of e in one dimension of the shape. The
 /// first is the one a table scans: rows of a GEMM, cached tokens of decode attention.
 using Features = std::array<float, kFeatures>;
+/// Beyond a factor of 8 from every row measured here a price is no longer called measured.
+inline const float kNear = std::log(8.0F);
 
 /// `sm_share`: SMs the op may use over SMs of its device.
 Features FeaturesOf(const Op& op, double sm_share);

@@ -1,10 +1,20 @@
 #include "hw/network/exchange.h"
 
+#include <algorithm>
+#include <cmath>
+
+#include "hw/cost/error_data.h"
+
 namespace orrery::hw {
 namespace {
 
 /// The one device with published tables.
 const char* const kMeasuredDevice = "h800-sxm";
+
+double CarriedOver(const Device& device) {
+  const ErrorData data = LoadErrorData();
+  return data.normal_exchange[static_cast<std::size_t>(data.Between(kMeasuredDevice, device.name))];
+}
 
 ExchangeRates FitTable(const DeepEpTable& table, const Device& measured) {
   return FitExchangeRates(NormalSamples(table), measured.scale_out, measured.scale_up);
@@ -42,6 +52,9 @@ ExchangeModel ExchangeModel::Load(const Device& device, const std::string& versi
   }
   model.alone_provenance_ = own ? Provenance::kMeasured : Provenance::kScaled;
   model.beside_provenance_ = own && table.beside ? Provenance::kMeasured : Provenance::kScaled;
+  model.deviation_ = std::hypot(
+      LeaveOneRowOutError(NormalSamples(table), measured.scale_out, measured.scale_up),
+      *std::max_element(model.uncertainty_.begin(), model.uncertainty_.end()), own ? 0 : CarriedOver(device));
   model.source_ = "DeepEP " + version + " on " + measured.name + ": " + table.source;
   model.rates_.scale_out *= device.scale_out.value / measured.scale_out.value;
   model.rates_.scale_up *= device.scale_up.value / measured.scale_up.value;

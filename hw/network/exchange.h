@@ -53,6 +53,10 @@ class ExchangeModel {
   /// Half the spread of the measured time beside compute, as a share of it: the trace's layers differ by so
   /// much.
   double Uncertainty(ExchangeKind kind) const { return uncertainty_[static_cast<std::size_t>(kind)]; }
+  /// Standard deviation of ln(true / priced), the same for all exchanges of a run: how far off the fit is at
+  /// sizes it has not seen, the spread beside compute, and where the table is another device's, what carrying
+  /// it over costs (hw/cost/error_data.h).
+  double Deviation() const { return deviation_; }
   Provenance alone_provenance() const { return alone_provenance_; }
   Provenance beside_provenance() const { return beside_provenance_; }
   const std::string& source() const { return source_; }
@@ -65,6 +69,7 @@ class ExchangeModel {
   double picoseconds_per_byte_out_ = 0, picoseconds_per_byte_up_ = 0;
   std::array<double, kExchangeKindCount> slow_down_{}, uncertainty_{};
   Provenance alone_provenance_ = Provenance::kMeasured, beside_provenance_ = Provenance::kMeasured;
+  double deviation_ = 0;
   std::string source_;
 };
 

@@ -86,4 +86,18 @@ ExchangeRates FitExchangeRates(const std::vector<ExchangeSample>& samples, Bytes
   return rates;
 }
 
+double LeaveOneRowOutError(const std::vector<ExchangeSample>& samples, BytesPerSecond scale_out_nominal,
+                           BytesPerSecond scale_up_nominal) {
+  double squares = 0;
+  for (const ExchangeSample& left_out : samples) {
+    std::vector<ExchangeSample> others = samples;
+    std::erase_if(others, [&](const ExchangeSample& s) { return s.id == left_out.id; });
+    if (others.size() < 2) return 0;
+    const ExchangeRates rates = FitExchangeRates(others, scale_out_nominal, scale_up_nominal);
+    const double t = TwoResourceSeconds(rates, left_out.scale_out_bytes, left_out.scale_up_bytes);
+    squares += std::pow(std::log(left_out.seconds / t), 2);
+  }
+  return std::sqrt(squares / static_cast<double>(samples.size()));
+}
+
 }  // namespace orrery::hw

@@ -44,6 +44,11 @@ std::vector<ExchangeSample> NormalSamples(const DeepEpTable& table);
 
 double TwoResourceSeconds(const ExchangeRates& rates, double scale_out_bytes, double scale_up_bytes);
 
+/// Root mean square of ln(measured / predicted) over the samples, each predicted without its own row
+/// (dispatch and combine of one id). 0 if there is but one row.
+double LeaveOneRowOutError(const std::vector<ExchangeSample>& samples, BytesPerSecond scale_out_nominal,
+                           BytesPerSecond scale_up_nominal);
+
 /// Aborts with fewer than two samples.
 ExchangeRates FitExchangeRates(const std::vector<ExchangeSample>& samples, BytesPerSecond scale_out_nominal,
                                BytesPerSecond scale_up_nominal);

@@ -95,6 +95,24 @@ LowLatencyRates FitLowLatency(const std::vector<LowLatencySample>& samples, bool
   return rates;
 }
 
+double LowLatencyLeaveOneRowOutError(const std::vector<LowLatencySample>& samples, bool uses_scale_up,
+                                     BytesPerSecond scale_out_nominal, BytesPerSecond scale_up_nominal) {
+  double squares = 0;
+  int judged = 0;
+  for (const LowLatencySample& left_out : samples) {
+    const bool fixes_scale_up = uses_scale_up && left_out.scale_out_bytes == 0;
+    if (left_out.held_out || fixes_scale_up) continue;
+    std::vector<LowLatencySample> others = samples;
+    std::erase_if(others, [&](const LowLatencySample& s) { return s.id == left_out.id; });
+    const LowLatencyRates rates = FitLowLatency(others, uses_scale_up, scale_out_nominal, scale_up_nominal);
+    const LowLatencySample s = uses_scale_up ? left_out : ByRdmaAlone(left_out);
+    squares +=
+        std::pow(std::log(s.seconds / LowLatencySeconds(rates, s.scale_out_bytes, s.scale_up_bytes)), 2);
+    ++judged;
+  }
+  return judged > 0 ? std::sqrt(squares / judged) : 0;
+}
+
 LowLatencyModel LowLatencyModel::Load(const Device& device, const std::string& version) {
   const bool own = !DeepEpVersions(device.name).empty();
   const Device measured = own ? device : DevicePreset(kMeasuredDevice);
@@ -107,6 +125,13 @@ LowLatencyModel LowLatencyModel::Load(const Device& device, const std::string& v
   model.rates_.scale_up *= model.uses_scale_up_ ? device.scale_up.value / measured.scale_up.value
                                                 : device.scale_out.value / measured.scale_out.value;
   model.provenance_ = own ? Provenance::kMeasured : Provenance::kScaled;
+  model.deviation_ = LowLatencyLeaveOneRowOutError(LowLatencySamples(table), model.uses_scale_up_,
+                                                   measured.scale_out, measured.scale_up);
+  if (!own) {
+    const ErrorData errors = LoadErrorData();
+    const auto relation = static_cast<std::size_t>(errors.Between(kMeasuredDevice, device.name));
+    model.deviation_ = std::hypot(model.deviation_, errors.low_latency_exchange[relation]);
+  }
   model.source_ = "DeepEP " + version + " on " + measured.name + ": " + table.source;
   return model;
 }

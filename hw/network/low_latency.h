@@ -3,6 +3,7 @@
 // a node go over scale-up.
 #pragma once
 
+#include "hw/cost/price_error.h"
 #include "hw/device.h"
 #include "hw/network/deepep_table.h"
 #include "hw/provenance.h"
@@ -31,6 +32,10 @@ std::vector<LowLatencySample> LowLatencySamples(const DeepEpTable& table);
 /// above its port's nominal one.
 LowLatencyRates FitLowLatency(const std::vector<LowLatencySample>& samples, bool uses_scale_up,
                               BytesPerSecond scale_out_nominal, BytesPerSecond scale_up_nominal);
+/// Root mean square of ln(measured / predicted) over the samples not held out, each predicted without its own
+/// row. The one row that fixes the scale-up rate is not left out.
+double LowLatencyLeaveOneRowOutError(const std::vector<LowLatencySample>& samples, bool uses_scale_up,
+                                     BytesPerSecond scale_out_nominal, BytesPerSecond scale_up_nominal);
 double LowLatencySeconds(const LowLatencyRates& rates, double scale_out_bytes, double scale_up_bytes);
 
 class LowLatencyModel {
@@ -43,12 +48,18 @@ class LowLatencyModel {
   Time Price(Bytes scale_out, Bytes scale_up) const;
 
   const LowLatencyRates& rates() const { return rates_; }
+  /// Standard deviation of ln(true / priced): how far off the fit is at numbers of ranks it has not seen, and
+  /// where the table is another device's, what carrying it over costs (hw/cost/error_data.h).
+  double Deviation() const { return deviation_; }
+  /// Factors on a price: the central 90 %.
+  Range90 Interval() const { return LogNormal90(0, deviation_); }
   bool uses_scale_up() const { return uses_scale_up_; }
   Provenance provenance() const { return provenance_; }
   const std::string& source() const { return source_; }
 
  private:
   LowLatencyRates rates_;
+  double deviation_ = 0;
   bool uses_scale_up_ = false;
   Provenance provenance_ = Provenance::kMeasured;
   std::string source_;

@@ -8,6 +8,7 @@
 #include <tbb/parallel_for.h>
 
 #include "core/random.h"
+#include "hw/cost/price_error.h"
 
 namespace orrery::scenarios {
 namespace {
@@ -71,32 +72,6 @@ std::string PathClass(std::uint32_t price) {
   return layer + std::string(Name(part));
 }
 
-/// Leave-one-out residuals of each class: what prices between its rows may be off by.
-std::vector<std::vector<double>> ResidualsByClass(const hw::CostModel& cost) {
-  const auto& classes = hw::CostModel::ResidualClasses();
-  std::vector<std::vector<double>> residuals(classes.size());
-  for (const hw::CostModel::Residual& r : cost.LeaveOneOut()) {
-    const auto found = std::find(classes.begin(), classes.end(), r.op_class);
-    if (found != classes.end())
-      residuals[static_cast<std::size_t>(found - classes.begin())].push_back(r.log_ratio);
-  }
-  return residuals;
-}
-
-/// One draw of every class's factor: the mean of a bootstrap sample as large as the class, which is how far
-/// off a price averaged over the class's rows may be. Its sign is drawn too: rows themselves are priced
-/// exactly, and which way the prices between them are off is not known.
-std::vector<double> DrawFactors(const std::vector<std::vector<double>>& residuals, RandomStream* random) {
-  std::vector<double> factors;
-  for (const std::vector<double>& r : residuals) {
-    double sum = 0;
-    for (std::size_t i = 0; i < r.size(); ++i) sum += r[random->Below(r.size())];
-    const double sign = random->Uniform() < 0.5 ? -1 : 1;
-    factors.push_back(r.empty() ? 0 : sign * sum / static_cast<double>(r.size()));
-  }
-  return factors;
-}
-
 double Deviation(const std::vector<double>& values) {
   if (values.size() < 2) return 0;
   double mean = 0, squares = 0;
@@ -105,11 +80,10 @@ double Deviation(const std::vector<double>& values) {
   return std::sqrt(squares / static_cast<double>(values.size() - 1));
 }
 
-double ExchangeSpread(const hw::ExchangeModel& exchange) {
-  double worst = 0;
-  for (int k = 0; k < hw::kExchangeKindCount; ++k)
-    worst = std::max(worst, exchange.Uncertainty(static_cast<hw::ExchangeKind>(k)));
-  return worst;
+double Mean(const std::vector<double>& values) {
+  double mean = 0;
+  for (double v : values) mean += v / static_cast<double>(values.size());
+  return mean;
 }
 
 }  // namespace
@@ -177,36 +151,48 @@ std::vector<CriticalPathShare> CriticalPath(const TrainingModel& model) {
   return shares;
 }
 
-Interval UncertaintyOf(const TrainingModel& model, double step_s, int resamples, int seeds) {
-  const auto residuals = ResidualsByClass(model.cost());
-  const double exchange_spread = ExchangeSpread(model.exchange());
+std::vector<Drawn> DrawCalibration(const TrainingModel& model, const std::vector<Figure>& figures,
+                                   int resamples) {
+  const hw::PriceErrors errors = model.cost().Errors();
   Variant folded;
   folded.fold = true;
-  const double base = model.Simulate(folded).step_s;
-  std::vector<double> ratios(static_cast<std::size_t>(resamples)), steps(static_cast<std::size_t>(seeds));
-  tbb::parallel_for(std::size_t{0}, ratios.size() + steps.size(), [&](std::size_t i) {
-    if (i < ratios.size()) {
-      RandomStream random(model.scenario().seed, "resample", {i});
-      const hw::CostModel drawn = model.cost().Perturbed(DrawFactors(residuals, &random));
-      Variant variant = folded;
-      variant.cost = &drawn;
-      variant.exchange_factor = std::exp(exchange_spread * random.Normal());
-      ratios[i] = model.Simulate(variant).step_s / base;
-    } else {
-      Variant variant = OneGroup(Free::kNothing);
-      variant.seed = model.scenario().seed + 1 + (i - ratios.size());
-      steps[i - ratios.size()] = model.Simulate(variant).step_s;
-    }
+  const Outcome base = model.Simulate(folded);
+  std::vector<std::vector<double>> logs(figures.size(),
+                                        std::vector<double>(static_cast<std::size_t>(resamples)));
+  tbb::parallel_for(0, resamples, [&](int i) {
+    RandomStream random(model.scenario().seed, "resample", {static_cast<std::uint64_t>(i)});
+    const hw::CostModel drawn = model.cost().Perturbed(errors.Draw(&random));
+    Variant variant = folded;
+    variant.cost = &drawn;
+    variant.exchange_factor = std::exp(model.exchange().Deviation() * random.Normal());
+    const Outcome outcome = model.Simulate(variant);
+    for (std::size_t f = 0; f < figures.size(); ++f)
+      logs[f][static_cast<std::size_t>(i)] = std::log(figures[f](outcome) / figures[f](base));
+  });
+  std::vector<Drawn> drawn;
+  for (const std::vector<double>& l : logs)
+    drawn.push_back({Mean(l), Deviation(l), hw::LogNormal90(Mean(l), Deviation(l))});
+  return drawn;
+}
+
+Interval UncertaintyOf(const TrainingModel& model, double step_s, int resamples, int seeds) {
+  const Drawn calibration =
+      DrawCalibration(model, {[](const Outcome& o) { return o.step_s; }}, resamples).front();
+  std::vector<double> steps(static_cast<std::size_t>(seeds));
+  tbb::parallel_for(std::size_t{0}, steps.size(), [&](std::size_t i) {
+    Variant variant = OneGroup(Free::kNothing);
+    variant.seed = model.scenario().seed + 1 + i;
+    steps[i] = model.Simulate(variant).step_s;
   });
   Interval interval;
   interval.resamples = resamples;
   interval.seeds = seeds;
-  interval.calibration_sd = Deviation(ratios);
+  interval.calibration_mean = calibration.mean;
+  interval.calibration_sd = calibration.sd;
   interval.seed_sd = Deviation(steps) / step_s;
-  constexpr double kNormal90 = 1.6449;  // central 90 % of a normal
-  const double sd = std::hypot(interval.calibration_sd, interval.seed_sd);
-  interval.low_s = step_s * (1 - kNormal90 * sd);
-  interval.high_s = step_s * (1 + kNormal90 * sd);
+  const hw::Range90 range = hw::LogNormal90(calibration.mean, std::hypot(calibration.sd, interval.seed_sd));
+  interval.low_s = step_s * range.low;
+  interval.high_s = step_s * range.high;
   return interval;
 }
 

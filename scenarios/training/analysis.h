@@ -5,6 +5,7 @@
 #include <functional>
 #include <vector>
 
+#include "hw/cost/price_error.h"
 #include "scenarios/training/result.h"
 #include "scenarios/training/simulation.h"
 
@@ -26,9 +27,20 @@ double EvenStep(const TrainingModel& model, double dropped_share = 0);
 /// The chain of steps that ends last, by kind of step: one exchange group a pipeline rank.
 std::vector<CriticalPathShare> CriticalPath(const TrainingModel& model);
 
-/// Central 90 % of the step time. Calibration: leave-one-out residuals of every op class drawn anew
-/// `resamples` times (folded simulations), exchange times by the spread of their measurement. Seeds: loads
-/// and variation drawn anew. The two are independent.
+/// A figure of a simulation.
+using Figure = std::function<double(const Outcome&)>;
+
+/// Factors on figures of a step: the central 90 % of `resamples` simulations (folded) with every price off by
+/// a draw of what it may be off by (hw/cost/price_error.h), exchanges and messages too. One for each figure.
+struct Drawn {
+  double mean = 0, sd = 0;  ///< of ln(figure drawn / figure)
+  hw::Range90 range;        ///< as LogNormal90
+};
+std::vector<Drawn> DrawCalibration(const TrainingModel& model, const std::vector<Figure>& figures,
+                                   int resamples);
+
+/// Central 90 % of the step time. Calibration: as DrawCalibration. Seeds: loads and variation drawn anew. The
+/// two are independent.
 Interval UncertaintyOf(const TrainingModel& model, double step_s, int resamples, int seeds);
 
 }  // namespace orrery::scenarios

@@ -108,7 +108,8 @@ struct CriticalPathShare {
 
 struct Interval {
   double low_s = 0, high_s = 0;  ///< central 90 %
-  double calibration_sd = 0;     ///< relative, from resampled residuals
+  double calibration_mean = 0;   ///< relative: prices from a data sheet are known to be too low
+  double calibration_sd = 0;     ///< relative, from prices drawn anew
   double seed_sd = 0;            ///< relative, between seeds
   int resamples = 0, seeds = 0;
 };

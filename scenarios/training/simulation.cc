@@ -1,6 +1,7 @@
 #include "scenarios/training/simulation.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -243,7 +244,7 @@ Outcome TrainingModel::Prepare(const Variant& variant) const {
   inputs.exchange = exchange_.get();
   inputs.exchange_stretch = exchange_stretch_;
   inputs.exchange_factor = variant.exchange_factor;
-  inputs.message_work = MessageWork();
+  inputs.message_work = std::llround(static_cast<double>(MessageWork()) * variant.exchange_factor);
   inputs.free = variant.free;
   inputs.seed = variant.seed.value_or(scenario_.seed);
   inputs.vary = !variant.fold;
@@ -254,6 +255,10 @@ Outcome TrainingModel::Prepare(const Variant& variant) const {
   const bool even = variant.fold || variant.free == Free::kImbalance;
   const models::LoadSource* placed = variant.loads != nullptr ? variant.loads : loads_.get();
   outcome.optimizers = PriceOptimizers(*inputs.cost, even ? nullptr : placed);
+  for (OptimizerReport& rank : outcome.optimizers) {
+    rank.gradients_s *= variant.exchange_factor;
+    rank.parameters_s *= variant.exchange_factor;
+  }
   if (!even) outcome.rebalance = variant.loads != nullptr ? PriceRebalance(variant.loads) : rebalance_;
   return outcome;
 }

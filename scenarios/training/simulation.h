@@ -35,7 +35,7 @@ struct Variant {
   std::optional<std::uint64_t> seed;          ///< of the loads; else the scenario's
   const hw::CostModel* cost = nullptr;        ///< else the scenario's
   const models::LoadSource* loads = nullptr;  ///< else the scenario's; of the scenario's LoadShape
-  double exchange_factor = 1;                 ///< on every exchange's time
+  double exchange_factor = 1;                 ///< on the time of exchanges, messages and collectives
   double dropped_share = 0;                   ///< of the rows of even loads: not computed
 };
 

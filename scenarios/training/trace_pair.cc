@@ -65,7 +65,8 @@ void Provenances(const TrainingPrices& prices, TracePair* pair) {
 
 }  // namespace
 
-TracePair SimulateTracePair(const hw::CostModel& cost, const hw::ExchangeModel& exchange) {
+TracePair SimulateTracePair(const hw::CostModel& cost, const hw::ExchangeModel& exchange,
+                            double exchange_factor) {
   const Scenario scenario = TraceScenario(cost);
   std::vector<models::Unit> chunk;
   for (int layer = 0; layer < 4; ++layer) chunk.push_back({UnitKind::kMoeLayer, layer});
@@ -76,6 +77,7 @@ TracePair SimulateTracePair(const hw::CostModel& cost, const hw::ExchangeModel& 
   inputs.cost = &cost;
   inputs.exchange = &exchange;
   inputs.vary = false;
+  inputs.exchange_factor = exchange_factor;
   const TrainingPrices prices(inputs, loads, 1);
   TrainingObserver observer(programs, 1);
   StreamEngine<const TrainingPrices, TrainingObserver> engine(programs.programs, 1, 1, prices, observer);

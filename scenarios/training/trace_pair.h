@@ -21,7 +21,8 @@ struct TracePair {
 };
 
 /// The pair as the trace was taken: rows of each layer as counted there, no pipeline traffic, nobody to wait
-/// for.
-TracePair SimulateTracePair(const hw::CostModel& cost, const hw::ExchangeModel& exchange);
+/// for. `exchange_factor`: on the time of every exchange.
+TracePair SimulateTracePair(const hw::CostModel& cost, const hw::ExchangeModel& exchange,
+                            double exchange_factor = 1);
 
 }  // namespace orrery::scenarios

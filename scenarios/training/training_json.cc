@@ -74,6 +74,7 @@ Json IntervalJson(const Interval& i) {
   return {{"low", i.low_s},
           {"high", i.high_s},
           {"level", 0.9},
+          {"calibration_relative_mean", i.calibration_mean},
           {"calibration_relative_sd", i.calibration_sd},
           {"seed_relative_sd", i.seed_sd},
           {"resamples", i.resamples},

@@ -47,21 +47,6 @@ double BubbleOf(const Outcome& o, int rank, double busy_s) {
   return o.end.end_s - busy_s - o.optimizers[static_cast<std::size_t>(rank)].Sum();
 }
 
-Phases PhasesOf(const Outcome& o) {
-  const std::array<double, 5> tasks = MeanTasks(o, 0);
-  Phases p;
-  p.forward = At(tasks, StepKind::kForward);
-  // A backward that does its weights at once is booked whole under the input backward: our reading of the
-  // published table (docs/training.md).
-  p.backward_input = At(tasks, StepKind::kBackward) + At(tasks, StepKind::kBackwardInput);
-  p.backward_weight = At(tasks, StepKind::kBackwardWeight);
-  p.forward_backward = At(tasks, StepKind::kForwardBackward);
-  p.optimizer = o.optimizers.front().Sum();
-  p.rebalancing = o.rebalance.Sum();
-  p.bubble = BubbleOf(o, 0, Sum(tasks));
-  return p;
-}
-
 std::vector<PipelineRankReport> RanksOf(const TrainingModel& model, const Outcome& o) {
   const Scenario& s = model.scenario();
   const auto memory = MemoryOfRanks(s, model.schedule(), model.stages(), o.loads->mean());
@@ -299,6 +284,21 @@ double Now() {
 }
 
 }  // namespace
+
+Phases PhasesOf(const Outcome& o) {
+  const std::array<double, 5> tasks = MeanTasks(o, 0);
+  Phases p;
+  p.forward = At(tasks, StepKind::kForward);
+  // A backward that does its weights at once is booked whole under the input backward: our reading of the
+  // published table (docs/training.md).
+  p.backward_input = At(tasks, StepKind::kBackward) + At(tasks, StepKind::kBackwardInput);
+  p.backward_weight = At(tasks, StepKind::kBackwardWeight);
+  p.forward_backward = At(tasks, StepKind::kForwardBackward);
+  p.optimizer = o.optimizers.front().Sum();
+  p.rebalancing = o.rebalance.Sum();
+  p.bubble = BubbleOf(o, 0, Sum(tasks));
+  return p;
+}
 
 TrainingResult RunTraining(const Scenario& scenario, const RunOptions& options, const Progress& progress) {
   const auto tell = [&progress](double done, const char* what) {

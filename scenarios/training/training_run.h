@@ -18,6 +18,9 @@ struct RunOptions {
 TrainingResult RunTraining(const Scenario& scenario, const RunOptions& options,
                            const Progress& progress = {});
 
+/// What a simulation spends on each kind of task, pipeline rank 0.
+Phases PhasesOf(const Outcome& outcome);
+
 /// The step alone, as validation asks for it.
 TrainingResult StepOnly(const Scenario& scenario);
 

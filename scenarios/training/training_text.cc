@@ -217,9 +217,11 @@ std::string Certainty(const TrainingResult& r) {
   if (r.interval.high_s > 0) {
     text += Line("90 % interval of the step",
                  fmt::format("{:.2f} to {:.2f} s", r.interval.low_s, r.interval.high_s));
-    text += Line("  from calibration",
-                 fmt::format("one standard deviation {:.2f} % (leave-one-out residuals, {} resamples)",
-                             100 * r.interval.calibration_sd, r.interval.resamples));
+    text +=
+        Line("  from calibration",
+             fmt::format("mean {:+.2f} %, one standard deviation {:.2f} % ({} draws of every price's error)",
+                         100 * r.interval.calibration_mean, 100 * r.interval.calibration_sd,
+                         r.interval.resamples));
     text += Line("  from chance", fmt::format("one standard deviation {:.2f} % ({} seeds)",
                                               100 * r.interval.seed_sd, r.interval.seeds));
   }

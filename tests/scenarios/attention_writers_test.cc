@@ -39,6 +39,7 @@ TEST(AttentionText, SaysTheCachesTheLayoutAndWhatIsLeftOut) {
   EXPECT_THAT(text, HasSubstr("need YaRN, s = 32"));
   EXPECT_THAT(text, HasSubstr("quality not published"));
   EXPECT_THAT(text, HasSubstr("Where each design wins"));
+  EXPECT_THAT(text, testing::ContainsRegex("ms -[0-9]+/\\+[0-9]+ % \\("));
 }
 
 TEST(AttentionText, HasNoTrailingBlanks) {
@@ -61,6 +62,44 @@ TEST(AttentionJson, NamesItsSchemaInputsAndUnits) {
   EXPECT_GT(decode.at(0).at("time_s").get<double>(), 0);
   EXPECT_EQ(decode.at(0).at("context_tokens"), 4096);
   EXPECT_FALSE(v3.at("mla_crossovers").empty());
+}
+
+TEST(AttentionJson, GivesEveryTimeAnInterval) {
+  const nlohmann::ordered_json j = AttentionJson(Report());
+  int times = 0;
+  const auto check = [&times](const nlohmann::ordered_json& of, const std::string& key) {
+    if (of.at(key + "_s") == 0) return;  // nothing fits
+    EXPECT_LT(of.at(key + "_low_s"), of.at(key + "_s"));
+    EXPECT_GT(of.at(key + "_high_s"), of.at(key + "_s"));
+    ++times;
+  };
+  for (const auto& model : j.at("models")) {
+    for (const auto& design : model.at("designs")) {
+      for (const auto& p : design.at("decode")) check(p, "time");
+      for (const auto& p : design.at("prefill")) check(p, "time");
+      for (const auto& p : design.at("capacity")) check(p, "tpot");
+    }
+  }
+  EXPECT_GT(times, 40);
+}
+
+TEST(AttentionReport, IntervalsAreWiderOnADeviceThatBorrowsItsRows) {
+  AttentionScenario s = Report().scenario;
+  s.models = {models::ModelPreset("deepseek-v3")}, s.designs = {"own"}, s.batches = {128};
+  const auto widths = [&s](const char* device) {
+    s.device = hw::DevicePreset(device);
+    std::vector<double> each;
+    const DesignReport d = RunAttention(s).models.front().designs.front();
+    for (const DecodePoint& p : d.decode) each.push_back(p.time.range->high - p.time.range->low);
+    for (const PrefillPoint& p : d.prefill) each.push_back(p.time.range->high - p.time.range->low);
+    return each;
+  };
+  const std::vector<double> h800 = widths("h800-sxm"), h100 = widths("h100-sxm"), b200 = widths("b200-sxm");
+  for (std::size_t i = 0; i < h800.size(); ++i) {
+    EXPECT_GT(h800[i], 0.03);
+    EXPECT_GT(h100[i], h800[i]);
+    EXPECT_GT(b200[i], h100[i]);
+  }
 }
 
 TEST(AttentionJson, SurvivesARoundTrip) {

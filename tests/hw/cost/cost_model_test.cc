@@ -200,12 +200,13 @@ TEST(CostModel, TakesTheLaterOfTwoRowsForOneKernel) {
   EXPECT_EQ(model.rows().size(), 1U);
 }
 
-TEST(CostModel, PerturbsOneClassOfOpsAlone) {
-  std::vector<double> factors(CostModel::ResidualClasses().size(), 0.0);
+TEST(CostModel, PerturbsOneKindOfOpsAlone) {
+  PriceFactors factors;
   const Op gemm = GemmOp(OpKind::kGemmFp8, {4096, 7168, 16384, 1});
   const Op decode = MlaDecode(128, 4096);
   const Price before = H800().PriceOp(gemm, 132);
-  factors[static_cast<std::size_t>(before.residual_class)] = std::log(1.5);
+  EXPECT_EQ(before.basis, Basis::kRows);
+  factors.At(gemm.kind, before.basis) = 1.5;
   const CostModel perturbed = H800().Perturbed(factors);
   EXPECT_NEAR(Seconds(perturbed.PriceOp(gemm, 132).time), 1.5 * Seconds(before.time),
               1e-9 * Seconds(before.time) + 1e-12);

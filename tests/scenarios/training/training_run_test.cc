@@ -203,9 +203,50 @@ TEST(TrainingAnalysis, TheIntervalIsAsWideAsItsTwoSpreadsTogether) {
   const Interval interval = UncertaintyOf(model, step, 16, 3);
   EXPECT_GT(interval.calibration_sd, 0);
   EXPECT_GT(interval.seed_sd, 0);
-  const double half_width = 1.6449 * std::hypot(interval.calibration_sd, interval.seed_sd) * step;
-  EXPECT_NEAR(interval.high_s - interval.low_s, 2 * half_width, 1e-9 * step);
-  EXPECT_NEAR((interval.high_s + interval.low_s) / 2, step, 0.05 * step);
+  const double reach = 1.6449 * std::hypot(interval.calibration_sd, interval.seed_sd);
+  EXPECT_NEAR(interval.high_s, step * std::exp(interval.calibration_mean + reach), 1e-9 * step);
+  EXPECT_NEAR(interval.low_s, step * std::exp(interval.calibration_mean - reach), 1e-9 * step);
+}
+
+Drawn StepOn(const std::string& set) {
+  return DrawCalibration(TrainingModel(Small({set}), true), {[](const Outcome& o) { return o.step_s; }}, 32)
+      .front();
+}
+
+/// A dense model, so that only kernels and collectives decide: faster links make exchanges, and with them
+/// their errors, a smaller part of an MoE step.
+TEST(TrainingAnalysis, TheIntervalIsWidestWhereLeastIsMeasured) {
+  const auto sd = [](const char* device) {
+    const Scenario dense = Small({"model={preset: deepseek-67b, override: {layers: 8}}", "routing=null",
+                                  "parallelism={pipeline: 4, expert: 1, schedule: dualpipe}",
+                                  std::string("cluster.device=") + device});
+    return DrawCalibration(TrainingModel(dense, true), {[](const Outcome& o) { return o.step_s; }}, 64)
+        .front()
+        .sd;
+  };
+  const double h800 = sd("h800-sxm"), h100 = sd("h100-sxm"), h20 = sd("h20"), b200 = sd("b200-sxm");
+  EXPECT_GT(h800, 0.02);
+  EXPECT_GT(h100, 1.2 * h800);
+  EXPECT_GT(h20, 1.4 * h100);
+  EXPECT_GT(b200, 1.4 * h100);
+}
+
+TEST(TrainingAnalysis, TheIntervalOfPricesFromADataSheetLeansToLonger) {
+  const Drawn all = StepOn("calibration=auto"), some = StepOn("calibration=infersim-2026-05");
+  EXPECT_LT(std::abs(all.mean), 0.04);
+  EXPECT_GT(some.mean, 0.06) << "casts, weight gradients and the attention backward are rooflines";
+  EXPECT_GT(some.range.high - some.range.low, all.range.high - all.range.low);
+}
+
+TEST(TrainingAnalysis, EveryFigureOfAStepHasItsOwnInterval) {
+  const std::vector<Drawn> drawn = DrawCalibration(
+      TrainingModel(Small(), true),
+      {[](const Outcome& o) { return o.step_s; }, [](const Outcome& o) { return PhasesOf(o).bubble; },
+       [](const Outcome& o) { return PhasesOf(o).optimizer; }},
+      16);
+  ASSERT_EQ(drawn.size(), 3u);
+  for (const Drawn& d : drawn) EXPECT_GT(d.sd, 0);
+  EXPECT_GT(drawn[2].sd, drawn[0].sd) << "a single phase has less to average over";
 }
 
 RunOptions Analysed() {
