@@ -1,10 +1,12 @@
 #include "models/huggingface.h"
 
 #include <algorithm>
-#include <fstream>
 #include <initializer_list>
 
 #include <nlohmann/json.hpp>
+
+#include "core/file.h"
+#include "core/limits.h"
 
 namespace orrery::models {
 namespace {
@@ -356,8 +358,7 @@ ModelSpec ReadHuggingFace(const Value& root) {
 
 ModelSpec ReadHuggingFace(const std::filesystem::path& file) {
   const Document document = Document::Load(file);
-  std::ifstream stream(file, std::ios::binary);
-  if (!nlohmann::json::accept(stream))
+  if (!nlohmann::json::accept(ReadTextFile(file, kMaxDocumentBytes)))
     throw InputError(Place{file.string()}, "not JSON; expected a Hugging Face config.json");
   ModelSpec spec = ReadHuggingFace(document.root());
   // "DeepSeek-V3/config.json" is best known by its folder.

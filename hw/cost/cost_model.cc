@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/resources.h"
+#include "core/text.h"
 #include "hw/cost/cost_model_data.h"
 #include "hw/cost/op_class.h"
 #include "hw/cost/roofline.h"
@@ -120,10 +121,11 @@ void RequireDevice(const KernelTable& table, const Device& device) {
 KernelTable NamedTable(const Device& device, const CalibrationChoice& choice) {
   const std::vector<std::string> known = TableNames(device.name);
   const bool preset = std::find(known.begin(), known.end(), choice.name) != known.end();
-  if (!preset && !std::filesystem::exists(choice.name)) {
+  std::error_code error;  // a name too long or a loop of links is no file either
+  if (!preset && !std::filesystem::exists(choice.name, error)) {
     std::string all = "auto";
     for (const std::string& name : known) all += ", " + name;
-    throw InputError("calibration '" + choice.name + "': no such file or table of " + device.name +
+    throw InputError("calibration '" + Clipped(choice.name) + "': no such file or table of " + device.name +
                      "; expected a file or one of: " + all + DidYouMean(choice.name, known));
   }
   const std::filesystem::path path =

@@ -6,19 +6,32 @@
 #include <cstdint>
 #include <istream>
 #include <iterator>
+#include <string>
+#include <utility>
 #include <vector>
+
+#include <fmt/format.h>
+
+#include "core/error.h"
 
 namespace orrery::profiler {
 
 class ByteSource {
  public:
-  explicit ByteSource(std::istream& stream) : stream_(stream), buffer_(std::size_t{1} << 20) { Fill(); }
+  /// `name` stands for the stream in messages.
+  ByteSource(std::istream& stream, std::string name)
+      : stream_(stream), name_(std::move(name)), buffer_(std::size_t{1} << 20) {
+    Fill();
+  }
 
   bool AtEnd() const { return next_ == size_; }
   char Current() const { return buffer_[next_]; }
   void Advance() {
     if (++next_ == size_) Fill();
   }
+  /// Says that what was handed out has been taken in. InputError from Advance if that does not happen within
+  /// 64 MiB: the parser would keep a single text of any length.
+  void Mark() { mark_ = position(); }
   /// Bytes handed out so far.
   std::uint64_t position() const { return before_ + next_; }
 
@@ -51,15 +64,23 @@ class ByteSource {
  private:
   void Fill() {
     before_ += size_;
+    if (before_ > mark_ + kMostUnmarked)
+      throw InputError(Place{name_},
+                       fmt::format("a single value of more than {} MiB ends at byte {} or later",
+                                   kMostUnmarked >> 20, before_));
     stream_.read(buffer_.data(), static_cast<std::streamsize>(buffer_.size()));
+    if (stream_.bad()) throw InputError(Place{name_}, fmt::format("cannot be read beyond byte {}", before_));
     size_ = static_cast<std::size_t>(stream_.gcount());
     next_ = 0;
   }
 
+  static constexpr std::uint64_t kMostUnmarked = std::uint64_t{64} << 20;
+
   std::istream& stream_;
+  std::string name_;
   std::vector<char> buffer_;
   std::size_t next_ = 0, size_ = 0;
-  std::uint64_t before_ = 0;
+  std::uint64_t before_ = 0, mark_ = 0;
 };
 
 }  // namespace orrery::profiler

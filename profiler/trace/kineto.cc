@@ -28,14 +28,14 @@ std::string CudaVersion(std::int64_t version) {
 /// SAX handler: follows where in the document it is by a stack of frames and fills one event at a time.
 class KinetoHandler final : public nlohmann::json_sax<nlohmann::json> {
  public:
-  KinetoHandler(TraceBuilder& builder, KinetoEventSink& sink, const ByteSource& bytes, std::string file)
+  KinetoHandler(TraceBuilder& builder, KinetoEventSink& sink, ByteSource& bytes, std::string file)
       : builder_(builder), sink_(sink), bytes_(bytes), file_(std::move(file)) {}
 
   bool saw_events() const { return saw_events_; }
   std::uint64_t event_count() const { return event_count_; }
 
-  bool null() override { return true; }
-  bool boolean(bool) override { return true; }
+  bool null() override { return Taken(); }
+  bool boolean(bool) override { return Taken(); }
   bool number_integer(number_integer_t value) override { return Number(value, std::to_string(value)); }
   bool number_unsigned(number_unsigned_t value) override {
     const auto top = static_cast<number_unsigned_t>(std::numeric_limits<std::int64_t>::max());
@@ -53,13 +53,19 @@ class KinetoHandler final : public nlohmann::json_sax<nlohmann::json> {
   bool end_array() override;
   bool key(string_t& value) override {
     key_ = std::move(value);
-    return true;
+    return Taken();
   }
   bool parse_error(std::size_t, const std::string&, const nlohmann::json::exception& e) override;
 
  private:
   enum class Frame { kTop, kEvents, kEvent, kArgs, kTriple, kShapes, kDevices, kDevice, kDistributed, kSkip };
   Frame frame() const { return frames_.empty() ? Frame::kSkip : frames_.back(); }
+  /// A value has been taken in, so that the next may begin.
+  bool Taken() {
+    bytes_.Mark();
+    return true;
+  }
+  void Enter(Frame next);
   Frame ObjectFrame() const;
   Frame ArrayFrame() const;
   bool Number(std::int64_t value, const std::string& text);
@@ -77,7 +83,7 @@ class KinetoHandler final : public nlohmann::json_sax<nlohmann::json> {
 
   TraceBuilder& builder_;
   KinetoEventSink& sink_;
-  const ByteSource& bytes_;
+  ByteSource& bytes_;
   std::string file_;
   std::vector<Frame> frames_;
   std::string key_;
@@ -106,8 +112,17 @@ KinetoHandler::Frame KinetoHandler::ArrayFrame() const {
   return Frame::kSkip;
 }
 
+void KinetoHandler::Enter(Frame next) {
+  if (frames_.size() == kMaxLevels) {
+    throw InputError(Place{file_}, fmt::format("nested more than {} deep at byte {}, after event {}",
+                                               kMaxLevels, bytes_.position(), event_count_));
+  }
+  frames_.push_back(next);
+  Taken();
+}
+
 bool KinetoHandler::start_object(std::size_t) {
-  frames_.push_back(ObjectFrame());
+  Enter(ObjectFrame());
   if (frame() == Frame::kEvent) event_ = {};
   auto& devices = builder_.trace().info.devices;
   if (frame() == Frame::kDevice) {  // numbered in order where it does not say
@@ -130,7 +145,7 @@ bool KinetoHandler::start_array(std::size_t) {
     triple_index_ = 0;
   }
   if (next == Frame::kEvents) saw_events_ = true;
-  frames_.push_back(next);
+  Enter(next);
   if (next == Frame::kShapes) ShapesText("[");
   return true;
 }
@@ -149,6 +164,7 @@ void KinetoHandler::ShapesText(std::string_view text) {
 }
 
 bool KinetoHandler::Number(std::int64_t value, const std::string& text) {
+  Taken();
   TraceInfo& info = builder_.trace().info;
   switch (frame()) {
     case Frame::kEvent:
@@ -227,6 +243,7 @@ void KinetoHandler::ArgsNumber(std::int64_t value) {
 }
 
 bool KinetoHandler::string(string_t& value) {
+  Taken();
   switch (frame()) {
     case Frame::kEvent:
       EventText(value);
@@ -288,6 +305,8 @@ bool KinetoHandler::parse_error(std::size_t byte, const std::string&, const nloh
 void RefuseKnownBinaries(const ByteSource& source, const std::string& name) {
   if (source.AtEnd()) throw InputError(Place{name}, "the file is empty");
   const auto first = static_cast<unsigned char>(source.Current());
+  if (first >= 0xfe || first == 0)
+    throw InputError(Place{name}, "is UTF-16 or UTF-32, expected JSON in UTF-8: convert it with iconv");
   if (first == 0x1f) {
     throw InputError(Place{name}, "compressed with gzip: use 'gunzip -c FILE | orrery profile import -'");
   }
@@ -318,7 +337,7 @@ void RequireGpuEvents(const KinetoHandler& handler, const KinetoEventSink& sink,
 }  // namespace
 
 Trace ReadKinetoTrace(std::istream& stream, const std::string& name) {
-  ByteSource source(stream);
+  ByteSource source(stream, name);
   RefuseKnownBinaries(source, name);
   TraceBuilder builder;
   KinetoEventSink sink(builder, name);

@@ -1,6 +1,8 @@
 #include "profiler/trace/kineto.h"
 
+#include <ios>
 #include <sstream>
+#include <streambuf>
 
 #include <gmock/gmock.h>
 
@@ -8,6 +10,7 @@
 #include "profiler/trace/intervals.h"
 #include "profiler/trace/kineto_event.h"
 #include "profiler/trace/trace_report.h"
+#include "tests/core/input_error.h"
 
 namespace orrery::profiler {
 namespace {
@@ -193,6 +196,63 @@ TEST(KinetoTrace, AnyByteReplacedIsReadOrRefused) {
 std::string KernelOn(const std::string& gpu, int ts) {
   return R"({"ph":"X","cat":"kernel","name":"k","tid":7,"ts":)" + std::to_string(ts) +
          R"(,"dur":5,"args":{"stream":7)" + (gpu.empty() ? "" : R"(,"device":)" + gpu) + "}}";
+}
+
+/// A trace that goes on for ever without a value: the same bytes again and again.
+class Endless : public std::streambuf {
+ public:
+  explicit Endless(std::string start) : start_(std::move(start)), more_(1 << 20, 'x') {
+    setg(start_.data(), start_.data(), start_.data() + start_.size());
+  }
+
+ protected:
+  int_type underflow() override {
+    setg(more_.data(), more_.data(), more_.data() + more_.size());
+    return traits_type::to_int_type(more_[0]);
+  }
+
+ private:
+  std::string start_, more_;
+};
+
+TEST(KinetoTrace, ATextWithoutEndIsRefused) {
+  Endless text("{\"traceEvents\": [{\"name\": \"");
+  std::istream stream(&text);
+  EXPECT_THAT(orrery::ErrorOf([&] { ReadKinetoTrace(stream, "t"); }),
+              testing::StartsWith("t: a single value of more than 64 MiB"));
+}
+
+TEST(KinetoTrace, DeepNestingIsRefused) {
+  for (const char* open : {"[", "{\"a\": "}) {
+    std::string text = "{\"x\": ";
+    for (int i = 0; i < 100000; ++i) text += open;
+    EXPECT_THAT(orrery::ErrorOf([&] { Read(text); }), testing::HasSubstr("nested more than 64 deep at byte"));
+  }
+}
+
+TEST(KinetoTrace, AnotherEncodingIsNamed) {
+  EXPECT_THAT(orrery::ErrorOf([] { Read(std::string("\xff\xfe{\0", 4)); }), testing::HasSubstr("is UTF-16"));
+}
+
+/// A stream that breaks in the middle.
+class Breaking : public std::streambuf {
+ public:
+  explicit Breaking(std::string start) : start_(std::move(start)) {
+    setg(start_.data(), start_.data(), start_.data() + start_.size());
+  }
+
+ protected:
+  int_type underflow() override { throw std::ios_base::failure("error reading the file"); }
+
+ private:
+  std::string start_;
+};
+
+TEST(KinetoTrace, AFileThatBreaksOffIsNotTakenForItsEnd) {
+  Breaking text("{\"traceEvents\": [");
+  std::istream stream(&text);
+  EXPECT_THAT(orrery::ErrorOf([&] { ReadKinetoTrace(stream, "t"); }),
+              testing::StartsWith("t: cannot be read beyond"));
 }
 
 TEST(KinetoTrace, GpusAreKeptApart) {
