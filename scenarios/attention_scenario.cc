@@ -1,6 +1,7 @@
 #include "scenarios/attention_scenario.h"
 
 #include "core/error.h"
+#include "core/text.h"
 
 namespace orrery::scenarios {
 namespace {
@@ -82,7 +83,7 @@ AttentionScenario ReadAttentionScenario(const Value& root) {
   root.AllowKeys(
       {"name", "model", "models", "device", "workload", "parallelism", "precision", "calibration"});
   AttentionScenario s;
-  if (const Value* v = root.Find("name")) s.name = v->AsString();
+  if (const Value* v = root.Find("name")) s.name = Printable(v->AsString());
   ReadModels(root, &s);
   s.device = ReadDeviceOrPreset(root.At("device"));
   ReadWorkload(root.At("workload"), &s);

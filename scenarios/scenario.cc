@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "core/resources.h"
+#include "core/text.h"
 #include "models/routing/synthetic_loads.h"
 
 namespace orrery::scenarios {
@@ -223,14 +224,28 @@ Document LoadScenarioDocument(const std::string& file_or_name, const std::vector
     }
   }
   Document document = Document::Load(file);
-  for (const std::string& text : overrides) ApplyOverride(text, &document);
+  ApplyOverrides(overrides, &document);
   return document;
 }
 
-void ApplyOverride(const std::string& text, Document* document) {
-  const std::size_t equals = text.find('=');
-  if (equals == std::string::npos) throw InputError("--set " + text + ": expected KEY=VALUE");
-  document->Set(ResolvePreset(text.substr(0, equals), document), text.substr(equals + 1));
+void ApplyOverrides(const std::vector<std::string>& settings, Document* document) {
+  std::vector<std::string> paths;
+  for (const std::string& text : settings) {
+    const std::size_t equals = text.find('=');
+    if (equals == std::string::npos) throw InputError("--set " + Clipped(text) + ": expected KEY=VALUE");
+    const std::string path = ResolvePreset(text.substr(0, equals), document);
+    const auto inside = std::find_if(paths.begin(), paths.end(), [&](const std::string& earlier) {
+      return earlier.starts_with(path + ".");
+    });
+    if (inside != paths.end()) {
+      throw InputError(fmt::format(
+          "--set {}: replaces the whole of {} and with it the earlier --set {}: expected the "
+          "section first",
+          Clipped(text), Clipped(path), Clipped(settings[static_cast<std::size_t>(inside - paths.begin())])));
+    }
+    document->Set(path, text.substr(equals + 1));
+    paths.push_back(path);
+  }
 }
 
 std::string WorkloadKind(const Document& document) {
@@ -244,7 +259,7 @@ Scenario ReadTrainingScenario(Document document, const std::string& file) {
   s.document = std::move(document);
   const Value& root = s.document.root();
   root.AllowKeys(RootKeys());
-  s.name = root.At("name").AsString();
+  s.name = Printable(root.At("name").AsString());
   s.model = models::ReadModel(root.At("model"));
   s.cluster = ReadClusterSection(root.At("cluster"));
   if (s.Gpus() > kMaxGpus)

@@ -74,9 +74,10 @@ struct Scenario {
 /// The document of a scenario: a path, or the name of a file in scenarios/; `overrides` are "key.path=value".
 Document LoadScenarioDocument(const std::string& file_or_name, const std::vector<std::string>& overrides);
 
-/// Applies "key.path=value" as Document::Set; `cluster.x` and `model.x` also where the document only names a
-/// preset, then as an override of it. InputError without an equals sign.
-void ApplyOverride(const std::string& text, Document* document);
+/// Applies each "key.path=value" as Document::Set, in order; `cluster.x` and `model.x` also where the
+/// document only names a preset, then as an override of it. InputError without an equals sign, and where one
+/// would replace a section with what an earlier one has set in it.
+void ApplyOverrides(const std::vector<std::string>& settings, Document* document);
 
 /// What the document asks for: "pretraining", "attention", ...
 std::string WorkloadKind(const Document& document);
