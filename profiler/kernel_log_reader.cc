@@ -104,7 +104,7 @@ class Reader {
 
   std::istream& stream_;
   std::string file_;
-  std::vector<char> buffer_ = std::vector<char>(std::size_t{1} << 20);  // kernel names have kilobytes
+  std::vector<char> buffer_ = std::vector<char>(std::size_t{1} << 18);  // kernel names have kilobytes
   int line_ = 0;
   TraceBuilder builder_;
   std::unordered_map<std::int64_t, NameId> names_;

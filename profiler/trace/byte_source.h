@@ -20,7 +20,7 @@ class ByteSource {
  public:
   /// `name` stands for the stream in messages.
   ByteSource(std::istream& stream, std::string name)
-      : stream_(stream), name_(std::move(name)), buffer_(std::size_t{1} << 20) {
+      : stream_(stream), name_(std::move(name)), buffer_(std::size_t{1} << 16) {
     Fill();
   }
 

@@ -228,6 +228,9 @@ TEST(KinetoTrace, DeepNestingIsRefused) {
     for (int i = 0; i < 100000; ++i) text += open;
     EXPECT_THAT(orrery::ErrorOf([&] { Read(text); }), testing::HasSubstr("nested more than 64 deep at byte"));
   }
+  std::string shapes = R"({"ph":"X","cat":"cpu_op","name":"x","ts":1,"dur":1,"args":{"Input Dims":)";
+  shapes += std::string(200000, '[') + std::string(200000, ']') + "}}";
+  EXPECT_THAT(ErrorOf(Document({shapes, kKernel})), testing::HasSubstr("nested more than 64 deep"));
 }
 
 TEST(KinetoTrace, AnotherEncodingIsNamed) {
@@ -321,12 +324,6 @@ TEST(KinetoTrace, FilesOfOtherToolsAreRefusedWithAdvice) {
   EXPECT_THAT(cpu_only, HasSubstr("cpu_op (1), user_annotation (1)"));
   EXPECT_THROW(ReadKinetoTrace(std::filesystem::path("/nonexistent/x.json")), InputError);
   EXPECT_THROW(ReadKinetoTrace(std::filesystem::path("/tmp")), InputError);
-}
-
-TEST(KinetoTrace, DeepNestingNeitherCrashesNorCounts) {
-  std::string deep = R"({"ph":"X","cat":"cpu_op","name":"x","ts":1,"dur":1,"args":{"Input Dims":)";
-  deep += std::string(200000, '[') + std::string(200000, ']') + "}}";
-  EXPECT_EQ(Read(Document({deep, kKernel})).events.size(), 1u);
 }
 
 /// Gigabytes would do; this is the same stream, shorter: events nobody needs between a few that somebody
