@@ -126,7 +126,7 @@ TEST(LoadsJson, RefusesWhatIsNoLoad) {
 TEST(LoadsJson, MessagesQuoteAtMostALine) {
   std::string list = "[1";
   for (int i = 0; i < 100000; ++i) list += ",1";
-  EXPECT_THAT(JsonMessage("[[" + list + "], 2]]"), HasSubstr("'array' is not a number"));
+  EXPECT_THAT(JsonMessage("[[2, " + list + "]]]"), HasSubstr("'array' is not a number"));
   EXPECT_LT(JsonMessage("[[\"" + std::string(100000, 'x') + "\"]]").size(), 500u);
   const std::string key = "\"" + std::string(100000, 'k') + "\": 1";
   EXPECT_LT(JsonMessage("{" + key + ", " + key + "}").size(), 500u);
