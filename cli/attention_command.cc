@@ -17,6 +17,7 @@
 #include "cli/output_file.h"
 #include "core/document.h"
 #include "core/error.h"
+#include "core/json_text.h"
 #include "models/huggingface.h"
 #include "scenarios/attention_writers.h"
 #include "scenarios/scenario.h"
@@ -145,7 +146,7 @@ int Run(const Options& o) {
   RequireDistinct(inputs, {o.json, o.csv});
   const scenarios::AttentionReport result = scenarios::RunAttention(Scenario(o));
   Report report;
-  report.Add(o.json, [&] { return scenarios::AttentionJson(result).dump(2) + "\n"; });
+  report.Add(o.json, [&] { return JsonText(scenarios::AttentionJson(result)); });
   report.Add(o.csv, [&] { return scenarios::AttentionCsv(result); });
   report.AddText([&] { return scenarios::AttentionText(result); });
   report.Write();

@@ -1,8 +1,8 @@
 #include "cli/command_line.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <iostream>
+#include <sstream>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -15,6 +15,8 @@
 #include "cli/run_command.h"
 #include "cli/validate_command.h"
 #include "core/error.h"
+#include "core/file.h"
+#include "core/text.h"
 #include "scenarios/routing_step_time.h"
 
 namespace orrery::cli {
@@ -30,6 +32,19 @@ void AddCommands(CLI::App& app, Action* action) {
   AddValidateCommand(app, action);
   AddProfileCommand(app, action);
   AddListCommand(app, action);
+}
+
+/// An option that is given without a value, say by a shell's empty variable, was meant to have one.
+void RefuseEmptyValues(CLI::App* app) {
+  const CLI::Validator filled(
+      [](std::string& text) {
+        return text.empty() ? "expected a value, found an empty text" : std::string();
+      },
+      "");
+  for (CLI::Option* option : app->get_options()) {
+    if (option->get_items_expected_max() > 0) option->check(filled);
+  }
+  for (CLI::App* command : app->get_subcommands({})) RefuseEmptyValues(command);
 }
 
 std::vector<const CLI::App*> CommandsOf(const CLI::App& app) {
@@ -85,21 +100,27 @@ std::string NearestOption(const CLI::App& command, const Words& extras) {
   return "";
 }
 
-int Refuse(CLI::App& app, const Words& words, const CLI::ParseError& e) {
+/// Help or the version, on standard output, which may be full.
+int Answer(const CLI::App& app, const CLI::ParseError& asked) {
+  std::ostringstream out, err;
+  app.exit(asked, out, err);
+  WriteOutput("-", out.str());
+  return kDone;
+}
+
+std::string Refusal(CLI::App& app, const Words& words, const CLI::ParseError& e) {
   const Reached reached = Follow(app, words);
   const CLI::App& at = *reached.command;
   const bool needs_command = at.get_require_subcommand_min() > 0;
   if (needs_command && !reached.next.empty()) {
-    std::cerr << fmt::format("orrery: '{}' is no command of '{}'{}\n", reached.next, FullName(at),
-                             DidYouMean(reached.next, NamesOf(CommandsOf(at))))
-              << CommandList(at);
-  } else if (needs_command && e.get_name() == "RequiredError") {
-    std::cerr << fmt::format("usage: {} COMMAND ...\n", FullName(at)) << CommandList(at);
-  } else {
-    std::cerr << fmt::format("orrery: {}{}\n'{} --help' tells the arguments.\n", e.what(),
-                             NearestOption(at, app.remaining(true)), FullName(at));
+    return fmt::format("orrery: '{}' is no command of '{}'{}\n", Clipped(reached.next), FullName(at),
+                       DidYouMean(reached.next, NamesOf(CommandsOf(at)))) +
+           CommandList(at);
   }
-  return kBadInput;
+  if (needs_command && e.get_name() == "RequiredError")
+    return fmt::format("usage: {} COMMAND ...\n", FullName(at)) + CommandList(at);
+  return fmt::format("orrery: {}{}\n'{} --help' tells the arguments.\n", e.what(),
+                     NearestOption(at, app.remaining(true)), FullName(at));
 }
 
 /// `help run` is `run --help`.
@@ -120,11 +141,13 @@ int RunCommandLine(const Words& given, const std::string& version) {
   app.require_subcommand(1);
   Action action;
   AddCommands(app, &action);
+  RefuseEmptyValues(&app);
   try {
     app.parse(Words(words.rbegin(), words.rend()));  // CLI11 takes them from the back
   } catch (const CLI::ParseError& e) {
-    if (e.get_exit_code() == 0) return app.exit(e) == 0 ? kDone : kBadInput;
-    return Refuse(app, words, e);
+    if (e.get_exit_code() == 0) return Answer(app, e);
+    std::cerr << PrintableLines(Refusal(app, words, e));
+    return kBadInput;
   }
   return action ? action() : kBadInput;
 }

@@ -2,7 +2,10 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
+#include <new>
 #include <string>
+#include <system_error>
 
 #include <fmt/format.h>
 
@@ -11,19 +14,33 @@
 #include "cli/commit.h"
 #include "core/error.h"
 #include "core/resources.h"
+#include "core/text.h"
+
+namespace {
+
+int Fail(int code, const std::string& message) {
+  std::fprintf(stderr, "orrery: %s\n", orrery::Printable(message).c_str());
+  return code;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
+  using namespace orrery::cli;
   try {
-    const std::string version = fmt::format("{} (commit {})", orrery::Version(), orrery::cli::BuildCommit());
-    return orrery::cli::RunCommandLine({argv + std::min(argc, 1), argv + argc}, version);
+    const std::string version = fmt::format("{} (commit {})", orrery::Version(), BuildCommit());
+    return RunCommandLine({argv + std::min(argc, 1), argv + argc}, version);
   } catch (const orrery::InputError& e) {
-    std::fprintf(stderr, "orrery: %s\n", e.what());
-    return orrery::cli::kBadInput;
+    return Fail(kBadInput, e.what());
   } catch (const orrery::UnavailableError& e) {
-    std::fprintf(stderr, "orrery: %s\n", e.what());
-    return orrery::cli::kUnavailable;
+    return Fail(kUnavailable, e.what());
+  } catch (const std::filesystem::filesystem_error& e) {
+    return Fail(kBadInput, e.path1().string() + ": " + e.code().message());
+  } catch (const std::bad_alloc&) {
+    return Fail(kUnavailable, "out of memory: the input asks for more than this machine or its limit gives");
+  } catch (const std::system_error& e) {  // a thread that cannot be started, say
+    return Fail(kUnavailable, std::string("the system refuses: ") + e.what());
   } catch (const std::exception& e) {
-    std::fprintf(stderr, "orrery: internal error: %s\n", e.what());
-    return 70;
+    return Fail(kInternalError, std::string("internal error: ") + e.what());
   }
 }

@@ -114,7 +114,7 @@ RoutingDocument LoadRoutingDocument(const RoutingInput& input) {
     if (!own && !input.compared) LeaveOutIdleKeys(input.strategy, &out);  // else once, settings and all
   }
   if (!input.loads.empty()) ReplaceLoads(input.loads, &out);
-  for (const std::string& setting : input.settings) scenarios::ApplyOverride(setting, &out.document);
+  scenarios::ApplyOverrides(input.settings, &out.document);
   if (!input.strategy.empty()) HoldStrategy(input, &out.document);
   if (input.compared) LeaveOutIdleKeys(input.strategy, &out);
   // With a scenario the whole of it is read where its step is simulated.

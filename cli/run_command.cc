@@ -13,6 +13,7 @@
 #include "cli/options.h"
 #include "cli/output_file.h"
 #include "core/error.h"
+#include "core/json_text.h"
 #include "scenarios/attention_report.h"
 #include "scenarios/attention_scenario.h"
 #include "scenarios/attention_writers.h"
@@ -86,7 +87,7 @@ int RunAttention(const Options& o, const Document& document) {
   }
   const auto result = scenarios::RunAttention(scenarios::ReadAttentionScenario(document));
   Report report;
-  report.Add(o.json, [&] { return scenarios::AttentionJson(result).dump(2) + "\n"; });
+  report.Add(o.json, [&] { return JsonText(scenarios::AttentionJson(result)); });
   report.AddText([&] { return scenarios::AttentionText(result); });
   report.Write();
   return kDone;

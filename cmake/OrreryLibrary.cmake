@@ -4,6 +4,8 @@ add_library(orrery_options INTERFACE)
 target_include_directories(orrery_options INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_options(orrery_options INTERFACE -Wall -Wextra -Wconversion -Wshadow
   $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>  # false positives on std::string, GCC bug 105651
+  # Of clang, what GCC's -Wconversion means too; it takes no GCC target pragmas, and compiles those copies plain.
+  "$<$<CXX_COMPILER_ID:Clang>:-Wno-sign-conversion;-Wno-unknown-pragmas>"
   $<$<BOOL:${ORRERY_WERROR}>:-Werror>)
 if(ORRERY_SANITIZE)
   target_compile_options(orrery_options INTERFACE -fsanitize=${ORRERY_SANITIZE} -fno-omit-frame-pointer

@@ -4,21 +4,15 @@
 #include <array>
 #include <cctype>
 #include <charconv>
-#include <fstream>
-#include <set>
-#include <sstream>
 
 #include <fmt/format.h>
-#include <yaml-cpp/eventhandler.h>
-#include <yaml-cpp/yaml.h>
+
+#include "core/file.h"
+#include "core/text.h"
+#include "core/yaml_tree.h"
 
 namespace orrery {
 namespace {
-
-constexpr std::size_t kMaxFileBytes = 16u << 20;
-constexpr int kMaxDepth = 64;
-constexpr std::size_t kMaxValues = std::size_t{1} << 20;  // after aliases are followed
-constexpr std::size_t kMaxText = std::size_t{64} << 20;   // of all values and their paths
 
 std::string_view Trim(std::string_view s) {
   while (!s.empty() && std::isspace(static_cast<unsigned char>(s.front()))) s.remove_prefix(1);
@@ -94,8 +88,8 @@ constexpr double kMaxRate = 1e24;  // bytes or operations a second; also refuses
 
 InputError Value::Error(std::string_view message) const {
   std::string text;
-  if (!path_.empty()) text += path_ + ": ";
-  if (is_scalar()) text += "'" + scalar_ + "': ";
+  if (!path_.empty()) text += Clipped(path_) + ": ";
+  if (is_scalar()) text += "'" + Clipped(scalar_) + "': ";
   return InputError(place_, text + std::string(message));
 }
 
@@ -138,7 +132,7 @@ void Value::AllowKeys(const std::vector<std::string>& keys) const {
     std::string all;
     for (const std::string& key : keys) all += (all.empty() ? "" : ", ") + key;
     const std::string where = path_.empty() ? name : path_ + "." + name;
-    throw InputError(value.place(), fmt::format("{}: unknown key{}; expected one of: {}", where,
+    throw InputError(value.place(), fmt::format("{}: unknown key{}; expected one of: {}", Clipped(where),
                                                 DidYouMean(name, keys), all));
   }
 }
@@ -227,7 +221,6 @@ std::size_t Value::AsChoice(const std::vector<std::string>& choices) const {
   throw Error("expected one of: " + all + DidYouMean(s, choices));
 }
 
-/// Builds Values from yaml-cpp nodes. A class so that Document can befriend one name only.
 namespace {
 
 std::string Join(const std::string& path, const std::string& key) {
@@ -235,120 +228,6 @@ std::string Join(const std::string& path, const std::string& key) {
 }
 
 }  // namespace
-
-namespace internal {
-
-struct Tree {
-  Value::Type type = Value::Type::kNull;
-  std::string scalar;
-  bool quoted = false;
-  std::vector<Tree> items;
-  std::vector<std::pair<std::string, Tree>> entries;
-  Place place;
-};
-
-Place PlaceOf(const YAML::Mark& mark, const std::string& file) {
-  return {file, mark.line < 0 ? 0 : mark.line + 1, mark.column < 0 ? 0 : mark.column + 1};
-}
-
-/// What a document has grown to. Aliases repeat what they name, so that a short text may stand for a huge
-/// document.
-struct Size {
-  std::size_t values = 0, text = 0;
-
-  void Add(const Place& place, std::size_t characters) {
-    text += characters;
-    if (++values <= kMaxValues && text <= kMaxText) return;
-    throw InputError(
-        place,
-        fmt::format("the document grows beyond {} values or {} MiB of text once its aliases are followed",
-                    kMaxValues, kMaxText >> 20));
-  }
-};
-
-/// `path`: characters of the path to the node.
-Tree Convert(const YAML::Node& node, const std::string& file, int depth, std::size_t path, Size* size) {
-  Tree tree;
-  tree.place = PlaceOf(node.Mark(), file);
-  if (depth > kMaxDepth) throw InputError(tree.place, "nested more than 64 deep");
-  size->Add(tree.place, path + (node.IsScalar() ? node.Scalar().size() : 0));
-  if (node.IsScalar()) {
-    tree.type = Value::Type::kScalar;
-    tree.scalar = node.Scalar();
-    tree.quoted = node.Tag() == "!";  // what yaml-cpp resolves a scalar in quotes to
-  } else if (node.IsSequence()) {
-    tree.type = Value::Type::kList;
-    for (const YAML::Node& item : node) tree.items.push_back(Convert(item, file, depth + 1, path + 4, size));
-  } else if (node.IsMap()) {
-    tree.type = Value::Type::kMap;
-    std::set<std::string> seen;
-    for (const auto& entry : node) {
-      const Place place = PlaceOf(entry.first.Mark(), file);
-      if (!entry.first.IsScalar()) throw InputError(place, "expected a plain word as key");
-      const std::string& key = entry.first.Scalar();
-      if (!seen.insert(key).second) throw InputError(place, "key '" + key + "' appears twice");
-      tree.entries.emplace_back(key, Convert(entry.second, file, depth + 1, path + key.size() + 1, size));
-    }
-  }
-  return tree;
-}
-
-/// Hears where documents start; builds nothing.
-struct Listener : YAML::EventHandler {
-  YAML::Mark start;
-  void OnDocumentStart(const YAML::Mark& mark) override { start = mark; }
-  void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
-  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
-  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
-  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
-                       YAML::EmitterStyle::value) override {}
-  void OnSequenceEnd() override {}
-  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {
-  }
-  void OnMapEnd() override {}
-};
-
-/// InputError if text follows the first document. YAML::LoadAll would not do: where a line without its colon
-/// ends the top map early, it reads the same leftover for ever.
-void RefuseMore(std::string_view text, const std::string& name) {
-  std::istringstream stream{std::string(text)};
-  YAML::Parser parser(stream);
-  Listener listener;
-  if (!parser.HandleNextDocument(listener) || !parser.HandleNextDocument(listener)) return;
-  throw InputError(PlaceOf(listener.start, name),
-                   "expected one YAML document, but another begins here (a line without its colon?)");
-}
-
-/// Put behind a text as a comment: only a quote left open takes it in, which yaml-cpp does not report.
-constexpr std::string_view kEndMark = "\n# end of the document\x1f\n";
-
-void RefuseOpenQuote(const Tree& tree) {
-  // Folded into the scalar, the line breaks of the mark are blanks.
-  if (tree.scalar.find(kEndMark.substr(1, kEndMark.size() - 2)) != std::string::npos) {
-    throw InputError(tree.place, "not valid YAML: this quote is not closed");
-  }
-  for (const Tree& item : tree.items) RefuseOpenQuote(item);
-  for (const auto& [key, child] : tree.entries) RefuseOpenQuote(child);
-}
-
-Tree ParseYaml(std::string_view text, const std::string& name) {
-  try {
-    std::istringstream stream{std::string(text) + std::string(kEndMark)};
-    const YAML::Node node = YAML::Load(stream);
-    RefuseMore(text, name);
-    Size size;
-    Tree tree = Convert(node, name, 0, 0, &size);
-    RefuseOpenQuote(tree);
-    return tree;
-  } catch (const YAML::Exception& e) {
-    Place place = PlaceOf(e.mark, name);
-    place.line = std::min(place.line, 1 + static_cast<int>(std::count(text.begin(), text.end(), '\n')));
-    throw InputError(place, "not valid YAML: " + e.msg);
-  }
-}
-
-}  // namespace internal
 
 namespace {
 
@@ -397,7 +276,7 @@ void WriteCanonical(const Value& value, std::string* out) {
 }  // namespace
 
 Document Document::Parse(std::string_view text, const std::string& name) {
-  if (text.size() > kMaxFileBytes) throw InputError(Place{name}, "larger than 16 MiB");
+  if (text.size() > kMaxDocumentBytes) throw InputError(Place{name}, TooLarge(kMaxDocumentBytes));
   Document document;
   struct Builder {
     static Value Build(internal::Tree&& tree, const std::string& path) {
@@ -417,30 +296,23 @@ Document Document::Parse(std::string_view text, const std::string& name) {
       return value;
     }
   };
-  document.root_ = Builder::Build(internal::ParseYaml(text, name), "");
+  document.root_ = Builder::Build(internal::ParseYamlTree(text, name), "");
   if (!document.root_.is_map()) throw InputError(Place{name}, "expected a map of keys at the top");
   return document;
 }
 
 Document Document::Load(const std::filesystem::path& file) {
-  std::error_code error;
-  const Place place{file.string()};
-  if (!std::filesystem::exists(file, error)) throw InputError(place, "no such file");
-  if (!std::filesystem::is_regular_file(file, error)) throw InputError(place, "not a regular file");
-  if (std::filesystem::file_size(file, error) > kMaxFileBytes) throw InputError(place, "larger than 16 MiB");
-  std::ifstream stream(file, std::ios::binary);
-  if (!stream) throw InputError(place, "cannot be read");
-  std::ostringstream text;
-  text << stream.rdbuf();
-  return Parse(text.str(), file.string());
+  return Parse(ReadFile(file, kMaxDocumentBytes), file.string());
 }
 
 void Document::Set(std::string_view path, std::string_view yaml) {
-  const std::string name = fmt::format("--set {}={}", path, yaml);
+  const std::string name = Clipped(fmt::format("--set {}={}", path, yaml));
   Value* node = &root_;
   std::string sofar;
   std::string_view rest = path;
   if (path.empty()) throw InputError(Place{name}, "expected KEY=VALUE");
+  const auto levels = 1 + std::count(path.begin(), path.end(), '.');
+  if (levels > kMaxLevels) throw InputError(Place{name}, fmt::format("nested more than {} deep", kMaxLevels));
   while (!rest.empty()) {
     const std::size_t dot = rest.find('.');
     const std::string key(rest.substr(0, dot));
@@ -449,7 +321,8 @@ void Document::Set(std::string_view path, std::string_view yaml) {
       throw InputError(Place{name}, "empty key in path");
     if (node->is_null()) node->type_ = Value::Type::kMap;
     if (!node->is_map()) {
-      throw InputError(Place{name}, fmt::format("'{}' is no map, so it has no key '{}'", sofar, key));
+      throw InputError(Place{name},
+                       fmt::format("'{}' is no map, so it has no key '{}'", Clipped(sofar), Clipped(key)));
     }
     sofar = Join(sofar, key);
     Value* next = nullptr;
@@ -466,15 +339,16 @@ void Document::Set(std::string_view path, std::string_view yaml) {
   if (parsed.root_.entries_.size() != 1) throw InputError(Place{name}, "expected one value");
   Value value = std::move(parsed.root_.entries_[0].second);
   struct Repath {
-    static void Apply(Value* v, const std::string& p, const Place& place) {
+    static void Apply(Value* v, const std::string& p, const Place& place, std::int64_t level) {
+      if (level > kMaxLevels) throw InputError(place, fmt::format("nested more than {} deep", kMaxLevels));
       v->path_ = p;
       v->place_ = place;
       int index = 0;
-      for (Value& item : v->items_) Apply(&item, p + "[" + std::to_string(index++) + "]", place);
-      for (auto& [key, child] : v->entries_) Apply(&child, Join(p, key), place);
+      for (Value& item : v->items_) Apply(&item, p + "[" + std::to_string(index++) + "]", place, level + 1);
+      for (auto& [key, child] : v->entries_) Apply(&child, Join(p, key), place, level + 1);
     }
   };
-  Repath::Apply(&value, sofar, Place{name});
+  Repath::Apply(&value, sofar, Place{name}, levels);
   *node = std::move(value);
 }
 

@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <numeric>
 
+#include "core/text.h"
+
 namespace orrery {
 
 std::string Place::Text() const {
@@ -15,10 +17,23 @@ std::string Place::Text() const {
   return text;
 }
 
-InputError::InputError(std::string_view message) : std::runtime_error(std::string(message)) {}
+namespace {
+
+/// Messages quote input, and input may hold what a terminal obeys, or megabytes. What is expected stands at
+/// the end of a message, so the middle is what goes.
+std::string OneMessage(std::string_view message) {
+  if (message.size() <= kMaxMessage) return Printable(message);
+  constexpr std::size_t kEnd = kMaxMessage / 4;
+  return Printable(message.substr(0, kMaxMessage - kEnd)) + " ... " +
+         Printable(message.substr(message.size() - kEnd));
+}
+
+}  // namespace
+
+InputError::InputError(std::string_view message) : std::runtime_error(OneMessage(message)) {}
 
 InputError::InputError(const Place& place, std::string_view message)
-    : std::runtime_error((place.file.empty() ? "" : place.Text() + ": ") + std::string(message)) {}
+    : std::runtime_error((place.file.empty() ? "" : OneMessage(place.Text()) + ": ") + OneMessage(message)) {}
 
 namespace {
 
@@ -41,6 +56,8 @@ std::size_t EditDistance(std::string_view a, std::string_view b) {
 std::string NearestByEdits(std::string_view name, const std::vector<std::string>& known, std::size_t limit) {
   std::string nearest;
   for (const std::string& candidate : known) {
+    const std::size_t shorter = std::min(name.size(), candidate.size());
+    if (std::max(name.size(), candidate.size()) - shorter >= best) continue;  // as far apart at least
     const std::size_t distance = EditDistance(name, candidate);
     if (distance < limit) {
       limit = distance;

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cctype>
-#include <fstream>
-#include <sstream>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "core/file.h"
+#include "core/limits.h"
 #include "models/huggingface_config.h"
 #include "models/huggingface_families.h"
 

@@ -1,5 +1,6 @@
 #include "profiler/kernel_log.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -38,8 +39,18 @@ std::string KernelLogFileName(const KernelLogHeader& header) {
                           : fmt::format("pid{}.jsonl", header.pid);
 }
 
+namespace {
+
+/// The name is known beforehand, so that a link may have been put there to have another file overwritten.
+std::FILE* OpenNoLink(const std::filesystem::path& file) {
+  const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
+  return fd < 0 ? nullptr : ::fdopen(fd, "wb");
+}
+
+}  // namespace
+
 KernelLogWriter::KernelLogWriter(const std::filesystem::path& file, const KernelLogHeader& header)
-    : file_(std::fopen(file.c_str(), "wb")), ok_(file_ != nullptr) {
+    : file_(OpenNoLink(file)), ok_(file_ != nullptr) {
   Line(HeaderLine(header));
 }
 

@@ -3,11 +3,13 @@
 #include <array>
 #include <fstream>
 #include <unordered_map>
+#include <vector>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/file.h"
 #include "profiler/kernel_log.h"
 
 namespace orrery::profiler {
@@ -25,8 +27,7 @@ class Reader {
   Trace Read() {
     std::string line;
     bool ended = false;
-    while (std::getline(stream_, line)) {
-      ++line_;
+    while (NextLine(&line)) {
       if (ended) Fail("stands behind the closing line");
       const bool last = stream_.eof();  // no newline behind it: the program was killed while writing
       Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
@@ -48,6 +49,17 @@ class Reader {
   }
 
  private:
+  /// False at the end. What has no line breaks is no log, however long it goes on.
+  bool NextLine(std::string* line) {
+    stream_.getline(buffer_.data(), static_cast<std::streamsize>(buffer_.size()));
+    if (stream_.bad()) throw InputError(Place{file_}, "cannot be read to its end");
+    if (stream_.fail() && stream_.eof()) return false;
+    ++line_;
+    if (stream_.fail()) Fail(fmt::format("is longer than {} bytes", buffer_.size() - 1));
+    const auto taken = static_cast<std::size_t>(stream_.gcount());
+    line->assign(buffer_.data(), stream_.eof() ? taken : taken - 1);  // without its line break
+    return true;
+  }
   [[noreturn]] void Fail(const std::string& what) const { throw InputError(Place{file_, line_, 0}, what); }
   void Note(const std::string& text) {
     std::string& note = builder_.trace().info.note;
@@ -92,6 +104,7 @@ class Reader {
 
   std::istream& stream_;
   std::string file_;
+  std::vector<char> buffer_ = std::vector<char>(std::size_t{1} << 18);  // kernel names have kilobytes
   int line_ = 0;
   TraceBuilder builder_;
   std::unordered_map<std::int64_t, NameId> names_;
@@ -215,13 +228,7 @@ void Reader::AddRange(const Json& json) {
 
 }  // namespace
 
-bool IsKernelLog(const std::filesystem::path& file) {
-  std::error_code error;
-  if (!std::filesystem::is_regular_file(file, error)) return false;
-  std::ifstream stream(file, std::ios::binary);
-  std::string start(kStart.size(), '\0');
-  return stream.read(start.data(), static_cast<std::streamsize>(start.size())) && start == kStart;
-}
+bool IsKernelLog(const std::filesystem::path& file) { return ReadStart(file, kStart.size()) == kStart; }
 
 Trace ReadKernelLog(std::istream& stream, const std::string& name) { return Reader(stream, name).Read(); }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <ctime>
-#include <fstream>
 #include <iterator>
 #include <map>
 #include <utility>
@@ -10,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "core/error.h"
+#include "core/file.h"
 #include "hw/cost/kernel_table.h"
 #include "profiler/printable.h"
 
@@ -145,13 +145,7 @@ std::string OldestDate(const std::vector<MeasurementRun>& parts) {
 }  // namespace
 
 bool IsMeasurement(const std::filesystem::path& file) {
-  std::error_code error;
-  if (!std::filesystem::is_regular_file(file, error)) return false;
-  std::ifstream stream(file, std::ios::binary);
-  std::string start(256, '\0');
-  stream.read(start.data(), static_cast<std::streamsize>(start.size()));
-  start.resize(static_cast<std::size_t>(stream.gcount()));
-  return start.find("\"orrery-measurements\"") != std::string::npos;
+  return ReadStart(file, 256).find("\"orrery-measurements\"") != std::string::npos;
 }
 
 MeasurementRun MergeParts(std::vector<MeasurementRun> parts, const std::vector<std::string>& names) {

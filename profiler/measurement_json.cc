@@ -1,6 +1,4 @@
 // Reader and writer of the measurement file.
-#include <fstream>
-#include <iterator>
 #include <set>
 #include <utility>
 
@@ -10,9 +8,9 @@
 #include "core/date.h"
 #include "core/document.h"
 #include "core/error.h"
+#include "core/file.h"
 #include "core/foreign_file.h"
 #include "hw/cost/kernel_table.h"
-#include "profiler/files.h"
 #include "profiler/measurement.h"
 #include "profiler/printable.h"
 #include "profiler/trace/kineto.h"
@@ -328,13 +326,11 @@ bool EndsInside(std::string_view json) {
 
 /// A file that was refused, to say why in words of measurements; absent where its text is not to be had.
 std::optional<std::string> TextOf(const std::filesystem::path& file) {
-  constexpr std::uintmax_t kMost = 16 << 20;  // as much as a document may have
-  std::error_code error;
-  if (!std::filesystem::is_regular_file(file, error)) return std::nullopt;
-  if (std::filesystem::file_size(file, error) > kMost || error) return std::nullopt;
-  std::ifstream stream(file, std::ios::binary);
-  if (!stream) return std::nullopt;
-  return std::string(std::istreambuf_iterator<char>(stream), {});
+  try {
+    return ReadFile(file, kMaxDocumentBytes);
+  } catch (const InputError&) {
+    return std::nullopt;
+  }
 }
 
 }  // namespace
@@ -377,7 +373,7 @@ MeasurementRun ParseMeasurement(std::string_view text, const std::string& name) 
 }
 
 void WriteMeasurement(const MeasurementRun& run, const std::filesystem::path& file) {
-  WriteFileWhole(file, MeasurementJson(run));
+  WriteOutput(file.string(), MeasurementJson(run));
 }
 
 }  // namespace orrery::profiler

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/text.h"
 #include "scenarios/scenario.h"
 
 namespace orrery::scenarios {
@@ -79,7 +80,7 @@ AttentionScenario ReadAttentionScenario(const Value& root) {
   root.AllowKeys(
       {"name", "model", "models", "device", "workload", "parallelism", "precision", "calibration"});
   AttentionScenario s;
-  if (const Value* v = root.Find("name")) s.name = v->AsString();
+  if (const Value* v = root.Find("name")) s.name = Printable(v->AsString());
   ReadModels(root, &s);
   s.device = hw::ReadDevice(root.At("device"));
   ReadWorkload(root.At("workload"), &s);

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "core/json_text.h"
 #include "scenarios/routing_report.h"
 
 namespace orrery::scenarios {
@@ -495,7 +496,7 @@ std::string RoutingJson(const RoutingReport& r) {
     }
   }
   out["heat_map"] = heat;
-  return out.dump(2) + "\n";
+  return JsonText(out);
 }
 
 std::string RoutingCsv(const RoutingReport& r) {
@@ -529,7 +530,7 @@ std::string RoutingComparisonText(const std::vector<RoutingReport>& reports) {
 std::string RoutingComparisonJson(const std::vector<RoutingReport>& reports) {
   Json out = {{"schema_version", 1}, {"strategies", Json::array()}};
   for (const RoutingReport& r : reports) out["strategies"].push_back(ReportJson(r));
-  return out.dump(2) + "\n";
+  return JsonText(out);
 }
 
 std::string RoutingComparisonCsv(const std::vector<RoutingReport>& reports) {

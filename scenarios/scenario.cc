@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "core/resources.h"
+#include "core/text.h"
 #include "models/routing/synthetic_loads.h"
 
 namespace orrery::scenarios {
@@ -291,16 +292,30 @@ Document LoadScenarioDocument(const std::string& file_or_name, const std::vector
     }
   }
   Document document = Document::Load(file);
-  for (const std::string& text : overrides) ApplyOverride(text, &document);
+  ApplyOverrides(overrides, &document);
   return document;
 }
 
-void ApplyOverride(const std::string& text, Document* document) {
-  const std::size_t equals = text.find('=');
-  if (equals == std::string::npos) throw InputError("--set " + text + ": expected KEY=VALUE");
-  const std::string path = text.substr(0, equals);
-  document->Set(ResolvePreset(path, document), text.substr(equals + 1));
-  document->NoteChange(path);
+void ApplyOverrides(const std::vector<std::string>& settings, Document* document) {
+  std::vector<std::string> paths;
+  for (const std::string& text : settings) {
+    const std::size_t equals = text.find('=');
+    if (equals == std::string::npos) throw InputError("--set " + Clipped(text) + ": expected KEY=VALUE");
+    const std::string asked = text.substr(0, equals);
+    const std::string path = ResolvePreset(asked, document);
+    const auto inside = std::find_if(paths.begin(), paths.end(), [&](const std::string& earlier) {
+      return earlier.starts_with(path + ".");
+    });
+    if (inside != paths.end()) {
+      throw InputError(fmt::format(
+          "--set {}: replaces the whole of {} and with it the earlier --set {}: expected the "
+          "section first",
+          Clipped(text), Clipped(path), Clipped(settings[static_cast<std::size_t>(inside - paths.begin())])));
+    }
+    document->Set(path, text.substr(equals + 1));
+    document->NoteChange(asked);
+    paths.push_back(path);
+  }
 }
 
 std::vector<std::string> ChangedSubjects(const Document& document) {
@@ -338,7 +353,7 @@ Scenario ReadTrainingScenario(Document document, const std::string& file) {
   s.document = std::move(document);
   const Value& root = s.document.root();
   root.AllowKeys(RootKeys());
-  s.name = root.At("name").AsString();
+  s.name = Printable(root.At("name").AsString());
   s.model = models::ReadModel(root.At("model"));
   s.cluster = hw::ReadCluster(root.At("cluster"));
   if (s.Gpus() > kMaxGpus)

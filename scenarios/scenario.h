@@ -75,9 +75,10 @@ struct Scenario {
 /// The document of a scenario: a path, or the name of a file in scenarios/; `overrides` are "key.path=value".
 Document LoadScenarioDocument(const std::string& file_or_name, const std::vector<std::string>& overrides);
 
-/// Applies "key.path=value" as Document::Set; `cluster.x`, `cluster.device.x`, `device.x` and `model.x` also
-/// where the document only names a preset, then as an override of it. InputError without an equals sign.
-void ApplyOverride(const std::string& text, Document* document);
+/// Applies each "key.path=value" as Document::Set, in order; `cluster.x`, `cluster.device.x`, `device.x` and
+/// `model.x` also where the document only names a preset, then as an override of it. InputError without an
+/// equals sign, and where one would replace a section with what an earlier one has set in it.
+void ApplyOverrides(const std::vector<std::string>& settings, Document* document);
 
 /// What was changed on the line that its name may not say: every key but name, seed and calibration.
 std::vector<std::string> ChangedSubjects(const Document& document);

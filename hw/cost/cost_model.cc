@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/resources.h"
+#include "core/text.h"
 #include "hw/cost/cost_model_data.h"
 #include "hw/cost/op_class.h"
 #include "hw/cost/price_error.h"
@@ -160,10 +161,11 @@ void RequireDevice(const KernelTable& table, const Device& device) {
 std::filesystem::path NamedPath(const Device& device, const std::string& asked) {
   const std::vector<std::string> known = TableNames(device.name);
   const bool preset = std::find(known.begin(), known.end(), asked) != known.end();
-  if (!preset && !std::filesystem::exists(asked)) {
+  std::error_code error;  // a name too long or a loop of links is no file either
+  if (!preset && !std::filesystem::exists(asked, error)) {
     std::string all = "auto";
     for (const std::string& name : known) all += ", " + name;
-    throw InputError("calibration '" + asked + "': no such file or table of " + device.name +
+    throw InputError("calibration '" + Clipped(asked) + "': no such file or table of " + device.name +
                      "; expected a file or one of: " + all + DidYouMean(asked, known));
   }
   return preset ? TablePath(device.name, asked) : std::filesystem::path(asked);

@@ -8,18 +8,24 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/text.h"
 #include "models/routing/recorded_loads.h"
 
 namespace orrery::models {
 namespace {
 
 using Json = nlohmann::ordered_json;
-constexpr int kMaxJsonDepth = 64;
+/// Numbers of one file: 2000 recorded steps of 61 layers of 256 experts. They take half a GB while they are
+/// read.
+constexpr std::size_t kMostNumbers = std::size_t{1} << 25;
 using Table = std::vector<std::vector<double>>;
+
+/// Of a list or map the kind, which may be all there is to say of a gigabyte.
+std::string DumpOf(const Json& v) { return v.is_structured() ? v.type_name() : v.dump(); }
 
 double JsonLoad(const Json& v, const std::string& where) {
   if (!v.is_number() || !IsLoad(v.get<double>())) {
-    throw InputError(fmt::format("{}: '{}' is not a number from 0 to 1e15", where, v.dump()));
+    throw InputError(fmt::format("{}: '{}' is not a number from 0 to 1e15", where, Clipped(DumpOf(v))));
   }
   return v.get<double>();
 }
@@ -109,13 +115,15 @@ Table FindTable(const Json& root, const std::string& name) {
 /// Parses, refusing what is nested too deep and keys that are there twice.
 Json ParseStrictly(std::string_view text, const std::string& name) {
   std::vector<std::set<std::string>> keys;  // of the objects open
+  std::size_t values = 0;
   const auto check = [&](int depth, Json::parse_event_t event, const Json& parsed) {
-    if (depth > kMaxJsonDepth)
-      throw InputError(fmt::format("{}: nested more than {} deep", name, kMaxJsonDepth));
+    if (depth > kMaxLevels) throw InputError(fmt::format("{}: nested more than {} deep", name, kMaxLevels));
+    if (event == Json::parse_event_t::value && ++values > kMostNumbers)
+      throw InputError(fmt::format("{}: more than {} values", name, kMostNumbers));
     if (event == Json::parse_event_t::object_start) keys.emplace_back();
     if (event == Json::parse_event_t::object_end) keys.pop_back();
     if (event == Json::parse_event_t::key && !keys.back().insert(parsed.get<std::string>()).second)
-      throw InputError(fmt::format("{}: key '{}' is there twice", name, parsed.get<std::string>()));
+      throw InputError(fmt::format("{}: key '{}' is there twice", name, Clipped(parsed.get<std::string>())));
     return true;
   };
   try {

@@ -2,13 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <numeric>
-#include <sstream>
 
 #include <fmt/format.h>
 
 #include "core/error.h"
+#include "core/file.h"
 #include "models/routing/balance_stats.h"
 #include "models/routing/bias_step.h"
 
@@ -16,19 +15,6 @@ namespace orrery::models {
 namespace {
 
 constexpr std::size_t kMostBytes = std::size_t{256} << 20;
-
-std::string ReadWhole(const std::filesystem::path& file) {
-  std::error_code error;
-  const auto size = std::filesystem::file_size(file, error);
-  if (error) throw InputError(fmt::format("cannot read '{}'", file.string()));
-  if (size > kMostBytes)
-    throw InputError(fmt::format("'{}' has {} bytes, expected at most 256 MiB", file.string(), size));
-  std::ifstream in(file, std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();
-  if (!in) throw InputError(fmt::format("cannot read '{}'", file.string()));
-  return text.str();
-}
 
 constexpr int kTargetDocuments = 32;
 constexpr int kTargetSteps = 60;  // at most
@@ -131,8 +117,8 @@ std::vector<double> ExpertLoads::Mix(int layer) const {
 
 ExpertLoads ReadExpertLoads(const std::filesystem::path& file) {
   const std::string extension = file.extension().string();
-  if (extension == ".csv") return ParseLoadsCsv(ReadWhole(file), file.string());
-  if (extension == ".json") return ParseLoadsJson(ReadWhole(file), file.string());
+  if (extension == ".csv") return ParseLoadsCsv(ReadTextFile(file, kMostBytes), file.string());
+  if (extension == ".json") return ParseLoadsJson(ReadTextFile(file, kMostBytes), file.string());
   throw InputError(fmt::format("'{}': expected a .csv or .json file of expert loads", file.string()));
 }
 

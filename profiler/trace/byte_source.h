@@ -7,9 +7,14 @@
 #include <functional>
 #include <istream>
 #include <iterator>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include <fmt/format.h>
+
+#include "core/error.h"
 
 namespace orrery::profiler {
 
@@ -18,12 +23,19 @@ class ByteSource {
   /// Puts up to so many bytes there and returns how many; 0 at the end.
   using Reader = std::function<std::size_t(char*, std::size_t)>;
 
-  explicit ByteSource(Reader read) : read_(std::move(read)), buffer_(std::size_t{1} << 20) { Fill(); }
-  explicit ByteSource(std::istream& stream)
-      : ByteSource([&stream](char* to, std::size_t size) {
-          stream.read(to, static_cast<std::streamsize>(size));
-          return static_cast<std::size_t>(stream.gcount());
-        }) {}
+  /// `name` stands for the source in messages.
+  ByteSource(Reader read, std::string name)
+      : read_(std::move(read)), name_(std::move(name)), buffer_(std::size_t{1} << 16) {
+    Fill();
+  }
+  ByteSource(std::istream& stream, const std::string& name)
+      : ByteSource(
+            [&stream, name](char* to, std::size_t size) {
+              stream.read(to, static_cast<std::streamsize>(size));
+              if (stream.bad()) throw InputError(Place{name}, "cannot be read to its end");
+              return static_cast<std::size_t>(stream.gcount());
+            },
+            name) {}
 
   /// The first piece, so long as nothing was taken beyond it.
   std::string_view Start() const { return {buffer_.data(), size_}; }
@@ -33,6 +45,9 @@ class ByteSource {
   void Advance() {
     if (++next_ == size_) Fill();
   }
+  /// Says that what was handed out has been taken in. InputError from Advance if that does not happen within
+  /// 64 MiB: the parser would keep a single text of any length.
+  void Mark() { mark_ = position(); }
   /// Bytes handed out so far.
   std::uint64_t position() const { return before_ + next_; }
 
@@ -65,14 +80,21 @@ class ByteSource {
  private:
   void Fill() {
     before_ += size_;
+    if (before_ > mark_ + kMostUnmarked)
+      throw InputError(Place{name_},
+                       fmt::format("a single value of more than {} MiB ends at byte {} or later",
+                                   kMostUnmarked >> 20, before_));
     size_ = read_(buffer_.data(), buffer_.size());
     next_ = 0;
   }
 
+  static constexpr std::uint64_t kMostUnmarked = std::uint64_t{64} << 20;
+
   Reader read_;
+  std::string name_;
   std::vector<char> buffer_;
   std::size_t next_ = 0, size_ = 0;
-  std::uint64_t before_ = 0;
+  std::uint64_t before_ = 0, mark_ = 0;
 };
 
 }  // namespace orrery::profiler

@@ -40,14 +40,14 @@ std::optional<std::uint64_t> Handle(const std::string& text) {
 /// SAX handler: follows where in the document it is by a stack of frames and fills one event at a time.
 class KinetoHandler final : public nlohmann::json_sax<nlohmann::json> {
  public:
-  KinetoHandler(TraceBuilder& builder, KinetoEventSink& sink, const ByteSource& bytes, std::string file)
+  KinetoHandler(TraceBuilder& builder, KinetoEventSink& sink, ByteSource& bytes, std::string file)
       : builder_(builder), sink_(sink), bytes_(bytes), file_(std::move(file)) {}
 
   bool saw_events() const { return saw_events_; }
   std::uint64_t event_count() const { return event_count_; }
 
-  bool null() override { return true; }
-  bool boolean(bool) override { return true; }
+  bool null() override { return Taken(); }
+  bool boolean(bool) override { return Taken(); }
   bool number_integer(number_integer_t value) override { return Number(value, std::to_string(value)); }
   bool number_unsigned(number_unsigned_t value) override {
     const auto top = static_cast<number_unsigned_t>(std::numeric_limits<std::int64_t>::max());
@@ -65,13 +65,19 @@ class KinetoHandler final : public nlohmann::json_sax<nlohmann::json> {
   bool end_array() override;
   bool key(string_t& value) override {
     key_ = std::move(value);
-    return true;
+    return Taken();
   }
   bool parse_error(std::size_t, const std::string&, const nlohmann::json::exception& e) override;
 
  private:
   enum class Frame { kTop, kEvents, kEvent, kArgs, kTriple, kShapes, kDevices, kDevice, kDistributed, kSkip };
   Frame frame() const { return frames_.empty() ? Frame::kSkip : frames_.back(); }
+  /// A value has been taken in, so that the next may begin.
+  bool Taken() {
+    bytes_.Mark();
+    return true;
+  }
+  void Enter(Frame next);
   Frame ObjectFrame() const;
   Frame ArrayFrame() const;
   bool Number(std::int64_t value, const std::string& text);
@@ -90,7 +96,7 @@ class KinetoHandler final : public nlohmann::json_sax<nlohmann::json> {
 
   TraceBuilder& builder_;
   KinetoEventSink& sink_;
-  const ByteSource& bytes_;
+  ByteSource& bytes_;
   std::string file_;
   std::vector<Frame> frames_;
   std::string key_;
@@ -119,8 +125,17 @@ KinetoHandler::Frame KinetoHandler::ArrayFrame() const {
   return Frame::kSkip;
 }
 
+void KinetoHandler::Enter(Frame next) {
+  if (frames_.size() == kMaxLevels) {
+    throw InputError(Place{file_}, fmt::format("nested more than {} deep at byte {}, after event {}",
+                                               kMaxLevels, bytes_.position(), event_count_));
+  }
+  frames_.push_back(next);
+  Taken();
+}
+
 bool KinetoHandler::start_object(std::size_t) {
-  frames_.push_back(ObjectFrame());
+  Enter(ObjectFrame());
   if (frame() == Frame::kEvent) event_ = {};
   auto& devices = builder_.trace().info.devices;
   if (frame() == Frame::kDevice) {  // numbered in order where it does not say
@@ -147,7 +162,7 @@ bool KinetoHandler::start_array(std::size_t) {
     saw_events_ = true;
   }
   if (next == Frame::kDevices && !builder_.trace().info.devices.empty()) RefuseSecond("'deviceProperties'");
-  frames_.push_back(next);
+  Enter(next);
   if (next == Frame::kShapes) ShapesText("[");
   return true;
 }
@@ -166,6 +181,7 @@ void KinetoHandler::ShapesText(std::string_view text) {
 }
 
 bool KinetoHandler::Number(std::int64_t value, const std::string& text) {
+  Taken();
   TraceInfo& info = builder_.trace().info;
   switch (frame()) {
     case Frame::kEvent:
@@ -250,6 +266,7 @@ void KinetoHandler::ArgsNumber(std::int64_t value, const std::string& text) {
 }
 
 bool KinetoHandler::string(string_t& value) {
+  Taken();
   switch (frame()) {
     case Frame::kEvent:
       EventText(value);
@@ -314,6 +331,8 @@ void RefuseOthers(const ByteSource& source, const std::string& name) {
   if (source.Start().starts_with("\x28\xb5\x2f\xfd"))
     throw InputError(Place{name}, "compressed with zstd: use 'zstd -dc FILE | orrery profile import -'");
   if (const auto foreign = ForeignFile(source.Start())) throw InputError(Place{name}, "is " + *foreign);
+  if (first >= 0xfe || first == 0)
+    throw InputError(Place{name}, "is UTF-16 or UTF-32, expected JSON in UTF-8: convert it with iconv");
   if (first == 0x28 || first == 0xb5 || first == 'S' || first == 'P' || first == 'N') {
     throw InputError(
         Place{name},
@@ -343,8 +362,9 @@ void RequireGpuEvents(const KinetoHandler& handler, const KinetoEventSink& sink,
 Trace ReadKinetoTrace(std::istream& stream, const std::string& name) {
   std::optional<Gunzip> gunzip;
   if (StartsAsGzip(stream)) gunzip.emplace(stream, name);
-  ByteSource source = gunzip ? ByteSource([&](char* to, std::size_t size) { return gunzip->Read(to, size); })
-                             : ByteSource(stream);
+  ByteSource source =
+      gunzip ? ByteSource([&](char* to, std::size_t size) { return gunzip->Read(to, size); }, name)
+             : ByteSource(stream, name);
   RefuseOthers(source, name);
   TraceBuilder builder;
   KinetoEventSink sink(builder, name);

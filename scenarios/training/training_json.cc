@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/json_text.h"
 #include "scenarios/training/training_report.h"
 
 namespace orrery::scenarios {
@@ -198,7 +199,7 @@ std::string TrainingJson(const TrainingResult& r) {
   AddParts(r, &j);
   j["notes"] = r.notes;
   j["simulator"] = SimulatorJson(r.simulator);
-  return j.dump(2) + "\n";
+  return JsonText(j);
 }
 
 }  // namespace orrery::scenarios

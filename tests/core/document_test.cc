@@ -212,6 +212,69 @@ TEST(Document, AnAliasRepeatsTheValueUnderItsOwnPath) {
   EXPECT_EQ(document.root().At("b").At("k").path(), "b.k");
 }
 
+TEST(Document, WhatAnchorsKeepCountsToo) {
+  std::string nested = "v: ";
+  for (int i = 0; i < 40; ++i) nested += "&n" + std::to_string(i) + " [";
+  for (int i = 0; i < 100000; ++i) nested += "1,";
+  nested += "1" + std::string(40, ']') + "\n";
+  EXPECT_THAT(ErrorOf([&] { Document::Parse(nested, "f"); }), HasSubstr("grows beyond"));
+}
+
+TEST(Document, MoreValuesThanALimitAreRefusedWhileTheyAreRead) {
+  const auto list = [](std::size_t values) {
+    std::string text = "v: [";
+    for (std::size_t i = 0; i < values; ++i) text += "1,";
+    return text + "1]\n";
+  };
+  EXPECT_NO_THROW(Document::Parse(list(10000), "f"));
+  EXPECT_THAT(ErrorOf([&] { Document::Parse(list(1 << 20), "f"); }),
+              HasSubstr("grows beyond 1048576 values"));
+  const std::string brackets(std::size_t{9} << 20, '[');
+  EXPECT_THAT(ErrorOf([&] { Document::Parse("v: " + brackets, "f"); }), HasSubstr("grows beyond"));
+}
+
+TEST(Document, TagsAreRefused) {
+  EXPECT_EQ(ErrorOf([] { Document::Parse("name: !!binary aGk=\n", "f"); }),
+            "f:1:7: tag '!!binary': tags are not read, expected the value without");
+  for (const char* text : {"a: !!str 5\n", "a: !mine {b: 1}\n", "a: !!set [b]\n", "!!str a: 1\n",
+                           "--- !x\na: 1\n", "%TAG ! tag:example.org,2000:\n---\na: !thing b\n"})
+    EXPECT_THAT(ErrorOf([&] { Document::Parse(text, "f"); }), HasSubstr("tags are not read")) << text;
+  EXPECT_EQ(Document::Parse("a: '!!binary x'\n", "f").root().At("a").AsString(), "!!binary x");
+}
+
+TEST(Document, AnotherEncodingIsNamed) {
+  const std::string utf16(
+      "\xff\xfe"
+      "a\0:\0 \0"
+      "1\0\n\0",
+      12);
+  EXPECT_EQ(ErrorOf([&] { Document::Parse(utf16, "f"); }),
+            "f: is UTF-16, expected UTF-8: 'iconv -f UTF-16 -t UTF-8' makes it that");
+  EXPECT_THAT(ErrorOf([] { Document::Parse("a: 1\nb: \xff\n", "f"); }), StartsWith("f:2:4: byte 0xff"));
+}
+
+TEST(Document, MessagesQuoteAtMostALine) {
+  const std::string huge(100000, 'x');
+  const auto brief = [](const std::string& message) { return message.size() < 1000; };
+  EXPECT_TRUE(brief(ErrorOf([&] { V(One(huge)).AsInt(0, 9); })));
+  EXPECT_TRUE(brief(ErrorOf([&] { V(One(huge)).AsChoice({"a", "b"}); })));
+  EXPECT_TRUE(brief(ErrorOf([&] { Document::Parse("? " + huge + "\n: 1\n", "f").root().AllowKeys({"a"}); })));
+  EXPECT_TRUE(brief(ErrorOf([&] {
+    Document::Parse("? " + huge + "\n: {b: 1}\n", "f").root().entries()[0].second.At("b").AsInt(2, 3);
+  })));
+  EXPECT_TRUE(brief(ErrorOf([&] { Document::Parse("a: !" + huge + " 1\n", "f"); })));
+  EXPECT_TRUE(brief(ErrorOf([&] { Document::Parse("a: *" + huge + "\n", "f"); })));
+}
+
+TEST(Document, AKeyMayBeAnAliasOfAWord) {
+  const Document document = Document::Parse("a: &k word\n? *k\n: 2\n", "f");
+  EXPECT_EQ(document.root().At("word").AsInt(0, 9), 2);
+  EXPECT_THAT(ErrorOf([] { Document::Parse("&j b: 3\n? *j\n: 4\n", "f"); }),
+              HasSubstr("key 'b' appears twice"));
+  EXPECT_THAT(ErrorOf([] { Document::Parse("a: &l [1]\n? *l\n: 4\n", "f"); }),
+              HasSubstr("expected a plain word as key"));
+}
+
 TEST(Document, ANulByteDoesNotHideWhatFollows) {
   const std::string text("a: 1\0 2\nb: 3\n", 13);
   EXPECT_THROW(Document::Parse(text, "f").root().At("a").AsInt(0, 9), InputError);
@@ -244,6 +307,31 @@ TEST(DocumentSet, RefusesPathsThatLeadNowhere) {
   EXPECT_EQ(ErrorOf([&] { document.Set("a.b.c", "1"); }),
             "--set a.b.c=1: 'a.b' is no map, so it has no key 'c'");
   EXPECT_EQ(ErrorOf([&] { document.Set("l.x", "1"); }), "--set l.x=1: 'l' is no map, so it has no key 'x'");
+}
+
+TEST(DocumentSet, GoesNoDeeperThanAFile) {
+  const auto path = [](int levels) {
+    std::string text = "a";
+    for (int i = 1; i < levels; ++i) text += ".a";
+    return text;
+  };
+  Document document = Document::Parse("b: 1\n", "f");
+  document.Set(path(64), "1");
+  EXPECT_THAT(ErrorOf([&] { document.Set(path(65), "1"); }), HasSubstr("nested more than 64 deep"));
+  EXPECT_THAT(ErrorOf([&] { document.Set(path(60000), "1"); }), HasSubstr("nested more than 64 deep"));
+  EXPECT_THAT(ErrorOf([&] { document.Set("c", std::string(70, '[') + std::string(70, ']')); }),
+              HasSubstr("nested more than 64 deep"));
+  EXPECT_THAT(ErrorOf([&] { document.Set(path(60).replace(0, 1, "c"), "[[[[[[1]]]]]]"); }),
+              HasSubstr("nested more than 64 deep"));
+  EXPECT_NO_THROW(Document::Parse("b: 1\n", "f").Canonical());
+}
+
+TEST(DocumentSet, MessagesQuoteAtMostALine) {
+  Document document = Document::Parse("a: 1\n", "f");
+  for (const std::string& path : {std::string(60000, 'x') + ".", "a." + std::string(60000, 'x')})
+    EXPECT_LT(ErrorOf([&] { document.Set(path, "1"); }).size(), 1000u);
+  document.Set("b", std::string(60000, 'y'));
+  EXPECT_LT(ErrorOf([&] { document.root().At("b").AsInt(0, 1); }).size(), 1000u);
 }
 
 TEST(DocumentSet, TakesExactlyOneYamlValue) {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "core/limits.h"
+
 namespace orrery {
 namespace {
 
@@ -15,6 +17,23 @@ TEST(InputError, PutsThePlaceFirst) {
   EXPECT_STREQ(InputError(Place{"f", 3, 4}, "wrong").what(), "f:3:4: wrong");
   EXPECT_STREQ(InputError(Place{}, "wrong").what(), "wrong");
   EXPECT_STREQ(InputError("wrong").what(), "wrong");
+}
+
+TEST(InputError, IsOneLineThatATerminalShowsAsItIs) {
+  EXPECT_STREQ(InputError(Place{"\x1b[2J.yaml"}, "'a\nb'").what(), "\\x1b[2J.yaml: 'a\\nb'");
+  EXPECT_STREQ(InputError("\u202e").what(), "\\u202e");
+}
+
+TEST(InputError, OfMegabytesKeepsItsEnd) {
+  const std::string message = InputError("'" + std::string(5 << 20, 'x') + "': expected less").what();
+  EXPECT_LT(message.size(), kMaxMessage + 16);
+  EXPECT_TRUE(message.ends_with("': expected less"));
+}
+
+TEST(DidYouMean, OfHugeNamesIsQuick) {
+  EXPECT_EQ(DidYouMean(std::string(std::size_t{4} << 20, 'e'), {"pipeline", "expert"}), "");
+  EXPECT_EQ(DidYouMean("expert", {std::string(std::size_t{4} << 20, 'e'), "exper"}),
+            " (did you mean 'exper'?)");
 }
 
 TEST(DidYouMean, NamesTheNearestByEditDistance) {

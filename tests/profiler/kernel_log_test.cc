@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "profiler/trace/trace_report.h"
+#include "tests/core/input_error.h"
 #include "tests/profiler/cupti/fake_cupti.h"
 
 namespace orrery::profiler {
@@ -138,6 +139,25 @@ TEST_F(KernelLog, ErrorsNameTheLine) {
   EXPECT_THAT(header("\"sms\":1", "\"sms\":-3"), HasSubstr("'sms': -3: expected a whole number from 0"));
   EXPECT_THAT(header("\"device\":\"d\"", "\"device\":7"), HasSubstr("'device': expected a text"));
   EXPECT_THAT(ErrorOf(head + "{\"end\":true}\n" + name), HasSubstr("log:3: stands behind the closing line"));
+}
+
+TEST_F(KernelLog, ALineWithoutEndIsRefused) {
+  std::istringstream stream("{\"schema\":\"orrery-kernel-log\"" + std::string(std::size_t{3} << 20, ' '));
+  EXPECT_THAT(orrery::ErrorOf([&] { ReadKernelLog(stream, "log"); }),
+              testing::StartsWith("log:1: is longer than"));
+}
+
+TEST_F(KernelLog, ALinkUnderItsNameIsNotFollowed) {
+  const auto folder =
+      std::filesystem::temp_directory_path() / ("orrery_log_link_" + std::to_string(getpid()));
+  std::filesystem::create_directories(folder);
+  std::ofstream(folder / "victim") << "precious";
+  std::filesystem::create_symlink(folder / "victim", folder / "log.jsonl");
+  { KernelLogWriter(folder / "log.jsonl", KernelLogHeader{}); }
+  std::string text;
+  std::ifstream(folder / "victim") >> text;
+  EXPECT_EQ(text, "precious");
+  std::filesystem::remove_all(folder);
 }
 
 TEST_F(KernelLog, AFolderThatCannotBeWrittenIsNoReasonToStop) {

@@ -268,6 +268,27 @@ TEST(ApplyOverride, ReachesInsideAPresetThatIsOnlyNamed) {
   EXPECT_EQ(Read({"model.preset=deepseek-v2", "parallelism.expert=32"}).model.name, "deepseek-v2");
 }
 
+TEST(ApplyOverrides, ASectionIsNotReplacedWithWhatWasSetInIt) {
+  EXPECT_EQ(
+      ErrorOf([] {
+        Read({"parallelism.expert=32", "parallelism={pipeline: 16}"});
+      }),
+      "--set parallelism={pipeline: 16}: replaces the whole of parallelism and with it the earlier --set "
+      "parallelism.expert=32: expected the section first");
+  for (const std::vector<std::string>& sets : std::vector<std::vector<std::string>>{
+           {"model.layers=31", "model=deepseek-v2"},
+           {"model.override.moe.top_k=4", "seed=3", "model.override={layers: 31}"},
+           {"cluster.nodes=128", "cluster=h800-512"},
+           {"routing.rate=0.1", "routing=~"}}) {
+    EXPECT_THAT(ErrorOf([&] { Read(sets); }), testing::HasSubstr("expected the section first"))
+        << sets.back();
+  }
+  EXPECT_EQ(Read({"seed=3", "seed=4"}).seed, 4u) << "one value over another, as ever";
+  EXPECT_EQ(Read({"model=deepseek-v3", "model.layers=31", "parallelism.layers_per_stage=~"}).model.layers,
+            31);
+  EXPECT_NO_THROW(LoadScenarioDocument("deepseek-v3-pretraining", {"parallelism_old.x=1", "parallelism_=2"}));
+}
+
 TEST(TrainingScenario, TheRoutersTextIsTheWorkloads) {
   const auto text = [](const std::vector<std::string>& sets) {
     const Scenario s = Read(sets);

@@ -190,6 +190,15 @@ TEST(LoadsJson, RefusesWhatIsNoLoad) {
               HasSubstr("has 2 slots, the counts 3"));
 }
 
+TEST(LoadsJson, MessagesQuoteAtMostALine) {
+  std::string list = "[1";
+  for (int i = 0; i < 100000; ++i) list += ",1";
+  EXPECT_THAT(JsonMessage("[[2, " + list + "]]]"), HasSubstr("'array' is not a number"));
+  EXPECT_LT(JsonMessage("[[\"" + std::string(100000, 'x') + "\"]]").size(), 500u);
+  const std::string key = "\"" + std::string(100000, 'k') + "\": 1";
+  EXPECT_LT(JsonMessage("{" + key + ", " + key + "}").size(), 500u);
+}
+
 TEST(Loads, OfAnUnknownKindAreRefused) {
   EXPECT_THROW(ReadExpertLoads("nowhere.csv"), InputError);
   EXPECT_THROW(ReadExpertLoads("loads.pt"), InputError);
