@@ -57,7 +57,7 @@ std::string NearestByEdits(std::string_view name, const std::vector<std::string>
   std::string nearest;
   for (const std::string& candidate : known) {
     const std::size_t shorter = std::min(name.size(), candidate.size());
-    if (std::max(name.size(), candidate.size()) - shorter >= best) continue;  // as far apart at least
+    if (std::max(name.size(), candidate.size()) - shorter >= limit) continue;  // as far apart at least
     const std::size_t distance = EditDistance(name, candidate);
     if (distance < limit) {
       limit = distance;

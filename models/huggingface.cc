@@ -227,10 +227,7 @@ std::string WithoutPythonNumbers(std::string text) {
 
 /// InputError at the place where the file stops being JSON.
 void RequireJson(const std::filesystem::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  std::ostringstream read;
-  read << stream.rdbuf();
-  const std::string text = WithoutPythonNumbers(read.str());
+  const std::string text = WithoutPythonNumbers(ReadTextFile(file, kMaxDocumentBytes));
   if (nlohmann::json::accept(text)) return;
   Place place{file.string()};
   try {
