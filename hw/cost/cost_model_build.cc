@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <tuple>
 #include <utility>
 
 #include "hw/cost/cost_model_data.h"
@@ -23,9 +24,10 @@ struct SourcedRow {
   KernelRow row;
   const Device* device = nullptr;
   bool borrowed = false;
+  int table = kNoTable;
 };
 
-/// Rows of the later table (by date) of those that measured the same.
+/// Rows of the last table of those that measured the same.
 std::vector<SourcedRow> Supersede(std::vector<SourcedRow> rows) {
   std::vector<SourcedRow> kept;
   for (auto it = rows.rbegin(); it != rows.rend(); ++it) {
@@ -75,6 +77,7 @@ EfficiencyPoint PointOf(const SourcedRow& r, const Contention& contention) {
       static_cast<float>(Analytic(r.row.op, *r.device, r.row.sms).LogRatio(Seconds(r.row.time)));
   point.log_beside = static_cast<float>(contention.Of(r.row));
   point.borrowed = r.borrowed;
+  point.table = r.table;
   return point;
 }
 
@@ -96,13 +99,14 @@ void RequirePossible(const KernelRow& row, const Device& device) {
     throw InputError(row.place, RowText(row) + ": the time cannot be: " + *why);
 }
 
-/// The rows of all tables, oldest table first, each with its device.
+/// The rows of all tables, each with its device: first of those that nobody named, then oldest table first.
 std::vector<SourcedRow> Collect(const Device& device, const std::vector<KernelTable>& tables,
                                 const std::map<std::string, Device>& others) {
   std::vector<const KernelTable*> by_date;
   for (const KernelTable& table : tables) by_date.push_back(&table);
-  std::stable_sort(by_date.begin(), by_date.end(),
-                   [](const KernelTable* a, const KernelTable* b) { return a->date < b->date; });
+  std::stable_sort(by_date.begin(), by_date.end(), [](const KernelTable* a, const KernelTable* b) {
+    return std::tie(a->named, a->date) < std::tie(b->named, b->date);
+  });
   std::vector<SourcedRow> rows;
   for (const KernelTable* table : by_date) {
     const bool borrowed = table->device != device.name;
@@ -113,7 +117,7 @@ std::vector<SourcedRow> Collect(const Device& device, const std::vector<KernelTa
                                         std::to_string(measured_on.sms));
       }
       RequirePossible(row, measured_on);
-      rows.push_back({row, &measured_on, borrowed});
+      rows.push_back({row, &measured_on, borrowed, static_cast<int>(table - tables.data())});
     }
   }
   return Supersede(std::move(rows));

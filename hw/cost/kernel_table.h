@@ -39,6 +39,7 @@ struct KernelTable {
   std::string driver, libraries, clocks;  ///< as recorded; "not recorded" where the publisher did not
   std::optional<Time> launch_gap;         ///< median time between dependent kernels of one stream
   std::vector<KernelRow> rows;
+  bool named = false;  ///< asked for by name or file, not only because it is one of the device's
 };
 
 /// InputError with place on an unknown key, kind or column, a missing shape column, a time that is not

@@ -11,7 +11,7 @@ constexpr double kBytes = 1e6;
 /// GPUs of a group on one node.
 struct NodeShare {
   int node = 0;
-  std::vector<int> nics;  ///< GPU i's is NIC i
+  std::vector<int> nics;  ///< of each; neighbouring GPUs share one where a node has fewer
 };
 
 /// In the order of their first GPUs.
@@ -27,7 +27,7 @@ std::vector<NodeShare> ByNode(const Cluster& cluster, const std::vector<int>& gp
       nodes.push_back({node, {}});
       share = nodes.rbegin();
     }
-    share->nics.push_back(gpu % cluster.devices_per_node);
+    share->nics.push_back(gpu % cluster.devices_per_node * cluster.nics() / cluster.devices_per_node);
   }
   return nodes;
 }
@@ -42,11 +42,11 @@ int RingsOf(const std::vector<NodeShare>& nodes) {
 }  // namespace
 
 Stretch ExchangeStretch(const Cluster& cluster, const Topology& topology, const NodeGroups& groups) {
-  return FabricStretch(cluster, topology, AllToAll(groups, cluster.devices_per_node, kBytes));
+  return FabricStretch(cluster, topology, AllToAll(groups, cluster.nics(), kBytes));
 }
 
 Stretch HandOverStretch(const Cluster& cluster, const Topology& topology, int distance) {
-  return FabricStretch(cluster, topology, Shift(cluster.nodes, distance, cluster.devices_per_node, kBytes));
+  return FabricStretch(cluster, topology, Shift(cluster.nodes, distance, cluster.nics(), kBytes));
 }
 
 CollectiveGroup PlacedGroup(const Cluster& cluster, const Topology& topology, const GpuGroups& groups) {
@@ -64,8 +64,11 @@ CollectiveGroup PlacedGroup(const Cluster& cluster, const Topology& topology, co
     }
     for (std::size_t n = 0; n < nodes.size() && nodes.size() > 1; ++n) {
       const int to = nodes[(n + 1) % nodes.size()].node;
-      for (int r = 0; r < rings; ++r)
-        hops.push_back({nodes[n].node, to, nodes[n].nics[static_cast<std::size_t>(r)], kBytes});
+      for (int r = 0, last = -1; r < rings; ++r) {
+        const int nic = nodes[n].nics[static_cast<std::size_t>(r)];
+        if (nic != last) hops.push_back({nodes[n].node, to, nic, kBytes});
+        last = nic;
+      }
     }
   }
   for (const Demand& d : hops)
