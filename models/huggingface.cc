@@ -270,12 +270,4 @@ ModelSpec ReadHuggingFace(const std::filesystem::path& file) {
   return spec;
 }
 
-std::filesystem::path ResolveBeside(const Value& path) {
-  std::filesystem::path written = path.AsString();
-  std::error_code error;
-  const std::filesystem::path named_in = path.place().file;
-  if (written.is_absolute() || !std::filesystem::is_regular_file(named_in, error)) return written;
-  return named_in.parent_path() / written;
-}
-
 }  // namespace orrery::models

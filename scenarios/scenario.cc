@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "core/resources.h"
+#include "core/stream_program.h"
 #include "core/text.h"
 #include "models/routing/synthetic_loads.h"
 
@@ -14,9 +15,10 @@ namespace {
 constexpr std::int64_t kMaxSequence = std::int64_t{1} << 24;
 constexpr std::int64_t kMaxBatch = std::int64_t{1} << 24;
 constexpr int kMaxDegree = 1 << 20;
-constexpr int kMaxGpus = 1 << 17;       // a simulation holds about 1 KiB a rank
-constexpr int kMaxMicroBatches = 4096;  // per pipeline and step
-constexpr int kExchangeSms = 20;        // DeepEP's tables and DeepSeek's trace (V3 report 3.2.2)
+constexpr int kMaxGpus = 1 << 17;                    // a simulation holds about 1 KiB a rank
+constexpr int kMaxVirtualStages = kMaxChannels / 2;  // a stage receives activations and gradients
+constexpr int kMaxMicroBatches = 4096;               // per pipeline and step
+constexpr int kExchangeSms = 20;                     // DeepEP's tables and DeepSeek's trace (V3 report 3.2.2)
 constexpr std::int64_t kMaxTokens = std::int64_t{1} << 24;  // of a micro-batch: rows are counted in 32 bits
 constexpr double kMaxRampSteps = 1e7;                       // walked step by step
 
@@ -72,6 +74,21 @@ InputError SlotsError(const Scenario& s, const Value& expert) {
                   experts));
 }
 
+/// An exchange group of neighbouring GPUs fills whole nodes or lies in one.
+void CheckExchangeGroups(const hw::Cluster& cluster, int expert, const Value& parallelism) {
+  const int node = cluster.devices_per_node;
+  bool whole = true;
+  for (int first = 0; first < cluster.devices(); first += expert) {
+    whole = whole && (expert > node ? first % node == 0 && expert % node == 0
+                                    : first / node == (first + expert - 1) / node);
+  }
+  if (whole) return;
+  throw parallelism.At("expert").Error(fmt::format(
+      "some exchange groups of {} neighbouring GPUs would straddle nodes of {}; expected a number "
+      "that divides {} or is a multiple of it",
+      expert, node, node));
+}
+
 Parallelism ReadParallelism(const Value& value, const Scenario& s) {
   value.AllowKeys(
       {"pipeline", "expert", "tensor", "data", "schedule", "virtual_stages", "zero", "layers_per_stage"});
@@ -99,16 +116,15 @@ Parallelism ReadParallelism(const Value& value, const Scenario& s) {
   if (p.data % p.expert != 0)
     throw value.At("expert").Error(fmt::format("expected a divisor of data ({})", p.data));
   if (s.model.moe && s.ExpertSlots() % p.expert != 0) throw SlotsError(s, value.At("expert"));
+  CheckExchangeGroups(s.cluster, p.expert, value);
   if (const Value* z = value.Find("zero")) p.zero = static_cast<int>(z->AsInt(0, 1));
   if (const Value* k = value.Find("schedule")) {
     const auto kind = models::ParseScheduleKind(k->AsString());
     if (!kind) throw k->Error("expected one of: dualpipe, dualpipev, 1f1b, interleaved-1f1b, zb1p");
     p.schedule = *kind;
   }
-  if (const Value* v = value.Find("virtual_stages")) p.virtual_stages = static_cast<int>(v->AsInt(1, 64));
-  if (const Value* l = value.Find("layers_per_stage")) {
-    for (const Value& item : l->items()) p.layers_per_stage.push_back(static_cast<int>(item.AsInt(0, 10000)));
-  }
+  if (const Value* v = value.Find("virtual_stages"))
+    p.virtual_stages = static_cast<int>(v->AsInt(1, kMaxVirtualStages));
   return p;
 }
 

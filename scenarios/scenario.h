@@ -34,7 +34,6 @@ struct Parallelism {
   int zero = 1;
   models::ScheduleKind schedule = models::ScheduleKind::kDualPipe;
   int virtual_stages = 1;
-  std::vector<int> layers_per_stage;  ///< empty: by cost
 };
 
 struct Communication {

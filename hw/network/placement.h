@@ -13,10 +13,14 @@ Stretch ExchangeStretch(const Cluster& cluster, const Topology& topology, const 
 /// Slow-down of a pipeline's hand-over from every node n to node n + distance at once.
 Stretch HandOverStretch(const Cluster& cluster, const Topology& topology, int distance);
 
-/// The collective group of the largest of `groups`, all of which run rings at once: switches on the longest
-/// hop of a ring and the fabric's slow-down of the slowest ring, for a ring goes at the pace of its slowest
-/// hop.
-CollectiveGroup PlacedGroup(const Cluster& cluster, const Topology& topology, const NodeGroups& groups,
-                            int ranks_per_node);
+/// GPUs of groups, numbered node by node: GPU i is GPU i % devices_per_node of node i / devices_per_node.
+using GpuGroups = std::vector<std::vector<int>>;
+
+/// The collective group of the widest of `groups` (most nodes, then fewest GPUs on each), all of which run
+/// hierarchical rings at once: switches on the longest hop of a ring and the fabric's slow-down of the
+/// slowest ring, for a ring goes at the pace of its slowest hop. Where nodes hold unlike numbers of a group,
+/// as many rings leave every node as the one with the fewest has GPUs. A hop uses its sender's NIC at both
+/// ends: what arrives for another GPU goes on over NVLink.
+CollectiveGroup PlacedGroup(const Cluster& cluster, const Topology& topology, const GpuGroups& groups);
 
 }  // namespace orrery::hw

@@ -36,17 +36,16 @@ std::int64_t SumLayers(const ModelSpec& spec, const Stage& stage, Of of) {
   const auto kind = [](bool moe) { return moe ? LayerKind::kMoe : LayerKind::kDense; };
   std::int64_t sum = 0;
   for (const int layer : stage.layers) sum += of(kind(spec.IsMoeLayer(layer)));
-  if (stage.has_mtp) sum += spec.mtp_modules * of(kind(spec.moe.has_value()));
+  if (stage.MtpLayers() > 0) sum += stage.MtpLayers() * of(kind(spec.moe.has_value()));
   return sum;
 }
 
 std::int64_t EndActivations(const ModelSpec& spec, const Stage& stage, const TrainingShape& s) {
   const std::int64_t row = kBf16 * spec.hidden;
   std::int64_t bytes = 0;
-  if (stage.has_embedding) bytes += 8 * s.tokens;  // token ids
-  if (stage.has_head) bytes += s.tokens * row;     // input of the final norm
-  if (stage.has_mtp)
-    bytes += spec.mtp_modules * s.tokens * 3 * row;  // hidden, embedding, input of its final norm
+  if (stage.has_embedding) bytes += 8 * s.tokens;   // token ids
+  bytes += stage.Heads() * s.tokens * row;          // input of the norm before a pass through the head
+  bytes += stage.MtpLayers() * s.tokens * 2 * row;  // hidden and embedding
   return bytes;
 }
 
@@ -127,9 +126,10 @@ LocalParameters UniqueParametersPerRank(const ModelSpec& spec, const StageLayout
     for (const int layer : stage.layers) {
       sum = sum + LayerParameters(spec, spec.IsMoeLayer(layer), holding);
     }
-    for (int i = 0; stage.has_mtp && i < spec.mtp_modules; ++i) sum = sum + MtpParameters(spec, holding);
-    embedding = embedding || stage.has_embedding || stage.has_mtp || (stage.has_head && spec.tied_embeddings);
-    head = head || stage.has_head;
+    for (int i = 0; i < stage.MtpLayers(); ++i) sum = sum + MtpParameters(spec, holding);
+    embedding = embedding || stage.has_embedding || stage.MtpLayers() > 0 ||
+                (stage.Heads() > 0 && spec.tied_embeddings);
+    head = head || stage.Heads() > 0;
   }
   const std::int64_t table = spec.vocabulary * spec.hidden;
   if (embedding) sum.other += table;
@@ -174,10 +174,7 @@ RankMemory MemoryOfRank(const ModelSpec& spec, const StageLayout& layout, const 
     deferred = std::max(deferred, SumLayers(spec, stage, [&](LayerKind kind) {
                           return WeightPassOperands(spec, kind, shape, rows).count;
                         }));
-    if (stage.has_head) {
-      const int losses = 1 + (stage.has_mtp ? spec.mtp_modules : 0);
-      memory.logits = std::max(memory.logits, losses * LogitsBytes(spec, shape, plan.head));
-    }
+    memory.logits = std::max(memory.logits, stage.Heads() * LogitsBytes(spec, shape, plan.head));
   }
   memory.deferred_weights = plan.deferred_weight_chunks * Bytes{deferred};
   memory.workspace = Workspace(spec, layout, shape, rows, plan);

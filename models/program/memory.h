@@ -37,7 +37,9 @@ struct ExpertHolding {
 LocalParameters LayerParameters(const ModelSpec& spec, bool moe_layer, ExpertHolding holding);
 
 /// Of the stages `held` by a rank. Embedding and head count once however many stages use them (V3 3.2.3: MTP
-/// shares them because they lie on the same rank); an MTP module away from the embedding holds a copy.
+/// shares them because they lie on the same rank); an MTP layer away from the embedding and a use of the head
+/// away from it hold a copy. A copy's gradients are those of one more replica: reduced over all of them, they
+/// take no longer.
 LocalParameters UniqueParametersPerRank(const ModelSpec& spec, const StageLayout& layout,
                                         const std::vector<int>& held, ExpertHolding holding);
 

@@ -1,164 +1,196 @@
 #include "models/program/stages.h"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
-#include <numeric>
+#include <charconv>
+#include <optional>
+#include <string_view>
 
-#include "models/program/flops.h"
+#include <fmt/format.h>
 
 namespace orrery::models {
 namespace {
 
-/// Costs in millionths of the whole model: integers, so that equal layers tie exactly.
-using Cost = std::int64_t;
-constexpr Cost kUnits = 1'000'000;
-constexpr Cost kInfinity = std::numeric_limits<Cost>::max();
+constexpr std::string_view kWords =
+    "a number of layers, or parts joined by '+': a number of layers, head, mtp, mtp-layer, mtp-head";
 
-struct Costs {
-  std::vector<Cost> before;  ///< [layers + 1] of the layers below an index
-  Cost tail = 0;             ///< head and MTP modules
+/// Of the chain's end: 0 is the head, 2 m + 1 the layer of MTP module m, 2 m + 2 its use of the head.
+std::string_view EndName(int part) { return part == 0 ? "head" : part % 2 == 1 ? "mtp-layer" : "mtp-head"; }
 
-  Cost Of(int first, int end, bool last_stage) const {
-    return before[static_cast<std::size_t>(end)] - before[static_cast<std::size_t>(first)] +
-           (last_stage ? tail : 0);
-  }
-};
-
-double TailFlops(const ModelSpec& spec, std::int64_t sequence, bool causal) {
-  return HeadForwardFlops(spec).count + spec.mtp_modules * MtpForwardFlops(spec, sequence, causal).count;
+std::string_view Trimmed(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(" \t");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
-Costs MakeCosts(const ModelSpec& spec, std::int64_t sequence, bool causal) {
-  const double tail = TailFlops(spec, sequence, causal);
-  const double total =
-      ForwardFlopsPerToken(spec, sequence, causal).total().count - HeadForwardFlops(spec).count + tail;
-  const auto units = [&](double flops) { return static_cast<Cost>(std::llround(flops / total * kUnits)); };
-  Costs costs{{0}, units(tail)};
-  for (int layer = 0; layer < spec.layers; ++layer) {
-    const double flops = LayerForwardFlops(spec, spec.IsMoeLayer(layer), sequence, causal).count;
-    costs.before.push_back(costs.before.back() + units(flops));
-  }
-  return costs;
+std::vector<std::string_view> SplitAtPlus(std::string_view text) {
+  std::vector<std::string_view> words;
+  for (std::size_t plus; (plus = text.find('+')) != std::string_view::npos; text.remove_prefix(plus + 1))
+    words.push_back(Trimmed(text.substr(0, plus)));
+  words.push_back(Trimmed(text));
+  return words;
 }
 
-/// best[s][l]: least value of the first s stages over the first l layers, and where the last of them starts.
-struct Table {
-  std::vector<std::vector<Cost>> best;
-  std::vector<std::vector<int>> start;
-};
+std::optional<int> WholeNumber(std::string_view word) {
+  int value = 0;
+  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
+  if (error != std::errc() || end != word.data() + word.size() || value < 0) return std::nullopt;
+  return value;
+}
 
-/// Dynamic programme over contiguous splits; `join(value of the stages before, cost of a stage)` is the
-/// value.
-template <typename Join>
-Table Split(const Costs& costs, int stages, Join join) {
-  const int layers = static_cast<int>(costs.before.size()) - 1;
-  const auto count = static_cast<std::size_t>(layers) + 1;
-  Table t{{static_cast<std::size_t>(stages) + 1, std::vector<Cost>(count, kInfinity)},
-          {static_cast<std::size_t>(stages) + 1, std::vector<int>(count, 0)}};
-  t.best[0][0] = 0;
-  for (std::size_t s = 1; s <= static_cast<std::size_t>(stages); ++s) {
-    for (int end = static_cast<int>(s); end <= layers; ++end) {
-      for (int first = end - 1; first >= static_cast<int>(s) - 1; --first) {
-        const Cost before = t.best[s - 1][static_cast<std::size_t>(first)];
-        if (before == kInfinity) continue;
-        const Cost value = join(before, costs.Of(first, end, static_cast<int>(s) == stages));
-        if (value >= t.best[s][static_cast<std::size_t>(end)]) continue;
-        t.best[s][static_cast<std::size_t>(end)] = value;
-        t.start[s][static_cast<std::size_t>(end)] = first;
+/// Reads the entries of a layers_per_stage list in order and knows how far along the chain it has come.
+class ListReader {
+ public:
+  explicit ListReader(const ModelSpec& spec) : spec_(spec) {}
+
+  StageShare Entry(const Value& item) {
+    StageShare share;
+    const std::vector<std::string_view> words = SplitAtPlus(item.AsString());
+    if (words.size() == 1 && !words[0].empty() && words[0].front() <= '9') {
+      share.layers = static_cast<int>(item.AsInt(0, spec_.layers));
+    } else {
+      for (std::size_t i = 0; i < words.size(); ++i) {
+        if (const auto layers = WholeNumber(words[i]); layers && i == 0) {
+          share.layers = *layers;
+        } else {
+          AddEnds(item, words[i], &share);
+        }
       }
     }
+    if (share.layers > 0 && ends_ > share.ends)
+      throw item.Error("layers after the head, which takes what the last layer gives");
+    layers_ += share.layers;
+    return share;
   }
-  return t;
+
+  std::int64_t layers() const { return layers_; }
+  int ends() const { return ends_; }  ///< parts of the chain's end so far
+
+ private:
+  void AddEnds(const Value& item, std::string_view word, StageShare* share) {
+    if (word != "head" && word != "mtp" && word != "mtp-layer" && word != "mtp-head")
+      throw item.Error(fmt::format("expected {}", kWords));
+    AddEnd(item, word == "mtp" ? "mtp-layer" : word, share);
+    if (word == "mtp") AddEnd(item, "mtp-head", share);
+  }
+
+  void AddEnd(const Value& item, std::string_view name, StageShare* share) {
+    if (ends_ == EndParts(spec_)) {
+      throw item.Error(fmt::format("{} comes after the last part of {}, which has {} MTP module{}", name,
+                                   spec_.name, spec_.mtp_modules, spec_.mtp_modules == 1 ? "" : "s"));
+    }
+    if (name != EndName(ends_)) {
+      throw item.Error(fmt::format(
+          "{} out of order: expected {} first; a model ends with its head, then mtp-layer and mtp-head of "
+          "each MTP module",
+          name, EndName(ends_)));
+    }
+    ++ends_;
+    ++share->ends;
+  }
+
+  const ModelSpec& spec_;
+  std::int64_t layers_ = 0;
+  int ends_ = 0;
+};
+
+/// A rank of which every stage is empty.
+void CheckRanks(const std::vector<Value>& items, const std::vector<StageShare>& shares,
+                const Schedule& schedule) {
+  for (int rank = 0; rank < schedule.spec.ranks; ++rank) {
+    const auto held = schedule.StagesOf(rank);
+    const bool empty = std::all_of(held.begin(), held.end(), [&](const auto& stage) {
+      return stage.first > 0 && shares[static_cast<std::size_t>(stage.first)] == StageShare{};
+    });
+    if (!empty) continue;
+    throw items[static_cast<std::size_t>(held.front().first)].Error(
+        fmt::format("leaves pipeline rank {} with nothing to hold; expected at least one layer, head or mtp "
+                    "on one of its stages",
+                    rank));
+  }
 }
 
-std::vector<int> LayersPerStage(const Table& table, int layers) {
-  std::vector<int> counts(table.best.size() - 1);
-  int end = layers;
-  for (std::size_t s = counts.size(); s > 0; --s) {
-    const int first = table.start[s][static_cast<std::size_t>(end)];
-    counts[s - 1] = end - first;
-    end = first;
-  }
-  return counts;
+std::vector<StageShare> WithEndsOnTheLast(const std::vector<int>& layers_per_stage, int ends) {
+  std::vector<StageShare> shares;
+  for (const int layers : layers_per_stage) shares.push_back({layers, 0});
+  if (!shares.empty()) shares.back().ends = ends;
+  return shares;
 }
 
 }  // namespace
 
-StageLayout MakeStageLayout(const ModelSpec& spec, const std::vector<int>& layers_per_stage) {
+StageLayout MakeStageLayout(const ModelSpec& spec, const std::vector<StageShare>& shares) {
   StageLayout layout;
-  int layer = 0;
-  for (const int count : layers_per_stage) {
-    ORRERY_CHECK(count >= 1, "a stage of " + std::to_string(count) + " layers");
+  int layer = 0, end = 0;
+  for (std::size_t s = 0; s < shares.size(); ++s) {
+    const StageShare& share = shares[s];
+    ORRERY_CHECK(share.layers >= 0 && share.ends >= 0 && (share.layers == 0 || end == 0),
+                 fmt::format("stage {} of {} layers and {} of the parts after the layers, {} of which come "
+                             "before it",
+                             s, share.layers, share.ends, end));
     Stage stage;
-    for (int i = 0; i < count; ++i) stage.layers.push_back(layer++);
+    stage.has_embedding = s == 0;
+    for (int i = 0; i < share.layers; ++i) stage.layers.push_back(layer++);
+    stage.has_head = end == 0 && share.ends > 0;
+    stage.mtp_parts = share.ends - (stage.has_head ? 1 : 0);
+    if (stage.mtp_parts > 0) stage.first_mtp_part = std::max(end, 1) - 1;
+    end += share.ends;
     layout.stages.push_back(std::move(stage));
   }
-  ORRERY_CHECK(layer == spec.layers,
-               std::to_string(layer) + " layers on stages, the model has " + std::to_string(spec.layers));
-  layout.stages.front().has_embedding = true;
-  layout.stages.back().has_head = true;
-  layout.stages.back().has_mtp = spec.mtp_modules > 0;
+  ORRERY_CHECK(layer == spec.layers && end == EndParts(spec),
+               fmt::format("{} layers and {} parts after them on stages, the model has {} and {}", layer, end,
+                           spec.layers, EndParts(spec)));
   return layout;
 }
 
-StageLayout BalancedStageLayout(const ModelSpec& spec, int stages, std::int64_t sequence, bool causal) {
-  ORRERY_CHECK(stages >= 1 && stages <= spec.layers,
-               std::to_string(stages) + " stages for " + std::to_string(spec.layers) + " layers");
-  const Costs costs = MakeCosts(spec, sequence, causal);
-  const Table dearest = Split(costs, stages, [](Cost before, Cost stage) { return std::max(before, stage); });
-  const Cost bound = dearest.best.back().back();
-  const Table even = Split(costs, stages, [&](Cost before, Cost stage) {
-    return stage > bound ? kInfinity : before + stage * stage;
-  });
-  return MakeStageLayout(spec, LayersPerStage(even, spec.layers));
+StageLayout MakeStageLayout(const ModelSpec& spec, const std::vector<int>& layers_per_stage) {
+  return MakeStageLayout(spec, WithEndsOnTheLast(layers_per_stage, EndParts(spec)));
 }
 
-StageLayout ReadStageLayout(const Value& parallelism, const ModelSpec& spec, int stages,
-                            std::int64_t sequence) {
-  if (stages > spec.layers) {
-    const Value* pipeline = parallelism.Find("pipeline");
-    throw(pipeline != nullptr ? *pipeline : parallelism)
-        .Error("gives " + std::to_string(stages) +
-               " pipeline stages (virtual ones counted), expected at most the " +
-               std::to_string(spec.layers) + " layers of " + spec.name);
+StageLayout ReadStageLayout(const Value& list, const ModelSpec& spec, const Schedule& schedule) {
+  const std::vector<Value>& items = list.items();
+  if (items.size() != static_cast<std::size_t>(schedule.stages)) {
+    throw list.Error(
+        fmt::format("expected {} numbers, one per pipeline stage, not {}", schedule.stages, items.size()));
   }
-  const Value* list = parallelism.Find("layers_per_stage");
-  if (list == nullptr) return BalancedStageLayout(spec, stages, sequence);
-  const std::vector<Value>& items = list->items();
-  if (items.size() != static_cast<std::size_t>(stages)) {
-    throw list->Error("expected " + std::to_string(stages) + " numbers, one per pipeline stage, not " +
-                      std::to_string(items.size()));
+  ListReader reader(spec);
+  std::vector<StageShare> shares;
+  for (const Value& item : items) shares.push_back(reader.Entry(item));
+  if (reader.layers() != spec.layers) {
+    throw list.Error(fmt::format("expected numbers that sum to the {} layers of {}, not {}", spec.layers,
+                                 spec.name, reader.layers()));
   }
-  std::vector<int> counts;
-  for (const Value& item : items) counts.push_back(static_cast<int>(item.AsInt(1, spec.layers)));
-  const std::int64_t sum = std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
-  if (sum != spec.layers) {
-    throw list->Error("expected numbers that sum to the " + std::to_string(spec.layers) + " layers of " +
-                      spec.name + ", not " + std::to_string(sum));
+  if (reader.ends() == 0) {
+    shares.back().ends = EndParts(spec);
+  } else if (reader.ends() < EndParts(spec)) {
+    throw list.Error(
+        fmt::format("{} is on no stage; expected every part after the layers to be named, or "
+                    "none, for all of them on the last stage",
+                    EndName(reader.ends())));
   }
-  return MakeStageLayout(spec, counts);
+  CheckRanks(items, shares, schedule);
+  return MakeStageLayout(spec, shares);
 }
 
-std::vector<int> StagesOfRank(int rank, int stages, bool dual_pipe) {
-  ORRERY_CHECK(rank >= 0 && rank < stages, "rank " + std::to_string(rank) + " of " + std::to_string(stages));
-  if (!dual_pipe || rank == stages - 1 - rank) return {rank};
-  return {rank, stages - 1 - rank};
-}
-
-std::vector<double> StageForwardFlops(const ModelSpec& spec, const StageLayout& layout, std::int64_t sequence,
-                                      bool causal) {
-  std::vector<double> flops;
-  for (const Stage& stage : layout.stages) {
-    double sum = 0;
-    for (const int layer : stage.layers) {
-      sum += LayerForwardFlops(spec, spec.IsMoeLayer(layer), sequence, causal).count;
-    }
-    if (stage.has_head) sum += HeadForwardFlops(spec).count;
-    if (stage.has_mtp) sum += spec.mtp_modules * MtpForwardFlops(spec, sequence, causal).count;
-    flops.push_back(sum);
-  }
-  return flops;
+std::string Describe(const ModelSpec& spec, const Stage& stage) {
+  std::string text = stage.has_embedding ? "embedding" : "";
+  const auto add = [&text](int count, std::string_view what, bool numbered) {
+    if (count == 0) return;
+    if (!text.empty()) text += " + ";
+    text += numbered ? fmt::format("{} {}", count, what) : what;
+  };
+  int moe = 0;
+  for (const int layer : stage.layers) moe += spec.IsMoeLayer(layer) ? 1 : 0;
+  add(static_cast<int>(stage.layers.size()) - moe, "dense", true);
+  add(moe, "MoE", true);
+  add(stage.has_head ? 1 : 0, "head", false);
+  const int first = stage.first_mtp_part, end = first + stage.mtp_parts;
+  const int lone_head = stage.mtp_parts > 0 && first % 2 == 1,
+            lone_layer = stage.mtp_parts > 0 && end % 2 == 1;
+  const int modules = (stage.mtp_parts - lone_head - lone_layer) / 2;
+  add(lone_head, "MTP head", false);
+  add(modules, "MTP", spec.mtp_modules > 1);
+  add(lone_layer, "MTP layer", false);
+  return text.empty() ? "nothing" : text;
 }
 
 }  // namespace orrery::models

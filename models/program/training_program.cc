@@ -75,11 +75,33 @@ class Emitter {
   }
 
   void BackwardWeight(const ChunkPlan& chunk) {
+    for (const auto& [unit, part] : WeightBlocks(chunk, {Part::kMlpWeight, Part::kAttentionWeight}))
+      Weight(*unit, part, Begin(chunk));
+  }
+
+  /// The input backward of one chunk, and beside each of its exchanges a W block of an older one; the rest of
+  /// those follow.
+  void BackwardBeside(const ChunkPlan& chunk, const ChunkPlan& older) {
+    // The attention's first: then the MLP's, which takes longer, lies beside the longer exchange, the
+    // dispatch of gradients that goes in BF16.
+    const WeightList blocks = WeightBlocks(older, {Part::kAttentionWeight, Part::kMlpWeight});
+    auto next = blocks.begin();
+    const auto weight = [&] {
+      if (next == blocks.end()) return;
+      Weight(*next->first, next->second, Begin(older));
+      ++next;
+    };
     Cursor b = Begin(chunk);
     ForEachReversed(chunk, [&](const Unit& unit) {
-      Weight(unit, Part::kMlpWeight, b);
-      Weight(unit, Part::kAttentionWeight, b);
+      CombineBackward(unit, &b);
+      if (HasPart(unit.kind, Part::kCombineBackward)) weight();
+      MlpBackward(unit, &b);
+      DispatchBackward(unit, &b);
+      if (HasPart(unit.kind, Part::kDispatchBackward)) weight();
+      AttentionBackward(unit, &b);
     });
+    Send(chunk, b.last);
+    while (next != blocks.end()) weight();
   }
 
   void Pair(const ChunkPlan& forward, const ChunkPlan& backward) {
@@ -115,6 +137,18 @@ class Emitter {
   }
 
   static Cursor Begin(const ChunkPlan& chunk) { return {&chunk, {}}; }
+
+  using WeightList = std::vector<std::pair<const Unit*, Part>>;
+  /// The W blocks of a chunk, last unit first, those of a unit in the order of `parts`.
+  static WeightList WeightBlocks(const ChunkPlan& chunk, const std::array<Part, 2>& parts) {
+    WeightList blocks;
+    ForEachReversed(chunk, [&](const Unit& unit) {
+      for (const Part part : parts) {
+        if (HasPart(unit.kind, part)) blocks.emplace_back(&unit, part);
+      }
+    });
+    return blocks;
+  }
 
   template <class F>
   static void ForEachReversed(const ChunkPlan& chunk, F&& f) {
@@ -218,11 +252,44 @@ class RankBuilder {
         emitter_(rank, schedule.spec.micro_batches, &out->programs[static_cast<std::size_t>(rank)]),
         kinds_(out->task_kinds[static_cast<std::size_t>(rank)]) {}
 
+  void AddAll(const std::vector<Step>& steps, WeightPasses weights) {
+    const auto last_forward = std::find_if(steps.rbegin(), steps.rend(), [](const Step& step) {
+                                return step.kind == StepKind::kForward;
+                              }).base();
+    for (auto step = steps.begin(); step != steps.end(); ++step) {
+      const bool beside = weights == WeightPasses::kFitExchanges || step < last_forward;
+      const auto next = step + 1;
+      if (beside && schedule_.spec.kind == ScheduleKind::kZb1p && step->kind == StepKind::kBackwardInput &&
+          next != steps.end() && next->kind == StepKind::kBackwardWeight) {
+        AddBackwardBeside(step->backward, next->backward);
+        step = next;
+      } else {
+        Add(*step);
+      }
+    }
+  }
+
+ private:
+  /// An input backward with a weight pass beside its exchanges: of an older chunk, or its own.
+  void AddBackwardBeside(const ChunkRef& input, const ChunkRef& weight) {
+    const ChunkPlan plan = Plan(input, true);
+    emitter_.BeginTask(plan.input);
+    if (input == weight) {
+      emitter_.Backward(plan, true);
+    } else {
+      emitter_.BackwardBeside(plan, WeightPlan(weight));
+    }
+    emitter_.EndTask();
+    kinds_.push_back(StepKind::kBackward);
+  }
+
   void Add(const Step& step) {
     const bool forward = step.kind == StepKind::kForward || step.kind == StepKind::kForwardBackward;
     const bool backward = step.kind != StepKind::kForward && step.kind != StepKind::kBackwardWeight;
     const ChunkPlan f = forward ? Plan(step.forward, false) : ChunkPlan{};
-    const ChunkPlan b = backward ? Plan(step.backward, true) : ChunkPlan{};
+    const ChunkPlan b = backward                                 ? Plan(step.backward, true)
+                        : step.kind == StepKind::kBackwardWeight ? WeightPlan(step.backward)
+                                                                 : ChunkPlan{};
     emitter_.BeginTask(f.input, b.input);
     switch (step.kind) {
       case StepKind::kForward:
@@ -235,7 +302,7 @@ class RankBuilder {
         emitter_.Backward(b, false);
         break;
       case StepKind::kBackwardWeight:
-        emitter_.BackwardWeight(WeightPlan(step.backward));
+        emitter_.BackwardWeight(b);
         break;
       case StepKind::kForwardBackward:
         emitter_.Pair(f, b);
@@ -245,29 +312,37 @@ class RankBuilder {
     kinds_.push_back(step.kind);
   }
 
- private:
   /// Counted over both directions.
   int MicroBatch(const ChunkRef& ref) const {
     return ref.micro_batch + ref.direction * schedule_.micro_batches_per_direction();
   }
 
+  /// Waits for the gradient that its input backward waited for: of a stage that only embeds, that backward
+  /// has nothing to do, and so nothing that would have waited. Gradients come in the order of micro-batches.
   ChunkPlan WeightPlan(const ChunkRef& ref) const {
     ChunkPlan plan;
     plan.units = &stages_[static_cast<std::size_t>(ref.stage)];
     plan.micro_batch = MicroBatch(ref);
+    if (ref.stage < schedule_.stages - 1 && !plan.units->empty()) {
+      plan.input.channel = router_.Channel(ref.stage, ref.direction, true);
+      plan.input.messages = static_cast<std::uint32_t>(ref.micro_batch) + 1;
+    }
     return plan;
   }
 
+  /// A stage that holds nothing neither gets nor sends: its neighbours send to each other.
   ChunkPlan Plan(const ChunkRef& ref, bool gradient) {
-    const int last = schedule_.stages - 1;
+    const int last = schedule_.stages - 1, forward = gradient ? -1 : 1;
     ChunkPlan plan;
     plan.units = &stages_[static_cast<std::size_t>(ref.stage)];
     plan.micro_batch = MicroBatch(ref);
+    if (plan.units->empty()) return plan;
     if (gradient ? ref.stage < last : ref.stage > 0) {
       plan.input.channel = router_.Channel(ref.stage, ref.direction, gradient);
       plan.input.messages = ++received_[static_cast<std::size_t>(plan.input.channel)];
     }
-    const int next = gradient ? ref.stage - 1 : ref.stage + 1;
+    int next = ref.stage + forward;
+    while (next >= 0 && next <= last && stages_[static_cast<std::size_t>(next)].empty()) next += forward;
     if (next >= 0 && next <= last) {
       plan.output.peer = router_.RankOf(next, ref.direction);
       plan.output.channel = router_.Channel(next, ref.direction, gradient);
@@ -284,6 +359,25 @@ class RankBuilder {
 };
 
 }  // namespace
+
+std::vector<Unit> UnitsOf(const ModelSpec& spec, const Stage& stage) {
+  std::vector<Unit> units;
+  if (stage.has_embedding) units.push_back({UnitKind::kEmbedding, -1});
+  for (const int layer : stage.layers) {
+    units.push_back(spec.IsMoeLayer(layer) ? Unit{UnitKind::kMoeLayer, layer - spec.moe->first_dense_layers}
+                                           : Unit{UnitKind::kDenseLayer, -1});
+  }
+  if (stage.has_head) units.push_back({UnitKind::kHead, -1});
+  for (int part = stage.first_mtp_part; part < stage.first_mtp_part + stage.mtp_parts; ++part) {
+    if (part % 2 == 1) {
+      units.push_back({UnitKind::kHead, -1});
+    } else {
+      units.push_back(spec.moe ? Unit{UnitKind::kMtpLayer, spec.MoeLayers() + part / 2}
+                               : Unit{UnitKind::kDenseLayer, -1});
+    }
+  }
+  return units;
+}
 
 std::string_view Name(Part part) {
   constexpr std::array<std::string_view, kParts> kNames = {
@@ -307,9 +401,10 @@ bool HasPart(UnitKind kind, Part part) {
   return false;
 }
 
-TrainingPrograms BuildTrainingPrograms(const Schedule& schedule,
-                                       const std::vector<std::vector<Unit>>& stages) {
+TrainingPrograms BuildTrainingPrograms(const Schedule& schedule, const std::vector<std::vector<Unit>>& stages,
+                                       WeightPasses weights) {
   ORRERY_CHECK(static_cast<int>(stages.size()) == schedule.stages, "layout and schedule differ in stages");
+  ORRERY_CHECK(!stages.front().empty() && !stages.back().empty(), "a model begins and ends with a part");
   TrainingPrograms out;
   const auto ranks = static_cast<std::size_t>(schedule.spec.ranks);
   out.programs.resize(ranks);
@@ -317,7 +412,7 @@ TrainingPrograms BuildTrainingPrograms(const Schedule& schedule,
   const Router router(schedule);
   for (std::size_t rank = 0; rank < ranks; ++rank) {
     RankBuilder builder(schedule, stages, router, static_cast<int>(rank), &out);
-    for (const Step& step : schedule.steps[rank]) builder.Add(step);
+    builder.AddAll(schedule.steps[rank], weights);
   }
   return out;
 }

@@ -10,6 +10,11 @@
 // attn(F) -> dispatch(F) -> mlp(F) -> combine(F) -> attn(F) of the next unit;
 // combine(B) -> mlp(B) -> dispatch(B) -> attn(B) -> combine(B) of the unit before; W blocks feed nobody.
 // At the end of a task both streams drain: a chunk returns whole tensors to the schedule that called it.
+//
+// Under ZB1P a weight pass that comes right after an input backward is one task with it: its W blocks, which
+// need nothing but what an earlier backward left, run one by one beside the exchanges of that backward. (Qi
+// et al., arXiv 2401.10241, know no exchanges, so that it makes no difference to them where W runs.) DualPipe
+// and DualPipeV keep their weight passes to themselves, as their published step() does.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +22,7 @@
 #include <vector>
 
 #include "core/stream_program.h"
+#include "models/program/stages.h"
 #include "models/schedule/schedule.h"
 
 namespace orrery::models {
@@ -28,6 +34,10 @@ struct Unit {
   UnitKind kind = UnitKind::kMoeLayer;
   int moe_layer = -1;  ///< index among the MoE layers (an MTP module's comes last); -1: no routed experts
 };
+
+/// Units of a stage in forward order. MTP modules take the places after the main model's MoE layers; that of
+/// a dense model is a dense layer.
+std::vector<Unit> UnitsOf(const ModelSpec& spec, const Stage& stage);
 
 /// What stream 0 and 1 do for a unit. The order of the enumerators is the index into price tables.
 enum class Part : std::uint8_t {
@@ -67,9 +77,16 @@ struct TrainingPrograms {
   std::vector<std::vector<StepKind>> task_kinds;  ///< [pipeline rank][task]
 };
 
-/// One program per pipeline rank. `stages[s]` are the units of stage s in forward order.
-TrainingPrograms BuildTrainingPrograms(const Schedule& schedule,
-                                       const std::vector<std::vector<Unit>>& stages);
+/// Whether the W blocks of an expert layer are done within the exchanges of its backward. While a rank has
+/// forwards left, W blocks beside exchanges cost nothing in either case. When it has none, the gradients that
+/// other ranks wait for leave later by what a W block takes longer than its exchange, so that those which do
+/// not fit are then done after them.
+enum class WeightPasses : std::uint8_t { kFitExchanges, kOutlastExchanges };
+
+/// One program per pipeline rank. `stages[s]` are the units of stage s in forward order; any but the first
+/// and the last may have none, and then its neighbours send to each other.
+TrainingPrograms BuildTrainingPrograms(const Schedule& schedule, const std::vector<std::vector<Unit>>& stages,
+                                       WeightPasses weights = WeightPasses::kFitExchanges);
 
 /// One rank, one overlapped pair of a forward chunk of `forward` and a backward chunk of `backward`, no
 /// pipeline traffic: what DeepSeek's training trace shows.

@@ -59,6 +59,10 @@ struct Schedule {
 
   /// 2 for DualPipe, else 1.
   int directions() const { return spec.kind == ScheduleKind::kDualPipe ? 2 : 1; }
+  /// Whether forwards run beside backwards (kForwardBackward).
+  bool overlapped() const {
+    return spec.kind == ScheduleKind::kDualPipe || spec.kind == ScheduleKind::kDualPipeV;
+  }
   /// Micro-batches that run in one direction.
   int micro_batches_per_direction() const { return spec.micro_batches / directions(); }
   /// The rank that holds the chunk's stage. Aborts on a stage or direction that the schedule does not have.

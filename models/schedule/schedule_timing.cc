@@ -61,22 +61,29 @@ ChunkRef AtStage(ChunkRef chunk, int stage) {
   return chunk;
 }
 
-/// Calls `visit` for each input of the step.
+/// Calls `visit` for each input of the step. Stages that are `empty` need none and give none.
 template <typename Visit>
-void ForEachInput(const Step& step, int stages, Visit visit) {
-  if (HasForward(step.kind) && step.forward.stage != 0)
-    visit(Input{true, AtStage(step.forward, step.forward.stage - 1)});
+void ForEachInput(const Step& step, int stages, const std::vector<bool>& empty, Visit visit) {
+  const auto is_empty = [&](int stage) { return !empty.empty() && empty[static_cast<std::size_t>(stage)]; };
+  const auto beside = [&](const ChunkRef& chunk, int by) {
+    int stage = chunk.stage + by;
+    while (stage > 0 && stage < stages - 1 && is_empty(stage)) stage += by;
+    return AtStage(chunk, stage);
+  };
+  if (HasForward(step.kind) && step.forward.stage != 0 && !is_empty(step.forward.stage))
+    visit(Input{true, beside(step.forward, -1)});
   if (step.kind == StepKind::kBackwardWeight) visit(Input{false, step.backward});
-  if (!HasInputBackward(step.kind)) return;
+  if (!HasInputBackward(step.kind) || is_empty(step.backward.stage)) return;
   visit(Input{true, step.backward});  // its own activations
-  if (step.backward.stage != stages - 1) visit(Input{false, AtStage(step.backward, step.backward.stage + 1)});
+  if (step.backward.stage != stages - 1) visit(Input{false, beside(step.backward, 1)});
 }
 
 class Player {
  public:
-  Player(const Schedule& schedule, const StepTime& time)
+  Player(const Schedule& schedule, const StepTime& time, const std::vector<bool>& empty)
       : schedule_(schedule),
         time_(time),
+        empty_(empty),
         done_(schedule),
         timing_{std::vector<RankTiming>(schedule.steps.size()), {}} {}
 
@@ -117,7 +124,7 @@ class Player {
   /// When the last input is there, if all are known yet.
   std::optional<Time> InputsThere(const Step& step) {
     std::optional<Time> there = kTimeZero;
-    ForEachInput(step, done_.stages(), [&](const Input& input) {
+    ForEachInput(step, done_.stages(), empty_, [&](const Input& input) {
       const std::optional<Time>& done =
           input.forward ? done_.Forward(input.chunk) : done_.Backward(input.chunk);
       there = there && done ? std::optional(std::max(*there, *done)) : std::nullopt;
@@ -140,7 +147,7 @@ class Player {
 
   std::string Missing(const Step& step) {
     std::string missing;
-    ForEachInput(step, done_.stages(), [&](const Input& input) {
+    ForEachInput(step, done_.stages(), empty_, [&](const Input& input) {
       if (input.forward ? done_.Forward(input.chunk) : done_.Backward(input.chunk)) return;
       missing += fmt::format("{} the {} of {} on rank {}", missing.empty() ? "" : " and",
                              input.forward ? "forward" : "backward", Describe(input.chunk),
@@ -151,14 +158,15 @@ class Player {
 
   const Schedule& schedule_;
   const StepTime& time_;
+  const std::vector<bool>& empty_;
   Finished done_;
   ScheduleTiming timing_;
 };
 
 }  // namespace
 
-ScheduleTiming Simulate(const Schedule& schedule, const StepTime& time) {
-  return Player(schedule, time).Play();
+ScheduleTiming Simulate(const Schedule& schedule, const StepTime& time, const std::vector<bool>& empty) {
+  return Player(schedule, time, empty).Play();
 }
 
 ScheduleTiming SimulateUniform(const Schedule& schedule, const UniformTimes& times) {

@@ -48,7 +48,8 @@ using StepTime = std::function<Time(int rank, const Step& step)>;
 
 /// Throws InputError where the lists lock up, naming which rank waits where for what, and where a list holds
 /// a chunk that the schedule does not have. No list of MakeSchedule does either.
-ScheduleTiming Simulate(const Schedule& schedule, const StepTime& time);
+/// `empty` [stage]: stages that hold nothing, so that those beside them depend on each other; absent: none.
+ScheduleTiming Simulate(const Schedule& schedule, const StepTime& time, const std::vector<bool>& empty = {});
 ScheduleTiming SimulateUniform(const Schedule& schedule, const UniformTimes& times);
 
 }  // namespace orrery::models

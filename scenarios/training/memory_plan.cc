@@ -61,8 +61,7 @@ std::vector<models::RankMemory> MemoryOfRanks(const Scenario& scenario, const mo
   shape.local_experts = scenario.ExpertSlots() / scenario.parallelism.expert;
   shape.fp8 = scenario.fp8;
   models::MemoryPlan plan;
-  plan.overlapped = scenario.parallelism.schedule == models::ScheduleKind::kDualPipe ||
-                    scenario.parallelism.schedule == models::ScheduleKind::kDualPipeV;
+  plan.overlapped = schedule.overlapped();
   plan.data_parallel = scenario.parallelism.data;
   plan.expert_parallel = scenario.parallelism.expert;
   plan.expert_slots = scenario.ExpertSlots();

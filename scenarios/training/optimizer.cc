@@ -30,40 +30,23 @@ std::vector<int> StagesHeld(const models::Schedule& schedule, int rank) {
   return held;
 }
 
-int Members(const hw::CollectiveGroup& group) { return group.ranks_per_node * group.nodes; }
-
-/// Nodes of each replica group: those of the pipeline ranks that hold a stage (both mirrored ones under
-/// DualPipe), cut into `parts` that each hold one copy in every `stride`-th node.
-hw::NodeGroups ReplicaNodes(const Scenario& s, const models::Schedule& schedule, int stride) {
-  const int per_rank = std::max(1, s.cluster.nodes / s.parallelism.pipeline);
-  const int mirrors = schedule.directions();
-  hw::NodeGroups groups;
+/// GPUs that hold copies of the same parameters, one in `stride` data-parallel ranks, for every pipeline rank
+/// and every offset: of all parameters with stride 1, of experts with the expert-parallel degree. Both
+/// mirrored pipeline ranks under DualPipe. Pipeline ranks follow one another, `data` GPUs each.
+hw::GpuGroups Copies(const Scenario& s, const models::Schedule& schedule, int stride) {
+  const int mirrors = schedule.directions(), data = s.parallelism.data;
+  hw::GpuGroups groups;
   for (int rank = 0; rank < s.parallelism.pipeline / mirrors; ++rank) {
     for (int first = 0; first < stride; ++first) {
-      std::vector<int> nodes;
+      std::vector<int> gpus;
       for (int mirror = 0; mirror < mirrors; ++mirror) {
         const int holder = mirror == 0 ? rank : s.parallelism.pipeline - 1 - rank;
-        for (int n = first; n < per_rank; n += stride) nodes.push_back(holder * per_rank + n);
+        for (int column = first; column < data; column += stride) gpus.push_back(holder * data + column);
       }
-      groups.push_back(std::move(nodes));
+      groups.push_back(std::move(gpus));
     }
   }
   return groups;
-}
-
-hw::CollectiveGroup DenseGroup(const Scenario& s, const models::Schedule& schedule,
-                               const hw::Topology& topology) {
-  const int per_node = std::min(s.cluster.devices_per_node, s.parallelism.data);
-  return hw::PlacedGroup(s.cluster, topology, ReplicaNodes(s, schedule, 1), per_node);
-}
-
-/// An expert-parallel group fills whole nodes, so copies of an expert lie as many nodes apart; where a group
-/// is smaller than a node, several copies share one.
-hw::CollectiveGroup ExpertGroup(const Scenario& s, const models::Schedule& schedule,
-                                const hw::Topology& topology) {
-  const int copies_in_node = std::max(1, s.cluster.devices_per_node / std::max(1, s.parallelism.expert));
-  const int stride = std::max(1, s.parallelism.expert / s.cluster.devices_per_node);
-  return hw::PlacedGroup(s.cluster, topology, ReplicaNodes(s, schedule, stride), copies_in_node);
 }
 
 /// The norm of all gradients, over every GPU of the cluster.
@@ -80,14 +63,18 @@ std::vector<OptimizerReport> OptimizersOf(const Scenario& scenario, const models
                                           const std::vector<ReplicaTime>& replicas) {
   const hw::PointToPoint link(scenario.cluster.device, exchange, scenario.cluster.fabric.transport);
   const hw::CollectiveModel collectives(scenario.cluster.device, link, scenario.cluster.fabric.transport);
-  const hw::CollectiveGroup dense_group = DenseGroup(scenario, schedule, topology);
-  const hw::CollectiveGroup expert_group = ExpertGroup(scenario, schedule, topology);
+  const int expert = scenario.parallelism.expert;
+  const int copies = scenario.parallelism.data * schedule.directions(), expert_copies = copies / expert;
+  const hw::CollectiveGroup dense_group =
+      hw::PlacedGroup(scenario.cluster, topology, Copies(scenario, schedule, 1));
+  const hw::CollectiveGroup expert_group =
+      expert == 1 ? dense_group
+                  : hw::PlacedGroup(scenario.cluster, topology, Copies(scenario, schedule, expert));
   const double norm_s = NormSeconds(scenario, collectives, topology);
   const std::string how = fmt::format(
       "ZeRO-1: FP32 gradients reduce-scattered over {} copies (experts {}{}), AdamW on the shards, BF16 "
       "parameters all-gathered",
-      Members(dense_group), Members(expert_group),
-      replicas.empty() ? "" : ", then over replicas in their exchange group");
+      copies, expert_copies, replicas.empty() ? "" : ", then over replicas in their exchange group");
   std::vector<OptimizerReport> reports;
   for (int rank = 0; rank < scenario.parallelism.pipeline; ++rank) {
     const models::LocalParameters own = models::UniqueParametersPerRank(
@@ -109,8 +96,7 @@ std::vector<OptimizerReport> OptimizersOf(const Scenario& scenario, const models
     // Replicas share their expert's state: the shards of all copies together are one.
     const std::int64_t distinct =
         own.expert > 0 ? own.expert * DistinctExperts(scenario) / scenario.ExpertSlots() : 0;
-    shape.updated =
-        sharded ? own.NonExpert() / Members(dense_group) + distinct / Members(expert_group) : own.Total();
+    shape.updated = sharded ? own.NonExpert() / copies + distinct / expert_copies : own.Total();
     shape.fp8 = scenario.fp8 ? own.expert + own.linear : 0;
     report.update_s = UpdateSeconds(shape, cost);
   }

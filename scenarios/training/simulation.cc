@@ -11,33 +11,13 @@
 #include "models/program/memory.h"
 #include "models/routing/planned_loads.h"
 #include "models/routing/synthetic_loads.h"
+#include "scenarios/training/stage_choice.h"
 
 namespace orrery::scenarios {
 namespace {
 
 /// Rows of an expert are padded to the tile that layer_ops.h prices.
 const std::int64_t kRowAlignment = models::TrainingShape{}.row_alignment;
-
-/// Units of a stage in forward order. MTP modules take the places after the main model's MoE layers.
-std::vector<models::Unit> UnitsOf(const models::ModelSpec& model, const models::Stage& stage) {
-  using models::UnitKind;
-  std::vector<models::Unit> units;
-  if (stage.has_embedding) units.push_back({UnitKind::kEmbedding, -1});
-  for (int layer : stage.layers) {
-    if (model.IsMoeLayer(layer)) {
-      units.push_back({UnitKind::kMoeLayer, layer - model.moe->first_dense_layers});
-    } else {
-      units.push_back({UnitKind::kDenseLayer, -1});
-    }
-  }
-  if (stage.has_head) units.push_back({UnitKind::kHead, -1});
-  for (int m = 0; stage.has_mtp && m < model.mtp_modules; ++m) {
-    units.push_back(model.moe ? models::Unit{UnitKind::kMtpLayer, model.MoeLayers() + m}
-                              : models::Unit{UnitKind::kDenseLayer, -1});
-    units.push_back({UnitKind::kHead, -1});
-  }
-  return units;
-}
 
 models::Schedule ScheduleOf(const Scenario& s) {
   try {
@@ -47,6 +27,19 @@ models::Schedule ScheduleOf(const Scenario& s) {
     const Value& p = s.document.root().At("parallelism");
     throw(p.Find("schedule") != nullptr ? p.At("schedule") : p).Error(e.what());
   }
+}
+
+/// Every stage holds a part of the model.
+void CheckStages(const Scenario& s, const models::Schedule& schedule) {
+  const int most = models::MostStages(s.model);
+  if (schedule.stages <= most) return;
+  throw s.document.root()
+      .At("parallelism")
+      .At("pipeline")
+      .Error(fmt::format("gives {} pipeline stages (virtual ones counted), expected at most the {} parts of "
+                         "{}: embedding, {} "
+                         "layers, and {} after them",
+                         schedule.stages, most, s.model.name, s.model.layers, most - 1 - s.model.layers));
 }
 
 /// Runs `make`; an InputError in it gets the place of the key that asked for it.
@@ -89,11 +82,6 @@ std::int64_t LastEnd(const Recorder& recorder, int rank) {
 TrainingModel::TrainingModel(Scenario scenario, bool folded_only) : scenario_(std::move(scenario)) {
   const Value& root = scenario_.document.root();
   schedule_ = ScheduleOf(scenario_);
-  layout_ = models::ReadStageLayout(root.At("parallelism"), scenario_.model, schedule_.stages,
-                                    scenario_.workload.sequence_length);
-  std::vector<std::vector<models::Unit>> units;
-  for (const models::Stage& stage : layout_.stages) units.push_back(UnitsOf(scenario_.model, stage));
-  programs_ = models::BuildTrainingPrograms(schedule_, units);
   cost_ = std::make_unique<hw::CostModel>(AtKey(root, "calibration", [&] {
     return hw::CostModel::Load(scenario_.cluster.device, scenario_.calibration);
   }));
@@ -106,7 +94,31 @@ TrainingModel::TrainingModel(Scenario scenario, bool folded_only) : scenario_(st
   auto loads = MakeLoads(scenario_.seed, folded_only ? 0 : MoeLayers());
   if (!folded_only) loads_ = std::move(loads);
   StretchTraffic();
+  PlanStages();
   rebalance_ = PriceRebalance(loads_.get());
+}
+
+/// Lays the model out over the stages, as the scenario says or by what its parts cost, and writes the
+/// programs.
+void TrainingModel::PlanStages() {
+  CheckStages(scenario_, schedule_);
+  // Two micro-batches, for a forward beside a backward.
+  const StepLoads loads =
+      scenario_.model.moe ? StepLoads(1, 1, std::vector<RankLoad>(2, even_load_)) : StepLoads();
+  PriceInputs inputs;
+  inputs.scenario = &scenario_;
+  inputs.cost = cost_.get();
+  inputs.exchange = exchange_.get();
+  inputs.exchange_stretch = exchange_stretch_;
+  inputs.vary = false;
+  const TrainingPrices prices(inputs, loads, 1);
+  const Value* list = scenario_.document.root().At("parallelism").Find("layers_per_stage");
+  layout_ = list != nullptr ? models::ReadStageLayout(*list, scenario_.model, schedule_)
+                            : ChooseStageLayout(scenario_.model, schedule_, prices);
+  std::vector<std::vector<models::Unit>> units;
+  for (const models::Stage& stage : layout_.stages) units.push_back(models::UnitsOf(scenario_.model, stage));
+  programs_ =
+      models::BuildTrainingPrograms(schedule_, units, WeightPassesOf(scenario_.model, prices, even_load_));
 }
 
 /// What the fabric adds where groups of neighbouring nodes leave their leaf or flows collide.
@@ -118,11 +130,13 @@ void TrainingModel::StretchTraffic() {
     exchange_stretch_ =
         hw::ExchangeStretch(cluster, topology, hw::ContiguousGroups(cluster.nodes, nodes_per_exchange)).last;
   }
-  const int nodes_per_rank = cluster.nodes / scenario_.parallelism.pipeline;
-  if (nodes_per_rank > 0 && scenario_.parallelism.pipeline > 1) {
-    message_stretch_ = hw::HandOverStretch(cluster, topology, nodes_per_rank).last;
-    message_latency_ = hw::MessageLatency(cluster, topology, 0, nodes_per_rank);
-  }
+  if (scenario_.parallelism.pipeline == 1) return;
+  // Pipeline ranks follow one another, `data` GPUs each. Where those are no whole nodes, some messages stay
+  // in their node; all are taken for those that go furthest.
+  const auto nodes_on = static_cast<int>(CeilDiv(scenario_.parallelism.data, cluster.devices_per_node));
+  const int distance = std::min(nodes_on, cluster.nodes - 1);
+  message_stretch_ = hw::HandOverStretch(cluster, topology, distance).last;
+  message_latency_ = hw::MessageLatency(cluster, topology, 0, distance);
 }
 
 models::LoadShape TrainingModel::load_shape() const { return ShapeOf(scenario_); }
@@ -145,7 +159,7 @@ std::vector<std::vector<int>> TrainingModel::MoeLayersOfRanks() const {
     auto& mine = moe_layers.emplace_back();
     for (const auto& [stage, direction] : schedule_.StagesOf(rank)) {
       for (const models::Unit& unit :
-           UnitsOf(scenario_.model, layout_.stages[static_cast<std::size_t>(stage)]))
+           models::UnitsOf(scenario_.model, layout_.stages[static_cast<std::size_t>(stage)]))
         if (unit.kind == models::UnitKind::kMoeLayer || unit.kind == models::UnitKind::kMtpLayer)
           mine.push_back(unit.moe_layer);
     }
@@ -184,7 +198,8 @@ std::vector<ReplicaTime> TrainingModel::ReplicasOf(const models::LoadSource* loa
 std::int64_t TrainingModel::MessageWork() const {
   const std::int64_t tokens = scenario_.workload.micro_batch * scenario_.workload.sequence_length;
   const Bytes bytes{tokens * scenario_.model.hidden * 2};  // activations and their gradients cross in BF16
-  const Time wire = bytes / Link().rate(hw::Reach::kCrossLeaf);
+  const hw::Reach reach = scenario_.cluster.nodes > 1 ? hw::Reach::kCrossLeaf : hw::Reach::kNode;
+  const Time wire = bytes / Link().rate(reach);
   return static_cast<std::int64_t>(static_cast<double>(wire.count()) * message_stretch_) +
          message_latency_.count();
 }
@@ -305,17 +320,9 @@ std::vector<OptimizerReport> TrainingModel::PriceOptimizers(const hw::CostModel&
 
 std::string TrainingModel::Holds(int rank) const {
   std::string text;
-  for (const auto& [index, direction] : schedule_.StagesOf(rank)) {
-    const models::Stage& stage = layout_.stages[static_cast<std::size_t>(index)];
-    int dense = 0, moe = 0;
-    for (int layer : stage.layers) ++(scenario_.model.IsMoeLayer(layer) ? moe : dense);
-    std::string part = stage.has_embedding ? "embedding" : "";
-    const auto add = [&part](const std::string& what) { part += (part.empty() ? "" : " + ") + what; };
-    if (dense > 0) add(fmt::format("{} dense", dense));
-    if (moe > 0) add(fmt::format("{} MoE", moe));
-    if (stage.has_head) add("head");
-    if (stage.has_mtp) add("MTP");
-    text += (text.empty() ? "" : " | ") + part;
+  for (const auto& [stage, direction] : schedule_.StagesOf(rank)) {
+    text += (text.empty() ? "" : " | ") +
+            models::Describe(scenario_.model, layout_.stages[static_cast<std::size_t>(stage)]);
   }
   return text;
 }

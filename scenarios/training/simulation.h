@@ -94,6 +94,7 @@ class TrainingModel {
   Outcome Prepare(const Variant& variant) const;
   std::unique_ptr<StepLoads> LoadsOf(const Variant& variant, int groups) const;
   void PrepareEvenLoad();
+  void PlanStages();
   std::vector<std::vector<int>> MoeLayersOfRanks() const;
   std::vector<ReplicaTime> ReplicasOf(const models::LoadSource* loads) const;
   void StretchTraffic();

@@ -234,10 +234,31 @@ std::string ModelRefusal(const std::vector<std::string>& sets) {
   return ErrorOf([&] { TrainingModel{Read(sets)}; });
 }
 
-TEST(TrainingModel, AStageHoldsALayer) {
-  EXPECT_THAT(ModelRefusal({"parallelism={pipeline: 64, schedule: 1f1b}", "workload.micro_batch=1 sequence"}),
-              AllOf(HasSubstr("parallelism.pipeline: '64'"), HasSubstr("61")));
+TEST(TrainingModel, AStageHoldsAPart) {
+  EXPECT_THAT(ModelRefusal({"parallelism={pipeline: 128, schedule: 1f1b}"}),
+              AllOf(HasSubstr("parallelism.pipeline: '128'"), HasSubstr("at most the 65 parts"),
+                    HasSubstr("61 layers")));
   EXPECT_THAT(ModelRefusal({"parallelism.layers_per_stage=[61]"}), HasSubstr("layers_per_stage"));
+}
+
+TEST(TrainingModel, VirtualStagesHaveALimit) {
+  EXPECT_THAT(Refusal({"parallelism.virtual_stages=9"}),
+              HasSubstr("parallelism.virtual_stages: '9': expected a whole number from 1 to 8"));
+}
+
+TEST(TrainingScenario, AnExchangeGroupDoesNotStraddleNodes) {
+  // 12 GPUs a pipeline rank on nodes of 8: groups of 6 and of 12 begin inside a node and end in the next.
+  const auto sets = [](const std::string& expert) {
+    return std::vector<std::string>{
+        "model={preset: deepseek-v3, override: {moe: {routed_experts: 240, groups: 1, top_groups: 1}}}",
+        "cluster={preset: h800-512, nodes: 3}", "workload.global_batch=240 sequences",
+        "workload.batch_ramp=null",
+        "parallelism={pipeline: 2, data: 12, schedule: 1f1b, expert: " + expert + "}"};
+  };
+  EXPECT_THAT(Refusal(sets("6")),
+              AllOf(HasSubstr("parallelism.expert: '6'"), HasSubstr("straddle nodes of 8")));
+  EXPECT_THAT(Refusal(sets("12")), HasSubstr("parallelism.expert: '12'"));
+  EXPECT_EQ(Read(sets("4")).parallelism.expert, 4);
 }
 
 TEST(TrainingModel, TheScheduleMustWorkWithTheNumbers) {

@@ -29,19 +29,52 @@ TEST(Placement, HandOverWithinALeafCostsNothingExtra) {
   EXPECT_EQ(HandOverStretch(c, Topology(c), 16).last, 1.0);
 }
 
+/// All GPUs of the nodes of each group.
+GpuGroups WholeNodes(const NodeGroups& nodes) {
+  GpuGroups groups;
+  for (const std::vector<int>& group : nodes) {
+    groups.emplace_back();
+    for (const int node : group)
+      for (int gpu = 0; gpu < 8; ++gpu) groups.back().push_back(8 * node + gpu);
+  }
+  return groups;
+}
+
 TEST(Placement, RingAcrossLeavesPassesTwoMoreSwitches) {
   const Cluster c = ClusterPreset("h800-2048");
   const Topology t(c);
-  EXPECT_EQ(PlacedGroup(c, t, ContiguousGroups(256, 16), 8).extra_switches, 0);
-  const CollectiveGroup strided = PlacedGroup(c, t, StridedGroups(256, 8), 8);
+  EXPECT_EQ(PlacedGroup(c, t, WholeNodes(ContiguousGroups(256, 16))).extra_switches, 0);
+  const CollectiveGroup strided = PlacedGroup(c, t, WholeNodes(StridedGroups(256, 8)));
   EXPECT_EQ(strided.extra_switches, 2);
   EXPECT_EQ(strided.nodes, 8);
+  EXPECT_EQ(strided.ranks_per_node, 8);
   EXPECT_EQ(strided.scale_out_stretch, 1.0);
 }
 
 TEST(Placement, HashedRingsGoAtThePaceOfTheirSlowestHop) {
   const Cluster c = ClusterPreset("h800-2048-roce");
-  EXPECT_GE(PlacedGroup(c, Topology(c), StridedGroups(256, 8), 8).scale_out_stretch, 1.9);
+  EXPECT_GE(PlacedGroup(c, Topology(c), WholeNodes(StridedGroups(256, 8))).scale_out_stretch, 1.9);
+}
+
+TEST(Placement, AGroupIsAsWideAsItsGpusLie) {
+  const Cluster c = ReadCluster(Document::Parse("preset: h800-512\nnodes: 4\n", "x.yaml").root());
+  const Topology t(c);
+  const auto shape = [&](const GpuGroups& groups) {
+    const CollectiveGroup placed = PlacedGroup(c, t, groups);
+    return std::pair(placed.nodes, placed.ranks_per_node);
+  };
+  EXPECT_EQ(shape({{3}}), std::pair(1, 1));
+  EXPECT_EQ(shape({{0, 1, 2, 3}, {4, 5, 6, 7}}), std::pair(1, 4)) << "two groups on one node";
+  EXPECT_EQ(shape({{0, 1, 2, 3, 28, 29, 30, 31}, {12, 13, 14, 15, 16, 17, 18, 19}}), std::pair(2, 4));
+  EXPECT_EQ(shape({{0, 1, 6, 7}, {4, 5, 10, 11}}), std::pair(2, 2)) << "the wider of two";
+  EXPECT_EQ(shape({{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}}), std::pair(2, 2))
+      << "as many rings as the lesser node has";
+  EXPECT_EQ(shape({{0, 8, 16}, {1, 9, 17}}), std::pair(3, 1));
+}
+
+TEST(PlacementDeathTest, AGpuBeyondTheClusterIsABug) {
+  const Cluster c = ReadCluster(Document::Parse("preset: h800-512\nnodes: 4\n", "x.yaml").root());
+  EXPECT_DEATH(PlacedGroup(c, Topology(c), {{31, 32}}), "GPU 32 of 32");
 }
 
 /// Two GPUs to a NIC or two NICs to a GPU: every NIC carries the same, so that a fabric without

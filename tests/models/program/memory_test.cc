@@ -9,7 +9,7 @@ namespace {
 
 struct V3 {
   ModelSpec spec = ModelPreset("deepseek-v3");
-  StageLayout layout = BalancedStageLayout(spec, 16, 4096);
+  StageLayout layout = EvenStages(spec, 16, 4096);
   TrainingShape shape;
   RoutedRows rows;
   MemoryPlan plan;
@@ -42,7 +42,7 @@ std::int64_t SavedBytes(const V3& v3, LayerKind kind) {
 
 TEST(Memory, AllStagesTogetherHoldTheModel) {
   for (const ModelSpec& spec : AllKinds()) {
-    const StageLayout layout = BalancedStageLayout(spec, 4, 2048);
+    const StageLayout layout = EvenStages(spec, 4, 2048);
     const ParameterCount counted = CountParameters(spec);
     std::int64_t sum = 0;
     for (int stage = 0; stage < 4; ++stage) sum += UniqueParametersPerRank(spec, layout, {stage}, 1).Total();
@@ -52,11 +52,36 @@ TEST(Memory, AllStagesTogetherHoldTheModel) {
   }
 }
 
+TEST(Memory, PartsOfTheEndThatAreCutApartHoldWhatTheyNeed) {
+  const ModelSpec spec = ModelPreset("deepseek-v3");
+  const ParameterCount counted = CountParameters(spec);
+  const StageLayout layout =
+      MakeStageLayout(spec, {{61, 0}, {0, 1}, {0, 1}, {0, 1}});  // layers | head | MTP layer | its head
+  const auto held = [&](std::vector<int> stages) {
+    return UniqueParametersPerRank(spec, layout, stages, 1).Total();
+  };
+  EXPECT_EQ(held({1}), counted.head + spec.hidden);
+  EXPECT_EQ(held({2}), counted.mtp + counted.embedding);
+  EXPECT_EQ(held({3}), counted.head + spec.hidden);
+  EXPECT_EQ(held({0, 1, 2, 3}), counted.total + counted.mtp) << "one rank needs no copy";
+
+  V3 v3;
+  v3.layout = layout;
+  const auto logits = [&](int stage) {
+    v3.plan.held = {stage};
+    v3.plan.chunks_in_flight = {1};
+    return v3.Memory().logits.count;
+  };
+  EXPECT_EQ(logits(1), 2ll * 4096 * 129280);
+  EXPECT_EQ(logits(2), 0);
+  EXPECT_EQ(logits(3), logits(1));
+}
+
 TEST(Memory, OneRankWithEveryStageHoldsEmbeddingAndHeadOnce) {
   for (ModelSpec spec : AllKinds()) {
     for (const bool tied : {false, true}) {
       spec.tied_embeddings = tied;
-      const StageLayout layout = BalancedStageLayout(spec, 2, 2048);
+      const StageLayout layout = EvenStages(spec, 2, 2048);
       const ParameterCount counted = CountParameters(spec);
       EXPECT_EQ(UniqueParametersPerRank(spec, layout, {0, 1}, 1).Total(), counted.total + counted.mtp)
           << spec.name;
@@ -75,7 +100,7 @@ TEST(Memory, ExpertParallelismDividesOnlyRoutedExperts) {
 TEST(Memory, DeepSeekV3FitsAnH800OnEveryRankWithDualPipe) {
   V3 v3;
   for (int rank = 0; rank < 16; ++rank) {
-    v3.plan.held = StagesOfRank(rank, 16, true);
+    v3.plan.held = {rank, 15 - rank};
     const int own = rank < 8 ? 16 - rank : rank + 1;  // the stage nearer its end holds more chunks; 17 in all
     v3.plan.chunks_in_flight = {own, 17 - own};
     const RankMemory memory = v3.Memory();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "models/model_spec.h"
+#include "models/program/stage_split.h"
 
 namespace orrery::models {
 
@@ -60,6 +61,11 @@ inline ModelSpec MlaNoQueryCompression() {
                      .top_groups = 2,
                      .sigmoid = true};
   return spec;
+}
+
+/// One stage a rank, balanced by forward operations.
+inline StageLayout EvenStages(const ModelSpec& spec, int stages, std::int64_t sequence) {
+  return BalancedStageLayout(spec, MakeSchedule({ScheduleKind::k1F1B, stages, 1}), FlopCosts(spec, sequence));
 }
 
 inline std::vector<ModelSpec> AllKinds() {

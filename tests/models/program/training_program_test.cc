@@ -118,8 +118,9 @@ TEST_P(Programs, EveryMessageSentIsAwaitedOnItsChannel) {
 TEST_P(Programs, TasksComeInOrderOnEveryStream) {
   for (std::size_t rank = 0; rank < built_.programs.size(); ++rank) {
     const Program& program = built_.programs[rank];
-    EXPECT_EQ(program.tasks, schedule_.steps[rank].size());
     EXPECT_EQ(program.tasks, built_.task_kinds[rank].size());
+    const bool fused = GetParam().kind == ScheduleKind::kZb1p;  // weight passes with input backwards
+    EXPECT_EQ(program.tasks < schedule_.steps[rank].size(), fused);
     for (const auto& stream : program.streams) {
       for (std::size_t i = 1; i < stream.size(); ++i) ASSERT_GE(stream[i].task, stream[i - 1].task);
     }
@@ -165,12 +166,188 @@ struct FreeTransfers {
 TEST_P(Programs, WithFreeTransfersTakeTheTimeOfTheirSchedule) {
   const std::vector<std::vector<Unit>> even(static_cast<std::size_t>(schedule_.stages),
                                             {{UnitKind::kMoeLayer, 0}, {UnitKind::kMoeLayer, 0}});
-  const TrainingPrograms built = BuildTrainingPrograms(schedule_, even);
+  const TrainingPrograms built = BuildTrainingPrograms(schedule_, even, WeightPasses::kOutlastExchanges);
   FreeTransfers pricer;
   NullObserver observer;
   StreamEngine engine(built.programs, 1, 1, pricer, observer);
   const UniformTimes times{Time{2000}, Time{3000}, Time{1300}, Time{6300}};
   EXPECT_EQ(engine.Run().end, SimulateUniform(schedule_, times).makespan.count());
+}
+
+/// The same work in every layer, which has no exchange: forward as long as the input backward, the weight
+/// gradients `weight`. What follows the last weight block of a chunk takes nothing, so that its gradients
+/// leave with the chunk's end.
+struct EvenLayers {
+  std::int64_t weight;
+  StepPrice operator()(int, int, const ProgramStep& step) const {
+    if (step.type != StepType::kWork) return {};
+    switch (static_cast<Part>(step.price % kParts)) {
+      case Part::kAttentionForward:
+      case Part::kAttentionBackward:
+        return {700, 0, 0};
+      case Part::kMlpForward:
+      case Part::kMlpBackward:
+        return {800, 0, 0};
+      case Part::kMlpWeight:
+        return {weight, 0, 0};
+      default:
+        return {};
+    }
+  }
+};
+
+/// Bubble of every rank after the publications, F, B, W of a stage (schedule_timing.h); a pair gains nothing.
+std::int64_t PublishedBubble(const Schedule& schedule, std::int64_t f, std::int64_t b, std::int64_t w) {
+  const std::int64_t ranks = schedule.spec.ranks, pair = f + b + w;
+  switch (schedule.spec.kind) {
+    case ScheduleKind::k1F1B:
+    case ScheduleKind::kInterleaved1F1B:
+      return (ranks - 1) * (f + b + w);
+    case ScheduleKind::kZb1p:
+      return (ranks - 1) * (f + b - w);
+    case ScheduleKind::kDualPipe:
+      return (ranks / 2 - 1) * (pair + b - 2 * w);
+    case ScheduleKind::kDualPipeV:
+      return (ranks - 1) * (pair + b - 2 * w);
+  }
+  return -1;
+}
+
+TEST(PublishedBubble, IsWhatProgramsOfEvenRanksWaitUnderEverySchedule) {
+  for (const int ranks : {2, 4, 6, 8}) {
+    for (const int rounds : {2, 3, 5}) {
+      for (const int layers : {1, 3}) {
+        for (const std::int64_t w : {100, 900, 1500}) {
+          for (const auto& [kind, chunks] : {std::pair{ScheduleKind::k1F1B, 1},
+                                             {ScheduleKind::kInterleaved1F1B, 2},
+                                             {ScheduleKind::kInterleaved1F1B, 4},
+                                             {ScheduleKind::kZb1p, 1},
+                                             {ScheduleKind::kDualPipe, 1},
+                                             {ScheduleKind::kDualPipeV, 2}}) {
+            const Schedule schedule = MakeSchedule({kind, ranks, rounds * ranks, chunks});
+            const std::vector<Unit> stage(static_cast<std::size_t>(layers), {UnitKind::kDenseLayer, -1});
+            const TrainingPrograms built = BuildTrainingPrograms(
+                schedule, std::vector<std::vector<Unit>>(static_cast<std::size_t>(schedule.stages), stage));
+            EvenLayers pricer{w};
+            NullObserver observer;
+            StreamEngine engine(built.programs, 1, 1, pricer, observer);
+            const std::int64_t busy = std::int64_t{rounds} * ranks * chunks * layers * (1500 + 1500 + w);
+            EXPECT_EQ(engine.Run().end - busy,
+                      PublishedBubble(schedule, layers * 1500, layers * 1500, layers * w))
+                << Name(kind) << " x " << chunks << " on " << ranks << ", " << layers << " layers, W " << w;
+          }
+        }
+      }
+    }
+  }
+}
+
+/// Exchanges beside which everything runs as if alone.
+struct SlowExchanges {
+  std::int64_t exchange, weight;
+  StepPrice operator()(int, int, const ProgramStep& step) const {
+    if (step.type == StepType::kSend) return {};
+    const auto part = static_cast<Part>(step.price % kParts);
+    if (IsExchange(part)) return {exchange, 0, 0};
+    return {part == Part::kMlpWeight || part == Part::kAttentionWeight ? weight : 1000, 0, 0};
+  }
+};
+
+std::int64_t EndOf(ScheduleKind kind, int ranks, int micro_batches, const SlowExchanges& prices,
+                   WeightPasses weights = WeightPasses::kFitExchanges) {
+  const Schedule schedule = MakeSchedule({kind, ranks, micro_batches});
+  const std::vector<Unit> stage(3, {UnitKind::kMoeLayer, 0});
+  const TrainingPrograms built = BuildTrainingPrograms(
+      schedule, std::vector<std::vector<Unit>>(static_cast<std::size_t>(ranks), stage), weights);
+  NullObserver observer;
+  StreamEngine engine(built.programs, 1, 1, prices, observer);
+  return engine.Run().end;
+}
+
+TEST(WeightPasses, HideBesideTheExchangesOfAnInputBackward) {
+  // Three layers and twelve micro-batches: 72 W blocks on each rank, each as long as an exchange. The first
+  // rank makes up for its own chunk at once, whose last block has no exchange left to run beside.
+  const std::int64_t without = EndOf(ScheduleKind::kZb1p, 4, 12, {900, 0});
+  EXPECT_EQ(without, (12 + 3) * 2 * 3 * (2000 + 1800)) << "1F1B's bubble of forwards and input backwards";
+  EXPECT_LE(EndOf(ScheduleKind::kZb1p, 4, 12, {900, 900}) - without, 12 * 900);
+}
+
+TEST(WeightPasses, NeverMakeZeroBubbleSlowerThanOneForwardOneBackward) {
+  for (const std::int64_t exchange : {0, 100, 500, 1000, 4000}) {
+    for (const std::int64_t weight : {100, 500, 1000}) {
+      const auto weights = weight <= exchange ? WeightPasses::kFitExchanges : WeightPasses::kOutlastExchanges;
+      for (const int ranks : {2, 4, 8}) {
+        EXPECT_LE(EndOf(ScheduleKind::kZb1p, ranks, 4 * ranks, {exchange, weight}, weights),
+                  EndOf(ScheduleKind::k1F1B, ranks, 4 * ranks, {exchange, weight}))
+            << "exchange " << exchange << ", W " << weight << ", ranks " << ranks;
+      }
+    }
+  }
+}
+
+TEST(WeightPasses, OfDualPipeStayTasksOfTheirOwnAsInThePublishedCode) {
+  const Schedule schedule = MakeSchedule({ScheduleKind::kDualPipe, 4, 12});
+  const TrainingPrograms built = BuildTrainingPrograms(schedule, Stages(4));
+  for (std::size_t rank = 0; rank < 4; ++rank) {
+    for (std::size_t i = 0; i < schedule.steps[rank].size(); ++i)
+      EXPECT_EQ(built.task_kinds[rank][i], schedule.steps[rank][i].kind);
+  }
+}
+
+/// A stage that holds nothing and one that only embeds, under every schedule that can have them.
+TEST(EmptyStages, HandOnWhatTheyGet) {
+  struct Counter {
+    StepPrice operator()(int, int, const ProgramStep& step) const {
+      return {step.type == StepType::kSend ? 10 : 1000, 0, 0};
+    }
+  };
+  for (const Case& c : Cases()) {
+    const Schedule schedule = MakeSchedule({c.kind, c.ranks, c.micro_batches, c.virtual_stages});
+    for (int empty = 1; empty + 1 < schedule.stages; ++empty) {
+      std::vector<std::vector<Unit>> stages = Stages(schedule.stages);
+      stages[static_cast<std::size_t>(empty)].clear();
+      stages.front() = {{UnitKind::kEmbedding, -1}};
+      const TrainingPrograms built = BuildTrainingPrograms(schedule, stages);
+      std::uint64_t steps = 0;
+      for (const Program& program : built.programs)
+        for (const auto& stream : program.streams) steps += stream.size();
+      Counter pricer;
+      NullObserver observer;
+      StreamEngine engine(built.programs, 1, 1, pricer, observer);
+      EXPECT_EQ(engine.Run().steps, steps) << Name(c.kind) << ", stage " << empty << " empty";
+    }
+  }
+}
+
+TEST(EmptyStages, AreSkippedByTheTimelineAsByThePrograms) {
+  const Schedule schedule = MakeSchedule({ScheduleKind::kInterleaved1F1B, 4, 12, 2});
+  for (int empty = 1; empty < 7; ++empty) {
+    std::vector<std::vector<Unit>> stages(8, {{UnitKind::kDenseLayer, -1}});
+    std::vector<bool> is_empty(8, false);
+    stages[static_cast<std::size_t>(empty)].clear();
+    is_empty[static_cast<std::size_t>(empty)] = true;
+    const auto time = [&](int, const Step& step) {
+      const bool forward = step.kind == StepKind::kForward;
+      const int stage = forward ? step.forward.stage : step.backward.stage;
+      return stage == empty ? kTimeZero : Time{forward ? 1500 : 1500 + 600};
+    };
+    const TrainingPrograms built = BuildTrainingPrograms(schedule, stages);
+    EvenLayers pricer{600};
+    NullObserver observer;
+    StreamEngine engine(built.programs, 1, 1, pricer, observer);
+    EXPECT_EQ(engine.Run().end, Simulate(schedule, time, is_empty).makespan.count()) << empty;
+  }
+}
+
+/// The weight gradient of an embedding on a stage of its own needs the gradient from the next stage.
+TEST(EmptyStages, AnEmbeddingAloneWaitsForItsGradient) {
+  const Schedule schedule = MakeSchedule({ScheduleKind::kZb1p, 2, 1});
+  const TrainingPrograms built =
+      BuildTrainingPrograms(schedule, {{{UnitKind::kEmbedding, -1}}, {{UnitKind::kDenseLayer, -1}}},
+                            WeightPasses::kOutlastExchanges);
+  const ProgramStep& weight = built.programs[0].streams[0].back();
+  EXPECT_EQ(static_cast<Part>(weight.price % kParts), Part::kAttentionWeight);
+  EXPECT_TRUE(weight.wait_messages[0] == 1 || weight.wait_messages[1] == 1);
 }
 
 std::string CaseName(const testing::TestParamInfo<Case>& info) {

@@ -331,6 +331,134 @@ TEST(ExpertChoice, IsWarnedOfWhereverItIsRun) {
   EXPECT_FALSE(RunTraining(Small(), Quick()).imbalance.leak.has_value());
 }
 
+/// Holds of every pipeline rank.
+std::vector<std::string> Held(const Scenario& scenario) {
+  const TrainingModel model(scenario, true);
+  std::vector<std::string> held;
+  for (int rank = 0; rank < scenario.parallelism.pipeline; ++rank) held.push_back(model.Holds(rank));
+  return held;
+}
+
+Scenario DeepSeekV3(const std::vector<std::string>& sets = {}) {
+  return ReadTrainingScenario(LoadScenarioDocument("deepseek-v3-pretraining", sets), "v3");
+}
+
+TEST(StageChoice, OfDeepSeekV3IsFourLayersAStageAndOneBesideTheHeads) {
+  const std::vector<std::string> held = Held(DeepSeekV3());
+  ASSERT_EQ(held.size(), 16u);
+  EXPECT_EQ(held[0], "embedding + 3 dense + 1 MoE | 1 MoE + head + MTP");
+  EXPECT_EQ(held[15], "1 MoE + head + MTP | embedding + 3 dense + 1 MoE");
+  for (std::size_t rank = 1; rank < 15; ++rank) EXPECT_EQ(held[rank], "4 MoE | 4 MoE");
+}
+
+TEST(StageChoice, CutsTheEndWhereItWouldHoldUpThirtyTwoRanks) {
+  const std::vector<std::string> held =
+      Held(DeepSeekV3({"parallelism={pipeline: 32, expert: 64, schedule: 1f1b}"}));
+  EXPECT_THAT(held[31], testing::Not(testing::HasSubstr("MoE")));
+  EXPECT_THAT(held[30], testing::AnyOf(testing::HasSubstr("head"), testing::HasSubstr("MTP")));
+}
+
+double FoldedStep(const Scenario& scenario) {
+  RunOptions options = Quick();
+  options.fold = true;
+  return RunTraining(scenario, options).step_s;
+}
+
+TEST(StageChoice, EndsNoLaterThanOtherLayoutsOfTheSameSchedule) {
+  for (const auto& [keys, layouts] :
+       {std::pair<std::string, std::vector<std::string>>{
+            "{pipeline: 4, expert: 4, schedule: 1f1b",
+            {"[8, 8, 7, 7]", "[8, 8, 8, 6]", "[7, 8, 8, 7]", "[9, 8, 8, 5]", "[10, 10, 10, 0]"}},
+        {"{pipeline: 4, expert: 4, schedule: dualpipe",
+         {"[8, 8, 7, 7]", "[8, 8, 8, 6]", "[7, 8, 8, 7]", "[5, 10, 10, 5]", "[10, 5, 5, 10]"}},
+        {"{pipeline: 4, expert: 4, schedule: dualpipev",
+         {"[4, 4, 4, 4, 4, 4, 3, 3]", "[8, 8, 7, 7, 0, 0, 0, 0]", "[2, 4, 4, 4, 4, 4, 4, 4]"}},
+        {"{pipeline: 4, expert: 4, schedule: interleaved-1f1b, virtual_stages: 2",
+         {"[4, 4, 4, 4, 4, 4, 3, 3]", "[4, 4, 4, 4, 4, 4, 4, 2]", "[2, 4, 4, 4, 4, 4, 4, 4]"}}}) {
+    const std::string model =
+        "model={preset: deepseek-v3, override: {layers: 30, mtp_modules: 0, moe: {routed_experts: 64, "
+        "groups: "
+        "4, top_groups: 2}}}";
+    const double chosen = FoldedStep(Small({model, "parallelism=" + keys + "}"}));
+    for (const std::string& layout : layouts) {
+      const double other =
+          FoldedStep(Small({model, "parallelism=" + keys + ", layers_per_stage: " + layout + "}"}));
+      // The choice plays chunks alone and sends that take no time.
+      EXPECT_LE(chosen, other * 1.01) << keys << " " << layout;
+    }
+  }
+}
+
+// A dense model whose head is as much work as four layers: what ranks hold is as even under every schedule.
+TEST(StageChoice, AHeavyHeadMakesNoScheduleOfSeveralStagesUneven) {
+  const auto busiest_over_mean = [](const std::string& schedule) {
+    const TrainingResult r = RunTraining(
+        Small({"model={name: heavy-head, layers: 27, hidden: 4096, vocabulary: 262144, dense_intermediate: "
+               "14336, attention: {kind: gqa, heads: 32, kv_heads: 8, head_dim: 128}}",
+               "precision=bf16", "routing=null", "communication=null",
+               "parallelism={pipeline: 4, schedule: " + schedule + "}"}),
+        Quick());
+    double most = 0, sum = 0;
+    for (const PipelineRankReport& rank : r.ranks) {
+      most = std::max(most, rank.busy_s);
+      sum += rank.busy_s / static_cast<double>(r.ranks.size());
+    }
+    return most / sum;
+  };
+  // Thirty-one layers' work on four ranks: eight layers are 3 % above the mean.
+  EXPECT_LT(busiest_over_mean("1f1b"), 1.06);
+  EXPECT_LT(busiest_over_mean("dualpipev"), 1.06);
+  EXPECT_LT(busiest_over_mean("dualpipe"), 1.06);
+}
+
+TEST(Zb1p, IsNotSlowerThanOneForwardOneBackwardWhereExchangesAreLong) {
+  for (const char* pipeline : {"2", "4"}) {
+    const std::string keys = std::string("parallelism={pipeline: ") + pipeline + ", expert: 8, schedule: ";
+    EXPECT_LE(RunTraining(Small({keys + "zb1p}"}), Quick()).step_s,
+              RunTraining(Small({keys + "1f1b}"}), Quick()).step_s)
+        << pipeline;
+  }
+}
+
+/// Pipeline ranks of less than a node, of a node and a half, and of one GPU; every exchange group that fits.
+TEST(Placement, OfPipelineRanksThatFillNoNodeWorksUnderEverySchedule) {
+  struct Degrees {
+    int nodes, pipeline, data, expert;
+  };
+  for (const Degrees& d : {Degrees{4, 8, 4, 4},
+                           {4, 8, 4, 1},
+                           {4, 16, 2, 2},
+                           {1, 4, 2, 2},
+                           {1, 8, 1, 1},
+                           {1, 2, 4, 4},
+                           {3, 2, 12, 4},
+                           {3, 6, 4, 2},
+                           {5, 4, 10, 2},
+                           {2, 2, 8, 8}}) {
+    for (const char* schedule : {"dualpipe", "dualpipev", "1f1b", "interleaved-1f1b", "zb1p"}) {
+      const int chunks = std::string(schedule) == "interleaved-1f1b" ? 2 : 1;
+      const Scenario scenario = Small(
+          {"model={preset: deepseek-v3, override: {layers: 32, mtp_modules: 0, moe: {routed_experts: 16, "
+           "top_k: 4, groups: 1, top_groups: 1}}}",
+           "cluster={preset: h800-512, nodes: " + std::to_string(d.nodes) + "}",
+           "workload={kind: pretraining, sequence_length: 512, global_batch: " + std::to_string(48 * d.data) +
+               " sequences}",
+           "parallelism={pipeline: " + std::to_string(d.pipeline) + ", data: " + std::to_string(d.data) +
+               ", expert: " + std::to_string(d.expert) + ", schedule: " + schedule +
+               ", virtual_stages: " + std::to_string(chunks) + "}"});
+      RunOptions folded = Quick();
+      folded.fold = true;
+      const TrainingResult r = RunTraining(scenario, folded);
+      EXPECT_GT(r.step_s, 0) << schedule << " on " << d.nodes;
+      const int copies = d.data * (std::string(schedule) == "dualpipe" ? 2 : 1);
+      EXPECT_THAT(r.optimizer.how, testing::HasSubstr("over " + std::to_string(copies) + " copies (experts " +
+                                                      std::to_string(copies / d.expert) + ")"))
+          << schedule << " on " << d.nodes;
+      EXPECT_EQ(r.optimizer.gradients_s > 0, copies > 1);
+    }
+  }
+}
+
 TEST(TrainingTrace, IsValidJsonWhoseSlicesDoNotOverlap) {
   const TrainingModel model(Small());
   const auto trace = nlohmann::json::parse(TrainingTrace(model, {0, 3}));
