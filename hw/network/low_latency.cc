@@ -6,8 +6,6 @@
 namespace orrery::hw {
 namespace {
 
-const char* const kMeasuredDevice = "h800-sxm";
-
 /// A leg's bytes as the fit sees them: without scale-up all bytes leave by the NIC.
 LowLatencySample ByRdmaAlone(LowLatencySample s) {
   s.scale_out_bytes += s.scale_up_bytes;
@@ -96,9 +94,8 @@ LowLatencyRates FitLowLatency(const std::vector<LowLatencySample>& samples, bool
 }
 
 LowLatencyModel LowLatencyModel::Load(const Device& device, const std::string& version) {
-  const bool own = !DeepEpVersions(device.name).empty();
-  const Device measured = own ? device : DevicePreset(kMeasuredDevice);
-  const DeepEpTable table = LoadDeepEpTable(measured.name, version);
+  const ExchangeSource source = FindExchangeSource(device, version);
+  const auto& [table, measured, own] = source;
   LowLatencyModel model;
   model.uses_scale_up_ = table.low_latency_scale_up;
   model.rates_ =
@@ -107,7 +104,7 @@ LowLatencyModel LowLatencyModel::Load(const Device& device, const std::string& v
   model.rates_.scale_up *= model.uses_scale_up_ ? device.scale_up.value / measured.scale_up.value
                                                 : device.scale_out.value / measured.scale_out.value;
   model.provenance_ = own ? Provenance::kMeasured : Provenance::kScaled;
-  model.source_ = "DeepEP " + version + " on " + measured.name + ": " + table.source;
+  model.source_ = SourceText(source, device);
   return model;
 }
 
