@@ -31,11 +31,12 @@ struct StepTime {
 class StepPricer {
  public:
   /// Prices with `cost`, kept by reference. Decode kernels no table can hold, over an FP8 cache or a latent
-  /// without RoPE part, take the time of the nearest measured kind times the ratio of the two rooflines,
-  /// tagged scaled; dequantisation is not in it. Absorbed MLA never exceeds FlashMLA's published rates.
+  /// without RoPE part, take the efficiency of the nearest measured kind on their own operations and bytes,
+  /// tagged scaled; dequantisation is not in it.
   explicit StepPricer(const hw::CostModel& cost) : cost_(cost) {}
 
-  StepTime Price(const std::vector<models::StepOp>& ops) const;
+  /// Decode steps are replayed from CUDA graphs; prefill is launched kernel by kernel.
+  StepTime Price(const std::vector<models::StepOp>& ops, hw::Launching how = hw::Launching::kGraph) const;
   const hw::Device& device() const { return cost_.device(); }
 
  private:

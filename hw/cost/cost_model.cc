@@ -33,9 +33,10 @@ RawPrice PriceRaw(const CostData& data, const Op& op, int sms, std::size_t witho
       known ? map.At(FeaturesOf(op, static_cast<double>(sms) / data.device.sms), without)
             : Unmeasured(data, op.kind);
   RawPrice price;
-  price.seconds = std::max(analytic.Seconds(efficiency.log_ratio), Seconds(Attainable(op, data.device, sms)));
+  price.seconds = std::max(analytic.Seconds(efficiency.log_ratio), AttainableSeconds(op, data.device, sms));
   price.beside = price.seconds * std::exp(efficiency.log_beside);
-  if (known) price.provenance = efficiency.inside ? Provenance::kMeasured : Provenance::kScaled;
+  const bool measured = efficiency.inside && !IsUnlikeItsShape(op);
+  if (known) price.provenance = measured ? Provenance::kMeasured : Provenance::kScaled;
   return price;
 }
 
@@ -133,6 +134,14 @@ KernelTable NamedTable(const Device& device, const CalibrationChoice& choice) {
   return table;
 }
 
+/// A device sheet with a rate out of all proportion shows in its first kernel.
+void RequireSimulable(const Op& op, double seconds, const Device& device) {
+  if (seconds <= kLongestSeconds) return;
+  throw InputError("kernel " + std::string(Name(op.kind)) + (op.label.empty() ? "" : " '" + op.label + "'") +
+                   " would take " + std::to_string(static_cast<std::int64_t>(seconds / 86400)) + " days on " +
+                   device.name + ", more than can be simulated; expected a data sheet with other rates");
+}
+
 }  // namespace
 
 CostModel::CostModel(std::shared_ptr<const internal::CostData> data)
@@ -154,12 +163,15 @@ Price CostModel::PriceOp(const Op& op, int sms) const {
   price.provenance = raw.provenance;
   price.residual_class = ResidualClass(op.kind);
   const double factor = factor_[static_cast<std::size_t>(price.residual_class)];
+  RequireSimulable(op, raw.beside * factor, data_->device);
   price.time = FromSeconds(raw.seconds * factor);
   price.beside = FromSeconds(raw.beside * factor);
   return price;
 }
 
-Time CostModel::launch_gap() const { return data_->launch_gap; }
+Time CostModel::launch_gap(Launching how) const {
+  return how == Launching::kGraph ? internal::GraphLaunchGap(*data_) : data_->launch_gap;
+}
 
 Provenance CostModel::launch_gap_provenance() const { return data_->launch_gap_provenance; }
 

@@ -12,6 +12,7 @@
 #include "scenarios/training/trace_writer.h"
 #include "scenarios/training/training_report.h"
 #include "tests/core/input_error.h"
+#include "tests/hw/edited_home.h"
 
 namespace orrery::scenarios {
 namespace {
@@ -333,6 +334,37 @@ TEST(TrainingMemory, WithoutZeroTheOptimizerStateIsWhole) {
         .memory.optimizer;
   };
   EXPECT_GT(optimizer(0).count, 2 * optimizer(1).count);
+}
+
+/// The step under a data sheet of the H800 in which one text is another; exchanges over four nodes.
+TrainingResult WithSheet(const std::string& from, const std::string& to) {
+  const EditedHome home("hw/data/h800-sxm/device.yaml", from, to);
+  return RunTraining(Small({"parallelism={pipeline: 2, expert: 16, schedule: dualpipe}"}), Quick());
+}
+
+// The kernels and exchanges of the tables were measured under a sheet of their own, which they name.
+TEST(TrainingRun, AChangedSheetChangesTheStepItsWay) {
+  const TrainingResult now = WithSheet("watts: 700", "watts: 699");
+  EXPECT_GT(now.measured, 0.9);
+  const auto expect = [&](const char* from, const char* slow, const char* fast) {
+    const TrainingResult slower = WithSheet(from, slow), faster = WithSheet(from, fast);
+    EXPECT_GT(slower.step_s, 1.01 * now.step_s) << slow;
+    EXPECT_LT(faster.step_s, 0.999 * now.step_s) << fast;
+    EXPECT_LT(slower.measured, now.measured) << "scaled, and said to be";
+    EXPECT_LT(faster.measured, now.measured) << "scaled, and said to be";
+  };
+  expect("scale_out: 50 GB/s", "scale_out: 22 GB/s", "scale_out: 400 GB/s");
+  expect("scale_up: 200 GB/s", "scale_up: 20 GB/s", "scale_up: 900 GB/s");
+  expect("memory_rate: 3.35 TB/s", "memory_rate: 1 TB/s", "memory_rate: 8 TB/s");
+  expect("fp8: 1979 TFLOPS", "fp8: 1000 TFLOPS", "fp8: 4500 TFLOPS");
+}
+
+TEST(TrainingRun, EndsOrIsRefusedWithTheStepNamedUnderAnySheet) {
+  const auto refusal = [](const char* from, const char* to) { return ErrorOf([&] { WithSheet(from, to); }); };
+  EXPECT_THAT(refusal("scale_up: 200 GB/s", "scale_up: 1 B/s"), testing::HasSubstr("exchange "));
+  EXPECT_THAT(refusal("scale_out: 50 GB/s", "scale_out: 1 B/s"), testing::HasSubstr("exchange "));
+  EXPECT_THAT(refusal("memory_rate: 3.35 TB/s", "memory_rate: 1 B/s"), testing::HasSubstr("kernel "));
+  EXPECT_THAT(refusal("fp8: 1979 TFLOPS", "fp8: 0.000001 TFLOPS"), testing::HasSubstr("days"));
 }
 
 }  // namespace
