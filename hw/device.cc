@@ -22,6 +22,15 @@ double ReadShare(const Value& value, Rate (Value::*as_rate)() const) {
   return share;
 }
 
+/// What transfers get of a link: a rate, or how much was reached of the nominal rate of then, so that the
+/// share holds for a link that is changed.
+BytesPerSecond ReadAchieved(const Value* value, BytesPerSecond nominal) {
+  if (value == nullptr) return nominal;
+  if (!value->is_scalar()) return {ReadShare(*value, &Value::AsRate) * nominal.value};
+  if (value->AsRate() > nominal) throw value->Error("expected no more than scale_up, the nominal rate");
+  return value->AsRate();
+}
+
 ReachedShare ReadReached(const Value& value) {
   value.AllowKeys({"bf16", "memory_rate", "source"});
   value.At("source").AsString();
@@ -101,8 +110,7 @@ Device ReadDevice(const Value& value) {
   d.memory = value.At("memory").AsBytes();
   d.memory_rate = value.At("memory_rate").AsRate();
   d.scale_up = value.At("scale_up").AsRate();
-  const Value* achieved = value.Find("scale_up_achieved");
-  d.scale_up_achieved = achieved != nullptr ? achieved->AsRate() : d.scale_up;
+  d.scale_up_achieved = ReadAchieved(value.Find("scale_up_achieved"), d.scale_up);
   d.scale_out = value.At("scale_out").AsRate();
   d.host = value.At("host").AsRate();
   ReadKernelFigures(value, &d);

@@ -171,7 +171,7 @@ std::vector<ReplicaTime> TrainingModel::ReplicasOf(const models::LoadSource* loa
 std::int64_t TrainingModel::MessageWork() const {
   const std::int64_t tokens = scenario_.workload.micro_batch * scenario_.workload.sequence_length;
   const Bytes bytes{tokens * scenario_.model.hidden * 2};  // activations and their gradients cross in BF16
-  const Time wire = bytes / Link().rate(hw::Reach::kCrossLeaf);
+  const Time wire = Link().Wire(bytes, hw::Reach::kCrossLeaf);
   return static_cast<std::int64_t>(static_cast<double>(wire.count()) * message_stretch_) +
          message_latency_.count();
 }

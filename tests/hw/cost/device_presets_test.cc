@@ -60,6 +60,13 @@ TEST(DevicePresets, AShareOfTheSheetIsReadWithBothItsFigures) {
   };
   EXPECT_DOUBLE_EQ(read("{reached: 300 TFLOPS, of: 400 TFLOPS}").bf16, 0.75);
   EXPECT_DOUBLE_EQ(read("{reached: 300 TFLOPS, of: 400 TFLOPS}").memory_rate, 0.5);
+  const Device halved =
+      ReadDevice(Document::Parse(
+                     sheet + "{reached: 1 TFLOPS, of: 1 TFLOPS}\nscale_up_achieved: {reached: 8 GB/s, of: 16 "
+                             "GB/s}",
+                     "device.yaml")
+                     .root());
+  EXPECT_DOUBLE_EQ(halved.scale_up_achieved.value, 0.5e9) << "half of the 1 GB/s it has now";
   try {
     read("{reached: 500 TFLOPS, of: 400 TFLOPS}");
     FAIL() << "accepted";

@@ -345,24 +345,29 @@ TrainingResult WithSheet(const std::string& from, const std::string& to) {
 // The kernels and exchanges of the tables were measured under a sheet of their own, which they name.
 TEST(TrainingRun, AChangedSheetChangesTheStepItsWay) {
   const TrainingResult now = WithSheet("watts: 700", "watts: 699");
-  EXPECT_GT(now.measured, 0.9);
-  const auto expect = [&](const char* from, const char* slow, const char* fast) {
-    const TrainingResult slower = WithSheet(from, slow), faster = WithSheet(from, fast);
-    EXPECT_GT(slower.step_s, 1.01 * now.step_s) << slow;
-    EXPECT_LT(faster.step_s, 0.999 * now.step_s) << fast;
-    EXPECT_LT(slower.measured, now.measured) << "scaled, and said to be";
-    EXPECT_LT(faster.measured, now.measured) << "scaled, and said to be";
+  const auto slower = [&](const char* from, const char* to) {
+    const TrainingResult r = WithSheet(from, to);
+    EXPECT_GT(r.step_s, 1.01 * now.step_s) << to;
+    EXPECT_LT(r.measured, now.measured) << "scaled, and said to be";
   };
-  expect("scale_out: 50 GB/s", "scale_out: 22 GB/s", "scale_out: 400 GB/s");
-  expect("scale_up: 200 GB/s", "scale_up: 20 GB/s", "scale_up: 900 GB/s");
-  expect("memory_rate: 3.35 TB/s", "memory_rate: 1 TB/s", "memory_rate: 8 TB/s");
-  expect("fp8: 1979 TFLOPS", "fp8: 1000 TFLOPS", "fp8: 4500 TFLOPS");
+  const auto faster = [&](const char* from, const char* to) {
+    const TrainingResult r = WithSheet(from, to);
+    EXPECT_LT(r.step_s, 0.999 * now.step_s) << to;
+    EXPECT_LT(r.measured, now.measured) << "scaled, and said to be";
+  };
+  slower("scale_out: 50 GB/s", "scale_out: 22 GB/s");
+  faster("scale_out: 50 GB/s", "scale_out: 400 GB/s");
+  slower("scale_up: 200 GB/s", "scale_up: 20 GB/s");
+  faster("scale_up: 200 GB/s", "scale_up: 900 GB/s");
+  slower("memory_rate: 3.35 TB/s", "memory_rate: 1 TB/s");
+  faster("memory_rate: 3.35 TB/s", "memory_rate: 8 TB/s");
+  slower("fp8: 1979 TFLOPS", "fp8: 1000 TFLOPS");  // a faster peak alone waits for its operands
 }
 
 TEST(TrainingRun, EndsOrIsRefusedWithTheStepNamedUnderAnySheet) {
   const auto refusal = [](const char* from, const char* to) { return ErrorOf([&] { WithSheet(from, to); }); };
   EXPECT_THAT(refusal("scale_up: 200 GB/s", "scale_up: 1 B/s"), testing::HasSubstr("exchange "));
-  EXPECT_THAT(refusal("scale_out: 50 GB/s", "scale_out: 1 B/s"), testing::HasSubstr("exchange "));
+  EXPECT_THAT(refusal("scale_out: 50 GB/s", "scale_out: 1 B/s"), testing::HasSubstr("a message of "));
   EXPECT_THAT(refusal("memory_rate: 3.35 TB/s", "memory_rate: 1 B/s"), testing::HasSubstr("kernel "));
   EXPECT_THAT(refusal("fp8: 1979 TFLOPS", "fp8: 0.000001 TFLOPS"), testing::HasSubstr("days"));
 }
