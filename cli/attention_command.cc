@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "cli/options.h"
 #include "cli/output_file.h"
 #include "core/document.h"
 #include "core/error.h"
@@ -28,9 +29,9 @@ using scenarios::AttentionScenario;
 /// As given on the line; what is absent leaves the scenario (or its defaults) alone.
 struct Options {
   std::string scenario;
-  std::vector<std::string> models, designs, sets;
-  std::string device, cache, weights, norm, calibration, tpot;
-  std::vector<std::int64_t> contexts, batches;
+  std::vector<std::string> models, designs, sets, contexts, calibrations;
+  std::string device, cache, weights, norm, tpot;
+  std::vector<std::int64_t> batches;
   std::optional<std::int64_t> query_length;
   std::optional<int> tensor, expert;
   std::optional<double> memory_fraction;
@@ -62,7 +63,7 @@ Time ParseTime(const std::string& option, const std::string& text) {
 }
 
 AttentionScenario FromFile(const Options& o) {
-  return scenarios::ReadAttentionScenario(scenarios::LoadScenarioDocument(o.scenario, o.sets).root());
+  return scenarios::ReadAttentionScenario(scenarios::LoadScenarioDocument(o.scenario, o.sets));
 }
 
 /// A repeated entry would only repeat rows, and is a slip.
@@ -74,22 +75,40 @@ void RequireUnique(const std::string& option, const std::vector<T>& values) {
   }
 }
 
+std::vector<std::int64_t> Contexts(const std::vector<std::string>& texts) {
+  std::vector<std::int64_t> contexts;
+  for (const std::string& text : texts) contexts.push_back(ParseTokens("--context", text));
+  RequireUnique("--context", contexts);
+  return contexts;
+}
+
+/// A preset's name, or a data sheet by its path.
+hw::Device Device(const std::string& text) {
+  const bool path = text.ends_with(".yaml") || text.find('/') != std::string::npos;
+  return path ? hw::ReadDeviceFile(text) : hw::DevicePreset(text);
+}
+
+/// Whether options say otherwise than the scenario what is compared, on what.
+bool ChangesSubject(const Options& o) {
+  return !o.models.empty() || !o.designs.empty() || !o.device.empty() || !o.cache.empty() ||
+         !o.weights.empty();
+}
+
 void ApplySweep(const Options& o, AttentionScenario* s) {
   RequireUnique("--model", o.models);
   RequireUnique("--designs", o.designs);
-  RequireUnique("--context", o.contexts);
   RequireUnique("--batch", o.batches);
   if (!o.models.empty()) s->models.clear();
   for (const std::string& m : o.models) s->models.push_back(Model(m));
   if (!o.designs.empty()) s->designs = o.designs;
-  if (!o.contexts.empty()) s->contexts = o.contexts;
+  if (!o.contexts.empty()) s->contexts = Contexts(o.contexts);
   if (!o.batches.empty()) s->batches = o.batches;
   if (o.query_length) s->query_length = *o.query_length;
   if (!o.tpot.empty()) s->tpot_limit = ParseTime("--tpot", o.tpot);
 }
 
 void ApplyMachine(const Options& o, AttentionScenario* s) {
-  if (!o.device.empty()) s->device = hw::DevicePreset(o.device);
+  if (!o.device.empty()) s->device = Device(o.device);
   if (o.tensor) s->tensor = o.tensor;
   if (o.expert) s->expert = o.expert;
   if (!o.cache.empty()) {
@@ -100,7 +119,7 @@ void ApplyMachine(const Options& o, AttentionScenario* s) {
   }
   if (!o.norm.empty()) s->norm = static_cast<models::NormKind>(Choice("--norm", o.norm, {"rms", "layer"}));
   if (o.memory_fraction) s->memory_fraction = *o.memory_fraction;
-  if (!o.calibration.empty()) s->calibration = o.calibration;
+  if (!o.calibrations.empty()) s->calibration = hw::CalibrationChoice::Of(o.calibrations);
   if (o.mtp) s->mtp = true;
 }
 
@@ -115,11 +134,13 @@ AttentionScenario Scenario(const Options& o) {
   }
   ApplySweep(o, &s);
   ApplyMachine(o, &s);
+  if (!o.scenario.empty() && ChangesSubject(o)) s.name = scenarios::AttentionTitle(s);
   return s;
 }
 
 int Run(const Options& o) {
-  std::vector<std::string> inputs = {o.scenario, o.calibration};
+  std::vector<std::string> inputs = o.calibrations;
+  inputs.push_back(o.scenario);
   std::copy_if(o.models.begin(), o.models.end(), std::back_inserter(inputs), IsModelPath);
   RequireDistinct(inputs, {o.json, o.csv});
   const scenarios::AttentionReport result = scenarios::RunAttention(Scenario(o));
@@ -142,7 +163,7 @@ void AddSweepOptions(CLI::App* command, Options* o) {
           "own, mha, mqa, gqa-N, mla, mla-materialised, mla-rope-reapplied, mla-rope-on-latent, mla-no-rope "
           "(default all, gqa-8)")
       ->delimiter(',');
-  command->add_option("--context", o->contexts, "Contexts in tokens (default 1024 to 131072)")
+  command->add_option("--context", o->contexts, "Contexts in tokens, e.g. 8192,128k (default 1k to 128k)")
       ->delimiter(',');
   command->add_option("--batch", o->batches, "Sequences per GPU or tensor group (default 1 to 256)")
       ->delimiter(',');
@@ -151,7 +172,7 @@ void AddSweepOptions(CLI::App* command, Options* o) {
 }
 
 void AddMachineOptions(CLI::App* command, Options* o) {
-  command->add_option("-d,--device", o->device, "Device preset (default h800-sxm)");
+  command->add_option("-d,--device", o->device, "Device preset, or path of a data sheet (default h800-sxm)");
   command->add_option("--tensor", o->tensor,
                       "Tensor-parallel degree (default: what leaves half the memory to the cache)");
   command->add_option("--expert", o->expert, "Expert-parallel degree (default: likewise)");
@@ -161,7 +182,8 @@ void AddMachineOptions(CLI::App* command, Options* o) {
   command->add_option("--norm", o->norm, "rms (default) or layer");
   command->add_option("--memory-fraction", o->memory_fraction,
                       "Share of memory for weights and cache (default 0.9)");
-  command->add_option("--calibration", o->calibration, "Kernel tables (default auto)");
+  OneValueEach(command->add_option("--calibration", o->calibrations,
+                                   "Kernel tables (default auto); repeat it for several"));
   command->add_flag("--mtp", o->mtp, "Hold the MTP modules' weights and caches too");
 }
 
@@ -172,7 +194,7 @@ void AddAttentionCommand(CLI::App& app, Action* action) {
   CLI::App* command = app.add_subcommand("attention", "Compare attention designs by cache, compute and time");
   command->add_option("--scenario", options->scenario,
                       "A scenario of kind attention; options below override it");
-  command->add_option("--set", options->sets, "KEY=VALUE in the scenario")->take_all();
+  AddSetOption(command, &options->sets);
   AddSweepOptions(command, options.get());
   AddMachineOptions(command, options.get());
   command->add_option("--json", options->json, "Write everything as JSON to FILE (- is standard output)");

@@ -28,6 +28,7 @@
 #include "profiler/subprocess.h"
 #include "profiler/suite/suite.h"
 #include "profiler/trace/kineto.h"
+#include "profiler/trace/trace_comparison.h"
 #include "profiler/trace/trace_report.h"
 
 namespace orrery::cli {
@@ -103,6 +104,8 @@ std::string AddCalibration(const MeasurementRun& run, const CalibrationOptions& 
   std::string said = fmt::format("orrery: table {}: {} rows for {}\n", options.file, table.rows, device);
   for (const std::string& what : table.left_out)
     said += "orrery: not in the table: " + profiler::Printable(what) + "\n";
+  for (const std::string& what : table.doubted)
+    said += "orrery: warning: in the table all the same: " + profiler::Printable(what) + "\n";
   for (const std::string& what : table.merged)
     said += "orrery: one row of several kernels: " + profiler::Printable(what) + "\n";
   return said;
@@ -320,29 +323,44 @@ MeasurementRun MeasurementOf(const std::vector<profiler::AnalysedTrace>& traces,
   return profiler::MergeProcesses(std::move(runs), names);
 }
 
-std::string AddMeasurement(const std::vector<profiler::AnalysedTrace>& traces, const ReportOptions& options,
-                           std::vector<Output>* outputs) {
-  if (options.out.empty() && options.calibration.file.empty()) return "";
-  const MeasurementRun run = WithGpuHint(traces, [&] { return MeasurementOf(traces, options); });
-  std::int64_t zero = 0;
-  for (const auto& trace : traces) zero += profiler::ZeroDurations(trace);
-  if (!options.out.empty()) outputs->push_back({options.out, profiler::MeasurementJson(run)});
-  const std::string said = AddCalibration(run, options.calibration, outputs);
-  return zero > 0 ? fmt::format("orrery: left out: {} launches of zero duration\n", zero) + said : said;
-}
-
-void Report(const std::vector<fs::path>& files, const ReportOptions& options) {
-  RequireDistinct({files.begin(), files.end()}, OutputsOf(options));
-  const std::vector<profiler::AnalysedTrace> traces = ReadTraces(files, options.gpu);
+/// The measurement to --out and the kernel table to --calibration, each as far as it can be made.
+void WriteMeasurements(const std::vector<profiler::AnalysedTrace>& traces, const ReportOptions& options) {
   WithGpuHint(traces, [&] {
     for (const auto& trace : traces) RequireSameDevice(trace.trace.info.device.name, options.calibration);
   });
-  std::vector<Output> outputs;
-  if (!Contains(OutputsOf(options), "-"))
-    outputs.push_back({"-", profiler::ProcessesText(traces, options.top)});
-  if (!options.json.empty()) outputs.push_back({options.json, profiler::ProcessesJson(traces)});
-  const std::string said = AddMeasurement(traces, options, &outputs);
-  WriteAndSay(outputs, said);
+  if (options.out.empty() && options.calibration.file.empty()) return;
+  const MeasurementRun run = WithGpuHint(traces, [&] { return MeasurementOf(traces, options); });
+  if (!options.out.empty()) WriteOutput(options.out, profiler::MeasurementJson(run));
+  std::int64_t zero = 0;
+  for (const auto& trace : traces) zero += profiler::ZeroDurations(trace);
+  if (zero > 0)
+    std::fputs(fmt::format("orrery: left out: {} launches of zero duration\n", zero).c_str(), stderr);
+  std::vector<Output> table;
+  const std::string said = AddCalibration(run, options.calibration, &table);
+  WriteAndSay(table, said);
+}
+
+/// The summary first: what else was asked for and cannot be made must not cost it. If it made way for that on
+/// standard output, it goes to standard error.
+void Report(const std::vector<fs::path>& files, const ReportOptions& options) {
+  RequireDistinct({files.begin(), files.end()}, OutputsOf(options));
+  const std::vector<profiler::AnalysedTrace> traces = ReadTraces(files, options.gpu);
+  const bool makes_way = Contains(OutputsOf(options), "-");
+  const std::string text = profiler::ProcessesText(traces, options.top);
+  if (!makes_way) WriteOutput("-", text);
+  std::string errors;
+  const auto attempt = [&](const auto& work) {
+    try {
+      work();
+    } catch (const InputError& e) {
+      errors += (errors.empty() ? "" : "; ") + std::string(e.what());
+    }
+  };
+  if (!options.json.empty()) attempt([&] { WriteOutput(options.json, profiler::ProcessesJson(traces)); });
+  attempt([&] { WriteMeasurements(traces, options); });
+  if (errors.empty()) return;
+  if (makes_way && options.json != "-") std::fputs(text.c_str(), stderr);
+  throw InputError(errors);
 }
 
 /// Parts of one measurement, as scripts/measure_calibration writes them, joined.
@@ -364,8 +382,10 @@ void JoinMeasurements(const std::vector<fs::path>& files, const ReportOptions& o
                                         files.size())});
   if (!options.json.empty()) throw InputError("--json: measurements have no summary of a trace");
   if (!options.out.empty()) outputs.push_back({options.out, profiler::MeasurementJson(run)});
-  const std::string said = AddCalibration(run, options.calibration, &outputs);
-  WriteAndSay(outputs, said);
+  WriteOutputs(outputs);
+  std::vector<Output> table;  // behind the rest: one that cannot be made must not cost it
+  const std::string said = AddCalibration(run, options.calibration, &table);
+  WriteAndSay(table, said);
 }
 
 int Import(const ReportOptions& options) {
@@ -502,8 +522,41 @@ void RequireSecondMeasurement(const MeasurementRun& retry, const MeasurementRun&
                      ": expected a second measurement of the new build");
 }
 
+bool IsTrace(const fs::path& file) { return profiler::IsKernelLog(file) || profiler::IsKinetoTrace(file); }
+
+/// A comparison of traces has no verdicts, so none of what is made of those.
+void RefuseVerdictOptions(const CompareOptions& options) {
+  for (const auto& [name, given] :
+       {std::pair{"--retry", !options.retry.empty()}, std::pair{"--junit", !options.junit.empty()},
+        std::pair{"--markdown", !options.markdown.empty()}, std::pair{"--github", options.github},
+        std::pair{"--strict", options.policy.strict}}) {
+    if (given) {
+      throw InputError(std::string(name) +
+                       ": the files are traces, which are compared kernel by kernel without " +
+                       "verdicts; 'orrery profile import FILE --out M.json' makes measurements, if their " +
+                       "operations have shapes");
+    }
+  }
+}
+
+int CompareTraceFiles(const CompareOptions& options) {
+  RefuseVerdictOptions(options);
+  profiler::TraceComparison comparison = profiler::CompareTraces(ReadTraces({options.base}, std::nullopt),
+                                                                 ReadTraces({options.next}, std::nullopt));
+  comparison.base_name = options.base;
+  comparison.new_name = options.next;
+  constexpr int kTop = 40, kAll = 1 << 30;
+  std::vector<Output> outputs;
+  if (options.json != "-")
+    outputs.push_back({"-", profiler::TraceComparisonText(comparison, options.all ? kAll : kTop)});
+  if (!options.json.empty()) outputs.push_back({options.json, profiler::TraceComparisonJson(comparison)});
+  WriteOutputs(outputs);
+  return kDone;
+}
+
 int Compare(const CompareOptions& options) {
   RequireDistinctFiles(options);
+  if (IsTrace(options.base) && IsTrace(options.next)) return CompareTraceFiles(options);
   profiler::ComparisonOptions rule = options.rule;
   rule.min_ratio = options.min_effect_percent / 100;
   rule.resolution = options.resolution_percent / 100;
@@ -528,9 +581,9 @@ void AddCompare(CLI::App& profile, Action* action) {
   CLI::App* command = profile.add_subcommand(
       "compare",
       "Say which kernels became faster or slower; exit 1 if one became slower, inexact or impossibly "
-      "fast or was not measured, or if nothing could be judged");
-  command->add_option("base", o->base, "Measurement of the baseline")->required();
-  command->add_option("new", o->next, "Measurement of the new build")->required();
+      "fast or was not measured, or if nothing could be judged; two traces are shown side by side");
+  command->add_option("base", o->base, "Measurement of the baseline, or a trace")->required();
+  command->add_option("new", o->next, "Measurement of the new build, or a trace")->required();
   command->add_option("--retry", o->retry,
                       "A second measurement of the new build: a case is slower only if it is so in both, and "
                       "what was unclear at first may become clear");

@@ -10,6 +10,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "cli/options.h"
 #include "cli/output_file.h"
 #include "cli/routing_document.h"
 #include "core/error.h"
@@ -131,7 +132,7 @@ void AddOptions(CLI::App* command, Options* o) {
   command->add_option(
       "--model", o->model,
       "Preset, or path of a Hugging Face config.json, instead of the scenario's\n(default deepseek-v3)");
-  command->add_option("--set", o->settings, "Override, e.g. --set routing.rate=0.01");
+  AddSetOption(command, &o->settings);
   command->add_option("--layers", o->layers, "Layers reported (default 8, or what the model has)");
   command->add_option("--steps", o->steps, "Training steps that show how balance settles, 0 for none")
       ->capture_default_str();
@@ -152,10 +153,11 @@ void AddRoutingCommand(CLI::App& app, Action* action, StepTimeMaker step_time) {
   command->add_option("--strategy", options->strategy, "Balancing strategy")->check(named);
   command->add_option("--loads", options->loads, "Recorded expert loads or token trace (.csv, .json)")
       ->check(named);
-  command->add_option("--ranks", options->ranks, "Expert-parallel sizes")->delimiter(',');
+  OneValueEach(command->add_option("--ranks", options->ranks, "Expert-parallel sizes"))->delimiter(',');
   CLI::App* compare = command->add_subcommand("compare", "Strategies side by side");
   AddOptions(compare, options.get());
-  compare->add_option("--strategies", options->strategies, "Strategies (default: all)")->delimiter(',');
+  OneValueEach(compare->add_option("--strategies", options->strategies, "Strategies (default: all)"))
+      ->delimiter(',');
   compare->callback([=] { *action = [=] { return RunCompare(*options, step_time); }; });
   command->callback([=] {
     if (!compare->parsed()) *action = [=] { return RunReport(*options, step_time); };

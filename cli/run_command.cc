@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
+#include "cli/options.h"
 #include "cli/output_file.h"
 #include "core/error.h"
 #include "scenarios/attention_report.h"
@@ -26,10 +27,11 @@ namespace {
 struct Options {
   std::string scenario;
   std::vector<std::string> sets;
-  std::string json, trace, calibration;
+  std::vector<std::string> calibrations;
+  std::string json, trace;
   std::vector<int> trace_ranks{0};
   std::string seed;
-  bool fold = false, quick = false;
+  bool fold = false, quick = false, strict = false;
 };
 
 /// A bar on a terminal's standard error; nothing elsewhere.
@@ -50,7 +52,11 @@ class ProgressBar {
 
 std::vector<std::string> Overrides(const Options& o) {
   std::vector<std::string> sets = o.sets;
-  if (!o.calibration.empty()) sets.push_back("calibration=" + QuoteYaml(o.calibration));
+  std::string calibrations;
+  for (const std::string& c : o.calibrations)
+    calibrations += (calibrations.empty() ? "" : ", ") + QuoteYaml(c);
+  if (o.calibrations.size() > 1) calibrations = "[" + calibrations + "]";
+  if (!calibrations.empty()) sets.push_back("calibration=" + calibrations);
   if (!o.seed.empty()) sets.push_back("seed=" + o.seed);
   return sets;
 }
@@ -67,13 +73,18 @@ int RunPretraining(const Options& o, Document document) {
   report.Add(o.json, [&] { return scenarios::TrainingJson(result); });
   report.AddText([&] { return scenarios::TrainingText(result); });
   report.Write();
-  return kDone;
+  if (!o.strict || result.fits) return kDone;
+  std::fprintf(stderr, "orrery: --strict: the plan does not fit in the memory of %s\n",
+               scenario.cluster.device.name.c_str());
+  return kCheckFailed;
 }
 
 int RunAttention(const Options& o, const Document& document) {
-  if (!o.trace.empty() || o.fold)
-    throw InputError("--trace and --fold are for training scenarios; this one is of kind attention");
-  const auto result = scenarios::RunAttention(scenarios::ReadAttentionScenario(document.root()));
+  if (!o.trace.empty() || o.fold || o.strict) {
+    throw InputError(
+        "--trace, --fold and --strict are for training scenarios; this one is of kind attention");
+  }
+  const auto result = scenarios::RunAttention(scenarios::ReadAttentionScenario(document));
   Report report;
   report.Add(o.json, [&] { return scenarios::AttentionJson(result).dump(2) + "\n"; });
   report.AddText([&] { return scenarios::AttentionText(result); });
@@ -82,7 +93,9 @@ int RunAttention(const Options& o, const Document& document) {
 }
 
 int Run(const Options& o) {
-  RequireDistinct({o.scenario, o.calibration}, {o.json, o.trace});
+  std::vector<std::string> inputs = o.calibrations;
+  inputs.push_back(o.scenario);
+  RequireDistinct(inputs, {o.json, o.trace});
   Document document = scenarios::LoadScenarioDocument(o.scenario, Overrides(o));
   const Value& kind = document.root().At("workload").At("kind");
   if (kind.AsChoice({"pretraining", "attention"}) == 0) return RunPretraining(o, std::move(document));
@@ -96,17 +109,19 @@ void AddRunCommand(CLI::App& app, Action* action) {
   CLI::App* command =
       app.add_subcommand("run", "Answer a scenario: a YAML file, or the name of one of scenarios/");
   command->add_option("scenario", options->scenario, "Scenario file or name")->required();
-  command->add_option("--set", options->sets, "KEY=VALUE over the scenario's, e.g. parallelism.expert=32")
-      ->take_all();
+  AddSetOption(command, &options->sets);
   command->add_option("--json", options->json, "Write the result as JSON to FILE (- is standard output)");
   command->add_option("--trace", options->trace, "Write a Perfetto trace to FILE");
-  command->add_option("--trace-ranks", options->trace_ranks, "Pipeline ranks in the trace (default 0)")
+  OneValueEach(
+      command->add_option("--trace-ranks", options->trace_ranks, "Pipeline ranks in the trace (default 0)"))
       ->delimiter(',');
-  command->add_option("--calibration", options->calibration,
-                      "Calibration table to price from (default auto)");
+  OneValueEach(command->add_option(
+      "--calibration", options->calibrations,
+      "Calibration table to price from (default auto); repeat it for several: auto and files of your own"));
   command->add_option("--seed", options->seed, "Seed of all random streams");
   command->add_flag("--fold", options->fold, "Simulate equal ranks as one: fast, blind to imbalance");
   command->add_flag("--quick", options->quick, "The step only: no what-ifs, critical path or interval");
+  command->add_flag("--strict", options->strict, "Exit 1 where the plan does not fit in memory");
   command->footer(
       "A training scenario has the keys name, model, cluster, workload, parallelism, precision, routing, "
       "calibration, communication and seed (docs/training.md, docs/routing.md); one of attention designs is "

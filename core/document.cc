@@ -484,6 +484,14 @@ std::string Document::Canonical() const {
   return text;
 }
 
+std::filesystem::path ResolveBeside(const Value& path) {
+  std::filesystem::path written = path.AsString();
+  std::error_code error;
+  const std::filesystem::path named_in = path.place().file;
+  if (written.is_absolute() || !std::filesystem::is_regular_file(named_in, error)) return written;
+  return named_in.parent_path() / written;
+}
+
 std::string QuoteYaml(std::string_view text) {
   std::string quoted = "'";
   for (const char c : text) quoted += c == '\'' ? std::string("''") : std::string(1, c);

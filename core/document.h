@@ -88,13 +88,23 @@ class Document {
   /// Sets (or adds) the value at a dotted path; `yaml` is parsed as YAML. Places read "--set path=...".
   void Set(std::string_view path, std::string_view yaml);
 
+  /// Remembers that the user changed `path` (as they wrote it) after the document was read, so that a report
+  /// does not call the result by the name of what the file says.
+  void NoteChange(std::string path) { changes_.push_back(std::move(path)); }
+  const std::vector<std::string>& changes() const { return changes_; }
+
   const Value& root() const { return root_; }
   /// Canonical text of the whole document: same content, same text. For hashes and records.
   std::string Canonical() const;
 
  private:
   Value root_;
+  std::vector<std::string> changes_;
 };
+
+/// `path` as written in a file: relative to that file's folder, or to the working directory where the value
+/// was given on the command line.
+std::filesystem::path ResolveBeside(const Value& path);
 
 /// `text` as one YAML scalar, quoted, so that it reads back as itself whatever is in it.
 std::string QuoteYaml(std::string_view text);

@@ -33,7 +33,19 @@ class UnavailableError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// The known name nearest to `name` by edit distance, as " (did you mean 'x'?)", or "" if none is near.
+/// `name` as names are compared: small letters, words parted by '-'.
+std::string FoldName(std::string_view name);
+
+/// Whether `name` is `words`, or begins with them up to the end of a word; both folded.
+bool BeginsWithWords(std::string_view name, std::string_view words);
+
+/// The known name that `name` most likely stands for, or "": one that goes on where it ends ("h200" for
+/// h200-sxm); else one that differs by a slip, at most a letter in four; else one that it goes on from
+/// ("Kimi-K2-Instruct" for kimi-k2), whatever stands before ("nvidia-h100"); else the nearest by edit
+/// distance, at most half the letters off.
+std::string NearestName(std::string_view name, const std::vector<std::string>& known);
+
+/// NearestName as " (did you mean 'x'?)", or "" if none is near.
 std::string DidYouMean(std::string_view name, const std::vector<std::string>& known);
 
 namespace internal {

@@ -1,17 +1,24 @@
-// Finds the data files that travel with Orrery (presets, device and calibration data, scenarios).
+// Finds the data files that travel with Orrery (presets, device and calibration data, scenarios) and those
+// that a user puts beside a document.
 #pragma once
 
 #include <filesystem>
 #include <string>
 #include <vector>
 
+#include "core/document.h"
+
 namespace orrery {
 
 /// The folder that holds models/, hw/, scenarios/: $ORRERY_HOME if set, else the tree it was built from.
+/// InputError if that holds no data.
 std::filesystem::path ResourceRoot();
 
 /// Names (stems) of the files `folder`/*.`extension` below the root, sorted; empty if the folder is absent.
 std::vector<std::string> ResourceNames(const std::string& folder, const std::string& extension);
+
+/// The file that a value of a document names, as ResolveBeside; InputError at the value if there is none.
+std::filesystem::path FileBeside(const Value& path);
 
 /// Orrery's version, "major.minor.patch".
 std::string Version();

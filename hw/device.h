@@ -1,6 +1,7 @@
 // One accelerator: the numbers of its data sheet. hw/data/<device>/device.yaml
 #pragma once
 
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,6 +18,7 @@ inline constexpr const char* kReferenceDevice = "h800-sxm";
 /// What the fastest known kernel of a kind reaches of the data sheet, as shares of it.
 struct ReachedShare {
   double bf16 = 1, memory_rate = 1;
+  bool operator==(const ReachedShare&) const = default;
 };
 
 /// Seconds that a kernel takes however small it is: prologue, one wave, drain. Without the launch gap.
@@ -24,10 +26,11 @@ struct KernelFloors {
   double gemm = 0;    ///< and attention over whole prompts
   double decode = 0;  ///< decode attention, merge of the split parts included
   double memory_bound = 0;
+  bool operator==(const KernelFloors&) const = default;
 };
 
 struct Device {
-  std::string name;  ///< preset name, e.g. "h800-sxm"
+  std::string name;  ///< preset name, e.g. "h800-sxm": kernel and exchange tables are found by it
   std::string source;
   int sms = 0;
   FlopsPerSecond bf16{};         ///< dense tensor-core peak
@@ -36,7 +39,8 @@ struct Device {
   BytesPerSecond memory_rate{};  ///< HBM peak
   BytesPerSecond scale_up{};     ///< NVLink (or like), one direction, nominal
   BytesPerSecond scale_up_achieved{};
-  BytesPerSecond scale_out{};     ///< NIC per GPU, one direction, nominal
+  BytesPerSecond
+      scale_out{};  ///< one NIC's rate; in a Cluster a GPU's share of its node's NICs. One direction, nominal
   BytesPerSecond host{};          ///< PCIe, one direction
   BytesPerSecond operand_feed{};  ///< what one SM gets from the L2 cache
   ReachedShare mla_decode;        ///< of absorbed MLA decode; 1 where no kernel is known
@@ -44,6 +48,11 @@ struct Device {
   double watts = 0;
   double dollars_per_hour = 0;  ///< rental price used for costs
   std::string price_source;
+  std::string changes = {};  ///< what was said over the preset: "sms 114, dollars_per_hour 3"; or ""
+
+  bool operator==(const Device&) const = default;
+  /// For headings: the name and the changes.
+  std::string Title() const { return changes.empty() ? name : name + " with " + changes; }
 };
 
 /// Figures of a device's sheet as they were when something was measured on it (`measured_on:` of a table). If
@@ -65,7 +74,19 @@ bool SameLinks(const Device& a, const Device& b);
 
 /// A device of hw/data/; InputError naming the known ones.
 Device DevicePreset(const std::string& name);
-Device ReadDevice(const Value& value);
 std::vector<std::string> DevicePresets();
+
+/// A device as a scenario gives it; InputError with its place.
+///
+///   h100-sxm                                                    a preset
+///   {preset: h100-sxm, override: {dollars_per_hour: 3}}         a preset and what differs from it
+///   {file: my-gpu.yaml}                                         a data sheet beside the file that says so
+///   {source: ..., sms: 142, bf16: 362 TFLOPS, ...}              a data sheet
+///
+/// `base`, if any, is what {override: {...}} alone changes: the device of a cluster's preset.
+Device ReadDevice(const Value& value, const Device* base = nullptr);
+
+/// A data sheet in a file of its own, or a preset and what differs from it.
+Device ReadDeviceFile(const std::filesystem::path& file);
 
 }  // namespace orrery::hw

@@ -1,5 +1,6 @@
-// Reads a Hugging Face config.json into a ModelSpec: what is there is read, what is not understood is refused
-// by name, and what an architecture's configuration class would fill in is said in the spec's `source`.
+// Reads a Hugging Face config.json into a ModelSpec. Sizes come from the file; what else it leaves out, from
+// the architecture's configuration class. Every key is accounted for: read, known to change nothing, named in
+// the spec's `notes`, or refused.
 #pragma once
 
 #include <filesystem>
@@ -14,15 +15,13 @@ namespace orrery::models {
 /// The `model_type`s that are understood: "deepseek_v2", "deepseek_v3", "kimi_k2", "llama", ...
 std::vector<std::string> HuggingFaceModelTypes();
 
-/// A config.json. InputError (file:line:column) on an unknown architecture, an unknown or missing key, or a
-/// feature whose cache or cost is not modelled (sliding windows, biases outside QKV, sparse layer patterns).
+/// A config.json, or the text model of a multimodal one (its text_config). InputError (file:line:column) on
+/// an unknown architecture, a missing size, an unknown key that may change a shape or a cache, or a feature
+/// whose cache or cost is not modelled (sliding windows, biases outside QKV, sparse layer patterns). JSON as
+/// Python writes it: NaN and Infinity are numbers.
 ModelSpec ReadHuggingFace(const std::filesystem::path& file);
 
 /// The same from an already parsed document.
 ModelSpec ReadHuggingFace(const Value& root);
-
-/// `path` as written in a file: relative to that file's folder, or to the working directory where the value
-/// was given on the command line.
-std::filesystem::path ResolveBeside(const Value& path);
 
 }  // namespace orrery::models

@@ -1,5 +1,7 @@
 #include "models/model_spec.h"
 
+#include <utility>
+
 #include "core/resources.h"
 #include "models/huggingface.h"
 
@@ -75,7 +77,7 @@ MoeSpec ReadMoe(const Value& value, int layers) {
 
 ModelSpec ReadSpec(const Value& value, const std::string& name) {
   value.AllowKeys({"name", "source", "layers", "hidden", "vocabulary", "dense_intermediate", "attention",
-                   "moe", "mtp_modules", "tied_embeddings", "max_positions"});
+                   "moe", "mtp_modules", "tied_embeddings", "max_positions", "scaled_positions"});
   ModelSpec spec;
   spec.name = value.Find("name") != nullptr ? value.At("name").AsString() : name;
   if (const Value* s = value.Find("source")) spec.source = s->AsString();
@@ -90,8 +92,39 @@ ModelSpec ReadSpec(const Value& value, const std::string& name) {
   }
   spec.mtp_modules = ReadIntOr(value, "mtp_modules", 0);
   spec.tied_embeddings = ReadBoolOr(value, "tied_embeddings", false);
-  if (const Value* p = value.Find("max_positions")) spec.max_positions = p->AsInt(1, std::int64_t{1} << 40);
+  for (const auto& [key, positions] : {std::pair{"max_positions", &spec.max_positions},
+                                       std::pair{"scaled_positions", &spec.scaled_positions}}) {
+    if (const Value* p = value.Find(key)) *positions = p->AsInt(1, std::int64_t{1} << 40);
+  }
   return spec;
+}
+
+/// Names that people type for a preset of the same shape: fine-tuned from it or its successor, with its
+/// config.json but for the length of positions (model cards of each).
+struct SameShape {
+  std::string name, preset;
+};
+
+const std::vector<SameShape>& NamesOfTheSameShape() {
+  static const std::vector<SameShape> names = {{"deepseek-r1", "deepseek-v3"},
+                                               {"deepseek-r1-zero", "deepseek-v3"},
+                                               {"deepseek-v3.1", "deepseek-v3"},
+                                               {"deepseek-v2.5", "deepseek-v2"},
+                                               {"deepseek-coder-v2", "deepseek-v2"},
+                                               {"deepseek-coder-v2-lite", "deepseek-v2-lite"},
+                                               {"deepseek-llm-67b", "deepseek-67b"},
+                                               {"kimi-k2-thinking", "kimi-k2"},
+                                               {"kimi-k2.5", "kimi-k2"},
+                                               {"llama-3.3-70b", "llama-3.1-70b"},
+                                               {"llama-3-70b", "llama-3.1-70b"},
+                                               {"llama3-70b", "llama-3.1-70b"},
+                                               {"llama3.1-70b", "llama-3.1-70b"},
+                                               {"llama3.3-70b", "llama-3.1-70b"},
+                                               {"llama-70b", "llama-3.1-70b"},
+                                               {"llama3.1-405b", "llama-3.1-405b"},
+                                               {"llama-405b", "llama-3.1-405b"},
+                                               {"qwen2-72b", "qwen2.5-72b"}};
+  return names;
 }
 
 std::filesystem::path PresetFile(const std::string& name) {
@@ -105,7 +138,7 @@ Document PresetDocument(const std::string& name, const Value* asked) {
   }
   std::string all;
   for (const std::string& k : known) all += (all.empty() ? "" : ", ") + k;
-  const std::string message = "unknown model; expected one of: " + all + DidYouMean(name, known);
+  const std::string message = "unknown model; expected one of: " + all + ModelHint(name);
   throw asked != nullptr ? asked->Error(message) : InputError("model '" + name + "': " + message);
 }
 
@@ -123,6 +156,13 @@ void Apply(const Value& changes, const std::string& path, Document* document) {
   }
 }
 
+/// "deepseek-v3 with layers, moe changed", so that no changed model passes for its preset in a report.
+std::string ChangedName(const std::string& preset, const Value& changes) {
+  std::string keys;
+  for (const auto& [key, value] : changes.entries()) keys += (keys.empty() ? "" : ", ") + key;
+  return keys.empty() ? preset : preset + " with " + keys + " changed";
+}
+
 std::int64_t SwiGluParameters(std::int64_t hidden, std::int64_t intermediate) {
   return 3 * hidden * intermediate;
 }
@@ -130,6 +170,17 @@ std::int64_t SwiGluParameters(std::int64_t hidden, std::int64_t intermediate) {
 }  // namespace
 
 std::vector<std::string> ModelPresets() { return ResourceNames("models/data", "yaml"); }
+
+std::string ModelHint(const std::string& name) {
+  const std::string folded = FoldName(name);
+  const SameShape* found = nullptr;
+  for (const SameShape& same : NamesOfTheSameShape()) {
+    if (!BeginsWithWords(folded, same.name)) continue;
+    if (found == nullptr || same.name.size() > found->name.size()) found = &same;
+  }
+  if (found == nullptr) return DidYouMean(name, ModelPresets());
+  return " (did you mean '" + found->preset + "', which has its shape?)";
+}
 
 ModelSpec ModelPreset(const std::string& name) {
   return ReadSpec(PresetDocument(name, nullptr).root(), name);
@@ -140,8 +191,10 @@ ModelSpec ReadModel(const Value& value) {
   if (const Value* preset = value.Find("preset")) {
     value.AllowKeys({"preset", "override"});
     Document document = PresetDocument(preset->AsString(), preset);
-    if (const Value* changes = value.Find("override")) Apply(*changes, "", &document);
-    return ReadSpec(document.root(), preset->AsString());
+    const Value* changes = value.Find("override");
+    if (changes == nullptr) return ReadSpec(document.root(), preset->AsString());
+    Apply(*changes, "", &document);
+    return ReadSpec(document.root(), ChangedName(preset->AsString(), *changes));
   }
   if (const Value* file = value.Find("huggingface")) {
     value.AllowKeys({"huggingface"});

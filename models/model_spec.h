@@ -1,6 +1,7 @@
 // What a transformer is made of: the numbers of its config, nothing about how it is run.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -42,7 +43,8 @@ struct MoeSpec {
 struct ModelSpec {
   std::string name;
   std::string source;
-  int layers = 0;  ///< main model, without MTP modules
+  std::vector<std::string> notes;  ///< of a file: what stood in for it, what of it is not taken
+  int layers = 0;                  ///< main model, without MTP modules
   int hidden = 0;
   std::int64_t vocabulary = 0;
   int dense_intermediate = 0;  ///< SwiGLU width of dense layers; 0 if every layer is MoE
@@ -50,8 +52,12 @@ struct ModelSpec {
   std::optional<MoeSpec> moe;
   int mtp_modules = 0;  ///< multi-token prediction depth; shares embedding and head
   bool tied_embeddings = false;
-  std::int64_t max_positions = 0;
+  std::int64_t max_positions = 0;  ///< of the pre-training window; 0: not known
+  std::int64_t scaled_positions =
+      0;  ///< after the RoPE scaling that its publisher declares; 0: none is declared
 
+  /// The longest sequence the positions are declared for; 0: not known.
+  std::int64_t LongestSequence() const { return std::max(max_positions, scaled_positions); }
   bool IsMoeLayer(int layer) const { return moe && layer >= moe->first_dense_layers; }
   int MoeLayers() const { return moe ? layers - moe->first_dense_layers : 0; }
 };
@@ -78,5 +84,8 @@ ModelSpec ReadModel(const Value& value);
 /// A preset of models/data/; InputError naming the known ones.
 ModelSpec ModelPreset(const std::string& name);
 std::vector<std::string> ModelPresets();
+/// " (did you mean 'x'?)" of the preset that a name stands for, by what people type ("deepseek-r1" has
+/// DeepSeek-V3's shape) or by its letters; "" if none is near.
+std::string ModelHint(const std::string& name);
 
 }  // namespace orrery::models

@@ -15,6 +15,7 @@
 #include "profiler/classify.h"
 #include "profiler/compare/statistics.h"
 #include "profiler/printable.h"
+#include "profiler/too_slow.h"
 
 namespace orrery::profiler {
 namespace {
@@ -294,6 +295,8 @@ Sections SectionsOf(const Cases& cases, const hw::Device& device, CalibrationTex
       result->left_out.push_back(CaseText(c) + ": " + *why);
       continue;
     }
+    if (const auto why = WhyTooSlow({c.kind, c.shape, {}, c.bytes, ""}, device, c.sms, Centre(c.alone)))
+      result->doubted.push_back(CaseText(c) + " takes " + *why);
     if (c.by_kernel.size() > 1) result->merged.push_back(CaseText(c) + ": " + KernelsText(c));
     sections[{c.kind, c.MainKernel(), c.sms}].push_back(&c);
     ++result->rows;

@@ -24,6 +24,8 @@ struct CalibrationText {
   std::vector<std::string> left_out;
   /// Rows that several kernels were measured for, with the launches and median of each.
   std::vector<std::string> merged;
+  /// Rows that are in the table and too slow to be believed (profiler/too_slow.h).
+  std::vector<std::string> doubted;
 };
 
 /// One row per kind, shape and SM count: the median over processes, weighted by their launches, of the median

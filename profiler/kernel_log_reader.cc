@@ -185,7 +185,7 @@ void Reader::AddKernel(const Json& json) {
   event.start_ns = Int(json, 2);
   event.duration_ns = Duration(event.start_ns, Int(json, 3));
   event.device = Small(json, 4);
-  event.stream = Small(json, 5);
+  event.stream = static_cast<std::uint64_t>(std::max<std::int64_t>(Int(json, 5), 0));
   event.correlation = static_cast<std::uint64_t>(Int(json, 6));
   event.grid = Triple(json, 7);
   event.block = Triple(json, 8);
@@ -202,7 +202,7 @@ void Reader::AddCopy(const Json& json, GpuEventKind kind) {
   event.start_ns = Int(json, 3);
   event.duration_ns = Duration(event.start_ns, Int(json, 4));
   event.device = Small(json, 5);
-  event.stream = Small(json, 6);
+  event.stream = static_cast<std::uint64_t>(std::max<std::int64_t>(Int(json, 6), 0));
   event.correlation = static_cast<std::uint64_t>(Int(json, 7));
   builder_.trace().events.push_back(event);
 }

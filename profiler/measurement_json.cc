@@ -10,10 +10,12 @@
 #include "core/date.h"
 #include "core/document.h"
 #include "core/error.h"
+#include "core/foreign_file.h"
 #include "hw/cost/kernel_table.h"
 #include "profiler/files.h"
 #include "profiler/measurement.h"
 #include "profiler/printable.h"
+#include "profiler/trace/kineto.h"
 
 namespace orrery::profiler {
 namespace {
@@ -353,6 +355,13 @@ MeasurementRun ReadMeasurement(const std::filesystem::path& file) {
   try {
     return ReadRun(Document::Load(file).root());
   } catch (const InputError&) {
+    RefuseForeignFile(file);
+    if (IsKinetoTrace(file)) {
+      throw InputError(
+          Place{file.string()},
+          "is a trace, not a measurement: 'orrery profile import FILE --out M.json' makes one of "
+          "operations with shapes, and two traces are compared by kernel");
+    }
     const std::optional<std::string> text = TextOf(file);
     if (!text) throw;
     Rethrow(*text, file.string());

@@ -114,6 +114,7 @@ Json ModelJson(const ModelReport& m) {
   Json j;
   j["model"] = m.spec.name;
   j["source"] = m.spec.source;
+  if (!m.spec.notes.empty()) j["model_notes"] = m.spec.notes;
   j["parameters"] = m.parameters.total;
   j["activated_parameters"] = m.parameters.activated;
   j["own_design"] = models::OwnDesign(m.spec.attention);
@@ -137,7 +138,7 @@ Json AttentionJson(const AttentionReport& r) {
   j["kind"] = "attention";
   j["orrery_version"] = Version();
   j["name"] = s.name;
-  j["device"] = s.device.name;
+  j["device"] = s.device.Title();
   j["calibration"] = r.calibration;
   j["ridge_flops_per_byte"] = r.ridge_flops_per_byte;
   j["cache_precision"] = models::Name(s.cache);

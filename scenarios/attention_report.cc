@@ -232,7 +232,7 @@ AttentionReport RunAttention(const AttentionScenario& scenario) {
   AttentionReport report;
   report.scenario = scenario;
   report.ridge_flops_per_byte = scenario.device.bf16.value / scenario.device.memory_rate.value;
-  const hw::CostModel cost = hw::CostModel::Load(scenario.device, {scenario.calibration, false});
+  const hw::CostModel cost = hw::CostModel::Load(scenario.device, scenario.calibration);
   report.calibration = cost.sources();
   const StepPricer pricer(cost);
   for (const ModelSpec& spec : scenario.models) report.models.push_back(ReportModel(scenario, spec, pricer));

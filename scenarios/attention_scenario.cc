@@ -1,6 +1,9 @@
 #include "scenarios/attention_scenario.h"
 
+#include <algorithm>
+
 #include "core/error.h"
+#include "scenarios/scenario.h"
 
 namespace orrery::scenarios {
 namespace {
@@ -66,12 +69,6 @@ void ReadModels(const Value& root, AttentionScenario* s) {
   for (const Value& m : ShortList(*several)) s->models.push_back(models::ReadModel(m));
 }
 
-hw::Device ReadDeviceOrPreset(const Value& value) {
-  if (!value.is_scalar()) return hw::ReadDevice(value);
-  const std::vector<std::string> known = hw::DevicePresets();
-  return hw::DevicePreset(known[value.AsChoice(known)]);
-}
-
 void Require(bool condition, const std::string& message) {
   if (!condition) throw InputError("attention: " + message);
 }
@@ -84,13 +81,27 @@ AttentionScenario ReadAttentionScenario(const Value& root) {
   AttentionScenario s;
   if (const Value* v = root.Find("name")) s.name = v->AsString();
   ReadModels(root, &s);
-  s.device = ReadDeviceOrPreset(root.At("device"));
+  s.device = hw::ReadDevice(root.At("device"));
   ReadWorkload(root.At("workload"), &s);
   if (const Value* v = root.Find("parallelism")) ReadParallelism(*v, &s);
   if (const Value* v = root.Find("precision")) ReadPrecision(*v, &s);
-  if (const Value* v = root.Find("calibration")) s.calibration = v->AsString();
+  if (const Value* v = root.Find("calibration")) s.calibration = ReadCalibration(*v);
   CheckAttentionScenario(s);
   return s;
+}
+
+AttentionScenario ReadAttentionScenario(const Document& document) {
+  AttentionScenario s = ReadAttentionScenario(document.root());
+  const auto& all = document.changes();
+  if (!ChangedSubjects(document).empty() && std::count(all.begin(), all.end(), "name") == 0)
+    s.name = AttentionTitle(s);
+  return s;
+}
+
+std::string AttentionTitle(const AttentionScenario& s) {
+  std::string models;
+  for (const models::ModelSpec& m : s.models) models += (models.empty() ? "" : ", ") + m.name;
+  return "Attention designs of " + models;
 }
 
 void CheckAttentionScenario(const AttentionScenario& s) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/document.h"
+#include "hw/cost/cost_model.h"
 #include "hw/device.h"
 #include "models/attention/step_ops.h"
 #include "models/model_spec.h"
@@ -44,11 +45,16 @@ struct AttentionScenario {
   bool mtp = false;  ///< weights and caches of the MTP modules are held too
   double memory_fraction =
       0.9;  ///< of device memory for weights and cache (vLLM's gpu_memory_utilization default)
-  std::string calibration = "auto";
+  hw::CalibrationChoice calibration;
 };
 
 /// InputError with place on anything unknown, missing or out of range.
 AttentionScenario ReadAttentionScenario(const Value& root);
+/// The same; where something was changed on the line the name is AttentionTitle.
+AttentionScenario ReadAttentionScenario(const Document& document);
+
+/// A heading that says what is compared, for a scenario that is no longer what its own name says.
+std::string AttentionTitle(const AttentionScenario& scenario);
 
 /// InputError (no place) if a list is empty or a value out of range: for scenarios put together from options.
 void CheckAttentionScenario(const AttentionScenario& scenario);

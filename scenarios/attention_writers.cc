@@ -246,6 +246,7 @@ std::string ModelText(const AttentionReport& r, const ModelReport& m) {
       static_cast<double>(m.parameters.activated) * 1e-9, m.spec.layers, models::OwnDesign(m.spec.attention),
       m.layout.tensor, m.layout.expert, m.layout.weights == models::WeightPrecision::kFp8 ? "FP8" : "BF16",
       models::Name(s.cache));
+  for (const std::string& note : m.spec.notes) text.insert(text.size() - 1, "model: " + note + "\n");
   text += "KV cache (KB = 1000 B)\n" + CacheTable(m) + "\n";
   text += fmt::format(
               "Cache of one request | requests per {} in memory | of those within {} a token, by context\n",
@@ -284,7 +285,7 @@ std::string CsvField(const std::string& field) {
 }  // namespace
 
 std::string AttentionText(const AttentionReport& r) {
-  std::string text = fmt::format("{} on {}\n", r.scenario.name, r.scenario.device.name);
+  std::string text = fmt::format("{} on {}\n", r.scenario.name, r.scenario.device.Title());
   for (const std::string& source : r.calibration) text += "calibration: " + source + "\n";
   for (const ModelReport& m : r.models) text += "\n" + ModelText(r, m);
   return text;

@@ -285,6 +285,7 @@ std::vector<RankBalance> RankBalances(const ExpertLoads& routed, int groups, int
 RoutingRequest RequestFor(const models::ModelSpec& model, const models::RoutingSection& section) {
   if (!model.moe) throw InputError(fmt::format("routing: model '{}' has no experts", model.name));
   RoutingRequest r;
+  r.model_notes = model.notes;
   r.model = model.name, r.moe = *model.moe, r.section = section;
   r.moe_layers = model.MoeLayers() + model.mtp_modules;
   r.training.experts = r.moe.routed_experts, r.training.top_k = r.moe.top_k;
@@ -303,7 +304,7 @@ RoutingReport Named(const RoutingRequest& request) {
   RoutingReport r;
   r.model = request.model;
   r.strategy = request.section.loads.empty() ? models::StrategyName(request.section.strategy) : "recorded";
-  r.left_out = request.left_out;
+  r.left_out = request.left_out, r.model_notes = request.model_notes;
   r.experts = shape.experts, r.top_k = shape.top_k, r.groups = shape.groups, r.top_groups = shape.top_groups;
   r.training_ranks = shape.ranks;
   r.placed_shared_experts = request.section.placement.shared_experts;
@@ -321,7 +322,8 @@ RoutingReport MakeRoutingReport(const RoutingRequest& request) {
   const bool recorded = !request.section.loads.empty();
   int layers = std::min(request.layers, request.moe_layers), made = layers;
   if (recorded) {
-    report.loads = models::ReadExpertLoads(request.section.loads, shape.experts);
+    report.loads =
+        models::ReadExpertLoads(request.section.loads, shape.experts, request.section.dense_layers);
     report.recorded_layers = report.loads.layers();
     // A short file's layers are all made anyway, so that the source knows where they start over.
     if (report.recorded_layers <= layers) made = request.moe_layers;

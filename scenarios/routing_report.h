@@ -34,6 +34,7 @@ using StepTime = std::function<StepFigures(const models::LoadSource&)>;
 
 struct RoutingRequest {
   std::string model;
+  std::vector<std::string> model_notes;  ///< what of the model's file is not taken
   models::MoeSpec moe;
   int moe_layers = 0;  ///< of the model
   models::RoutingSection section;
@@ -81,7 +82,8 @@ struct ChoiceBalance {
 
 struct RoutingReport {
   std::string model, strategy, source;
-  std::vector<std::string> left_out;  ///< keys of the routing section that mean nothing to the strategy
+  std::vector<std::string> model_notes;  ///< what of the model's file is not taken
+  std::vector<std::string> left_out;     ///< keys of the routing section that mean nothing to the strategy
   int experts = 0, top_k = 0, groups = 0, top_groups = 0, training_ranks = 0;
   int placed_shared_experts = 0;                ///< counted among the experts that are placed
   int moe_layers = 0;                           ///< of the model

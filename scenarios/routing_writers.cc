@@ -28,6 +28,45 @@ std::string StatsLine(const std::string& name, const BalanceStats& s) {
                      Percent(s.dead), Percent(s.hot), Percent(s.very_hot));
 }
 
+/// MaxVio over a validation set as published (arXiv 2408.15664 Tables 2 and 3): loss-free at most 0.044, an
+/// auxiliary loss 0.52 (3B) to 0.72 (1B).
+constexpr double kLossFreeMaxVio = 0.044, kLeastAuxiliaryMaxVio = 0.52, kMostAuxiliaryMaxVio = 0.72;
+
+/// How even the mix is, beside what is published.
+std::string Evenness(double max_vio) {
+  if (max_vio <= kLossFreeMaxVio) return "as even as loss-free balancing keeps it";
+  if (max_vio < kLeastAuxiliaryMaxVio) return "between loss-free balancing and an auxiliary loss";
+  if (max_vio <= kMostAuxiliaryMaxVio) return "as uneven as an auxiliary loss leaves it";
+  return "more uneven than an auxiliary loss leaves it";
+}
+
+/// The statistics in words: the mix, then the domain whose busiest expert is the busiest.
+std::string VerdictOf(const RoutingReport& r) {
+  std::string text = fmt::format(
+      "over the mix the busiest expert has {:.2f} times the mean, {} (MaxVio 0.04, and 0.52 to 0.72: arXiv "
+      "2408.15664)",
+      1 + r.global.max_vio, Evenness(r.global.max_vio));
+  const auto worst =
+      std::max_element(r.by_domain.begin(), r.by_domain.end(),
+                       [](const BalanceStats& a, const BalanceStats& b) { return a.max_vio < b.max_vio; });
+  const bool domains = r.by_domain.size() > 1;
+  if (domains) {
+    const std::string& name = r.loads.domains[static_cast<std::size_t>(worst - r.by_domain.begin())];
+    text += fmt::format("; of {} alone {:.2f} times", name, 1 + worst->max_vio);
+  }
+  const BalanceStats& shown = domains ? *worst : r.global;
+  return text + fmt::format(
+                    "; with an expert a GPU the mean one would then work {} of the time; {} of the "
+                    "experts are next to idle",
+                    Percent(1 / (1 + shown.max_vio)), Percent(shown.dead));
+}
+
+constexpr const char* kStatistics =
+    "  MaxVio: load of the busiest expert over the mean, minus 1; CV: standard deviation over the mean;\n"
+    "  Gini: 0 where all have the same, near 1 where one has all; < 0.04, > 2, > 4: share of experts with "
+    "less or "
+    "more\n  than so many times the mean\n";
+
 std::string LoadsText(const RoutingReport& r) {
   std::string layers = fmt::format("{} layer{}", r.by_layer.size(), r.by_layer.size() == 1 ? "" : "s");
   if (r.recorded_layers > 0 && r.recorded_layers != r.moe_layers)
@@ -47,7 +86,10 @@ std::string LoadsText(const RoutingReport& r) {
   }
   if (r.by_domain.size() > most)
     out += fmt::format("  ... {} more domains in --json and --csv\n", r.by_domain.size() - most);
-  return out;
+  std::string words = VerdictOf(r);
+  for (std::size_t at = 0; (at = words.find("; ", at)) != std::string::npos; at += 4)
+    words.replace(at, 2, ";\n  ");
+  return out + fmt::format("  In words: {}.\n", words) + kStatistics;
 }
 
 std::string MicroBatchText(const RoutingReport& r) {
@@ -282,6 +324,8 @@ Json ReportJson(const RoutingReport& r) {
               {"source", r.source},  {"experts", r.experts},       {"top_k", r.top_k},
               {"groups", r.groups},  {"top_groups", r.top_groups}, {"global", StatsJson(r.global)},
               {"layers", layers},    {"domains", domains},         {"ranks", RanksJson(r)}};
+  out["verdict"] = VerdictOf(r);
+  if (!r.model_notes.empty()) out["model_notes"] = r.model_notes;
   if (r.recorded_layers > 0) out["recorded_layers"] = r.recorded_layers;
   if (!r.left_out.empty()) out["keys_left_out"] = r.left_out;
   out["not_converged_excess"] = Number(r.not_converged);
@@ -387,6 +431,9 @@ std::vector<Column> Columns(const std::vector<RoutingReport>& reports) {
 /// What a line of figures does not say.
 std::string Remarks(const std::vector<RoutingReport>& reports) {
   std::string out;
+  // The same model throughout.
+  if (!reports.empty())
+    for (const std::string& note : reports.front().model_notes) out += "\nmodel: " + note;
   for (const RoutingReport& r : reports) {
     if (r.choice)
       out += fmt::format(
@@ -419,6 +466,7 @@ std::string RoutingText(const RoutingReport& r) {
   if (!r.left_out.empty())
     out += fmt::format("\nleft out, meaning nothing to {}: routing.{}", r.strategy,
                        fmt::join(r.left_out, ", routing."));
+  for (const std::string& note : r.model_notes) out += "\nmodel: " + note;
   out += fmt::format("\n{}\n\n{}\n{}\n{}{}", r.source, LoadsText(r), MicroBatchText(r), ChoiceText(r),
                      RanksText(r));
   if (r.training || r.shift_step) out += "\n" + TrainingText(r);

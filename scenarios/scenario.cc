@@ -125,6 +125,17 @@ void CheckTokens(const TrainingWorkload& w, const Value& workload) {
   }
 }
 
+void CheckPositions(const Scenario& s, const Value& workload) {
+  const models::ModelSpec& m = s.model;
+  if (m.LongestSequence() == 0 || s.workload.sequence_length <= m.LongestSequence()) return;
+  const std::string scaled = m.scaled_positions > m.max_positions ? " after RoPE scaling" : "";
+  throw workload.At("sequence_length")
+      .Error(fmt::format("expected at most the {} positions that {} has{} (of a model trained on longer "
+                         "sequences: model.{})",
+                         m.LongestSequence(), m.name, scaled,
+                         m.scaled_positions > m.max_positions ? "scaled_positions" : "max_positions"));
+}
+
 void CheckBatch(const Scenario& s, const Value& workload) {
   const std::int64_t unit = std::int64_t{s.parallelism.data} * s.workload.micro_batch;
   if (s.workload.global_batch % unit != 0) {
@@ -139,14 +150,16 @@ void CheckBatch(const Scenario& s, const Value& workload) {
   }
 }
 
+/// Without exchanges nothing takes the SMs, whatever a scenario written for another model says.
 Communication ReadCommunication(const Value* value, const hw::Device& device, bool exchanges) {
   Communication c;
+  if (!exchanges) c.sms = 0;
   c.kernels = "2025-02";  // the release that DeepSeek's training trace shows, nearest to the reported run
   if (value == nullptr) return c;
   value->AllowKeys({"sms", "kernels"});
   if (const Value* sms = value->Find("sms")) {
-    c.sms = static_cast<int>(sms->AsInt(0, device.sms - 1));
-    if (exchanges && c.sms != kExchangeSms) {
+    const std::int64_t asked = sms->AsInt(0, device.sms - 1);
+    if (exchanges && asked != kExchangeSms) {
       throw sms->Error(fmt::format(
           "expected {}: the exchange kernels are measured on that many SMs and on no other number",
           kExchangeSms));
@@ -156,26 +169,46 @@ Communication ReadCommunication(const Value* value, const hw::Device& device, bo
   return c;
 }
 
-hw::Cluster ReadClusterSection(const Value& value) {
-  if (value.is_map()) return hw::ReadCluster(value);
-  try {
-    return hw::ClusterPreset(value.AsString());
-  } catch (const InputError& e) {
-    throw value.Error(e.what());
-  }
-}
-
 /// A section that names a preset or describes what is meant; `override_key`, if any, holds what is said over
 /// a preset.
 struct PresetSection {
   const char *name, *override_key;
   std::vector<std::string> own_keys;
+  const char* inside = "";  ///< the section whose preset may hold this one
 };
 
+/// Outer sections first.
 const std::vector<PresetSection>& PresetSections() {
-  static const std::vector<PresetSection> sections = {{"cluster", "", {}},
-                                                      {"model", "override", {"preset", "huggingface"}}};
+  static const std::vector<PresetSection> sections = {
+      {"cluster", "", {}},
+      {"cluster.device", "override", {"preset", "file", "override"}, "cluster"},
+      {"device", "override", {"preset", "file", "override"}},
+      {"model", "override", {"preset", "huggingface", "override"}}};
   return sections;
+}
+
+/// The value at a dotted path, or nullptr.
+const Value* FindPath(const Value& root, const std::string& path) {
+  const Value* value = &root;
+  for (std::size_t start = 0; value != nullptr && start <= path.size();) {
+    const std::size_t dot = std::min(path.find('.', start), path.size());
+    value = value->is_map() ? value->Find(path.substr(start, dot - start)) : nullptr;
+    start = dot + 1;
+  }
+  return value;
+}
+
+bool NamesBase(const Value* value) {
+  return value != nullptr && value->is_map() &&
+         (value->Find("preset") != nullptr || value->Find("file") != nullptr);
+}
+
+/// Whether what the section holds is an override: over the preset or file that it names, or over what is in
+/// that of the section around it.
+bool Overrides(const PresetSection& section, const Value& root) {
+  const Value* now = FindPath(root, section.name);
+  if (now == nullptr) return *section.inside != '\0' && NamesBase(FindPath(root, section.inside));
+  return NamesBase(now) || (now->is_map() && now->Find("override") != nullptr);
 }
 
 /// `rest`, a path inside the section, as it stands once the section is a map with a preset.
@@ -183,21 +216,56 @@ std::string InsidePreset(const PresetSection& section, const std::string& rest) 
   const std::string key = rest.substr(0, rest.find('.'));
   const std::string over = section.override_key;
   const bool own = std::count(section.own_keys.begin(), section.own_keys.end(), key) > 0;
-  return over.empty() || own || key == over ? rest : over + "." + rest;
+  return over.empty() || own ? rest : over + "." + rest;
 }
 
-/// The path to set for `path`; turns a section that only names a preset into a map that does.
-std::string ResolvePreset(const std::string& path, Document* document) {
+/// The path to set for `path`; turns sections that only name a preset into maps that do.
+std::string ResolvePreset(std::string path, Document* document) {
   for (const PresetSection& section : PresetSections()) {
     const std::string prefix = std::string(section.name) + ".";
-    const Value* named = document->root().Find(section.name);
-    if (path.rfind(prefix, 0) != 0 || named == nullptr) continue;
-    if (named->is_scalar()) document->Set(section.name, "{preset: " + QuoteYaml(named->AsString()) + "}");
-    const Value& now = document->root().At(section.name);
-    if (!now.is_map() || now.Find("preset") == nullptr) return path;
-    return prefix + InsidePreset(section, path.substr(prefix.size()));
+    if (path.rfind(prefix, 0) != 0) continue;
+    const Value* named = FindPath(document->root(), section.name);
+    if (named != nullptr && named->is_scalar())
+      document->Set(section.name, "{preset: " + QuoteYaml(named->AsString()) + "}");
+    if (!Overrides(section, document->root())) continue;
+    path = prefix + InsidePreset(section, path.substr(prefix.size()));
   }
   return path;
+}
+
+/// Appends what the files hold that a section names, and the files that those name: {file: ...} of clusters
+/// and devices, {huggingface: ...} of models. They were read before, so they are there and end.
+void AppendFiles(const Value& section, std::string* text) {
+  if (!section.is_map()) return;
+  for (const auto& [key, value] : section.entries()) {
+    if (!value.is_scalar() || (key != "file" && key != "huggingface")) {
+      AppendFiles(value, text);
+      continue;
+    }
+    const Document document = Document::Load(ResolveBeside(value));
+    *text += document.Canonical();
+    if (key == "file") AppendFiles(document.root(), text);
+  }
+}
+
+/// Of the canonical text and of the files beside the scenario, so that a changed data sheet is another
+/// scenario.
+std::string HashOf(const Document& document, const hw::CalibrationChoice& calibration) {
+  std::string text = document.Canonical();
+  for (const char* section : {"model", "cluster"}) AppendFiles(document.root().At(section), &text);
+  std::vector<std::string> tables = calibration.further;
+  tables.push_back(calibration.name);
+  std::error_code error;
+  for (const std::string& table : tables)
+    if (std::filesystem::is_regular_file(table, error)) text += Document::Load(table).Canonical();
+  return HashHex(text);
+}
+
+/// A heading for a scenario that is no longer what its name says.
+std::string ChangedTitle(const Scenario& s, const std::vector<std::string>& changed) {
+  return fmt::format("Pre-training of {} on {} {} ({} with {} changed)", s.model.name, s.Gpus(),
+                     s.cluster.device.name, std::filesystem::path(s.file).stem().string(),
+                     fmt::join(changed, ", "));
 }
 
 }  // namespace
@@ -230,7 +298,34 @@ Document LoadScenarioDocument(const std::string& file_or_name, const std::vector
 void ApplyOverride(const std::string& text, Document* document) {
   const std::size_t equals = text.find('=');
   if (equals == std::string::npos) throw InputError("--set " + text + ": expected KEY=VALUE");
-  document->Set(ResolvePreset(text.substr(0, equals), document), text.substr(equals + 1));
+  const std::string path = text.substr(0, equals);
+  document->Set(ResolvePreset(path, document), text.substr(equals + 1));
+  document->NoteChange(path);
+}
+
+std::vector<std::string> ChangedSubjects(const Document& document) {
+  std::vector<std::string> changed;
+  for (const std::string& path : document.changes()) {
+    const bool subject = path != "name" && path != "seed" && path != "calibration";
+    if (subject && std::count(changed.begin(), changed.end(), path) == 0) changed.push_back(path);
+  }
+  return changed;
+}
+
+hw::CalibrationChoice ReadCalibration(const Value& value) {
+  const auto file_or_name = [](const Value& item) {
+    const std::filesystem::path beside = ResolveBeside(item);
+    std::error_code error;
+    return std::filesystem::is_regular_file(beside, error) ? beside.string() : item.AsString();
+  };
+  if (!value.is_list()) return {.name = file_or_name(value)};
+  std::vector<std::string> names;
+  for (const Value& item : value.items()) names.push_back(file_or_name(item));
+  try {
+    return hw::CalibrationChoice::Of(std::move(names));
+  } catch (const InputError& e) {
+    throw value.Error(e.what());
+  }
 }
 
 std::string WorkloadKind(const Document& document) {
@@ -240,19 +335,19 @@ std::string WorkloadKind(const Document& document) {
 Scenario ReadTrainingScenario(Document document, const std::string& file) {
   Scenario s;
   s.file = file;
-  s.hash = HashHex(document.Canonical());
   s.document = std::move(document);
   const Value& root = s.document.root();
   root.AllowKeys(RootKeys());
   s.name = root.At("name").AsString();
   s.model = models::ReadModel(root.At("model"));
-  s.cluster = ReadClusterSection(root.At("cluster"));
+  s.cluster = hw::ReadCluster(root.At("cluster"));
   if (s.Gpus() > kMaxGpus)
     throw root.At("cluster").Error(fmt::format("{} GPUs, expected at most {}", s.Gpus(), kMaxGpus));
   const Value& workload = root.At("workload");
   workload.At("kind").AsChoice({"pretraining"});
   s.workload = ReadWorkload(workload);
   CheckTokens(s.workload, workload);
+  CheckPositions(s, workload);
   ReadSlots(root, &s);
   s.parallelism = ReadParallelism(root.At("parallelism"), s);
   CheckBatch(s, workload);
@@ -263,10 +358,14 @@ Scenario ReadTrainingScenario(Document document, const std::string& file) {
     throw(p != nullptr ? *p : root)
         .Error(fmt::format("device '{}' has no FP8; expected precision: bf16", s.cluster.device.name));
   }
-  s.calibration = root.Find("calibration") != nullptr ? root.At("calibration").AsString() : "auto";
+  if (const Value* c = root.Find("calibration")) s.calibration = ReadCalibration(*c);
   if (const Value* seed = root.Find("seed")) {
     s.seed = static_cast<std::uint64_t>(seed->AsInt(0, std::numeric_limits<std::int64_t>::max()));
   }
+  s.hash = HashOf(s.document, s.calibration);
+  const std::vector<std::string> changed = ChangedSubjects(s.document);
+  const auto& all = s.document.changes();
+  if (!changed.empty() && std::count(all.begin(), all.end(), "name") == 0) s.name = ChangedTitle(s, changed);
   // Last, since it may move what was read. The router's text is the workload's, unless the routing section
   // says otherwise.
   const Value* routing = root.Find("routing");

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/document.h"
+#include "hw/cost/cost_model.h"
 #include "hw/network/topology.h"
 #include "models/model_spec.h"
 #include "models/program/memory.h"
@@ -37,14 +38,14 @@ struct Parallelism {
 };
 
 struct Communication {
-  int sms = 20;         ///< SMs lent to exchange kernels while a step runs
+  int sms = 20;         ///< SMs lent to exchange kernels while a step runs; 0 where no experts are exchanged
   std::string kernels;  ///< calibration of the exchange kernels, DeepEP release, e.g. "2025-02"
 };
 
 struct Scenario {
-  std::string name;
+  std::string name;  ///< the file's, unless something was changed on the line: then what was run, in words
   std::string file;
-  std::string hash;  ///< of the canonical text after overrides
+  std::string hash;  ///< of the canonical text after overrides and of the files it names
   models::ModelSpec model;
   hw::Cluster cluster;
   TrainingWorkload workload;
@@ -53,7 +54,7 @@ struct Scenario {
   int expert_slots = 0;           ///< of a MoE layer over an expert-parallel group; 0: one a routed expert
   int placed_shared_experts = 0;  ///< among them: placed and replicated like routed ones
   bool fp8 = true;                ///< precision: fp8-mixed, else bf16
-  std::string calibration;        ///< "auto" or a file
+  hw::CalibrationChoice calibration;
   std::uint64_t seed = 1;
   Document document;  ///< for sections read elsewhere (routing)
 
@@ -74,9 +75,15 @@ struct Scenario {
 /// The document of a scenario: a path, or the name of a file in scenarios/; `overrides` are "key.path=value".
 Document LoadScenarioDocument(const std::string& file_or_name, const std::vector<std::string>& overrides);
 
-/// Applies "key.path=value" as Document::Set; `cluster.x` and `model.x` also where the document only names a
-/// preset, then as an override of it. InputError without an equals sign.
+/// Applies "key.path=value" as Document::Set; `cluster.x`, `cluster.device.x`, `device.x` and `model.x` also
+/// where the document only names a preset, then as an override of it. InputError without an equals sign.
 void ApplyOverride(const std::string& text, Document* document);
+
+/// What was changed on the line that its name may not say: every key but name, seed and calibration.
+std::vector<std::string> ChangedSubjects(const Document& document);
+
+/// A calibration, or a list of several. A file is looked for beside the document first.
+hw::CalibrationChoice ReadCalibration(const Value& value);
 
 /// What the document asks for: "pretraining", "attention", ...
 std::string WorkloadKind(const Document& document);

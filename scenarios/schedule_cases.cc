@@ -1,4 +1,4 @@
-// Published facts of pipeline schedules against ours.
+// Published facts of pipeline schedules against ours: counts of a published program, and formulas evaluated.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -39,20 +39,21 @@ double Bubble(ScheduleKind kind, const UniformTimes& times, std::size_t rank) {
 }
 
 /// Both sides are exact sums of the same chunk times: only the last picosecond may differ.
-ValidationCase BubbleCase(std::string id, std::string what, double published, double simulated) {
+ValidationCase BubbleCase(std::string id, std::string what, double formula, double simulated) {
   return {.id = std::move(id),
           .area = kArea,
           .what = std::move(what),
-          .published = published,
+          .published = formula,
           .simulated = simulated,
           .unit = "s",
           .kind = ToleranceKind::kAbsolute,
           .tolerance = 1e-9,
+          .role = CaseRole::kFormula,
           .source = kTable2,
           .residual = {}};
 }
 
-double PublishedDualPipe(const UniformTimes& t) {
+double FormulaOfDualPipe(const UniformTimes& t) {
   return Seconds((kRanks / 2 - 1) * (t.overlapped_pair + t.backward_input - 2 * t.backward_weight));
 }
 
@@ -68,9 +69,9 @@ std::vector<ValidationCase> BubbleCases() {
       BubbleCase("DS-D08", "ZB1P bubble (PP-1)(F+B-2W), PP16",
                  Seconds((kRanks - 1) * (t.forward + t.backward_input - t.backward_weight)),
                  Bubble(ScheduleKind::kZb1p, t, 0)),
-      BubbleCase("DS-D09", "DualPipe bubble (PP/2-1)(F&B+B-3W), F = B-W", PublishedDualPipe(equal),
+      BubbleCase("DS-D09", "DualPipe bubble (PP/2-1)(F&B+B-3W), F = B-W", FormulaOfDualPipe(equal),
                  Bubble(ScheduleKind::kDualPipe, equal, 0)),
-      BubbleCase("DS-D09", "DualPipe bubble, chunk times of Table 4, rank 7", PublishedDualPipe(t),
+      BubbleCase("DS-D09", "DualPipe bubble, chunk times of Table 4, rank 7", FormulaOfDualPipe(t),
                  Bubble(ScheduleKind::kDualPipe, t, kRanks / 2 - 1)),
   };
   cases.back().residual =
@@ -81,17 +82,18 @@ std::vector<ValidationCase> BubbleCases() {
 }
 
 std::vector<ValidationCase> ActivationCases() {
-  const auto peak_case = [](const char* id, ScheduleKind kind, const char* what, int published) {
+  const auto peak_case = [](const char* id, ScheduleKind kind, const char* what, int formula) {
     const Schedule schedule = MakeSchedule({kind, kRanks, kMicroBatches});
     int peak = 0;
     for (int rank = 0; rank < kRanks; ++rank) peak = std::max(peak, PeakInFlight(schedule, rank));
     return ValidationCase{.id = id,
                           .area = kArea,
                           .what = what,
-                          .published = static_cast<double>(published),
+                          .published = static_cast<double>(formula),
                           .simulated = static_cast<double>(peak),
                           .unit = "chunks",
                           .kind = ToleranceKind::kAbsolute,
+                          .role = CaseRole::kFormula,
                           .source = kTable2,
                           .residual = {}};
   };

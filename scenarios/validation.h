@@ -12,6 +12,7 @@ namespace orrery::scenarios {
 enum class CaseRole {
   kJudges,      ///< feeds nothing: an independent check
   kCalibrates,  ///< the model is calibrated with it, so agreement is expected, not evidence
+  kFormula,     ///< a published formula evaluated here: a check of the code, for no figure was published
 };
 
 /// How `tolerance` is meant.

@@ -46,7 +46,17 @@ const char* Verdict(const ValidationCase& c) {
   return c.residual.empty() ? "OFF" : "declared";
 }
 
-const char* Role(const ValidationCase& c) { return c.role == CaseRole::kJudges ? "judges" : "calibrates"; }
+const char* Role(const ValidationCase& c) {
+  switch (c.role) {
+    case CaseRole::kJudges:
+      return "judges";
+    case CaseRole::kCalibrates:
+      return "calibrates";
+    case CaseRole::kFormula:
+      return "formula";
+  }
+  return "";
+}
 
 std::vector<std::string> Areas(const std::vector<ValidationCase>& cases) {
   std::vector<std::string> areas;
@@ -103,8 +113,9 @@ std::string ValidationText(const std::vector<ValidationCase>& cases) {
 std::string ValidationMarkdown(const std::vector<ValidationCase>& cases) {
   std::string text =
       "# Validation\n\nWritten by `orrery validate --markdown`. *judges*: the figure feeds nothing. "
-      "*calibrates*: the "
-      "model is calibrated\nwith it, so agreement is expected.\n";
+      "*calibrates*: the model is calibrated\nwith it, so agreement is expected. *formula*: a published "
+      "formula "
+      "evaluated here; no figure was\npublished, so it checks the code alone.\n";
   for (const std::string& area : Areas(cases)) {
     text += fmt::format(
         "\n## {}\n\n| id | case | published | simulated | unit | error | tolerance | figure | verdict | "

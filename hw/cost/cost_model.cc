@@ -35,6 +35,7 @@ RawPrice PriceRaw(const CostData& data, const Op& op, int sms, std::size_t witho
   RawPrice price;
   price.seconds = std::max(analytic.Seconds(efficiency.log_ratio), AttainableSeconds(op, data.device, sms));
   price.beside = price.seconds * std::exp(efficiency.log_beside);
+  price.table = efficiency.table;
   const bool measured = efficiency.inside && !IsUnlikeItsShape(op);
   if (known) price.provenance = measured ? Provenance::kMeasured : Provenance::kScaled;
   return price;
@@ -118,20 +119,33 @@ void RequireDevice(const KernelTable& table, const Device& device) {
                                            "' or 'auto'");
 }
 
-KernelTable NamedTable(const Device& device, const CalibrationChoice& choice) {
+/// The file of a table that is named by its stem or by a path.
+std::filesystem::path NamedPath(const Device& device, const std::string& asked) {
   const std::vector<std::string> known = TableNames(device.name);
-  const bool preset = std::find(known.begin(), known.end(), choice.name) != known.end();
-  if (!preset && !std::filesystem::exists(choice.name)) {
+  const bool preset = std::find(known.begin(), known.end(), asked) != known.end();
+  if (!preset && !std::filesystem::exists(asked)) {
     std::string all = "auto";
     for (const std::string& name : known) all += ", " + name;
-    throw InputError("calibration '" + choice.name + "': no such file or table of " + device.name +
-                     "; expected a file or one of: " + all + DidYouMean(choice.name, known));
+    throw InputError("calibration '" + asked + "': no such file or table of " + device.name +
+                     "; expected a file or one of: " + all + DidYouMean(asked, known));
   }
-  const std::filesystem::path path =
-      preset ? TablePath(device.name, choice.name) : std::filesystem::path(choice.name);
-  KernelTable table = ReadKernelTable(path);
-  if (!choice.forced) RequireDevice(table, device);
-  return table;
+  return preset ? TablePath(device.name, asked) : std::filesystem::path(asked);
+}
+
+/// Where a row was read: tells whether two tables are one file.
+std::string FileOf(const KernelTable& table) { return table.device_place.file; }
+
+/// Adds a table asked for by name; one that is among "auto" moves, so that its rows are there once.
+void AddNamed(const Device& device, const std::string& asked, bool forced, std::vector<KernelTable>* tables) {
+  KernelTable table = ReadKernelTable(NamedPath(device, asked));
+  if (!forced) RequireDevice(table, device);
+  table.named = true;
+  std::erase_if(*tables, [&](const KernelTable& t) {
+    if (FileOf(t) != FileOf(table)) return false;
+    if (t.named) throw InputError("calibration '" + asked + "': given twice");
+    return true;
+  });
+  tables->push_back(std::move(table));
 }
 
 /// A device sheet with a rate out of all proportion shows in its first kernel.
@@ -150,9 +164,24 @@ CostModel::CostModel(std::shared_ptr<const internal::CostData> data)
 CostModel::CostModel(const Device& device, const std::vector<KernelTable>& tables)
     : CostModel(internal::BuildCostData(device, tables)) {}
 
+CalibrationChoice CalibrationChoice::Of(std::vector<std::string> names) {
+  if (names.empty()) throw InputError("calibration: expected at least one");
+  if (std::count(names.begin(), names.end(), "auto") > 1) throw InputError("calibration 'auto': given twice");
+  std::stable_partition(names.begin(), names.end(), [](const std::string& name) { return name == "auto"; });
+  CalibrationChoice choice;
+  choice.name = names.front();
+  choice.further.assign(names.begin() + 1, names.end());
+  return choice;
+}
+
 CostModel CostModel::Load(const Device& device, const CalibrationChoice& choice) {
-  if (choice.name == "auto") return CostModel(device, AutoTables(device));
-  return CostModel(device, {NamedTable(device, choice)});
+  std::vector<KernelTable> tables;
+  if (choice.name == "auto")
+    tables = AutoTables(device);
+  else
+    AddNamed(device, choice.name, choice.forced, &tables);
+  for (const std::string& name : choice.further) AddNamed(device, name, choice.forced, &tables);
+  return CostModel(device, tables);
 }
 
 Price CostModel::PriceOp(const Op& op, int sms) const {
@@ -161,6 +190,7 @@ Price CostModel::PriceOp(const Op& op, int sms) const {
   const internal::RawPrice raw = internal::PriceRaw(*data_, op, sms);
   Price price;
   price.provenance = raw.provenance;
+  price.table = raw.table;
   price.residual_class = ResidualClass(op.kind);
   const double factor = factor_[static_cast<std::size_t>(price.residual_class)];
   RequireSimulable(op, raw.beside * factor, data_->device);

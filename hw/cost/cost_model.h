@@ -30,6 +30,7 @@ struct Price {
   Time beside{};  ///< the same while a communication payload kernel runs beside it; at least `time`
   Provenance provenance = Provenance::kAnalytic;
   int residual_class = 0;  ///< index into CostModel::ResidualClasses()
+  int table = -1;          ///< index into CostModel::sources(): where its nearest row is from; -1: from none
 };
 
 /// Which tables price.
@@ -37,6 +38,13 @@ struct CalibrationChoice {
   std::string name =
       "auto";           ///< "auto": every table of the device; else a file, or a table of the device by stem
   bool forced = false;  ///< take a table of another device (everything is then tagged scaled)
+  /// Further files or tables. Of two rows of one case one from a table that is named counts over one that is
+  /// only among "auto", then the later. Between cases the nearest rows of all tables price together.
+  std::vector<std::string> further = {};
+
+  /// At least one name; "auto", which is there at most once, comes first wherever it stands, since tables
+  /// that are named count over it.
+  static CalibrationChoice Of(std::vector<std::string> names);
 };
 
 /// How kernels are brought to the device: one by one on a stream, or replayed from a CUDA graph, as decode
@@ -60,7 +68,7 @@ class CostModel {
   Provenance launch_gap_provenance() const;
   const Device& device() const;
 
-  /// What the prices come from, one line each, for reports.
+  /// What the prices come from, one line a table, for reports.
   std::vector<std::string> sources() const;
   /// Rows in use, those of this device first; rows superseded by a later table are not among them.
   std::vector<KernelRow> rows() const;

@@ -5,6 +5,7 @@
 #include <map>
 #include <numeric>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "core/date.h"
@@ -32,9 +33,10 @@ struct SourcedRow {
   const Device* device = nullptr;
   bool elsewhere = false;  ///< another device, or this one under another sheet
   bool borrowed = false;   ///< another device, and this one has rows of the kind
+  int table = kNoTable;
 };
 
-/// Rows of the later table (by date) of those that measured the same.
+/// Rows of the last table of those that measured the same.
 std::vector<SourcedRow> Supersede(std::vector<SourcedRow> rows) {
   std::vector<SourcedRow> kept;
   for (auto it = rows.rbegin(); it != rows.rend(); ++it) {
@@ -85,6 +87,7 @@ EfficiencyPoint PointOf(const SourcedRow& r, const Contention& contention) {
   point.log_beside = static_cast<float>(contention.Of(r.row));
   point.borrowed = r.borrowed;
   point.scaled = r.elsewhere;
+  point.table = r.table;
   return point;
 }
 
@@ -136,13 +139,14 @@ void MarkBorrowed(const Device& device, const std::vector<KernelTable>& tables,
   for (SourcedRow& r : *rows) r.borrowed = r.device->name != device.name && own.contains(r.row.op.kind);
 }
 
-/// The rows of all tables, oldest table first, each with its device.
+/// The rows of all tables, each with its device: first of those that nobody named, then oldest table first.
 std::vector<SourcedRow> Collect(const Device& device, const std::vector<KernelTable>& tables,
                                 const std::vector<Device>& measured_on) {
   std::vector<std::size_t> by_date(tables.size());
   std::iota(by_date.begin(), by_date.end(), std::size_t{0});
-  std::stable_sort(by_date.begin(), by_date.end(),
-                   [&](std::size_t a, std::size_t b) { return tables[a].date < tables[b].date; });
+  std::stable_sort(by_date.begin(), by_date.end(), [&](std::size_t a, std::size_t b) {
+    return std::tie(tables[a].named, tables[a].date) < std::tie(tables[b].named, tables[b].date);
+  });
   std::vector<SourcedRow> rows;
   for (const std::size_t t : by_date) {
     const Device& on = measured_on[t];
@@ -153,7 +157,7 @@ std::vector<SourcedRow> Collect(const Device& device, const std::vector<KernelTa
             row.place, "sms " + std::to_string(row.sms) + ": " + on.name + " has " + std::to_string(on.sms));
       }
       RequirePossible(row, on);
-      rows.push_back({row, &on, elsewhere, false});
+      rows.push_back({row, &on, elsewhere, false, static_cast<int>(t)});
     }
   }
   rows = Supersede(std::move(rows));

@@ -42,6 +42,7 @@ std::shared_ptr<const CostData> BuildCostData(const Device& device, const std::v
 struct RawPrice {
   double seconds = 0, beside = 0;
   Provenance provenance = Provenance::kAnalytic;
+  int table = kNoTable;
 };
 RawPrice PriceRaw(const CostData& data, const Op& op, int sms, std::size_t without = EfficiencyMap::kNone);
 

@@ -68,6 +68,7 @@ struct ShapeFeatures {
 struct Nearest {
   struct Entry {
     float squared = 0, log_ratio = 0, log_beside = 0;
+    int table = kNoTable;
   };
   std::array<Entry, kNearest> entries{};
   std::size_t count = 0;
@@ -81,10 +82,11 @@ struct Nearest {
 
   Efficiency Mean() const {
     Efficiency mean;
+    mean.table = count > 0 ? entries[0].table : kNoTable;
     double total = 0;
     for (std::size_t i = 0; i < count; ++i) {
       const Entry& e = entries[i];
-      if (e.squared == 0) return {e.log_ratio, e.log_beside, false};
+      if (e.squared == 0) return {e.log_ratio, e.log_beside, false, e.table};
       const double weight = 1 / (static_cast<double>(e.squared) * std::sqrt(e.squared));
       total += weight;
       mean.log_ratio += weight * e.log_ratio;
@@ -150,12 +152,16 @@ EfficiencyMap::Reading EfficiencyMap::Read(const Line& line, float x, std::size_
   if (below == nullptr || above == nullptr) {
     const EfficiencyPoint& end = below != nullptr ? *below : *above;
     const float distance = std::abs(x - end.at[0]);
-    return {end.log_ratio, end.log_beside, distance, distance, true};
+    return {end.log_ratio, end.log_beside, distance, distance, end.table, true};
   }
   const float gap = above->at[0] - below->at[0];
   const float t = gap > 0 ? (x - below->at[0]) / gap : 0;
   return {below->log_ratio + t * (above->log_ratio - below->log_ratio),
-          below->log_beside + t * (above->log_beside - below->log_beside), 0, std::min(t, 1 - t) * gap, true};
+          below->log_beside + t * (above->log_beside - below->log_beside),
+          0,
+          std::min(t, 1 - t) * gap,
+          (t < 0.5F ? below : above)->table,
+          true};
 }
 
 bool EfficiencyMap::InsideBox(const Features& at) const {
@@ -177,7 +183,7 @@ Efficiency EfficiencyMap::At(const Features& at, std::size_t without) const {
     const float penalty = own_ && line.borrowed ? kBorrowedPenalty : 0;
     if (!line.scaled) own_squared = std::min(own_squared, across + reading.nearest * reading.nearest);
     nearest.Offer({across + reading.beyond * reading.beyond + sparse * sparse + penalty, reading.log_ratio,
-                   reading.log_beside});
+                   reading.log_beside, reading.table});
   }
   Efficiency result = nearest.Mean();
   result.inside = own_squared <= kNear * kNear && InsideBox(at);

@@ -24,6 +24,8 @@ using Features = std::array<float, kFeatures>;
 /// `sm_share`: SMs the op may use over SMs of its device.
 Features FeaturesOf(const Op& op, double sm_share);
 
+inline constexpr int kNoTable = -1;
+
 /// A measured kernel relative to the analytic model of the device it was measured on.
 struct EfficiencyPoint {
   Features at{};
@@ -33,12 +35,14 @@ struct EfficiencyPoint {
       false;  ///< counts less: measured for another kind, or elsewhere where there are rows from here
   /// Does not make a price a measured one: all that is borrowed, rows of another device or of another sheet.
   bool scaled = false;
+  int table = kNoTable;  ///< which of the tables in use the row is from
 };
 
 struct Efficiency {
   double log_ratio = 0;
   double log_beside = 0;
-  bool inside = false;  ///< among points measured here, not scaled
+  bool inside = false;   ///< among points measured here, not scaled
+  int table = kNoTable;  ///< of the point that counts most
 };
 
 /// The points of one op kind.
@@ -63,8 +67,9 @@ class EfficiencyMap {
   /// What a line says at a query.
   struct Reading {
     float log_ratio = 0, log_beside = 0;
-    float beyond = 0;   // distance past the line's ends; 0 between them
-    float nearest = 0;  // distance to the nearest point along the line
+    float beyond = 0;      // distance past the line's ends; 0 between them
+    float nearest = 0;     // distance to the nearest point along the line
+    int table = kNoTable;  // of that point
     bool any = false;
   };
   Reading Read(const Line& line, float x, std::size_t without) const;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/date.h"
+#include "core/foreign_file.h"
 
 namespace orrery::hw {
 namespace {
@@ -260,6 +261,7 @@ KernelTable ParseKernelTable(const Value& root) {
 }
 
 KernelTable ReadKernelTable(const std::filesystem::path& file) {
+  RefuseForeignFile(file);
   return ParseKernelTable(Document::Load(file).root());
 }
 

@@ -41,6 +41,7 @@ struct KernelTable {
   MeasuredOn measured_on;                 ///< the sheet of the device then, as far as the file says
   std::optional<Time> launch_gap;         ///< median time between dependent kernels of one stream
   std::vector<KernelRow> rows;
+  bool named = false;  ///< asked for by name or file, not only because it is one of the device's
 };
 
 /// InputError with place on an unknown key, kind or column, a missing shape column, a time that is not

@@ -1,6 +1,7 @@
 #include "hw/network/collectives.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 namespace orrery::hw {
@@ -17,6 +18,9 @@ struct Protocol {
 };
 constexpr Protocol kProtocols[] = {
     {6.6, 0.6, 2.7, 0.5}, {14.0, 1.9, 4.0, 120.0 / 128.0}, {8.4, 3.4, 14.0, 1.0}};
+
+/// The same of NCCL's tree, up and down again, with the protocol of least latency (LL); microseconds.
+constexpr double kTreeBaseUs = 6.8, kTreeScaleUpHopUs = 0.6, kTreeScaleOutHopUs = 5.0;
 
 int Steps(Collective collective, int ranks) {
   return collective == Collective::kAllReduce ? 2 * (ranks - 1) : ranks - 1;
@@ -76,6 +80,14 @@ CollectiveTime CollectiveModel::Price(Collective collective, Bytes bytes,
   }
   t.scale_out = ScaleOutLeg(collective, bytes, group);
   return t;
+}
+
+Time CollectiveModel::SmallAllReduce(const CollectiveGroup& group) const {
+  const auto levels = std::bit_width(static_cast<unsigned>(group.nodes)) - 1;  // of a binary tree of nodes
+  const double hop_us = kTreeScaleOutHopUs + Microseconds(hop_) * group.extra_switches;
+  const double up_us = (group.ranks_per_node - 1) * kTreeScaleUpHopUs + static_cast<double>(levels) * hop_us;
+  const bool alone = group.ranks_per_node == 1 && group.nodes == 1;
+  return alone ? kTimeZero : FromSeconds((kTreeBaseUs + 2 * up_us) * 1e-6);
 }
 
 ZeroOneTime PriceZeroOne(const CollectiveModel& model, const ReplicatedParameters& dense,

@@ -34,6 +34,9 @@ class CollectiveModel {
   /// `bytes` is the whole buffer: what a rank feeds into a reduce-scatter, or holds after an all-gather.
   CollectiveTime Price(Collective collective, Bytes bytes, const CollectiveGroup& group) const;
 
+  /// All-reduce of a few bytes, as a gradient norm is: the tree that NCCL takes where latency is all.
+  Time SmallAllReduce(const CollectiveGroup& group) const;
+
   BytesPerSecond scale_up_rate() const { return scale_up_; }
   BytesPerSecond scale_out_rate() const { return scale_out_; }
   /// No multi-node NCCL table of this machine is published: rates of one node of H100 and of the exchange

@@ -116,10 +116,10 @@ void ReadLowLatency(const Value& v, DeepEpTable* table) {
 
 std::string_view Name(ExchangeKind kind) { return kKindNames[static_cast<std::size_t>(kind)]; }
 
-PairBytes NormalPairBytes(ExchangeKind kind, int hidden, int top_k) {
+PairBytes NormalPairBytes(ExchangeKind kind, int hidden, int top_k, bool fp8_dispatch) {
   constexpr std::int64_t kSourceMeta = 8, kScaleBlock = 128, kWord = 4, kAlign = 16;
   const std::int64_t fp8 = hidden + hidden / kScaleBlock * kWord;  // one FP32 scale for 128 elements
-  const std::int64_t payload = IsDispatch(kind) ? fp8 : 2LL * hidden;
+  const std::int64_t payload = IsDispatch(kind) && fp8_dispatch ? fp8 : 2LL * hidden;
   // A dispatch carries expert index and weight of each choice; the cached one neither; a combine the weights.
   const std::int64_t words_per_choice = kind == ExchangeKind::kDispatch ? 2 : IsDispatch(kind) ? 0 : 1;
   return {{payload}, {RoundUp(payload + kSourceMeta + words_per_choice * kWord * top_k, kAlign)}};

@@ -16,7 +16,7 @@ namespace orrery::hw {
 enum class ExchangeKind : std::uint8_t { kDispatch, kDispatchCached, kCombineBackward, kCombine };
 constexpr int kExchangeKindCount = 4;
 std::string_view Name(ExchangeKind kind);
-/// FP8 payload from tokens to experts (true) or BF16 from experts to tokens.
+/// From tokens to experts, in FP8 or BF16 (true), or from experts to tokens, always in BF16.
 constexpr bool IsDispatch(ExchangeKind kind) { return kind <= ExchangeKind::kDispatchCached; }
 
 /// Bytes of one (token, node) or (token, GPU) pair.
@@ -26,7 +26,9 @@ struct PairBytes {
 };
 
 /// A normal kernel's pair: DeepEP csrc get_num_bytes_per_token. `hidden` is a multiple of 128.
-PairBytes NormalPairBytes(ExchangeKind kind, int hidden, int top_k);
+/// `fp8_dispatch`: dispatches carry FP8 with its scales, as in the published tables; else BF16 without
+/// scales, as a training in BF16 sends (DeepEP takes either tensor: deep_ep/buffer.py, Buffer.dispatch).
+PairBytes NormalPairBytes(ExchangeKind kind, int hidden, int top_k, bool fp8_dispatch = true);
 /// A low-latency kernel's (token, expert) pair: FP8 with scales and a 16 B header, or BF16.
 Bytes LowLatencyPairBytes(ExchangeKind kind, int hidden);
 

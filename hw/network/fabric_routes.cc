@@ -28,7 +28,7 @@ void AddToTrunk(double rate, std::int32_t* link, std::vector<double>* capacity) 
 
 FabricRoutes::FabricRoutes(const Cluster& cluster, const Topology& topology, std::uint64_t seed)
     : topology_(topology), routing_(cluster.fabric.routing), seed_(seed) {
-  const double rate = cluster.device.scale_out.value;
+  const double rate = cluster.nic_rate();
   nic_count_ = static_cast<std::size_t>(topology.nodes() * topology.nics_per_node());
   switch_count_ = boost::num_vertices(topology.graph()) - nic_count_;
   for (std::size_t nic = 0; nic < nic_count_; ++nic) {

@@ -12,8 +12,8 @@ namespace {
 const std::vector<std::string> kFabricKinds = {"multi_plane_fat_tree", "multi_rail_fat_tree"};
 const std::vector<std::string> kTransports = {"infiniband", "roce"};
 const std::vector<std::string> kRoutings = {"adaptive", "ecmp", "ecmp_spine"};
-const std::vector<std::string> kClusterKeys = {"preset",           "name",  "source", "device", "nodes",
-                                               "devices_per_node", "fabric"};
+const std::vector<std::string> kClusterKeys = {
+    "preset", "file", "name", "source", "device", "nodes", "devices_per_node", "nics_per_node", "fabric"};
 const std::vector<std::string> kFabricKeys = {"kind",  "transport",        "routing",    "planes",
                                               "ports", "oversubscription", "hop_latency"};
 
@@ -24,7 +24,7 @@ const Value* Field(const Value& value, std::string_view key, bool overrides) {
   return overrides ? value.Find(key) : &value.At(key);
 }
 
-void ReadFabric(const Value& v, bool overrides, int devices_per_node, Fabric* f) {
+void ReadFabric(const Value& v, bool overrides, int nics_per_node, Fabric* f) {
   v.AllowKeys(kFabricKeys);
   if (const Value* x = Field(v, "kind", overrides))
     f->kind = static_cast<FabricKind>(x->AsChoice(kFabricKinds));
@@ -39,7 +39,7 @@ void ReadFabric(const Value& v, bool overrides, int devices_per_node, Fabric* f)
     throw v.Error(
         "ports: expected a multiple of oversubscription + 1, so that a leaf divides into down and up");
   }
-  f->planes = f->kind == FabricKind::kMultiPlaneFatTree ? devices_per_node : 1;
+  f->planes = f->kind == FabricKind::kMultiPlaneFatTree ? nics_per_node : 1;
   if (const Value* x = v.Find("planes"); x != nullptr && x->AsInt(1, 64) != f->planes) {
     throw x->Error("expected " + std::to_string(f->planes) +
                    ": a plane a NIC in a multi-plane fat tree, else 1");
@@ -51,7 +51,7 @@ void ReadFabric(const Value& v, bool overrides, int devices_per_node, Fabric* f)
 /// The largest tree of three layers: ports pods of ports/2 leaves.
 void CheckFits(const Value& v, const Cluster& c) {
   const int down = DownPorts(c.fabric);
-  const std::int64_t rails = c.fabric.kind == FabricKind::kMultiRailFatTree ? c.devices_per_node : 1;
+  const std::int64_t rails = c.fabric.kind == FabricKind::kMultiRailFatTree ? c.nics() : 1;
   const std::int64_t leaves = CeilDiv(c.nodes, down) * rails;
   const std::int64_t most = static_cast<std::int64_t>(c.fabric.ports) * (c.fabric.ports / 2);
   if (leaves > most) {
@@ -62,31 +62,83 @@ void CheckFits(const Value& v, const Cluster& c) {
 
 std::filesystem::path ClusterFolder() { return ResourceRoot() / "hw" / "data" / "clusters"; }
 
+/// GPUs have equal shares of the NICs.
+void ReadNics(const Value& value, Cluster* c) {
+  const Value* x = value.Find("nics_per_node");
+  if (x != nullptr) c->nics_per_node = static_cast<int>(x->AsInt(1, 64));
+  if (c->devices_per_node % c->nics() != 0 && c->nics() % c->devices_per_node != 0) {
+    throw(x != nullptr ? *x : value)
+        .Error("expected nics_per_node to divide devices_per_node (" + std::to_string(c->devices_per_node) +
+               ") or to be a multiple of it, not " + std::to_string(c->nics()));
+  }
+}
+
+/// The cluster that the map's other keys override, if it names one.
+std::optional<Cluster> BaseCluster(const Value& value) {
+  if (const Value* preset = value.Find("preset")) {
+    if (const Value* file = value.Find("file")) throw file->Error("expected either a preset or a file");
+    preset->AsChoice(ClusterPresets());
+    return ClusterPreset(preset->AsString());
+  }
+  const Value* file = value.Find("file");
+  if (file == nullptr) return std::nullopt;
+  const std::filesystem::path path = FileBeside(*file);
+  const Document document = Document::Load(path);
+  if (const Value* other = document.root().Find("file"))
+    throw other->Error("expected a cluster, or a preset and what differs from it, not a further file");
+  Cluster c = ReadCluster(document.root());
+  if (c.name.empty()) c.name = path.stem().string();
+  return c;
+}
+
+/// "h800-2048 with nodes, device changed", so that no changed cluster passes for its preset.
+std::string ChangedName(const std::string& name, const Value& value) {
+  std::string changed;
+  for (const auto& [key, entry] : value.entries()) {
+    if (entry.is_null() || key == "preset" || key == "file" || key == "source") continue;
+    changed += (changed.empty() ? "" : ", ") + key;
+  }
+  return changed.empty() ? name : name + " with " + changed + " changed";
+}
+
 }  // namespace
 
+std::string Cluster::Title() const {
+  const std::string gpus = std::to_string(nodes) + (nodes == 1 ? " node of " : " nodes of ") +
+                           std::to_string(devices_per_node) + " " + device.Title() +
+                           (nics() == devices_per_node ? "" : ", " + std::to_string(nics()) + " NICs a node");
+  return name.empty() ? gpus : name + " (" + gpus + ")";
+}
+
 Cluster ReadCluster(const Value& value) {
+  if (value.is_scalar()) {
+    const std::vector<std::string> known = ClusterPresets();
+    return ClusterPreset(known[value.AsChoice(known)]);
+  }
   value.AllowKeys(kClusterKeys);
-  const Value* preset = value.Find("preset");
-  const bool overrides = preset != nullptr;
+  const std::optional<Cluster> base = BaseCluster(value);
+  const bool overrides = base.has_value();
   Cluster c;
   if (overrides) {
-    const std::vector<std::string> known = ClusterPresets();
-    preset->AsChoice(known);
-    c = ClusterPreset(preset->AsString());
+    c = *base;
+    c.device.scale_out.value = c.nic_rate();  // until the NICs are known
+    c.name = ChangedName(c.name, value);
   }
   if (const Value* x = value.Find("name")) c.name = x->AsString();
   if (const Value* x = value.Find("source")) c.source = x->AsString();
   if (const Value* x = Field(value, "device", overrides)) {
-    x->AsChoice(DevicePresets());
-    c.device = DevicePreset(x->AsString());
+    const Device device = c.device;
+    c.device = ReadDevice(*x, overrides ? &device : nullptr);
   }
   if (const Value* x = Field(value, "nodes", overrides)) c.nodes = static_cast<int>(x->AsInt(1, 1 << 20));
   if (const Value* x = Field(value, "devices_per_node", overrides)) {
     c.devices_per_node = static_cast<int>(x->AsInt(1, 64));
   }
+  ReadNics(value, &c);
+  c.device.scale_out.value *= static_cast<double>(c.nics()) / c.devices_per_node;  // now a GPU's share
   const Value* fabric = Field(value, "fabric", overrides);
-  if (fabric != nullptr) ReadFabric(*fabric, overrides, c.devices_per_node, &c.fabric);
-  if (c.fabric.kind == FabricKind::kMultiPlaneFatTree) c.fabric.planes = c.devices_per_node;
+  if (fabric != nullptr) ReadFabric(*fabric, overrides, c.nics(), &c.fabric);
+  if (c.fabric.kind == FabricKind::kMultiPlaneFatTree) c.fabric.planes = c.nics();
   CheckFits(fabric != nullptr ? *fabric : value, c);
   return c;
 }
@@ -172,7 +224,7 @@ void Topology::BuildTree(const Fabric& fabric, int plane, const std::vector<std:
   }
 }
 
-Topology::Topology(const Cluster& cluster) : nodes_(cluster.nodes), nics_(cluster.devices_per_node) {
+Topology::Topology(const Cluster& cluster) : nodes_(cluster.nodes), nics_(cluster.nics()) {
   const bool multi_plane = cluster.fabric.kind == FabricKind::kMultiPlaneFatTree;
   for (int i = 0; i < nodes_ * nics_; ++i) {
     boost::add_vertex(FabricVertex{Layer::kNic, multi_plane ? i % nics_ : 0, 0, i}, graph_);

@@ -1,8 +1,9 @@
 // Clusters and the fabric between their nodes, as a Boost.Graph graph of NICs and switches.
 //
-// A node's NIC i serves its GPU i. In a multi-plane fat tree NIC i of every node belongs to plane i, a fat
-// tree of its own; in a multi-rail fat tree all NICs share one tree and NIC i of neighbouring nodes shares a
-// leaf.
+// A node has as many NICs as GPUs, and NIC i serves GPU i, unless the cluster says otherwise: fewer are
+// shared evenly by neighbouring GPUs, of more every GPU has several. In a multi-plane fat tree NIC i of every
+// node belongs to plane i, a fat tree of its own; in a multi-rail fat tree all NICs share one tree and NIC i
+// of neighbouring nodes shares a leaf.
 #pragma once
 
 #include <optional>
@@ -36,16 +37,24 @@ struct Fabric {
 };
 
 struct Cluster {
-  std::string name;
+  std::string name;  ///< "" of one that was written inline without a name
   std::string source;
-  Device device;
+  Device device;  ///< scale_out: what one GPU has of its node's NICs
   int nodes = 1;
   int devices_per_node = 8;
+  int nics_per_node = 0;  ///< 0: one a device
   Fabric fabric;
   int devices() const { return nodes * devices_per_node; }
+  int nics() const { return nics_per_node > 0 ? nics_per_node : devices_per_node; }
+  double nic_rate() const { return device.scale_out.value * devices_per_node / nics(); }  ///< B/s
+  /// "h800-2048 (256 nodes of 8 h800-sxm)"; without a name "256 nodes of 8 h800-sxm".
+  std::string Title() const;
 };
 
-/// Strict. `preset` names a cluster of hw/data/clusters/ whose keys the others override.
+/// Strict. The name of a preset; or a map, where `preset` names a cluster of hw/data/clusters/ and `file` one
+/// in a file beside the document, whose keys the others override. The device: as ReadDevice; over a preset
+/// {override: {...}} changes that of the preset. `nics_per_node` divides devices_per_node or is a multiple of
+/// it; a NIC's rate is the device's scale_out.
 Cluster ReadCluster(const Value& value);
 Cluster ClusterPreset(const std::string& name);
 std::vector<std::string> ClusterPresets();

@@ -130,15 +130,19 @@ Json ParseStrictly(std::string_view text, const std::string& name) {
 ExpertLoads ParseLoadsJson(std::string_view text, const std::string& name) {
   const Json root = ParseStrictly(text, name);
   const Table table = FindTable(root, name);
-  ExpertLoads out{name, {"all"}, {1.0}, static_cast<int>(table[0].size()), 0, {}, false};
+  ExpertLoads out{name, {"all"}, {1.0}, 0, 0, {}, false, false, {}};
   for (std::size_t l = 0; l < table.size(); ++l) {
-    if (table[l].size() != table[0].size())
-      throw InputError(fmt::format("{}: layer {} has {} experts, the first {}", name, l, table[l].size(),
-                                   table[0].size()));
-    if (std::accumulate(table[l].begin(), table[l].end(), 0.0) <= 0)
-      throw InputError(fmt::format("{}: layer {}: no load", name, l));
+    if (std::accumulate(table[l].begin(), table[l].end(), 0.0) <= 0) {
+      out.without_load.push_back(static_cast<int>(l));
+      continue;
+    }
+    if (out.experts == 0) out.experts = static_cast<int>(table[l].size());
+    if (static_cast<int>(table[l].size()) != out.experts)
+      throw InputError(fmt::format("{}: layer {} has {} experts, one before it {}", name, l, table[l].size(),
+                                   out.experts));
     out.load.push_back({table[l]});
   }
+  if (out.load.empty()) throw InputError(fmt::format("{}: layer 0: no load", name));
   return out;
 }
 

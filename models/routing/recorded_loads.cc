@@ -136,8 +136,28 @@ ExpertLoads ReadExpertLoads(const std::filesystem::path& file) {
   throw InputError(fmt::format("'{}': expected a .csv or .json file of expert loads", file.string()));
 }
 
-ExpertLoads ReadExpertLoads(const std::filesystem::path& file, int experts) {
+namespace {
+
+/// InputError where layers without load are others than the model's dense ones, all of which come first.
+void CheckDenseLayers(const ExpertLoads& loads, int dense_layers) {
+  if (loads.without_load.empty()) return;
+  std::vector<int> first(static_cast<std::size_t>(dense_layers));
+  std::iota(first.begin(), first.end(), 0);
+  if (loads.without_load == first) return;
+  const std::string dense = dense_layers == 0 ? "the model has no dense layers"
+                            : dense_layers == 1
+                                ? "of the model only layer 0 is dense"
+                                : fmt::format("of the model layers 0 to {} are dense", dense_layers - 1);
+  throw InputError(Place{loads.origin}, fmt::format("no load in layer{} {} of the file, counted from 0; {}",
+                                                    loads.without_load.size() == 1 ? "" : "s",
+                                                    fmt::join(loads.without_load, ", "), dense));
+}
+
+}  // namespace
+
+ExpertLoads ReadExpertLoads(const std::filesystem::path& file, int experts, int dense_layers) {
   ExpertLoads loads = ReadExpertLoads(file);
+  CheckDenseLayers(loads, dense_layers);
   if (!loads.open_ended || loads.experts >= experts) return loads;
   loads.experts = experts;
   for (auto& layer : loads.load)
@@ -183,6 +203,7 @@ RecordedLoads::RecordedLoads(const LoadShape& shape, const ExpertLoads& loads, T
     : TableLoads(shape, std::move(mix), seed),
       origin_(loads.origin),
       recorded_layers_(loads.layers()),
+      dense_layers_(static_cast<int>(loads.without_load.size())),
       moe_layers_(moe_layers) {
   CheckShape(shape);
   CheckAgainst(shape, loads);
@@ -211,6 +232,7 @@ std::string RecordedLoads::Describe() const {
   if (recorded_layers_ < moe_layers_)
     layers += fmt::format(" that start over in the model's {}", number(moe_layers_, "MoE layer"));
   if (recorded_layers_ > moe_layers_) layers = fmt::format("the first {} of {}", moe_layers_, layers);
+  if (dense_layers_ > 0) layers += fmt::format(" beside {} without load, dense in the model", dense_layers_);
   std::string text = fmt::format("recorded loads of {}, {}, {}", origin_, layers,
                                  number(static_cast<int>(mix().share.size()), "domain"));
   // More than what a search that ends early leaves: loads that no choice within the groups gives.

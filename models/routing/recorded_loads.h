@@ -26,6 +26,9 @@ struct ExpertLoads {
   bool one_scale =
       false;  ///< domains' loads compare as they are: one may have more rows a token than another
   bool open_ended = false;  ///< experts are those named: the model may have more, never selected
+  /// Layers of the file without any load, by their place in it from 0; they are not in `load`. Recorders list
+  /// a model's dense layers too.
+  std::vector<int> without_load = {};
 
   int layers() const { return static_cast<int>(load.size()); }
   /// Relative loads of the mix in one layer.
@@ -33,9 +36,11 @@ struct ExpertLoads {
 };
 
 /// Reads by extension:
-///   .csv   `layer`, any text columns (together the domain), optional `share` (the domain's of the mix) and
-///          `tokens`, then experts e0.. or e1..; or long form `layer,expert,count`; or a token trace
-///          `layer,token,top1..topK` of expert numbers. Lines starting with # are comments.
+///   .csv   `layer` (layer_id, layer_idx, ..), any text columns (together the domain, at most 256), optional
+///          `share` (the domain's of the mix) and `tokens`, then experts e0.. or e1.. (expert_0.., 0..); or
+///          long form `layer,expert,count` (layer_id, expert_id, load, token_count, ..), without a layer of
+///          one; or a token trace `layer,token,top1..topK` of expert numbers. Lines starting with # are
+///          comments.
 ///   .json  {"logical_count": ...} (SGLang's expert distribution recorder; [layers][experts] or
 ///          [steps][layers][experts]), {"expert_load": ...} or {"expert_load_pass": ...} (vLLM), with
 ///          "physical_to_logical_map" where counts are of physical slots; {"weight": ...} (EPLB) or the bare
@@ -43,10 +48,12 @@ struct ExpertLoads {
 /// InputError with file and place when a value is no finite non-negative number, rows differ in length,
 /// counts do not add up (tokens given: each row must be tokens x k for one whole k), an expert is chosen
 /// twice by a token, something is counted twice, shares do not add up to 1, a JSON file holds more than one
-/// of the tables, or a row has no load at all.
+/// of the tables, a column of text has more values than there can be domains, or a domain of a layer has no
+/// load at all.
 ExpertLoads ReadExpertLoads(const std::filesystem::path& file);
-/// The same for a model of so many experts: what an open-ended file does not name was never selected.
-ExpertLoads ReadExpertLoads(const std::filesystem::path& file, int experts);
+/// The same for a model of so many experts and dense layers before them: what an open-ended file does not
+/// name was never selected, and layers without load must be the dense ones.
+ExpertLoads ReadExpertLoads(const std::filesystem::path& file, int experts, int dense_layers = 0);
 ExpertLoads ParseLoadsCsv(std::string_view text, const std::string& name);
 ExpertLoads ParseLoadsJson(std::string_view text, const std::string& name);
 
@@ -63,7 +70,7 @@ class RecordedLoads : public TableLoads {
 
  private:
   std::string origin_;
-  int recorded_layers_, moe_layers_;
+  int recorded_layers_, dense_layers_, moe_layers_;
   double distance_ = 0;  ///< of the imitation from what was recorded, the worst layer and domain's
   std::vector<std::vector<std::uint16_t>> selected_;  ///< [layers] experts of the measured text
   std::vector<LoadTable> tables_;

@@ -85,7 +85,7 @@ void ReadPlacement(const Value& section, const MoeSpec& moe, PlacementOptions* p
 std::unique_ptr<TableLoads> InExpertOrder(const RoutingSection& section, const LoadShape& shape,
                                           int moe_layers, std::uint64_t seed) {
   if (!section.loads.empty()) {
-    const ExpertLoads loads = ReadExpertLoads(section.loads, shape.experts);
+    const ExpertLoads loads = ReadExpertLoads(section.loads, shape.experts, section.dense_layers);
     const SyntheticOptions& o = section.options;
     return std::make_unique<RecordedLoads>(
         shape, loads, TextMix{loads.share, o.sequence_length, o.fewest_documents, o.most_documents},
@@ -329,6 +329,7 @@ bool OwnToStrategy(std::string_view key) {
 
 RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe) {
   RoutingSection out;
+  out.dense_layers = moe.first_dense_layers;
   if (!section.is_null()) {
     section.AllowKeys(SectionKeys());
     ReadSource(section, &out);

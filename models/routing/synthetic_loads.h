@@ -158,7 +158,8 @@ struct RoutingSection {
   bool device_capacity = false;
   DropOrder drop = DropOrder::kArrival;
   double never_dropped = 0;
-  std::string loads;  ///< file of recorded loads instead of a strategy; empty: none
+  std::string loads;     ///< file of recorded loads instead of a strategy; empty: none
+  int dense_layers = 0;  ///< the model's, before those with experts: recorders list them too
 };
 RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe);
 

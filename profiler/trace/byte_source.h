@@ -4,15 +4,29 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <istream>
 #include <iterator>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace orrery::profiler {
 
 class ByteSource {
  public:
-  explicit ByteSource(std::istream& stream) : stream_(stream), buffer_(std::size_t{1} << 20) { Fill(); }
+  /// Puts up to so many bytes there and returns how many; 0 at the end.
+  using Reader = std::function<std::size_t(char*, std::size_t)>;
+
+  explicit ByteSource(Reader read) : read_(std::move(read)), buffer_(std::size_t{1} << 20) { Fill(); }
+  explicit ByteSource(std::istream& stream)
+      : ByteSource([&stream](char* to, std::size_t size) {
+          stream.read(to, static_cast<std::streamsize>(size));
+          return static_cast<std::size_t>(stream.gcount());
+        }) {}
+
+  /// The first piece, so long as nothing was taken beyond it.
+  std::string_view Start() const { return {buffer_.data(), size_}; }
 
   bool AtEnd() const { return next_ == size_; }
   char Current() const { return buffer_[next_]; }
@@ -51,12 +65,11 @@ class ByteSource {
  private:
   void Fill() {
     before_ += size_;
-    stream_.read(buffer_.data(), static_cast<std::streamsize>(buffer_.size()));
-    size_ = static_cast<std::size_t>(stream_.gcount());
+    size_ = read_(buffer_.data(), buffer_.size());
     next_ = 0;
   }
 
-  std::istream& stream_;
+  Reader read_;
   std::vector<char> buffer_;
   std::size_t next_ = 0, size_ = 0;
   std::uint64_t before_ = 0;

@@ -2,17 +2,21 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <fstream>
 #include <iostream>
 #include <limits>
+#include <optional>
 #include <vector>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/foreign_file.h"
 #include "profiler/printable.h"
 #include "profiler/trace/byte_source.h"
+#include "profiler/trace/gunzip.h"
 #include "profiler/trace/kineto_event.h"
 
 namespace orrery::profiler {
@@ -23,6 +27,14 @@ constexpr std::size_t kMaxShapesText = 4096;
 /// "12.4" of 12040, as CUDA counts its versions.
 std::string CudaVersion(std::int64_t version) {
   return fmt::format("{}.{}", version / 1000, version % 1000 / 10);
+}
+
+/// A stream's or a correlation's number or handle, whole: handles take 64 bits. Absent of a negative number,
+/// which means none.
+std::optional<std::uint64_t> Handle(const std::string& text) {
+  std::uint64_t handle = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), handle);
+  return error == std::errc() && end == text.data() + text.size() ? std::optional(handle) : std::nullopt;
 }
 
 /// SAX handler: follows where in the document it is by a stack of frames and fills one event at a time.
@@ -71,8 +83,9 @@ class KinetoHandler final : public nlohmann::json_sax<nlohmann::json> {
   int Sms(std::int64_t value, const std::string& text) const;
   [[noreturn]] void Fail(const std::string& where, const std::string& value,
                          const std::string& expected) const;
+  [[noreturn]] void RefuseSecond(const std::string& key) const;
   void EventNumber(std::int64_t value, const std::string& text);
-  void ArgsNumber(std::int64_t value);
+  void ArgsNumber(std::int64_t value, const std::string& text);
   void ShapesText(std::string_view text);
 
   TraceBuilder& builder_;
@@ -129,7 +142,11 @@ bool KinetoHandler::start_array(std::size_t) {
     triple_ = key_ == "grid" ? &event_.grid : &event_.block;
     triple_index_ = 0;
   }
-  if (next == Frame::kEvents) saw_events_ = true;
+  if (next == Frame::kEvents) {
+    if (saw_events_) RefuseSecond("'traceEvents'");
+    saw_events_ = true;
+  }
+  if (next == Frame::kDevices && !builder_.trace().info.devices.empty()) RefuseSecond("'deviceProperties'");
   frames_.push_back(next);
   if (next == Frame::kShapes) ShapesText("[");
   return true;
@@ -155,7 +172,7 @@ bool KinetoHandler::Number(std::int64_t value, const std::string& text) {
       EventNumber(value, text);
       break;
     case Frame::kArgs:
-      ArgsNumber(value);
+      ArgsNumber(value, text);
       break;
     case Frame::kTriple:
       if (triple_index_ < 3) (*triple_)[triple_index_++] = value;
@@ -199,6 +216,12 @@ void KinetoHandler::Fail(const std::string& where, const std::string& value,
                    fmt::format("{}: '{}': expected {}", where, Printable(value.substr(0, 80)), expected));
 }
 
+void KinetoHandler::RefuseSecond(const std::string& key) const {
+  throw InputError(Place{file_}, fmt::format("a second list of {} begins at byte {}: two traces in one file; "
+                                             "expected one",
+                                             key, bytes_.position()));
+}
+
 void KinetoHandler::DeviceNumber(std::int64_t value, const std::string& text) {
   TraceDevice& device = builder_.trace().info.devices.back();
   if (key_ == "id") device.id = static_cast<std::int32_t>(std::clamp<std::int64_t>(value, 0, INT32_MAX));
@@ -217,9 +240,9 @@ void KinetoHandler::EventNumber(std::int64_t value, const std::string& text) {
   (key_ == "ts" ? event_.start_ns : event_.duration_ns) = time;
 }
 
-void KinetoHandler::ArgsNumber(std::int64_t value) {
-  if (key_ == "correlation") event_.correlation = static_cast<std::uint64_t>(value);
-  if (key_ == "stream") event_.stream = value;
+void KinetoHandler::ArgsNumber(std::int64_t value, const std::string& text) {
+  if (key_ == "correlation") event_.correlation = Handle(text).value_or(0);
+  if (key_ == "stream") event_.stream = Handle(text);
   if (key_ == "device") event_.device = value;
   if (key_ == "bytes") event_.bytes = value;
   if (key_ == "registers per thread") event_.registers = value;
@@ -284,13 +307,13 @@ bool KinetoHandler::parse_error(std::size_t byte, const std::string&, const nloh
   throw InputError(Place{file_}, "not valid JSON " + where + ": " + reason.substr(0, 200));
 }
 
-/// What a file that starts like `source` is, if it is no JSON.
-void RefuseKnownBinaries(const ByteSource& source, const std::string& name) {
+/// Says what a file is that starts like `source`, if it is known to be no trace.
+void RefuseOthers(const ByteSource& source, const std::string& name) {
   if (source.AtEnd()) throw InputError(Place{name}, "the file is empty");
   const auto first = static_cast<unsigned char>(source.Current());
-  if (first == 0x1f) {
-    throw InputError(Place{name}, "compressed with gzip: use 'gunzip -c FILE | orrery profile import -'");
-  }
+  if (source.Start().starts_with("\x28\xb5\x2f\xfd"))
+    throw InputError(Place{name}, "compressed with zstd: use 'zstd -dc FILE | orrery profile import -'");
+  if (const auto foreign = ForeignFile(source.Start())) throw InputError(Place{name}, "is " + *foreign);
   if (first == 0x28 || first == 0xb5 || first == 'S' || first == 'P' || first == 'N') {
     throw InputError(
         Place{name},
@@ -318,8 +341,11 @@ void RequireGpuEvents(const KinetoHandler& handler, const KinetoEventSink& sink,
 }  // namespace
 
 Trace ReadKinetoTrace(std::istream& stream, const std::string& name) {
-  ByteSource source(stream);
-  RefuseKnownBinaries(source, name);
+  std::optional<Gunzip> gunzip;
+  if (StartsAsGzip(stream)) gunzip.emplace(stream, name);
+  ByteSource source = gunzip ? ByteSource([&](char* to, std::size_t size) { return gunzip->Read(to, size); })
+                             : ByteSource(stream);
+  RefuseOthers(source, name);
   TraceBuilder builder;
   KinetoEventSink sink(builder, name);
   KinetoHandler handler(builder, sink, source, name);
@@ -329,6 +355,27 @@ Trace ReadKinetoTrace(std::istream& stream, const std::string& name) {
   builder.trace().info.events_read = handler.event_count();
   ResolveDevices(&builder.trace(), name);
   return builder.Finish();
+}
+
+bool IsKinetoTrace(const std::filesystem::path& file) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(file, error)) return false;
+  std::ifstream stream(file, std::ios::binary);
+  std::string start(std::size_t{1} << 20, '\0');
+  try {
+    if (StartsAsGzip(stream)) {
+      start.resize(Gunzip(stream, file.string()).Read(start.data(), start.size()));
+    } else {
+      stream.read(start.data(), static_cast<std::streamsize>(start.size()));
+      start.resize(static_cast<std::size_t>(stream.gcount()));
+    }
+  } catch (const InputError&) {
+    return false;  // whoever reads it says why
+  }
+  const std::size_t first = start.find_first_not_of(" \t\r\n");
+  if (first == std::string::npos) return false;
+  return (start[first] == '{' && start.find("\"traceEvents\"") != std::string::npos) ||
+         (start[first] == '[' && start.find("\"ph\"") != std::string::npos);
 }
 
 Trace ReadKinetoTrace(const std::filesystem::path& file) {

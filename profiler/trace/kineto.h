@@ -10,10 +10,14 @@
 
 namespace orrery::profiler {
 
-/// InputError with the file and the byte or the event's index for: a file cut off, not JSON, compressed, of
-/// another tool, without GPU events, a negative or missing duration, a time that is no number, negative or of
-/// another clock than its neighbours'. "-" reads standard input.
+/// Also of a file packed with gzip, read as it is unpacked.
+/// InputError with the file and the byte or the event's index for: a file cut off, damaged, not JSON, of
+/// another tool, with two lists of events, without GPU events, a negative or missing duration, a time that is
+/// no number, negative or of another clock than its neighbours'. "-" reads standard input.
 Trace ReadKinetoTrace(const std::filesystem::path& file);
 Trace ReadKinetoTrace(std::istream& stream, const std::string& name);
+
+/// Whether the file starts like a Chrome trace, packed or not. Only a regular file can: a pipe is read once.
+bool IsKinetoTrace(const std::filesystem::path& file);
 
 }  // namespace orrery::profiler

@@ -134,7 +134,7 @@ void KinetoEventSink::AddGpuEvent(const KinetoEvent& event, GpuEventKind kind) {
   out.block = Narrow(event.block);
   out.name = builder_.Intern(event.name);
   out.device = Narrow(event.device, kNoDevice, INT32_MAX);
-  out.stream = Narrow(event.stream >= 0 ? event.stream : event.thread, INT32_MIN, INT32_MAX);
+  out.stream = event.stream.value_or(static_cast<std::uint64_t>(event.thread));
   out.shared_bytes = Narrow(event.shared_bytes, 0, INT32_MAX);
   out.registers = static_cast<std::uint16_t>(Narrow(event.registers, 0, UINT16_MAX));
   builder_.trace().events.push_back(out);

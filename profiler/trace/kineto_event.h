@@ -20,7 +20,8 @@ struct KinetoEvent {
   std::optional<std::int64_t> start_ns, duration_ns;
   std::string bad_time;   ///< what is wrong with a ts or dur
   std::string bad_place;  ///< what is wrong with a device or stream
-  std::int64_t thread = 0, bytes = 0, registers = 0, shared_bytes = 0, stream = -1;
+  std::int64_t thread = 0, bytes = 0, registers = 0, shared_bytes = 0;
+  std::optional<std::uint64_t> stream;
   std::int64_t device = kNoDevice;
   std::uint64_t correlation = 0;
   std::array<std::int64_t, 3> grid{}, block{};

@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 
+#include "hw/cost/roofline.h"
 #include "profiler/classify.h"
 #include "profiler/suite/cost.h"
 #include "profiler/trace/analysis.h"
@@ -49,11 +50,10 @@ struct Launched {
   std::size_t event = 0;
 };
 
-bool SaysBf16(const std::string& name) {
-  for (const char* word : {"BFloat16", "bfloat16", "bf16"}) {
-    if (name.find(word) != std::string::npos) return true;
-  }
-  return false;
+/// What a GEMM of the kind multiplies.
+std::optional<ElementType> TypeOf(OpKind kind) {
+  if (kind > OpKind::kGemmBf16) return std::nullopt;
+  return hw::IsFp8(kind) ? ElementType::kFp8 : ElementType::kBf16;
 }
 
 class Finder {
@@ -82,7 +82,7 @@ class Finder {
   void Ignore(const std::string& text, const std::string& why) {
     if (result_.bad_texts++ == 0) result_.first_bad = "'" + text.substr(0, 120) + "': " + why;
   }
-  void LeaveOut(const char* reason) { ++result_.left_out[reason]; }
+  void LeaveOut(const std::string& reason) { ++result_.left_out[reason]; }
 
   void ReadAnnotations() {
     for (const Range& range : trace_.annotations) {
@@ -149,13 +149,27 @@ class Finder {
   void AddOccurrence(const Source& source, const std::vector<std::size_t>& events) {
     if (source.kind == Source::Kind::kAnnotation && MeaningAt(source.index).work) {
       if (split_.contains(source.index)) return LeaveOut("'orrery:' ranges with another of them inside");
-      return Add(*MeaningAt(source.index).work, events);
+      return AddOurs(*MeaningAt(source.index).work, events);
     }
     const auto call = CallOf(source);
     if (!call || !KnowsOperator(call->name)) return;
     const auto shape = ShapeOfOperator(*call);
     if (!shape) return LeaveOut("sizes of another form than the operator's table has");
     if (const auto work = WorkOf(*call, *shape, events)) Add(*work, events);
+  }
+
+  /// A range says what its author thinks was multiplied; the kernel knows.
+  void AddOurs(const ShapedWork& work, const std::vector<std::size_t>& events) {
+    const auto expected = TypeOf(work.kind);
+    for (const std::size_t i : events) {
+      const KernelClass& klass = Class(trace_.events[i]);
+      if (klass.group != KernelGroup::kGemm || !expected || klass.type == ElementType::kUnknown) continue;
+      if (klass.type != *expected) {
+        return LeaveOut("'orrery:' ranges of " + std::string(Name(work.kind)) + " whose kernel multiplies " +
+                        std::string(Name(klass.type)));
+      }
+    }
+    Add(work, events);
   }
 
   std::optional<ShapedWork> WorkOf(const OperatorCall& call, const OperatorShape& shape,
@@ -169,8 +183,9 @@ class Finder {
         return std::nullopt;
       }
       work.kind = *kind;
-    } else if (!std::all_of(events.begin(), events.end(),
-                            [&](std::size_t i) { return SaysBf16(trace_.name(trace_.events[i])); })) {
+    } else if (!std::all_of(events.begin(), events.end(), [&](std::size_t i) {
+                 return Class(trace_.events[i]).type == ElementType::kBf16;
+               })) {
       LeaveOut("memory-bound kernels whose names do not say BF16");
       return std::nullopt;
     }
@@ -185,18 +200,26 @@ class Finder {
 
   std::optional<OpKind> GemmKind(const std::vector<std::size_t>& events) {
     std::optional<OpKind> kind;
+    ElementType type = ElementType::kUnknown;
     int gemms = 0;
     for (const std::size_t i : events) {
       if (Class(trace_.events[i]).group != KernelGroup::kGemm) continue;
       ++gemms;
       kind = Class(trace_.events[i]).kind;
+      type = Class(trace_.events[i]).type;
     }
     if (gemms != 1) {
       LeaveOut(gemms == 0 ? "matrix products by no GEMM kernel we know" : "several GEMMs in one operator");
       return std::nullopt;
     }
     if (kind == OpKind::kGemmFp8 || kind == OpKind::kGemmBf16) return kind;
-    LeaveOut("GEMMs whose kernel's name does not tell the type");
+    if (type == ElementType::kUnknown) {
+      LeaveOut("GEMMs whose kernel's name does not tell the type");
+    } else if (type == ElementType::kBf16 || type == ElementType::kFp8) {
+      LeaveOut("GEMMs of kernels that are not for one dense product");
+    } else {
+      LeaveOut("GEMMs of another type than BF16 and FP8: " + std::string(Name(type)));
+    }
     return std::nullopt;
   }
 

@@ -70,13 +70,6 @@ class ThreadedIndex {
   std::map<std::int64_t, RangeIndex> threads_;
 };
 
-const Launch* FindLaunch(const Trace& trace, std::uint64_t correlation) {
-  if (correlation == 0) return nullptr;
-  const auto it = std::lower_bound(trace.launches.begin(), trace.launches.end(), Launch{correlation, 0, 0},
-                                   kByCorrelation);
-  return it != trace.launches.end() && it->correlation == correlation ? &*it : nullptr;
-}
-
 /// Launches that led to none of the events.
 void DropOtherLaunches(Trace* trace) {
   std::vector<std::uint64_t> wanted;
@@ -89,6 +82,13 @@ void DropOtherLaunches(Trace* trace) {
 }
 
 }  // namespace
+
+const Launch* FindLaunch(const Trace& trace, const GpuEvent& event) {
+  if (event.correlation == 0) return nullptr;
+  const auto it = std::lower_bound(trace.launches.begin(), trace.launches.end(),
+                                   Launch{event.correlation, 0, 0}, kByCorrelation);
+  return it != trace.launches.end() && it->correlation == event.correlation ? &*it : nullptr;
+}
 
 NameId TraceBuilder::Intern(std::string_view text) {
   const auto [it, added] = ids_.try_emplace(std::string(text), static_cast<NameId>(trace_.names.size()));
@@ -144,7 +144,7 @@ Attribution Attribute(const Trace& trace) {
   Attribution result{std::vector<std::int32_t>(trace.events.size(), -1),
                      std::vector<std::int32_t>(trace.events.size(), -1)};
   for (std::size_t i = 0; i < trace.events.size(); ++i) {
-    const Launch* launch = FindLaunch(trace, trace.events[i].correlation);
+    const Launch* launch = FindLaunch(trace, trace.events[i]);
     if (launch == nullptr) continue;
     result.annotation[i] = annotations.Innermost(*launch, /*any_thread=*/true);
     result.operation[i] = operators.Innermost(*launch, /*any_thread=*/false);
@@ -174,7 +174,7 @@ std::vector<std::int32_t> InnermostOnThread(const Trace& trace,
   const ThreadedIndex annotations(trace.annotations, chosen);
   std::vector<std::int32_t> result(trace.events.size(), -1);
   for (std::size_t i = 0; i < trace.events.size(); ++i) {
-    if (const Launch* launch = FindLaunch(trace, trace.events[i].correlation))
+    if (const Launch* launch = FindLaunch(trace, trace.events[i]))
       result[i] = annotations.Innermost(*launch, /*any_thread=*/false);
   }
   return result;

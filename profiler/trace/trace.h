@@ -22,10 +22,11 @@ enum class GpuEventKind : std::uint8_t { kKernel, kMemcpy, kMemset };
 struct GpuEvent {
   std::int64_t start_ns = 0, duration_ns = 0;
   std::uint64_t correlation = 0;  ///< 0 if unknown
+  std::uint64_t stream = 0;       ///< a small number, or the stream's handle
   std::int64_t bytes = 0;         ///< of a copy or memset
   std::array<std::int32_t, 3> grid{}, block{};
   NameId name = 0;
-  std::int32_t device = 0, stream = 0, shared_bytes = 0;
+  std::int32_t device = 0, shared_bytes = 0;
   std::uint16_t registers = 0;
   GpuEventKind kind = GpuEventKind::kKernel;
   std::int64_t end_ns() const { return start_ns + duration_ns; }
@@ -108,6 +109,9 @@ class TraceBuilder {
 std::vector<Trace> SplitByGpu(Trace trace);
 /// Fills info.device for the GPU of the first event. A GPU the trace does not describe has the id alone.
 void DescribeDevice(Trace* trace);
+
+/// The call that launched the event; null if the trace has none.
+const Launch* FindLaunch(const Trace& trace, const GpuEvent& event);
 
 /// Where each GPU event was launched: the innermost annotation and operator around its API call. On the
 /// launching thread if there is one, else (backward passes launch from autograd's thread) on any thread.

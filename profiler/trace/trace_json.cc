@@ -1,6 +1,7 @@
 // JSON of what was found in a trace.
 #include <nlohmann/json.hpp>
 
+#include "profiler/trace/remarks.h"
 #include "profiler/trace/trace_report.h"
 
 namespace orrery::profiler {
@@ -36,6 +37,8 @@ Json KernelsJson(const AnalysedTrace& a) {
   for (const KernelTotal& k : a.summary.kernels_by_time) {
     Json json = {
         {"kernel", a.trace.name(k.name)}, {"library", k.klass.library}, {"class", Name(k.klass.group)}};
+    const bool multiplies = k.klass.group == KernelGroup::kGemm || k.klass.group == KernelGroup::kAttention;
+    if (multiplies) json["element_type"] = Name(k.klass.type);
     if (k.klass.kind) json["kind"] = Name(*k.klass.kind);
     json["launches"] = k.count;
     json["total_us"] = Us(k.total_ns);
@@ -51,11 +54,23 @@ Json PhasesJson(const TraceSummary& s) {
   Json list = Json::array();
   for (const Phase& p : s.phases) {
     list.push_back({{"phase", p.name},
-                    {"compute_us", UsList(p.block_ns)},
+                    {"compute_us", UsList(p.work_ns)},
+                    {"span_us", UsList(p.span_ns)},
                     {"payload_us", UsList(p.payload_ns)},
                     {"sync_us", UsList(p.sync_ns)}});
   }
   return list;
+}
+
+Json StepsJson(const Steps& steps) {
+  return {{"name", steps.name},
+          {"count", steps.start_ns.size()},
+          {"period_us", UsList(steps.PeriodsNs())},
+          {"period_median_us", Us(MedianNs(steps.PeriodsNs()))},
+          {"work_us", UsList(steps.work_ns)},
+          {"compute_us", UsList(steps.compute_ns)},
+          {"communication_us", UsList(steps.communication_ns)},
+          {"events_outside", steps.outside}};
 }
 
 Json OpJson(const TracedOp& op) {
@@ -101,6 +116,7 @@ Json AnalysedJson(const AnalysedTrace& a) {
   json["kernels"] = s.kernels;
   json["wall_us"] = Us(s.wall_ns);
   json["compute_busy_us"] = Us(s.compute_busy_ns);
+  json["idle_us"] = Us(s.idle_ns);
   json["payload"] = {{"busy_us", Us(s.payload.busy_ns)},
                      {"overlapped_us", Us(s.payload.overlapped_ns)},
                      {"exposed_us", Us(s.payload.exposed_ns())}};
@@ -108,6 +124,8 @@ Json AnalysedJson(const AnalysedTrace& a) {
                   {"overlapped_us", Us(s.sync.overlapped_ns)},
                   {"exposed_us", Us(s.sync.exposed_ns())}};
   if (s.layers) json["layer_period_us"] = UsList(s.layer_period_ns);
+  json["remarks"] = Remarks(a);
+  if (s.steps) json["steps"] = StepsJson(*s.steps);
   json["phases"] = PhasesJson(s);
   json["layers"] = LayersJson(a.layers);
   json["shaped"] = ShapedJson(a.shaped);
@@ -116,6 +134,12 @@ Json AnalysedJson(const AnalysedTrace& a) {
   for (const GroupTotal& g : s.groups)
     json["classes"].push_back(
         {{"class", Name(g.group)}, {"launches", g.count}, {"total_us", Us(g.total_ns)}});
+  json["tensor_core_types"] = Json::array();
+  for (const TypeTotal& t : s.types)
+    json["tensor_core_types"].push_back({{"class", Name(t.group)},
+                                         {"element_type", Name(t.type)},
+                                         {"launches", t.count},
+                                         {"total_us", Us(t.total_ns)}});
   json["kernels_by_time"] = KernelsJson(a);
   return json;
 }

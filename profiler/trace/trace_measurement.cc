@@ -75,9 +75,14 @@ MeasurementRun TraceHeader(const AnalysedTrace& a, int sms_otherwise) {
 }
 
 std::string WhyNoShapes(const ShapedOps& shaped) {
-  if (shaped.bad_texts == 0) return "no range or operator gives one";
-  return fmt::format("{} ranges give one that cannot be read, the first {}", shaped.bad_texts,
-                     Printable(shaped.first_bad));
+  std::string why;
+  for (const auto& [reason, count] : shaped.left_out)
+    why += fmt::format("{}left out: {} times {}", why.empty() ? "" : "; ", count, reason);
+  if (shaped.bad_texts > 0) {
+    why += fmt::format("{}{} ranges give one that cannot be read, the first {}", why.empty() ? "" : "; ",
+                       shaped.bad_texts, Printable(shaped.first_bad));
+  }
+  return why.empty() ? "no range or operator gives one" : why;
 }
 
 /// Of the compute stream with most gaps, where it has enough of them.

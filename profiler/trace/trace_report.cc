@@ -8,6 +8,7 @@
 
 #include "profiler/compare/statistics.h"
 #include "profiler/printable.h"
+#include "profiler/trace/remarks.h"
 
 namespace orrery::profiler {
 namespace {
@@ -48,14 +49,20 @@ std::string HeaderText(const TraceInfo& info) {
   return text;
 }
 
+std::string RemarksText(const AnalysedTrace& a) {
+  std::string text;
+  for (const std::string& remark : Remarks(a)) text += "remark: " + remark + "\n";
+  return text;
+}
+
 std::string TotalsText(const TraceSummary& s) {
   std::string text = fmt::format(
-      "{} kernels, {} copies, {} memsets in {:.2f} ms; compute streams busy {:.2f} ms ({:.1f} %), idle "
-      "{:.2f} ms\n",
+      "{} kernels, {} copies, {} memsets in {:.2f} ms; compute busy {:.2f} ms ({:.1f} %), nothing "
+      "running {:.2f} ms ({:.1f} %)\n",
       s.kernels, s.copies, s.memsets, Ms(s.wall_ns), Ms(s.compute_busy_ns),
-      Percent(s.compute_busy_ns, s.wall_ns), Ms(s.wall_ns - s.compute_busy_ns));
-  text += fmt::format("{} kernels under 10 us on compute streams take {:.2f} ms\n", s.short_kernels,
-                      Ms(s.short_kernels_ns));
+      Percent(s.compute_busy_ns, s.wall_ns), Ms(s.idle_ns), Percent(s.idle_ns, s.wall_ns));
+  text +=
+      fmt::format("{} compute kernels under 10 us take {:.2f} ms\n", s.short_kernels, Ms(s.short_kernels_ns));
   const auto overlap = [&](std::string_view what, const OverlapTotal& o) {
     if (o.busy_ns == 0) return;
     text += fmt::format(
@@ -79,18 +86,30 @@ std::string StreamsText(const TraceSummary& s) {
   return text;
 }
 
+std::string StepsText(const TraceSummary& s) {
+  if (!s.steps) return "";
+  const Steps& steps = *s.steps;
+  std::string text = fmt::format("\n{} steps ({})", steps.start_ns.size(), steps.name);
+  if (const auto periods = steps.PeriodsNs(); !periods.empty())
+    text += fmt::format(", {:.2f} ms from start to start (median)", Ms(MedianNs(periods)));
+  text += fmt::format("\n  GPU work    {:>10} ms a step\n  compute     {:>10} ms\n",
+                      MeanAndEach(steps.work_ns), MeanAndEach(steps.compute_ns));
+  if (MedianNs(steps.communication_ns) > 0)
+    text += fmt::format("  communication {:>8} ms\n", MeanAndEach(steps.communication_ns));
+  return text;
+}
+
 std::string PhasesText(const TraceSummary& s) {
   if (s.phases.empty()) return "";
   std::string text = "\n";
-  if (s.layers)
-    text += fmt::format(
-        "{} layers, {} ms from start to start of '{}'\n", *s.layers, MeanAndEach(s.layer_period_ns),
-        Printable(
-            std::find_if(s.phases.begin(), s.phases.end(), [](auto& p) { return !p.communication; })->name));
-  text += fmt::format("{:<24} {:<32} {:<32} {}\n", "phase", "compute ms (each)", "payload ms (each)",
-                      "sync ms (each)");
+  if (!s.layer_period_ns.empty())
+    text += fmt::format("{} layers, {} ms from start to start of '{}'\n", *s.layers,
+                        MeanAndEach(s.layer_period_ns), Printable(s.layer_phase));
+  text += fmt::format("{:<24} {:>5} {:<32} {:<32} {:<32} {}\n", "phase", "n", "compute ms (each)",
+                      "span ms (each)", "payload ms (each)", "sync ms (each)");
   for (const Phase& p : s.phases) {
-    text += fmt::format("{:<24} {:<32} {:<32} {}\n", Printable(p.name).substr(0, 24), MeanAndEach(p.block_ns),
+    text += fmt::format("{:<24} {:>5} {:<32} {:<32} {:<32} {}\n", Printable(p.name).substr(0, 24),
+                        p.start_ns.size(), MeanAndEach(p.work_ns), MeanAndEach(p.span_ns),
                         MeanAndEach(p.payload_ns), MeanAndEach(p.sync_ns));
   }
   return text;
@@ -203,6 +222,16 @@ std::string GroupsText(const std::vector<GroupTotal>& groups) {
   return text;
 }
 
+/// Only what is multiplied tells how fast a kernel could be.
+std::string TypesText(const std::vector<TypeTotal>& types) {
+  if (types.empty()) return "";
+  std::string text = fmt::format("\n{:<24} {:<9} {:>9} {:>12}\n", "class", "type", "launches", "ms");
+  for (const TypeTotal& t : types)
+    text +=
+        fmt::format("{:<24} {:<9} {:>9} {:>12.2f}\n", Name(t.group), Name(t.type), t.count, Ms(t.total_ns));
+  return text;
+}
+
 /// A kernel by name, over one trace or several.
 struct NamedTotal {
   std::string name;
@@ -255,11 +284,27 @@ std::vector<GroupTotal> MergeGroups(const std::vector<AnalysedTrace>& processes)
       total.group = g.group;
       total.count += g.count;
       total.total_ns += g.total_ns;
-      total.on_compute_ns += g.on_compute_ns;
     }
   }
   std::vector<GroupTotal> sorted;
   for (const auto& [group, total] : merged) sorted.push_back(total);
+  std::stable_sort(sorted.begin(), sorted.end(), [](auto& a, auto& b) { return a.total_ns > b.total_ns; });
+  return sorted;
+}
+
+std::vector<TypeTotal> MergeTypes(const std::vector<AnalysedTrace>& processes) {
+  std::map<std::pair<KernelGroup, ElementType>, TypeTotal> merged;
+  for (const AnalysedTrace& process : processes) {
+    for (const TypeTotal& t : process.summary.types) {
+      TypeTotal& total = merged[{t.group, t.type}];
+      total.group = t.group;
+      total.type = t.type;
+      total.count += t.count;
+      total.total_ns += t.total_ns;
+    }
+  }
+  std::vector<TypeTotal> sorted;
+  for (const auto& [key, total] : merged) sorted.push_back(total);
   std::stable_sort(sorted.begin(), sorted.end(), [](auto& a, auto& b) { return a.total_ns > b.total_ns; });
   return sorted;
 }
@@ -286,9 +331,9 @@ AnalysedTrace Analyse(Trace trace) {
 }
 
 std::string TraceText(const AnalysedTrace& a, int top) {
-  return HeaderText(a.trace.info) + TotalsText(a.summary) + PhasesText(a.summary) + OpsText(a) +
-         ShapedText(a.shaped) + StreamsText(a.summary) + GroupsText(a.summary.groups) +
-         KernelsText(MergeKernels({&a}), top);
+  return HeaderText(a.trace.info) + RemarksText(a) + TotalsText(a.summary) + StepsText(a.summary) +
+         PhasesText(a.summary) + OpsText(a) + ShapedText(a.shaped) + StreamsText(a.summary) +
+         GroupsText(a.summary.groups) + TypesText(a.summary.types) + KernelsText(MergeKernels({&a}), top);
 }
 
 std::string ProcessesText(const std::vector<AnalysedTrace>& processes, int top) {
@@ -304,10 +349,13 @@ std::string ProcessesText(const std::vector<AnalysedTrace>& processes, int top) 
                         p.trace.info.device.id, s.kernels, Ms(s.wall_ns),
                         Percent(s.compute_busy_ns, s.wall_ns), Ms(s.payload.exposed_ns()));
     if (!p.trace.info.note.empty()) text += "  note: " + Printable(p.trace.info.note) + "\n";
+    for (const std::string& remark : Remarks(p)) text += "  remark: " + remark + "\n";
+    if (s.steps) text += StepsText(s) + "\n";
     text += ShapedText(p.shaped);
     pointers.push_back(&p);
   }
-  return text + GroupsText(MergeGroups(processes)) + KernelsText(MergeKernels(pointers), top);
+  return text + GroupsText(MergeGroups(processes)) + TypesText(MergeTypes(processes)) +
+         KernelsText(MergeKernels(pointers), top);
 }
 
 }  // namespace orrery::profiler

@@ -66,23 +66,37 @@ hw::CollectiveGroup ExpertGroup(const Scenario& s, const models::Schedule& sched
   return hw::PlacedGroup(s.cluster, topology, ReplicaNodes(s, schedule, stride), copies_in_node);
 }
 
+/// The norm of all gradients, over every GPU of the cluster.
+double NormSeconds(const Scenario& s, const hw::CollectiveModel& collectives, const hw::Topology& topology) {
+  const int switches = s.cluster.nodes > 1 ? 2 * topology.layers() - 1 : 1;
+  return Seconds(collectives.SmallAllReduce({s.cluster.devices_per_node, s.cluster.nodes, switches - 1}));
+}
+
 }  // namespace
 
-OptimizerReport OptimizerOf(const Scenario& scenario, const models::Schedule& schedule,
-                            const models::StageLayout& layout, const hw::CostModel& cost,
-                            const hw::ExchangeModel& exchange, const hw::Topology& topology,
-                            const std::vector<ReplicaTime>& replicas) {
+std::vector<OptimizerReport> OptimizersOf(const Scenario& scenario, const models::Schedule& schedule,
+                                          const models::StageLayout& layout, const hw::CostModel& cost,
+                                          const hw::ExchangeModel& exchange, const hw::Topology& topology,
+                                          const std::vector<ReplicaTime>& replicas) {
   const hw::PointToPoint link(scenario.cluster.device, exchange, scenario.cluster.fabric.transport);
   const hw::CollectiveModel collectives(scenario.cluster.device, link, scenario.cluster.fabric.transport);
   const hw::CollectiveGroup dense_group = DenseGroup(scenario, schedule, topology);
   const hw::CollectiveGroup expert_group = ExpertGroup(scenario, schedule, topology);
-  OptimizerReport worst;
+  const double norm_s = NormSeconds(scenario, collectives, topology);
+  const std::string how = fmt::format(
+      "ZeRO-1: FP32 gradients reduce-scattered over {} copies (experts {}{}), AdamW on the shards, BF16 "
+      "parameters all-gathered",
+      Members(dense_group), Members(expert_group),
+      replicas.empty() ? "" : ", then over replicas in their exchange group");
+  std::vector<OptimizerReport> reports;
   for (int rank = 0; rank < scenario.parallelism.pipeline; ++rank) {
     const models::LocalParameters own = models::UniqueParametersPerRank(
         scenario.RankModel(), layout, StagesHeld(schedule, rank), scenario.Holding());
     const hw::ZeroOneTime traffic =
         hw::PriceZeroOne(collectives, {own.NonExpert(), dense_group}, {own.expert, expert_group});
-    OptimizerReport report;
+    OptimizerReport& report = reports.emplace_back();
+    report.how = how;
+    report.norm_s = norm_s;
     report.gradients_s = Seconds(traffic.dense_gradients.Total() + traffic.expert_gradients.Total());
     report.parameters_s = Seconds(traffic.dense_parameters.Total() + traffic.expert_parameters.Total());
     if (!replicas.empty()) {
@@ -99,14 +113,30 @@ OptimizerReport OptimizerOf(const Scenario& scenario, const models::Schedule& sc
         sharded ? own.NonExpert() / Members(dense_group) + distinct / Members(expert_group) : own.Total();
     shape.fp8 = scenario.fp8 ? own.expert + own.linear : 0;
     report.update_s = UpdateSeconds(shape, cost);
-    if (report.Sum() > worst.Sum()) worst = report;
   }
-  worst.how = fmt::format(
-      "ZeRO-1: FP32 gradients reduce-scattered over {} copies (experts {}{}), AdamW on the shards, BF16 "
-      "parameters all-gathered",
-      Members(dense_group), Members(expert_group),
-      replicas.empty() ? "" : ", then over replicas in their exchange group");
-  return worst;
+  return reports;
+}
+
+const OptimizerReport& Slowest(const std::vector<OptimizerReport>& ranks) {
+  return *std::max_element(ranks.begin(), ranks.end(),
+                           [](const auto& a, const auto& b) { return a.Sum() < b.Sum(); });
+}
+
+StepEnd EndOfStep(const std::vector<OptimizerReport>& ranks, const std::vector<double>& finished_s,
+                  int directions) {
+  ORRERY_CHECK(ranks.size() == finished_s.size(), "one end of every pipeline rank");
+  StepEnd end;
+  double reduced = 0;
+  for (std::size_t r = 0; r < ranks.size(); ++r) {
+    const double mirror = directions > 1 ? finished_s[ranks.size() - 1 - r] : finished_s[r];
+    end.reduction_s.push_back(std::max(finished_s[r], mirror));
+    reduced = std::max(reduced, end.reduction_s.back() + ranks[r].gradients_s);
+  }
+  for (const OptimizerReport& rank : ranks) {
+    end.norm_s = std::max(end.norm_s, reduced + rank.norm_s);
+    end.end_s = std::max(end.end_s, reduced + rank.norm_s + rank.update_s + rank.parameters_s);
+  }
+  return end;
 }
 
 }  // namespace orrery::scenarios

@@ -14,11 +14,29 @@
 
 namespace orrery::scenarios {
 
-/// On the pipeline rank that takes longest: all of them start together and wait for each other. `replicas`
-/// [pipeline rank]: of experts within an exchange group; empty where each expert has one slot.
-OptimizerReport OptimizerOf(const Scenario& scenario, const models::Schedule& schedule,
-                            const models::StageLayout& layout, const hw::CostModel& cost,
-                            const hw::ExchangeModel& exchange, const hw::Topology& topology,
-                            const std::vector<ReplicaTime>& replicas = {});
+/// Of every pipeline rank. `replicas` [pipeline rank]: of experts within an exchange group; empty where each
+/// expert has one slot.
+std::vector<OptimizerReport> OptimizersOf(const Scenario& scenario, const models::Schedule& schedule,
+                                          const models::StageLayout& layout, const hw::CostModel& cost,
+                                          const hw::ExchangeModel& exchange, const hw::Topology& topology,
+                                          const std::vector<ReplicaTime>& replicas = {});
+
+/// The one with most to do.
+const OptimizerReport& Slowest(const std::vector<OptimizerReport>& ranks);
+
+/// When what happens, seconds since the step began.
+struct StepEnd {
+  std::vector<double> reduction_s;  ///< [pipeline rank]: its gradients begin to be reduced
+  double norm_s = 0;                ///< every rank knows the gradients' norm
+  double end_s = 0;                 ///< the last rank holds its new parameters
+};
+
+/// The copies of a stage reduce its gradients as soon as the last of them has finished its tasks, while other
+/// pipeline ranks are still in their last backwards: their NICs and NVLinks are not shared with them. Nobody
+/// updates before the norm of all gradients is known, since it clips them (V3 report 4.2, V2 report 3.1.2:
+/// clipping at norm 1.0). `finished_s` [pipeline rank]: the last of its GPUs; `directions`: of the schedule,
+/// where 2 ranks r and P-1-r hold the copies of a stage.
+StepEnd EndOfStep(const std::vector<OptimizerReport>& ranks, const std::vector<double>& finished_s,
+                  int directions);
 
 }  // namespace orrery::scenarios

@@ -162,8 +162,9 @@ TrainingPrices::TrainingPrices(const PriceInputs& inputs, const StepLoads& loads
     shape_.recompute_norms = shape_.recompute_up_projections = shape_.recompute_swiglu = false;
   rows_step_ = RowGridStep(loads.max_rows(), shape_);
   if (s.model.moe) {
-    dispatch_bytes_ = hw::NormalPairBytes(hw::ExchangeKind::kDispatch, s.model.hidden, s.model.moe->top_k);
-    combine_bytes_ = hw::NormalPairBytes(hw::ExchangeKind::kCombine, s.model.hidden, s.model.moe->top_k);
+    for (std::size_t k = 0; k < pair_bytes_.size(); ++k)
+      pair_bytes_[k] =
+          hw::NormalPairBytes(static_cast<hw::ExchangeKind>(k), s.model.hidden, s.model.moe->top_k, s.fp8);
   }
   RandomStream random(in_.seed, "normals");
   for (float& z : normals_) z = static_cast<float>(random.Normal());
@@ -233,7 +234,7 @@ StepPrice TrainingPrices::PriceOps(const std::vector<Op>& ops, std::vector<Kerne
     alone += time + launch_gap_;
     beside += (all_sms ? time : static_cast<double>(price.beside.count())) + launch_gap_;
     variance += std::pow(VariationOf(op.kind) * time, 2);
-    if (kernels != nullptr) kernels->push_back({OpClass(op.kind), price.provenance, time});
+    if (kernels != nullptr) kernels->push_back({OpClass(op.kind), price.provenance, time, price.table});
   }
   if (kernels != nullptr && !ops.empty()) {
     kernels->push_back(
@@ -280,8 +281,12 @@ void TrainingPrices::PriceExchange(UnitKind kind, Part part) {
       PriceOps(models::ExchangeOps(in_.scenario->model, ExchangeOf(part).exchange, shape_), nullptr, nullptr);
   price.constant.work = before.work;
   const StepPrice mean = Exchange(key, loads_.mean());
-  price.kernels = {{"exchange " + std::string(Name(part)), in_.exchange->beside_provenance(),
-                    static_cast<double>(mean.work)}};
+  // A dispatch is measured in FP8; in BF16 its bytes go through at the same rates.
+  const bool measured_bytes = in_.scenario->fp8 || !hw::IsDispatch(ExchangeOf(part).kind);
+  const hw::Provenance provenance =
+      measured_bytes ? in_.exchange->beside_provenance()
+                     : std::max(in_.exchange->beside_provenance(), hw::Provenance::kScaled);
+  price.kernels = {{"exchange " + std::string(Name(part)), provenance, static_cast<double>(mean.work)}};
 }
 
 StepPrice TrainingPrices::Exchange(std::uint32_t key, const RankLoad& load) const {
@@ -289,7 +294,7 @@ StepPrice TrainingPrices::Exchange(std::uint32_t key, const RankLoad& load) cons
   if (in_.free == Free::kExchanges || (in_.free == Free::kEnds && IsEnd(unit))) return {};
   const auto part = static_cast<Part>(key % models::kParts);
   const hw::ExchangeKind kind = ExchangeOf(part).kind;
-  const hw::PairBytes& bytes = hw::IsDispatch(kind) ? dispatch_bytes_ : combine_bytes_;
+  const hw::PairBytes& bytes = pair_bytes_[static_cast<std::size_t>(kind)];
   const Bytes out = bytes.wire * load.scale_out;
   const Bytes up = bytes.wire * load.scale_up;
   const hw::ExchangePrice price = in_.exchange->Price(kind, {out, out, up, up});

@@ -36,6 +36,7 @@ struct KernelShare {
   std::string op_class;  ///< op_class of the report: "FP8 GEMM", "attention", ...
   hw::Provenance provenance{};
   double picoseconds = 0;  ///< at the mean load
+  int table = -1;          ///< index into CostModel::sources(); -1: no kernel table
 };
 
 /// The price of one part of one kind of unit: constant, or by rows of the experts on this rank.
@@ -109,7 +110,7 @@ class TrainingPrices {
   double launch_gap_ = 0;
   models::TrainingShape shape_;
   std::int64_t rows_step_ = 1;
-  hw::PairBytes dispatch_bytes_{}, combine_bytes_{};
+  std::array<hw::PairBytes, hw::kExchangeKindCount> pair_bytes_{};  ///< [hw::ExchangeKind]
   std::array<PartPrice, models::kPriceKeys> parts_;
   std::array<bool, models::kPriceKeys> is_exchange_{};
   std::array<float, 4096> normals_{};  ///< draws from the standard normal

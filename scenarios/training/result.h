@@ -24,10 +24,11 @@ struct Phases {
 /// One pipeline rank, mean over its GPUs. Seconds.
 struct PipelineRankReport {
   int rank = 0;
-  std::string holds;          ///< "embedding, 3 dense, 1 MoE | 1 MoE, MTP, head"
-  double busy_s = 0;          ///< tasks
-  double compute_idle_s = 0;  ///< inside tasks: exposed exchanges and stragglers
-  double bubble_s = 0;
+  std::string holds;            ///< "embedding, 3 dense, 1 MoE | 1 MoE, MTP, head"
+  double busy_s = 0;            ///< tasks
+  double compute_idle_s = 0;    ///< inside tasks: exposed exchanges and stragglers
+  double optimizer_s = 0;       ///< its own collectives and update
+  double bubble_s = 0;          ///< the rest of the step
   std::int64_t parameters = 0;  ///< distinct, on one GPU
   models::RankMemory memory;
   bool fits = true;
@@ -48,10 +49,12 @@ struct CommunicationReport {
   double messages_s = 0;       ///< pipeline sends on the wire
 };
 
+/// What the end of a step costs a pipeline rank that waits for nobody.
 struct OptimizerReport {
   double gradients_s = 0, parameters_s = 0, update_s = 0;
+  double norm_s = 0;  ///< all-reduce of the gradients' norm over all GPUs
   std::string how;
-  double Sum() const { return gradients_s + parameters_s + update_s; }
+  double Sum() const { return gradients_s + norm_s + update_s + parameters_s; }
 };
 
 /// A step against one with even loads. What a capacity drops is work that is not done, and no gain of
@@ -125,7 +128,9 @@ struct RunReport {
 
 struct TrainingResult {
   std::string scenario, file, hash;
-  std::vector<std::string> calibration;
+  std::vector<std::string> calibration;  ///< kernel tables, then the exchanges
+  std::vector<double>
+      calibration_shares;      ///< of kernel and transfer time that each kernel table's rows priced
   std::string model, cluster;  ///< in words
   int gpus = 0;
   bool folded = false;
@@ -141,7 +146,8 @@ struct TrainingResult {
   std::int64_t device_memory = 0;
   std::vector<OpClassReport> op_classes;
   CommunicationReport communication;
-  OptimizerReport optimizer;
+  OptimizerReport optimizer;      ///< of the pipeline rank with most of it
+  double optimizer_hidden_s = 0;  ///< of it, beside the last tasks of other ranks
   ImbalanceReport imbalance;
   RebalanceReport rebalance;
   std::vector<CriticalPathShare> critical_path;

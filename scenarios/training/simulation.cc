@@ -10,8 +10,6 @@
 #include "models/program/memory.h"
 #include "models/routing/planned_loads.h"
 #include "models/routing/synthetic_loads.h"
-#include "scenarios/training/optimizer.h"
-#include "scenarios/training/rebalancing.h"
 
 namespace orrery::scenarios {
 namespace {
@@ -74,6 +72,17 @@ models::LoadShape ShapeOf(const Scenario& s) {
   return shape;
 }
 
+/// When a GPU's last task ended, picoseconds.
+std::int64_t LastEnd(const TrainingObserver& observer, int rank) { return observer.FinishOf(rank); }
+std::int64_t LastEnd(const Recorder& recorder, int rank) {
+  std::int64_t end = 0;
+  for (int stream : {0, 1}) {
+    const auto& steps = recorder.Steps(rank, stream);
+    if (!steps.empty()) end = std::max(end, steps.back().end);
+  }
+  return end;
+}
+
 }  // namespace
 
 TrainingModel::TrainingModel(Scenario scenario, bool folded_only) : scenario_(std::move(scenario)) {
@@ -85,13 +94,16 @@ TrainingModel::TrainingModel(Scenario scenario, bool folded_only) : scenario_(st
   for (const models::Stage& stage : layout_.stages) units.push_back(UnitsOf(scenario_.model, stage));
   programs_ = models::BuildTrainingPrograms(schedule_, units);
   cost_ = std::make_unique<hw::CostModel>(AtKey(root, "calibration", [&] {
-    return hw::CostModel::Load(scenario_.cluster.device, {scenario_.calibration, false});
+    return hw::CostModel::Load(scenario_.cluster.device, scenario_.calibration);
   }));
   exchange_ = std::make_unique<hw::ExchangeModel>(AtKey(root, "communication", [&] {
     return hw::ExchangeModel::Load(scenario_.cluster.device, scenario_.communication.kernels);
   }));
   if (scenario_.model.moe) PrepareEvenLoad();
-  if (!folded_only) loads_ = MakeLoads(scenario_.seed);
+  // Folded variants need no router, but what is asked of it is checked all the same: of no layers at all, a
+  // source makes its checks and draws nothing.
+  auto loads = MakeLoads(scenario_.seed, folded_only ? 0 : MoeLayers());
+  if (!folded_only) loads_ = std::move(loads);
   StretchTraffic();
   rebalance_ = PriceRebalance(loads_.get());
 }
@@ -118,12 +130,12 @@ int TrainingModel::MoeLayers() const {
   return scenario_.model.moe ? scenario_.model.MoeLayers() + scenario_.model.mtp_modules : 0;
 }
 
-std::unique_ptr<models::LoadSource> TrainingModel::MakeLoads(std::uint64_t seed) const {
+std::unique_ptr<models::LoadSource> TrainingModel::MakeLoads(std::uint64_t seed, int moe_layers) const {
   if (!scenario_.model.moe) return nullptr;
   static const Value kNothing;
   const Value* routing = scenario_.document.root().Find("routing");
   return models::MakeLoadSource(routing != nullptr ? *routing : kNothing, *scenario_.model.moe,
-                                ShapeOf(scenario_), MoeLayers(), seed);
+                                ShapeOf(scenario_), moe_layers, seed);
 }
 
 std::vector<std::vector<int>> TrainingModel::MoeLayersOfRanks() const {
@@ -208,7 +220,7 @@ std::unique_ptr<StepLoads> TrainingModel::LoadsOf(const Variant& variant, int gr
     const std::size_t count = instances * static_cast<std::size_t>(groups) * static_cast<std::size_t>(ranks);
     return std::make_unique<StepLoads>(groups, ranks, std::vector<RankLoad>(count, even));
   }
-  const auto reseeded = variant.seed ? MakeLoads(*variant.seed) : nullptr;
+  const auto reseeded = variant.seed ? MakeLoads(*variant.seed, MoeLayers()) : nullptr;
   const models::LoadSource* source = variant.loads != nullptr ? variant.loads
                                      : reseeded               ? reseeded.get()
                                                               : loads_.get();
@@ -241,7 +253,7 @@ Outcome TrainingModel::Prepare(const Variant& variant) const {
   outcome.dropped_share = outcome.loads->dropped_share();
   const bool even = variant.fold || variant.free == Free::kImbalance;
   const models::LoadSource* placed = variant.loads != nullptr ? variant.loads : loads_.get();
-  outcome.optimizer = PriceOptimizer(*inputs.cost, even ? nullptr : placed);
+  outcome.optimizers = PriceOptimizers(*inputs.cost, even ? nullptr : placed);
   if (!even) outcome.rebalance = variant.loads != nullptr ? PriceRebalance(variant.loads) : rebalance_;
   return outcome;
 }
@@ -256,8 +268,13 @@ void TrainingModel::Run(const Variant& variant, const TrainingPrices& prices, Ob
   outcome->pipeline = result.end;
   outcome->events = result.events;
   outcome->steps = result.steps;
-  outcome->step_s =
-      static_cast<double>(result.end) * 1e-12 + outcome->optimizer.Sum() + outcome->rebalance.Sum();
+  std::vector<double> finished(static_cast<std::size_t>(scenario_.parallelism.pipeline));
+  for (int rank = 0; rank < outcome->gpus; ++rank) {
+    double& last = finished[static_cast<std::size_t>(rank / outcome->columns)];
+    last = std::max(last, static_cast<double>(LastEnd(observer, rank)) * 1e-12);
+  }
+  outcome->end = EndOfStep(outcome->optimizers, finished, schedule_.directions());
+  outcome->step_s = outcome->end.end_s + outcome->rebalance.Sum();
 }
 
 Outcome TrainingModel::Simulate(const Variant& variant) const {
@@ -275,10 +292,10 @@ Outcome TrainingModel::Record(const Variant& variant, Recorder* recorder) const 
   return outcome;
 }
 
-OptimizerReport TrainingModel::PriceOptimizer(const hw::CostModel& cost,
-                                              const models::LoadSource* loads) const {
-  return OptimizerOf(scenario_, schedule_, layout_, cost, *exchange_, hw::Topology(scenario_.cluster),
-                     ReplicasOf(loads));
+std::vector<OptimizerReport> TrainingModel::PriceOptimizers(const hw::CostModel& cost,
+                                                            const models::LoadSource* loads) const {
+  return OptimizersOf(scenario_, schedule_, layout_, cost, *exchange_, hw::Topology(scenario_.cluster),
+                      ReplicasOf(loads));
 }
 
 std::string TrainingModel::Holds(int rank) const {

@@ -19,6 +19,7 @@
 #include "scenarios/scenario.h"
 #include "scenarios/training/loads.h"
 #include "scenarios/training/observer.h"
+#include "scenarios/training/optimizer.h"
 #include "scenarios/training/prices.h"
 #include "scenarios/training/rebalancing.h"
 #include "scenarios/training/recorder.h"
@@ -40,8 +41,9 @@ struct Variant {
 
 /// What one simulation gives. Times are picoseconds.
 struct Outcome {
-  std::int64_t pipeline = 0;  ///< until the last rank has finished its last task
-  OptimizerReport optimizer;
+  std::int64_t pipeline = 0;                ///< until the last rank has finished its last task
+  std::vector<OptimizerReport> optimizers;  ///< [pipeline rank]
+  StepEnd end;
   RebalanceReport rebalance;
   double step_s = 0;
   std::uint64_t events = 0, steps = 0;
@@ -78,9 +80,9 @@ class TrainingModel {
   }
   models::LoadShape load_shape() const;  ///< what a load source for this scenario must have
   int MoeLayers() const;                 ///< MTP modules included
-  /// Seconds of the optimizer step on the slowest pipeline rank, experts placed as `loads` (null: evenly) has
-  /// them.
-  OptimizerReport PriceOptimizer(const hw::CostModel& cost, const models::LoadSource* loads) const;
+  /// The optimizer step of every pipeline rank, experts placed as `loads` (null: evenly) has them.
+  std::vector<OptimizerReport> PriceOptimizers(const hw::CostModel& cost,
+                                               const models::LoadSource* loads) const;
   /// The scenario's; null where there is none.
   const models::LoadSource* loads() const { return loads_.get(); }
   /// Stages of a pipeline rank, in words.
@@ -98,7 +100,7 @@ class TrainingModel {
   std::int64_t MessageWork() const;
   hw::PointToPoint Link() const;
   RebalanceReport PriceRebalance(const models::LoadSource* loads) const;
-  std::unique_ptr<models::LoadSource> MakeLoads(std::uint64_t seed) const;
+  std::unique_ptr<models::LoadSource> MakeLoads(std::uint64_t seed, int moe_layers) const;
 
   Scenario scenario_;
   std::unique_ptr<hw::CostModel> cost_;

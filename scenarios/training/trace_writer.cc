@@ -43,6 +43,8 @@ std::string Metadata(int rank, const std::string& holds) {
   return text;
 }
 
+std::int64_t Picoseconds(double seconds) { return static_cast<std::int64_t>(seconds * 1e12); }
+
 }  // namespace
 
 std::string TrainingTrace(const TrainingModel& model, const std::vector<int>& pipeline_ranks) {
@@ -69,8 +71,12 @@ std::string TrainingTrace(const TrainingModel& model, const std::vector<int>& pi
     }
   }
   for (int rank : pipeline_ranks) {
-    const auto end = outcome.pipeline + static_cast<std::int64_t>(outcome.optimizer.Sum() * 1e12);
-    text += Slice(rank, 0, "optimizer", outcome.pipeline, end, 0);
+    const OptimizerReport& own = outcome.optimizers[static_cast<std::size_t>(rank)];
+    const double begin = outcome.end.reduction_s[static_cast<std::size_t>(rank)], norm = outcome.end.norm_s;
+    text +=
+        Slice(rank, 0, "optimizer: gradients", Picoseconds(begin), Picoseconds(begin + own.gradients_s), 0);
+    text += Slice(rank, 0, "optimizer: update, parameters", Picoseconds(norm),
+                  Picoseconds(norm + own.update_s + own.parameters_s), 0);
   }
   return text + R"({"name":"last task ends","ph":"i","s":"g","pid":0,"tid":0,"ts":)" +
          fmt::format("{:.6f}", static_cast<double>(outcome.pipeline) * 1e-6) + "}\n]}\n";

@@ -29,6 +29,7 @@ Json RanksJson(const TrainingResult& r) {
     ranks.push_back({{"rank", rank.rank},
                      {"holds", rank.holds},
                      {"busy_s", rank.busy_s},
+                     {"optimizer_s", rank.optimizer_s},
                      {"bubble_s", rank.bubble_s},
                      {"compute_idle_s", rank.compute_idle_s},
                      {"parameters", rank.parameters},
@@ -132,6 +133,7 @@ void AddQuestion(const TrainingResult& r, Json* j) {
   (*j)["gpus"] = r.gpus;
   (*j)["folded"] = r.folded;
   (*j)["calibration"] = r.calibration;
+  (*j)["calibration_shares_of_time"] = r.calibration_shares;
 }
 
 /// The step, its rates and phases.
@@ -176,7 +178,9 @@ void AddParts(const TrainingResult& r, Json* j) {
   (*j)["communication_s"] = CommunicationJson(r.communication);
   (*j)["optimizer_s"] = {{"gradients", r.optimizer.gradients_s},
                          {"parameters", r.optimizer.parameters_s},
-                         {"update", r.optimizer.update_s}};
+                         {"update", r.optimizer.update_s},
+                         {"norm", r.optimizer.norm_s},
+                         {"hidden", r.optimizer_hidden_s}};
   (*j)["imbalance"] = ImbalanceJson(r.imbalance);
   (*j)["rebalancing"] = RebalancingJson(r.rebalance);
   (*j)["pipeline_ranks"] = RanksJson(r);

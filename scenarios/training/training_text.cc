@@ -51,6 +51,9 @@ std::string Headline(const TrainingResult& r) {
   if (r.interval.high_s > 0)
     step += fmt::format("   (90 % interval {:.2f} to {:.2f} s)", r.interval.low_s, r.interval.high_s);
   text += Line("optimizer step", step);
+  if (r.gpus > 1)
+    text +=
+        Line("  left out", "GPUs that differ for good, failures: a true step is longer, most on many GPUs");
   text += Line("tokens", fmt::format("{:.2f} B a day, {:.1f} per GPU per second", r.tokens_per_day * 1e-9,
                                      r.tokens_per_second_per_gpu));
   text += Line("achieved", fmt::format("{:.1f} TFLOPS a GPU causal, {:.1f} non-causal", r.tflops_causal,
@@ -156,8 +159,11 @@ std::string CommunicationText(const TrainingResult& r) {
   text += Line("waiting for the pipeline", fmt::format("{:.3f}", c.pipeline_wait_s));
   text += Line("pipeline messages on the wire", fmt::format("{:.3f}", c.messages_s));
   text +=
-      Line("optimizer", fmt::format("{:.3f} gradients, {:.3f} parameters, {:.3f} update",
-                                    r.optimizer.gradients_s, r.optimizer.parameters_s, r.optimizer.update_s));
+      Line("optimizer",
+           fmt::format("{:.3f} gradients, {:.3f} parameters, {:.3f} update; {:.3f} beside the last tasks of "
+                       "other ranks",
+                       r.optimizer.gradients_s, r.optimizer.parameters_s, r.optimizer.update_s,
+                       r.optimizer_hidden_s));
   text += "  " + r.optimizer.how + "\n";
   return text + LoadText(r);
 }
@@ -217,7 +223,11 @@ std::string Certainty(const TrainingResult& r) {
     text += Line("  from chance", fmt::format("one standard deviation {:.2f} % ({} seeds)",
                                               100 * r.interval.seed_sd, r.interval.seeds));
   }
-  for (const std::string& source : r.calibration) text += "  - " + source + "\n";
+  for (std::size_t i = 0; i < r.calibration.size(); ++i) {
+    const bool table = i < r.calibration_shares.size();
+    text += "  - " + r.calibration[i] +
+            (table ? fmt::format(": prices {:.1f} % of the time", 100 * r.calibration_shares[i]) : "") + "\n";
+  }
   if (!r.fell_back.empty()) text += "  the named calibration does not measure, so scaled or analytic:\n";
   for (const OpClassReport& c : r.fell_back)
     text += fmt::format("    {:<32} {:>8.3f} s {:>6.1f} %\n", c.name, c.seconds, 100 * c.share);

@@ -245,7 +245,8 @@ TEST_F(ProfileCommand, ImportOfBadFilesIsBadInput) {
       error({Write("u.json",
                    std::string(R"({"traceEvents":[{"ph":"X","cat":"kernel","name":7,"ts":1,"dur":5}]})"))}),
       HasSubstr("has no name, expected a text"));
-  EXPECT_THAT(error({Write("z.json", std::string("\x1f\x8b\x08"))}), HasSubstr("gunzip -c"));
+  EXPECT_THAT(error({Write("z.json", std::string("\x1f\x8b\x08"))}),
+              HasSubstr("gzip: cut off at compressed byte 3"));
   EXPECT_THAT(error({Write("p", std::string("\x0a\x10 perfetto"))}), HasSubstr("not valid JSON"));
   EXPECT_THAT(error({Write("q.nsys-rep", std::string("NVTX tracing"))}), HasSubstr("nsys-rep"));
   EXPECT_THAT(error({Write("q.sqlite", std::string("SQLite format 3"))}), HasSubstr("not a Chrome trace"));
@@ -631,11 +632,91 @@ TEST_F(ProfileCommand, OutputsAreAllWrittenOrNone) {
       RunCommand({"profile", "compare", run, run, "--junit", File("j.xml"), "--json", File("none/c.json")});
   EXPECT_EQ(compare.code, 2);
   EXPECT_EQ(compare.out, "");
-  const Outcome import =
-      RunCommand({"profile", "import", trace, "--json", File("s.json"), "--out", File("m.json")});
-  EXPECT_EQ(import.code, 2) << "no operation is recognised in it";
-  EXPECT_EQ(import.out, "");
   EXPECT_EQ(std::distance(fs::directory_iterator(folder_), {}), 2) << "the inputs alone";
+}
+
+TEST_F(ProfileCommand, WhatCannotBeMadeBesideItCostsNoSummary) {
+  const std::string trace = Write("t.json", std::string(kTrace));
+  const Outcome out =
+      RunCommand({"profile", "import", trace, "--json", File("s.json"), "--out", File("m.json")});
+  EXPECT_EQ(out.code, 2) << "no operation is recognised in it";
+  EXPECT_THAT(out.error, HasSubstr("no operation with a shape was recognised"));
+  EXPECT_THAT(out.out, HasSubstr("1 kernels"));
+  EXPECT_TRUE(fs::exists(File("s.json")));
+  EXPECT_FALSE(fs::exists(File("m.json")));
+  const Outcome table = RunCommand({"profile", "import", trace, "--calibration", File("t.yaml")});
+  EXPECT_EQ(table.code, 2);
+  EXPECT_THAT(table.out, HasSubstr("1 kernels"));
+  const Outcome json = RunCommand({"profile", "import", trace, "--json", File("none/s.json")});
+  EXPECT_EQ(json.code, 2);
+  EXPECT_THAT(json.out, HasSubstr("1 kernels"));
+  testing::internal::CaptureStderr();
+  const Outcome piped = RunCommand({"profile", "import", trace, "--out", "-"});
+  EXPECT_EQ(piped.code, 2);
+  EXPECT_EQ(piped.out, "") << "standard output is the measurement's";
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("1 kernels"));
+}
+
+TEST_F(ProfileCommand, ATableThatCannotBeMadeCostsNoMeasurement) {
+  const std::string trace = Write("t.json", ProductTrace("", {{0, "nvjet_tst_a", 10}}));
+  const Outcome o = RunCommand({"profile", "import", trace, "--device", "h20", "--out", File("m.json"),
+                                "--calibration", File("none/t.yaml")});
+  EXPECT_EQ(o.code, 2);
+  EXPECT_EQ(profiler::ReadMeasurement(File("m.json")).samples.size(), 1u);
+}
+
+TEST_F(ProfileCommand, OtherTypesThanBf16AreNoRowsOfIt) {
+  for (const char* kernel :
+       {"nvjet_sss_tf32_128x256_64x4_2x1_v_bz_TNT", "nvjet_hsh_128x256_64x4_2x1_v_bz_TNT",
+        "ampere_sgemm_128x64_tn", "Cijk_Ailk_Bljk_HHS_BH_MT128x128x32"}) {
+    const std::string trace = Write("t.json", ProductTrace("", {{0, kernel, 10}}));
+    const Outcome o =
+        RunCommand({"profile", "import", trace, "--device", "h100-sxm", "--calibration", File("t.yaml")});
+    EXPECT_EQ(o.code, 2);
+    EXPECT_THAT(o.error, HasSubstr("left out: 1 times GEMMs of another type than BF16 and FP8")) << kernel;
+    EXPECT_FALSE(fs::exists(File("t.yaml")));
+  }
+}
+
+TEST_F(ProfileCommand, RowsAThousandTimesTooSlowAreRemarkedUpon) {
+  const std::string trace = Write(
+      "t.json", ProductTrace(R"("deviceProperties":[{"id":0,"name":"NVIDIA H100 80GB HBM3","numSms":132}],)",
+                             {{0, "nvjet_tst_a", 40'000}}));
+  testing::internal::CaptureStderr();
+  const Outcome o = RunCommand({"profile", "import", trace, "--calibration", File("t.yaml")});
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(o.code, 0) << o.error;
+  EXPECT_THAT(o.out, HasSubstr("are its times in another unit?"));
+  EXPECT_THAT(said, HasSubstr("warning: in the table all the same: gemm_bf16 M=64 N=256 K=128"));
+}
+
+TEST_F(ProfileCommand, TracesAreComparedKernelByKernel) {
+  const std::string a = Write("a.json", ProductTrace("", {{0, "nvjet_tst_a", 10}, {0, "nvjet_tst_b", 20}})),
+                    b = Write("b.json", ProductTrace("", {{0, "nvjet_tst_a", 30}}));
+  const Outcome o = RunCommand({"profile", "compare", a, b, "--json", File("c.json")});
+  EXPECT_EQ(o.code, 0) << o.error;
+  EXPECT_THAT(o.out,
+              testing::ContainsRegex("1 +1 +0.01 +0.03 +10.0 +30.0 +0.02 +.200.0 %  GEMM +nvjet_tst_a"));
+  EXPECT_THAT(o.out, HasSubstr("no verdicts"));
+  EXPECT_THAT(Read("c.json"), HasSubstr("\"schema\": \"orrery-trace-comparison\""));
+  EXPECT_THAT(RunCommand({"profile", "compare", a, b, "--junit", File("j.xml")}).error,
+              HasSubstr("--junit: the files are traces"));
+  const std::string run = Write("m.json", SyntheticRun(1, 5, 3, 30, kQuiet));
+  EXPECT_THAT(RunCommand({"profile", "compare", a, run}).error,
+              HasSubstr("a.json: is a trace, not a measurement"));
+}
+
+TEST_F(ProfileCommand, ResultsOfOtherToolsAreNamed) {
+  const std::string other = Write("r.json", std::string(R"({"meta":{},"benchmarks":[{"states":[]}]})"));
+  const char* what = "is a result of nvbench, which Orrery does not read: enter its times as rows";
+  EXPECT_THAT(RunCommand({"profile", "compare", other, other}).error, HasSubstr(what));
+  EXPECT_THAT(RunCommand({"profile", "import", other}).error, HasSubstr(what));
+  try {
+    hw::ReadKernelTable(other);
+    ADD_FAILURE() << "taken for a table";
+  } catch (const InputError& e) {
+    EXPECT_THAT(e.what(), HasSubstr(what));
+  }
 }
 
 TEST_F(ProfileCommand, TheTextMakesWayForAnOutputOnStandardOutput) {

@@ -116,6 +116,24 @@ TEST_F(RunCommand, RefusesWhatAnAttentionScenarioHasNot) {
   EXPECT_THAT(ErrorOf([&] { RunLine("run attention-designs --fold"); }), HasSubstr("for training scenarios"));
 }
 
+TEST_F(RunCommand, StrictFailsWhereThePlanDoesNotFitAndWritesItAllTheSame) {
+  const auto code = [&](const std::string& more) {
+    testing::internal::CaptureStdout();
+    const int result = RunLine("run deepseek-v3-pretraining" + std::string(kSmall) + more);
+    EXPECT_THAT(testing::internal::GetCapturedStdout(), HasSubstr("optimizer step"));
+    return result;
+  };
+  const std::string large =
+      " --set 'model={preset: deepseek-v3, override: {layers: 61}}' --set parallelism.expert=8";
+  EXPECT_EQ(code(""), kDone);
+  EXPECT_EQ(code(" --strict"), kDone);
+  EXPECT_EQ(code(large), kDone) << "said in the text alone";
+  EXPECT_EQ(code(large + " --strict --json " + File("r.json")), kCheckFailed);
+  EXPECT_FALSE(nlohmann::json::parse(Read(File("r.json")))["fits"].get<bool>());
+  EXPECT_THAT(ErrorOf([&] { RunLine("run attention-designs --strict"); }),
+              HasSubstr("for training scenarios"));
+}
+
 TEST_F(RunCommand, AWorkloadOfAnotherKindSaysWhichThereAre) {
   EXPECT_THAT(ErrorOf([&] { RunLine("run deepseek-v3-pretraining --set workload.kind=pretrain"); }),
               HasSubstr("did you mean 'pretraining'?"));

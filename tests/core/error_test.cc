@@ -24,6 +24,30 @@ TEST(DidYouMean, NamesTheNearestByEditDistance) {
   EXPECT_EQ(DidYouMean("date", known), " (did you mean 'data'?)");
 }
 
+TEST(DidYouMean, NamesWhatBeginsAsWasTyped) {
+  const std::vector<std::string> devices = {"a100-sxm", "b200-sxm", "h100-sxm", "h20",
+                                            "h200-sxm", "h800-sxm", "mi300x"};
+  for (const char* typed : {"h100", "H100", "h100_sxm", "h100-sxm5", "h100-80gb", "nvidia-h100",
+                            "NVIDIA H100 80GB HBM3", "h100-pcie"})
+    EXPECT_EQ(DidYouMean(typed, devices), " (did you mean 'h100-sxm'?)") << typed;
+  EXPECT_EQ(DidYouMean("A100", devices), " (did you mean 'a100-sxm'?)");
+  EXPECT_EQ(DidYouMean("h200", devices), " (did you mean 'h200-sxm'?)");
+  EXPECT_EQ(DidYouMean("mi300", devices), " (did you mean 'mi300x'?)");
+  EXPECT_EQ(DidYouMean("h2", devices), " (did you mean 'h20'?)");
+  EXPECT_EQ(DidYouMean("tpu-v5", devices), "");
+  const std::vector<std::string> models = {"deepseek-v2", "deepseek-v2-lite", "deepseek-v3", "kimi-k2",
+                                           "llama-3.1-70b"};
+  EXPECT_EQ(DidYouMean("DeepSeek-V3-0324", models), " (did you mean 'deepseek-v3'?)");
+  EXPECT_EQ(DidYouMean("DeepSeek-V2-Lite-Chat", models), " (did you mean 'deepseek-v2-lite'?)");
+  EXPECT_EQ(DidYouMean("Meta-Llama-3.1-70B-Instruct", models), " (did you mean 'llama-3.1-70b'?)");
+  EXPECT_EQ(DidYouMean("kimi", models), " (did you mean 'kimi-k2'?)");
+}
+
+TEST(DidYouMean, TakesASlipBeforeAShorterName) {
+  EXPECT_EQ(DidYouMean("layers_per_stag", {"layers", "layers_per_stage"}),
+            " (did you mean 'layers_per_stage'?)");
+}
+
 TEST(DidYouMean, SaysNothingWhereNothingIsNear) {
   EXPECT_EQ(DidYouMean("zzzz", {"pipeline", "expert"}), "");
   EXPECT_EQ(DidYouMean("", {"a"}), "");

@@ -82,12 +82,23 @@ std::string ErrorOf(const std::string& text) {
   return "accepted";
 }
 
+/// A Qwen2 whose layers from `first` on see `window` positions.
+std::string Windowed(int window, int first) {
+  return Replaced(kQwen72,
+                  R"("sliding_window": 131072, "use_sliding_window": false, "max_window_layers": 80)",
+                  R"("sliding_window": )" + std::to_string(window) +
+                      R"(, "use_sliding_window": true, "max_window_layers": )" + std::to_string(first));
+}
+
 void ExpectSameCounts(const ModelSpec& a, const ModelSpec& b) {
   const ParameterCount x = CountParameters(a), y = CountParameters(b);
   EXPECT_EQ(x.total, y.total);
   EXPECT_EQ(x.activated, y.activated);
   EXPECT_EQ(x.mtp, y.mtp);
   EXPECT_EQ(a.max_positions, b.max_positions);
+  if (a.scaled_positions > 0) {  // Qwen3's configuration declares no scaling, its model card does
+    EXPECT_EQ(a.LongestSequence(), b.LongestSequence());
+  }
 }
 
 TEST(HuggingFace, PublishedConfigsGiveTheSameModelsAsThePresets) {
@@ -151,8 +162,7 @@ TEST(HuggingFace, MissingKeysAreNamed) {
 TEST(HuggingFace, WhatIsNotUnderstoodIsRefusedByName) {
   EXPECT_THAT(ErrorOf(Replaced(kMixtral, "\"sliding_window\": null", "\"sliding_window\": 4096")),
               HasSubstr("sliding_window"));
-  EXPECT_THAT(ErrorOf(Replaced(kQwen72, "\"use_sliding_window\": false", "\"use_sliding_window\": true")),
-              HasSubstr("use_sliding_window"));
+  EXPECT_THAT(ErrorOf(Windowed(4096, 28)), HasSubstr("use_sliding_window"));
   EXPECT_THAT(ErrorOf(Replaced(kLlama70, "\"mlp_bias\": false", "\"mlp_bias\": true")),
               HasSubstr("mlp_bias"));
   EXPECT_THAT(ErrorOf(Replaced(kV3, "\"moe_layer_freq\": 1", "\"moe_layer_freq\": 2")),
@@ -166,8 +176,192 @@ TEST(HuggingFace, WhatIsNotUnderstoodIsRefusedByName) {
   EXPECT_THAT(ErrorOf(Replaced(kLlama70, "\"rope_type\": \"llama3\", ", "")), HasSubstr("rope_scaling"));
   EXPECT_THAT(ErrorOf(Replaced(kLlama70, "\"mlp_bias\": false", "\"layer_types\": [\"sliding_attention\"]")),
               HasSubstr("sliding_attention"));
-  EXPECT_THAT(ErrorOf(Replaced(kLlama70, "\"mlp_bias\"", "\"attention_sinks\"")),
+  EXPECT_THAT(ErrorOf(Replaced(kLlama70, "\"mlp_bias\": false", "\"attention_sinks\": true")),
               HasSubstr("attention_sinks"));
+}
+
+/// A file that leaves out everything but sizes.
+std::string Sizes(const std::string& type, const std::string& more) {
+  return R"({"model_type": ")" + type +
+         R"(", "hidden_size": 1024, "intermediate_size": 3072, "num_hidden_layers": 4,
+         "num_attention_heads": 16, "vocab_size": 32000, )" +
+         more + "}";
+}
+
+constexpr const char* kMlaSizes = R"("kv_lora_rank": 256, "qk_nope_head_dim": 64, "qk_rope_head_dim": 32,
+  "v_head_dim": 64)";
+constexpr const char* kDeepSeekExperts = R"(, "n_routed_experts": 64, "num_experts_per_tok": 4,
+  "moe_intermediate_size": 512, "first_k_dense_replace": 1, "routed_scaling_factor": 2.5)";
+constexpr const char* kQwenExperts =
+    R"("num_experts": 32, "num_experts_per_tok": 4, "moe_intermediate_size": 256)";
+
+TEST(HuggingFace, AbsentKeysTakeTheDefaultsOfTheClassAndSaySo) {
+  const ModelSpec v3 = Read(Sizes("deepseek_v3", std::string(kMlaSizes) + kDeepSeekExperts));
+  EXPECT_EQ(v3.attention.q_lora_rank, 1536);
+  EXPECT_EQ(v3.moe->shared_experts, 1);
+  EXPECT_EQ(v3.moe->groups, 8);
+  EXPECT_EQ(v3.moe->top_groups, 4);
+  EXPECT_TRUE(v3.moe->sigmoid);
+  EXPECT_EQ(v3.max_positions, 4096);
+  for (const char* said : {"class defaults: ", "n_shared_experts = 1", "n_group = 8", "topk_group = 4",
+                           "q_lora_rank = 1536", "(DeepseekV3Config)"})
+    EXPECT_THAT(v3.source, HasSubstr(said));
+
+  const ModelSpec v2 = Read(Sizes("deepseek_v2", std::string(kMlaSizes) + kDeepSeekExperts));
+  EXPECT_EQ(v2.moe->shared_experts, 2);
+  EXPECT_EQ(v2.moe->groups, 1);
+  EXPECT_FALSE(v2.moe->sigmoid);
+
+  EXPECT_EQ(Read(Sizes("llama", "\"x\": 0")).attention.kv_heads, 16);  // the class: as many as heads
+  EXPECT_EQ(Read(Sizes("mixtral", R"("num_local_experts": 8, "num_experts_per_tok": 2)")).attention.kv_heads,
+            8);
+  EXPECT_EQ(Read(Sizes("qwen3", R"("num_key_value_heads": 8)")).attention.head_dim, 128);
+  EXPECT_EQ(Read(Sizes("qwen2", R"("num_key_value_heads": 8)")).attention.head_dim, 64);
+  const ModelSpec moe = Read(Sizes("qwen3_moe", kQwenExperts));
+  EXPECT_EQ(moe.attention.kv_heads, 4);
+  EXPECT_EQ(moe.attention.head_dim, 64);
+  EXPECT_THAT(moe.source, HasSubstr("num_key_value_heads = 4"));
+  EXPECT_EQ(Read(Sizes("qwen2_moe", kQwenExperts)).moe->shared_intermediate, 5632);
+  // MistralConfig has a window unless the file says null.
+  EXPECT_THAT(ErrorOf(Sizes("mistral", "\"x\": 0")),
+              testing::AllOf(HasSubstr("default of MistralConfig"), HasSubstr("sliding_window: '4096'")));
+  EXPECT_EQ(Read(Sizes("mistral", R"("sliding_window": null)")).attention.kv_heads, 8);
+}
+
+TEST(HuggingFace, NullIsNoAbsence) {
+  const auto v3 = [](const std::string& more) {
+    return Read(Sizes("deepseek_v3", std::string(kMlaSizes) + kDeepSeekExperts + more));
+  };
+  EXPECT_EQ(v3(R"(, "q_lora_rank": null)").attention.q_lora_rank, 0);
+  EXPECT_EQ(v3(R"(, "n_shared_experts": null)").moe->shared_experts, 0);
+  EXPECT_EQ(v3(R"(, "n_group": null, "topk_group": null)").moe->groups, 1);
+  EXPECT_EQ(Read(Sizes("qwen3", R"("num_key_value_heads": null)")).attention.kv_heads, 16);
+  EXPECT_THAT(ErrorOf(Sizes("llama", R"("hidden_size2": 1, "num_hidden_layers2": null)")),
+              HasSubstr("hidden_size2"));
+}
+
+TEST(HuggingFace, ExpertsWithoutTheirNumberAreNoDenseModel) {
+  EXPECT_THAT(ErrorOf(Replaced(kV3, "\"n_routed_experts\": 256, ", "")),
+              HasSubstr("missing key 'n_routed_experts'"));
+  EXPECT_THAT(ErrorOf(Replaced(kV3, "\"n_routed_experts\": 256", "\"n_routed_experts\": null")),
+              HasSubstr("expected null, as n_routed_experts"));
+  EXPECT_FALSE(
+      Read(Sizes("deepseek_v3", std::string(kMlaSizes) + R"(, "n_routed_experts": null)")).moe.has_value());
+  EXPECT_THAT(ErrorOf(Replaced(kQwen3Moe, "\"num_experts\": 128, ", "")), HasSubstr("'num_experts'"));
+  EXPECT_THAT(ErrorOf(Replaced(kMixtral, "\"num_local_experts\": 8, ", "")),
+              HasSubstr("'num_local_experts'"));
+}
+
+TEST(HuggingFace, ExpertsMayHaveTheNameOfTheClassesAttributeMap) {
+  EXPECT_EQ(Read(Replaced(kQwen3Moe, "\"num_experts\"", "\"num_local_experts\"")).moe->routed_experts, 128);
+  EXPECT_EQ(Read(Replaced(kV3, "\"n_routed_experts\"", "\"num_local_experts\"")).moe->routed_experts, 256);
+  EXPECT_THAT(
+      ErrorOf(Replaced(kQwen3Moe, "\"num_experts\": 128", "\"num_experts\": 128, \"num_local_experts\": 64")),
+      HasSubstr("expected 128, as num_experts"));
+}
+
+TEST(HuggingFace, KeysThatSayNothingNewAreAccepted) {
+  const auto with = [](const char* text, const std::string& more) {
+    return Replaced(text, "\"model_type\"", more + ", \"model_type\"");
+  };
+  for (const char* same : {R"("qkv_bias": false)", R"("use_qk_norm": true)",
+                           R"("shared_expert_intermediate_size": 0)", R"("add_cross_attention": false)"})
+    ExpectSameCounts(Read(with(kQwen3Moe, same)), Read(kQwen3Moe));
+  for (const char* other : {R"("qkv_bias": true)", R"("use_qk_norm": false)",
+                            R"("shared_expert_intermediate_size": 512)", R"("is_encoder_decoder": true)"})
+    EXPECT_THAT(ErrorOf(with(kQwen3Moe, other)), HasSubstr("not understood")) << other;
+  for (const char* same :
+       {R"("max_sequence_length": 4096)", R"("is_llama_config": true)", R"("rope_interleaved": false)",
+        R"("attention_sinks": false)", R"("pruned_heads": {})", R"("num_beams": 1)", R"("top_k": 50)",
+        R"("attn_implementation": "flash_attention_2")", R"("hidden_act2": null)"})
+    ExpectSameCounts(Read(with(kLlama70, same)), Read(kLlama70));
+  ExpectSameCounts(Read(with(kV3, R"("use_mla": true)")), Read(kV3));
+  EXPECT_THAT(ErrorOf(with(kV3, R"("use_mla": false)")), HasSubstr("use_mla"));
+  EXPECT_FALSE(
+      Read(Replaced(kQwen2Moe, "\"model_type\"", R"("qkv_bias": false, "model_type")")).attention.qkv_bias);
+  // A window that is off, that no layer has, or that covers every position caps nothing.
+  ExpectSameCounts(Read(Windowed(4096, 80)), Read(kQwen72));
+  ExpectSameCounts(Read(Windowed(131072, 28)), Read(kQwen72));
+  ExpectSameCounts(Read(Replaced(kMixtral, "\"sliding_window\": null", "\"sliding_window\": 32768")),
+                   Read(kMixtral));
+}
+
+TEST(HuggingFace, UnknownKeysAreNotedOrRefused) {
+  const auto with = [](const std::string& more) {
+    return Replaced(kLlama70, "\"model_type\"", more + ", \"model_type\"");
+  };
+  EXPECT_THAT(Read(with(R"("my_tag": "a", "residual_scale": 1.5)")).notes,
+              testing::Contains(HasSubstr("my_tag = a, residual_scale = 1.5")));
+  EXPECT_THAT(Read(with(R"("vision_config": {"hidden_size": 3})")).notes,
+              testing::Contains(HasSubstr("vision_config")));
+  for (const char* changing :
+       {R"("attention_sinks": true)", R"("num_kv_shared_layers": 4)", R"("linear_num_heads": 3)",
+        R"("dual_chunk_attention_config": {"chunk_size": 1})", R"("index_topk": 2048)"})
+    EXPECT_THAT(ErrorOf(with(changing)), HasSubstr("unknown key")) << changing;
+  EXPECT_THAT(ErrorOf(Replaced(kLlama70, "\"num_key_value_heads\"", "\"num_key_value_head\"")),
+              HasSubstr("did you mean 'num_key_value_heads'"));
+}
+
+TEST(HuggingFace, QuantisationThatIsNotPricedIsSaidToBeLeftOut) {
+  const auto noted = [](const std::string& quantization) {
+    const ModelSpec spec = Read(Replaced(kLlama70, "\"model_type\"", quantization + ", \"model_type\""));
+    return spec.notes.empty() ? "" : spec.notes.back();
+  };
+  EXPECT_THAT(noted(R"("quantization_config": {"quant_method": "awq", "bits": 4, "group_size": 128})"),
+              HasSubstr("quantization_config (awq, 4 bits) is not taken"));
+  EXPECT_THAT(noted(R"("quantization_config": {"quant_method": "gptq", "bits": 4})"),
+              HasSubstr("gptq, 4 bits"));
+  EXPECT_THAT(noted(R"("quantization_config": {"quant_method": "modelopt", "quant_algo": "NVFP4"})"),
+              HasSubstr("modelopt, NVFP4"));
+  EXPECT_THAT(noted(R"("quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": true})"),
+              HasSubstr("bitsandbytes, 4 bits"));
+  EXPECT_THAT(noted(R"("quantization_config": {"quant_method": "compressed-tensors", "config_groups":
+                    {"group_0": {"weights": {"num_bits": 4, "type": "int"}}}})"),
+              HasSubstr("compressed-tensors, int of 4 bits"));
+  EXPECT_THAT(noted(R"("quantization": {"group_size": 64, "bits": 4})"), HasSubstr("4 bits"));
+  EXPECT_THAT(noted(R"("quantization_config": "awq")"), HasSubstr("is not taken"));
+  for (const char* fp8 : {R"("quantization_config": {"quant_method": "fp8"})",
+                          R"("quantization_config": {"quant_method": "modelopt", "quant_algo": "FP8"})",
+                          R"("quantization_config": {"quant_method": "compressed-tensors", "config_groups":
+                          {"group_0": {"weights": {"num_bits": 8, "type": "float"}}}})",
+                          R"("quantization_config": null)"})
+    EXPECT_EQ(noted(fp8), Read(kLlama70).notes.empty() ? "" : Read(kLlama70).notes.back()) << fp8;
+}
+
+TEST(HuggingFace, WrappersOfUnknownTextModelsAreRefusedAtTheirType) {
+  EXPECT_THAT(ErrorOf(R"({"model_type": "some_vl", "text_config": {"model_type": "some_text"}})"),
+              HasSubstr("text_config.model_type: 'some_text': unknown architecture"));
+  EXPECT_THAT(ErrorOf(R"({"model_type": "some_vl", "vision_config": {}})"), HasSubstr("'some_vl'"));
+}
+
+TEST(ModelHint, NamesThePresetOfTheSameShape) {
+  for (const char* typed : {"deepseek-r1", "DeepSeek-R1-0528", "deepseek-v3.1", "deepseek_r1"})
+    EXPECT_THAT(ModelHint(typed), HasSubstr("'deepseek-v3'")) << typed;
+  EXPECT_THAT(ModelHint("DeepSeek-V3-0324"), HasSubstr("'deepseek-v3'"));
+  EXPECT_THAT(ModelHint("DeepSeek-Coder-V2-Lite-Instruct"), HasSubstr("'deepseek-v2-lite'"));
+  EXPECT_THAT(ModelHint("Kimi-K2-Instruct"), HasSubstr("'kimi-k2'"));
+  EXPECT_THAT(ModelHint("Llama-3.3-70B-Instruct"), HasSubstr("'llama-3.1-70b'"));
+  EXPECT_THAT(ModelHint("mixtral"), HasSubstr("'mixtral-8x7b'"));
+  EXPECT_EQ(ModelHint("gpt2"), "");
+  EXPECT_THROW(ModelPreset("deepseek-r1"), InputError);
+}
+
+TEST(HuggingFace, RopeScalingSaysHowFarPositionsReach) {
+  const auto longest = [](const std::string& scaling) {
+    return Read(Replaced(kMixtral, "\"sliding_window\": null", "\"rope_scaling\": " + scaling))
+        .LongestSequence();
+  };
+  EXPECT_EQ(longest("null"), 32768);
+  EXPECT_EQ(longest(R"({"type": "linear", "factor": 4.0})"), 4 * 32768);
+  EXPECT_EQ(longest(R"({"rope_type": "dynamic", "factor": 2})"), 2 * 32768);
+  EXPECT_EQ(longest(R"({"rope_type": "yarn", "factor": 40, "original_max_position_embeddings": 4096})"),
+            163840);
+  EXPECT_EQ(longest(R"({"rope_type": "llama3", "factor": 2, "original_max_position_embeddings": 4096})"),
+            32768)
+      << "llama3's max_position_embeddings is the length after scaling";
+  EXPECT_THAT(ErrorOf(Replaced(kMixtral, "\"sliding_window\": null",
+                               R"("rope_scaling": {"type": "linear", "factor": 0.5})")),
+              HasSubstr("factor"));
 }
 
 TEST(HuggingFace, AbsurdSizesAreRefused) {
@@ -222,6 +416,41 @@ TEST_F(HuggingFaceFile, ThatIsAbsentOrNoJsonIsRefusedWithItsName) {
     FAIL() << "accepted";
   } catch (const InputError& e) {
     EXPECT_THAT(e.what(), testing::AllOf(HasSubstr("yaml.json"), HasSubstr("not JSON")));
+  }
+}
+
+TEST_F(HuggingFaceFile, MayHoldPythonsNumbers) {
+  for (const char* number : {"Infinity", "-Infinity", "NaN"}) {
+    const auto file = Write("python.json", Replaced(kLlama70, "\"model_type\"",
+                                                    "\"initializer_range\": " + std::string(number) +
+                                                        ", \"rms_norm_eps\": [NaN,1], \"model_type\""));
+    ExpectSameCounts(ReadHuggingFace(file), ModelPreset("llama-3.1-70b"));
+  }
+  const auto size = Write("size.json", Replaced(kLlama70, "\"hidden_size\": 8192", "\"hidden_size\": NaN"));
+  EXPECT_THROW(ReadHuggingFace(size), InputError);
+}
+
+TEST_F(HuggingFaceFile, ThatIsNoJsonIsRefusedWhereItEnds) {
+  const auto message = [&](const std::string& text) -> std::string {
+    try {
+      ReadHuggingFace(Write("broken.json", text));
+    } catch (const InputError& e) {
+      return e.what();
+    }
+    return "accepted";
+  };
+  EXPECT_THAT(message("{\n  \"model_type\": llama\n}"), HasSubstr("broken.json:2:"));
+  EXPECT_THAT(message("{\"model_type\": \"llama\", \"x\": Infinit}"), HasSubstr("not JSON"));
+  EXPECT_THAT(message("{\"model_type\": \"llama\", \"x\": xNaN}"), HasSubstr("not JSON"));
+  EXPECT_THAT(message(""), HasSubstr("not JSON"));
+}
+
+TEST_F(HuggingFaceFile, ThatIsAbsentHintsAtThePresetItMeans) {
+  try {
+    ReadHuggingFace(folder_ / "DeepSeek-R1");
+    FAIL() << "accepted";
+  } catch (const InputError& e) {
+    EXPECT_THAT(e.what(), testing::AllOf(HasSubstr("no such file"), HasSubstr("'deepseek-v3'")));
   }
 }
 

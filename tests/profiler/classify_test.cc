@@ -64,7 +64,8 @@ INSTANTIATE_TEST_SUITE_P(
                  K::kGemmBf16},
         Expected{"nvjet_qqtst_128x256_128x5_2x1_v_bz_TNT", "cuBLAS", G::kGemm, K::kGemmFp8},
         Expected{"nvjet_tst_256x128_64x4_2x1_v_bz_coopA_TNT", "cuBLAS", G::kGemm, K::kGemmBf16},
-        Expected{"cudnn_generated_fort_native_sdpa_sm90_flash_fprop_wgmma_f16", "cuDNN", G::kAttention, {}},
+        Expected{"cudnn_generated_fort_native_sdpa_sm90_flash_fprop_wgmma_f16", "cuDNN", G::kAttention,
+                 K::kAttentionForward},
         Expected{"void layer_norm::ln_fwd_kernel<layer_norm::Kernel_traits<__nv_bfloat16>>()",
                  "FlashAttention", G::kNorm, K::kRmsNorm},
         Expected{
@@ -81,7 +82,7 @@ INSTANTIATE_TEST_SUITE_P(
                  "DeepSeek", G::kQuantize, K::kRequantizeGather},
         Expected{"void cuda::per_channel_cast_and_transpose<256, 128, true, false, false, false, true>()",
                  "DeepSeek", G::kQuantize, K::kCastTransposeFp8},
-        Expected{"my_own_kernel", "unknown", G::kOther, {}}, Expected{"", "unknown", G::kOther, {}}));
+        Expected{"my_own_kernel", "unknown", G::kUnknown, {}}, Expected{"", "unknown", G::kUnknown, {}}));
 
 TEST(ShortKernelName, DropsTemplatesParametersAndWrappers) {
   EXPECT_EQ(ShortKernelName("void a::b<c<int>, 4>(int, float*)"), "a::b");
@@ -90,6 +91,7 @@ TEST(ShortKernelName, DropsTemplatesParametersAndWrappers) {
   EXPECT_EQ(ShortKernelName("(anonymous namespace)::f<int>(int)"), "f");
   EXPECT_EQ(ShortKernelName("abcdefghij", 8), "abcde...");
   EXPECT_EQ(ShortKernelName("<odd>"), "<odd>");
+  EXPECT_EQ(ShortKernelName("void a::f<1>(int) + g<2>(int)"), "a::f + g") << "of one operation";
 }
 
 }  // namespace

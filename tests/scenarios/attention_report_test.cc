@@ -268,7 +268,7 @@ TEST(AttentionReport, WhatDoesNotSuitTheModelIsRefused) {
   s.expert = 2;
   EXPECT_THROW(RunAttention(s), InputError);
   s = Small();
-  s.calibration = "no-such-table";
+  s.calibration.name = "no-such-table";
   EXPECT_THROW(RunAttention(s), InputError);
 }
 

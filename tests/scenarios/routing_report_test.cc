@@ -44,6 +44,34 @@ TEST(RoutingReport, ALossFreeRouterIsEvenGloballyAndUnevenOnEachDomain) {
   EXPECT_GT(r.micro_batch->hottest_rank, 0.05);
 }
 
+TEST(RoutingReport, SaysInWordsHowEvenItIs) {
+  RoutingReport r;
+  r.loads.domains = {"law", "code"};
+  r.loads.share = {0.5, 0.5};
+  r.by_layer.resize(1);
+  r.by_domain.resize(2);
+  r.by_domain[0].max_vio = 0.2, r.by_domain[1].max_vio = 3, r.by_domain[1].dead = 0.125;
+  const auto at = [&](double max_vio) {
+    r.global.max_vio = max_vio;
+    return RoutingText(r);
+  };
+  EXPECT_THAT(at(0.03),
+              HasSubstr("the busiest expert has 1.03 times the mean, as even as loss-free balancing"));
+  EXPECT_THAT(at(0.3), HasSubstr("between loss-free balancing and an auxiliary loss"));
+  EXPECT_THAT(at(0.6), HasSubstr("as uneven as an auxiliary loss leaves it"));
+  EXPECT_THAT(at(2), HasSubstr("more uneven than an auxiliary loss"));
+  EXPECT_THAT(at(0.03), HasSubstr("of code alone 4.00 times;\n  with an expert a GPU"));
+  EXPECT_THAT(at(0.03), HasSubstr("25.0 % of the time;\n  12.5 % of the experts are next to idle"));
+  for (const char* explained : {"MaxVio: load of the busiest expert over the mean, minus 1",
+                                "CV: standard deviation over the mean", "Gini: 0 where all have the same"})
+    EXPECT_THAT(at(0), HasSubstr(explained));
+  EXPECT_THAT(RoutingJson(r), HasSubstr("\"verdict\": \"over the mix"));
+  EXPECT_THAT(at(0), Not(HasSubstr("model: ")));
+  r.model_notes = {"only the text model is taken"};
+  EXPECT_THAT(at(0), HasSubstr("model: only the text model is taken"));
+  EXPECT_THAT(RoutingJson(r), HasSubstr("\"model_notes\""));
+}
+
 TEST(RoutingReport, RedundantExpertsHelpAndAStalePlanHelpsLess) {
   const RoutingReport& r = LossFree();
   ASSERT_EQ(r.ranks.size(), 3u);

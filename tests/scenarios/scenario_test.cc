@@ -1,5 +1,6 @@
 #include "scenarios/scenario.h"
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 
@@ -37,6 +38,37 @@ TEST(TrainingScenario, ReadsTheReportedRun) {
   EXPECT_EQ(s.communication.sms, 20);
   EXPECT_TRUE(s.fp8);
   EXPECT_EQ(s.hash.size(), 16u);
+}
+
+TEST(TrainingScenario, WithoutExchangesKernelsHaveEverySm) {
+  const std::vector<std::string> dense = {"model=deepseek-67b", "parallelism.expert=1", "routing=null",
+                                          "parallelism.schedule=1f1b"};
+  EXPECT_EQ(Read(dense).communication.sms, 0) << "though the scenario's text says 20";
+  std::vector<std::string> unsaid = dense;
+  unsaid.push_back("communication=null");
+  EXPECT_EQ(Read(unsaid).communication.sms, 0);
+  EXPECT_EQ(Read({"communication=null"}).communication.sms, 20);
+  EXPECT_EQ(Read({"parallelism.expert=1"}).communication.sms, 0) << "experts that never leave their GPU";
+}
+
+TEST(TrainingScenario, ASequenceIsNoLongerThanThePositionsAfterRopeScaling) {
+  EXPECT_EQ(Read({"workload.sequence_length=163840"}).workload.sequence_length, 163840);
+  EXPECT_THAT(Refusal({"workload.sequence_length=163841"}),
+              HasSubstr("workload.sequence_length: '163841': expected at most the 163840 positions that "
+                        "deepseek-v3 has after RoPE scaling"));
+  EXPECT_THAT(Refusal({"model=deepseek-67b", "parallelism.expert=1", "routing=null",
+                       "workload.sequence_length=8192"}),
+              HasSubstr("expected at most the 4096 positions that deepseek-67b has (of a model"));
+  EXPECT_EQ(
+      Read({"model.scaled_positions=200000", "workload.sequence_length=163841"}).model.LongestSequence(),
+      200000);
+  const std::string unknown =
+      "model={layers: 2, hidden: 256, vocabulary: 1000, dense_intermediate: 512, "
+      "attention: {kind: mha, heads: 2, head_dim: 128}}";
+  EXPECT_EQ(Read({unknown, "parallelism.expert=1", "routing=null", "workload.sequence_length=200000"})
+                .workload.sequence_length,
+            200000)
+      << "where nothing is declared nothing is known";
 }
 
 TEST(TrainingScenario, TheHashFollowsTheContent) {
@@ -119,6 +151,83 @@ TEST(TrainingScenario, ABatchRampEnds) {
   EXPECT_THAT(
       Refusal({"workload.sequence_length=1", "workload.batch_ramp={from: 1 sequence, over: 9e15 tokens}"}),
       HasSubstr("workload.batch_ramp.over"));
+}
+
+TEST(TrainingScenario, TheDeviceCanBeChanged) {
+  const Scenario s = Read({"cluster.device.dollars_per_hour=3"});
+  EXPECT_EQ(s.cluster.device.dollars_per_hour, 3);
+  EXPECT_EQ(s.cluster.device.name, "h800-sxm");
+  const Scenario other = Read({"cluster.device=h100-sxm", "cluster.device.memory=94 GB"});
+  EXPECT_EQ(other.cluster.device.Title(), "h100-sxm with memory 94 GB");
+  EXPECT_EQ(Read({"cluster.device.preset=h20", "cluster.device.watts=500"}).cluster.device.Title(),
+            "h20 with watts 500");
+  EXPECT_DOUBLE_EQ(Read({"cluster.nics_per_node=4"}).cluster.device.scale_out.value, 25e9);
+  EXPECT_THAT(Refusal({"cluster.device.dollar=3"}), HasSubstr("unknown key"));
+  EXPECT_THAT(Refusal({"cluster.device.sms=none"}), HasSubstr("'none': expected a whole number"));
+}
+
+TEST(TrainingScenario, TheNameIsTheFilesOnlyWhileItIsTrue) {
+  const std::string name = "DeepSeek-V3 pre-training on 2048 H800";
+  EXPECT_EQ(Read({}).name, name);
+  EXPECT_EQ(Read({"seed=2", "calibration=deepgemm-2025-04"}).name, name);
+  EXPECT_EQ(Read({"cluster.device=h100-sxm", "cluster.nodes=128", "parallelism.data=64"}).name,
+            "Pre-training of deepseek-v3 on 1024 h100-sxm (deepseek-v3-pretraining with cluster.device, "
+            "cluster.nodes, parallelism.data changed)");
+  EXPECT_EQ(Read({"model=kimi-k2", "parallelism.layers_per_stage=~"}).name,
+            "Pre-training of kimi-k2 on 2048 h800-sxm (deepseek-v3-pretraining with model, "
+            "parallelism.layers_per_stage changed)");
+  EXPECT_EQ(Read({"cluster.device=b200-sxm", "name=mine"}).name, "mine");
+  EXPECT_EQ(Read({"model.layers=60"}).model.name, "deepseek-v3 with layers changed");
+}
+
+TEST(TrainingScenario, SeveralCalibrationsAreAList) {
+  const hw::CalibrationChoice c = Read({"calibration=[mine.yaml, auto, other.yaml]"}).calibration;
+  EXPECT_EQ(c.name, "auto");
+  EXPECT_THAT(c.further, testing::ElementsAre("mine.yaml", "other.yaml"));
+  EXPECT_EQ(Read({"calibration=~"}).calibration.name, "auto");
+  EXPECT_THAT(Refusal({"calibration=[auto, auto]"}),
+              HasSubstr("calibration: calibration 'auto': given twice"));
+  EXPECT_THAT(Refusal({"calibration=[]"}), HasSubstr("expected at least one"));
+}
+
+TEST(TrainingScenario, FilesStandBesideTheScenario) {
+  const std::filesystem::path folder = std::filesystem::path(ORRERY_SOURCE_DIR) / "docs" / "examples";
+  const auto read = [&](const std::vector<std::string>& sets) {
+    const std::string file = (folder / "own-hardware.yaml").string();
+    return ReadTrainingScenario(LoadScenarioDocument(file, sets), file);
+  };
+  const Scenario s = read({});
+  EXPECT_EQ(s.cluster.Title(), "two L40S nodes (2 nodes of 8 l40s, 4 NICs a node)");
+  EXPECT_DOUBLE_EQ(s.cluster.device.scale_out.value, 25e9);
+  EXPECT_EQ(s.calibration.name, "auto");
+  EXPECT_THAT(s.calibration.further, testing::ElementsAre((folder / "l40s-kernels.yaml").string()));
+  EXPECT_EQ(read({"cluster.device.dollars_per_hour=0.8"}).cluster.device.Title(),
+            "l40s with dollars_per_hour 0.8");
+}
+
+TEST(TrainingScenario, TheHashFollowsTheFilesBeside) {
+  const std::filesystem::path folder = std::filesystem::path(testing::TempDir()) / "orrery_hash_of_files";
+  std::filesystem::remove_all(folder);
+  std::filesystem::copy(std::filesystem::path(ORRERY_SOURCE_DIR) / "docs" / "examples", folder);
+  const std::string file = (folder / "own-hardware.yaml").string();
+  const auto hash = [&] { return ReadTrainingScenario(LoadScenarioDocument(file, {}), file).hash; };
+  std::vector<std::string> hashes = {hash()};
+  EXPECT_EQ(hash(), hashes[0]);
+  const auto replace = [&](const char* name, const std::string& from, const std::string& to) {
+    std::ostringstream text;
+    text << std::ifstream(folder / name).rdbuf();
+    std::string changed = text.str();
+    changed.replace(changed.find(from), from.size(), to);
+    std::ofstream(folder / name) << changed;
+    hashes.push_back(hash());
+  };
+  replace("l40s.yaml", "48 GB", "44 GB");
+  replace("l40s-cluster.yaml", "nics_per_node: 4", "nics_per_node: 8");
+  replace("l40s-kernels.yaml", "613.9", "614.9");
+  replace("llama-8b.json", "14336", "14337");
+  std::sort(hashes.begin(), hashes.end());
+  EXPECT_EQ(std::unique(hashes.begin(), hashes.end()), hashes.end());
+  std::filesystem::remove_all(folder);
 }
 
 std::string ModelRefusal(const std::vector<std::string>& sets) {

@@ -334,6 +334,73 @@ TEST(CostModel, RefusesTimesThatTheDeviceCannotReach) {
   EXPECT_THAT(MessageOf([&] { CostModel(h800, {table}); }), HasSubstr("of 66 SMs"));
 }
 
+/// Writes OneRow as a file.
+std::string WriteTable(const std::string& name, const std::string& date, const std::string& row) {
+  const std::string path = testing::TempDir() + "/orrery_" + name + "_" + std::to_string(getpid()) + ".yaml";
+  std::ofstream(path) << "schema_version: 1\ndate: " << date << "\nsource: table " << name
+                      << "\ndriver: x\nlibraries: x\nclocks: x\n"
+                         "device: h800-sxm\ntables:\n  - op: gemm_fp8\n    kernel: k\n    sms: 112\n"
+                         "    columns: [m, n, k, time_us]\n    rows:\n      - "
+                      << row << "\n";
+  return path;
+}
+
+double Us(const CostModel& model, GemmShape shape) {
+  return Microseconds(model.PriceOp(GemmOp(OpKind::kGemmFp8, shape), 112).time);
+}
+
+TEST(Calibrations, ANamedTableCountsOverTheShippedOnesWhateverItsDate) {
+  const GemmShape shipped{4096, 7168, 2048, 1}, far{65536, 512, 512, 1};
+  const std::string old = WriteTable("old", "not recorded", "[4096, 7168, 2048, 155.5]");
+  const Device h800 = DevicePreset("h800-sxm");
+  const CostModel both = CostModel::Load(h800, CalibrationChoice::Of({old, "auto"}));
+  EXPECT_NEAR(Us(both, shipped), 155.5, 0.01);
+  EXPECT_GT(std::abs(Us(H800(), shipped) - 155.5), 1) << "the shipped tables say otherwise";
+  EXPECT_NEAR(Us(both, far) / Us(H800(), far), 1, 0.01) << "where shipped rows are nearer they decide";
+  EXPECT_EQ(both.sources().size(), H800().sources().size() + 1);
+  EXPECT_THAT(both.sources(), testing::Contains(HasSubstr("table old (date not recorded, 1 rows")));
+  const auto origin = [&](GemmShape shape) {
+    return both.sources().at(
+        static_cast<std::size_t>(both.PriceOp(GemmOp(OpKind::kGemmFp8, shape), 112).table));
+  };
+  EXPECT_THAT(origin(shipped), HasSubstr("table old"));
+  EXPECT_THAT(origin(far), testing::Not(HasSubstr("table old")));
+  std::filesystem::remove(old);
+}
+
+TEST(Calibrations, ANearerRowWinsThenTheNewer) {
+  const std::string a = WriteTable("a", "2026-01-01", "[4096, 7168, 2048, 155]");
+  const std::string b = WriteTable("b", "2026-02-01", "[4096, 7168, 2048, 165]");
+  const std::string c = WriteTable("c", "2026-03-01", "[4224, 7168, 2048, 190]");
+  const Device h800 = DevicePreset("h800-sxm");
+  const auto price = [&](std::vector<std::string> names) {
+    return Us(CostModel::Load(h800, CalibrationChoice::Of(std::move(names))), {4096, 7168, 2048, 1});
+  };
+  EXPECT_NEAR(price({a, b}), 165, 0.01);
+  EXPECT_NEAR(price({b, a}), 165, 0.01) << "the order of the names says nothing";
+  EXPECT_NEAR(price({a, c, "auto"}), 155, 0.01) << "the newer row is of another shape";
+  for (const std::string& file : {a, b, c}) std::filesystem::remove(file);
+}
+
+TEST(Calibrations, ATableIsThereOnce) {
+  const Device h800 = DevicePreset("h800-sxm");
+  const CostModel again = CostModel::Load(h800, CalibrationChoice::Of({"auto", "deepgemm-2025-04"}));
+  EXPECT_EQ(again.sources().size(), H800().sources().size());
+  EXPECT_EQ(again.rows().size(), H800().rows().size());
+  EXPECT_THAT(MessageOf([&] {
+                CostModel::Load(h800, CalibrationChoice::Of({"deepgemm-2025-04", "deepgemm-2025-04"}));
+              }),
+              HasSubstr("calibration 'deepgemm-2025-04': given twice"));
+  EXPECT_THAT(MessageOf([] {
+                CalibrationChoice::Of({"auto", "x", "auto"});
+              }),
+              HasSubstr("'auto': given twice"));
+  EXPECT_THAT(MessageOf([&] {
+                CostModel::Load(h800, CalibrationChoice::Of({"auto", "nowhere.yaml"}));
+              }),
+              HasSubstr("calibration 'nowhere.yaml': no such file"));
+}
+
 TEST(CostModel, NamesTheTablesWhereOneIsUnknown) {
   const std::string message = MessageOf(
       [] { CostModel::Load(DevicePreset("h800-sxm"), {.name = "deepgemm-2025-05", .forced = false}); });

@@ -61,6 +61,17 @@ TEST(Collectives, TimeGrowsWithBytesNodesSwitchesAndStretch) {
   EXPECT_LT(price(1 << 30, {8, 4}), price(1 << 30, {8, 4, 0, 1.5}));
 }
 
+TEST(Collectives, ASmallAllReduceClimbsATreeAndComesDownAgain) {
+  const CollectiveModel model = Model();
+  // NCCL's tuning.cc, tree with LL: 6.8 us, 0.6 us a GPU of a node, 5 us a level of nodes, up and down.
+  EXPECT_NEAR(Microseconds(model.SmallAllReduce({8, 1})), 6.8 + 2 * 7 * 0.6, 1e-3);
+  EXPECT_NEAR(Microseconds(model.SmallAllReduce({8, 1024})), 6.8 + 2 * (7 * 0.6 + 10 * 5), 1e-3);
+  EXPECT_LT(model.SmallAllReduce({8, 1024}), model.Price(Collective::kAllReduce, {4}, {8, 1024}).Total())
+      << "a ring's latency grows with the nodes, a tree's with their logarithm";
+  EXPECT_LT(model.SmallAllReduce({8, 64}), model.SmallAllReduce({8, 64, 2}));
+  EXPECT_EQ(model.SmallAllReduce({1, 1}), kTimeZero);
+}
+
 TEST(Collectives, OneRankAloneTakesNoTime) {
   EXPECT_EQ(Model().Price(Collective::kAllReduce, {1 << 30}, {1, 1}).Total(), kTimeZero);
 }

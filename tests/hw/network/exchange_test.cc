@@ -24,6 +24,13 @@ TEST(PairBytes, AreThoseOfDeepEpForDeepSeekV3) {
   EXPECT_EQ(NormalPairBytes(ExchangeKind::kDispatch, kHidden, kTopK).payload.count, 7392);
   EXPECT_EQ(NormalPairBytes(ExchangeKind::kDispatch, kHidden, kTopK).wire.count, 7472);
   EXPECT_EQ(NormalPairBytes(ExchangeKind::kDispatchCached, kHidden, kTopK).wire.count, 7408);
+  EXPECT_EQ(NormalPairBytes(ExchangeKind::kDispatch, kHidden, kTopK, false).payload.count, 14336);
+  EXPECT_EQ(NormalPairBytes(ExchangeKind::kDispatch, kHidden, kTopK, false).wire.count, 14416)
+      << "in BF16: no scales, 8 of source and 8 choices of 8";
+  EXPECT_EQ(NormalPairBytes(ExchangeKind::kDispatchCached, kHidden, kTopK, false).wire.count, 14352);
+  EXPECT_EQ(NormalPairBytes(ExchangeKind::kCombine, kHidden, kTopK, false).wire.count,
+            NormalPairBytes(ExchangeKind::kCombine, kHidden, kTopK).wire.count)
+      << "always BF16";
   EXPECT_EQ(NormalPairBytes(ExchangeKind::kCombine, kHidden, kTopK).payload.count, 14336);
   EXPECT_EQ(NormalPairBytes(ExchangeKind::kCombine, kHidden, kTopK).wire.count, 14384);
   EXPECT_EQ(LowLatencyPairBytes(ExchangeKind::kDispatch, kHidden).count, 7408);

@@ -44,5 +44,24 @@ TEST(Placement, HashedRingsGoAtThePaceOfTheirSlowestHop) {
   EXPECT_GE(PlacedGroup(c, Topology(c), StridedGroups(256, 8), 8).scale_out_stretch, 1.9);
 }
 
+/// Two GPUs to a NIC or two NICs to a GPU: every NIC carries the same, so that a fabric without
+/// oversubscription stretches nothing either way, and a hashed one does.
+TEST(Placement, TrafficOfSharedNicsUsesTheNicsThereAre) {
+  for (const char* nics : {"2", "4", "8", "16"}) {
+    const auto read = [&](const char* preset) {
+      return ReadCluster(
+          Document::Parse("preset: " + std::string(preset) + "\nnodes: 128\nnics_per_node: " + nics + "\n",
+                          "x.yaml")
+              .root());
+    };
+    const Cluster adaptive = read("h800-2048-mrft"), hashed = read("h800-2048-roce");
+    EXPECT_NEAR(ExchangeStretch(adaptive, Topology(adaptive), StridedGroups(128, 4)).last, 1.0, 1e-9) << nics;
+    EXPECT_GT(HandOverStretch(hashed, Topology(hashed), 64).last, 1.2) << nics;
+    EXPECT_EQ(PlacedGroup(hashed, Topology(hashed), ContiguousGroups(128, 64), 1).ranks_per_node, 1) << nics;
+    EXPECT_GE(PlacedGroup(hashed, Topology(hashed), ContiguousGroups(128, 64), 8).scale_out_stretch, 1.0)
+        << nics;
+  }
+}
+
 }  // namespace
 }  // namespace orrery::hw

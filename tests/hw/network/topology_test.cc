@@ -181,6 +181,72 @@ TEST(ReadCluster, OverridesAPreset) {
   EXPECT_EQ(c.device.name, "h800-sxm");
 }
 
+TEST(ReadCluster, TheDeviceOfAPresetCanBeChanged) {
+  const Cluster c = ReadCluster(
+      Document::Parse("preset: h800-2048\ndevice: {override: {dollars_per_hour: 3}}\n", "x.yaml").root());
+  EXPECT_EQ(c.device.dollars_per_hour, 3);
+  EXPECT_EQ(c.device.name, "h800-sxm");
+  EXPECT_EQ(c.Title(), "h800-2048 with device changed (256 nodes of 8 h800-sxm with dollars_per_hour 3)");
+}
+
+TEST(ReadCluster, TitlesSayWhatItIs) {
+  const auto title = [](const std::string& yaml) {
+    return ReadCluster(Document::Parse(yaml, "x.yaml").root()).Title();
+  };
+  const std::string fabric =
+      "fabric: {kind: multi_rail_fat_tree, ports: 64, transport: roce, routing: ecmp}\n";
+  EXPECT_EQ(title("preset: h800-512\n"), "h800-512 (64 nodes of 8 h800-sxm)");
+  EXPECT_EQ(title("source: x\ndevice: h20\nnodes: 1\ndevices_per_node: 4\n" + fabric), "1 node of 4 h20");
+  EXPECT_EQ(title("name: mine\ndevice: h20\nnodes: 2\ndevices_per_node: 8\nnics_per_node: 4\n" + fabric),
+            "mine (2 nodes of 8 h20, 4 NICs a node)");
+  EXPECT_EQ(title("preset: h800-2048\ndevice: b200-sxm\nnodes: 3\n"),
+            "h800-2048 with device, nodes changed (3 nodes of 8 b200-sxm)");
+}
+
+Cluster WithNics(const std::string& nics, const std::string& kind = "multi_rail_fat_tree") {
+  return ReadCluster(Document::Parse("device: h800-sxm\nnodes: 64\ndevices_per_node: 8\nnics_per_node: " +
+                                         nics + "\nfabric: {kind: " + kind +
+                                         ", ports: 64, transport: infiniband, routing: adaptive}\n",
+                                     "cluster.yaml")
+                         .root());
+}
+
+TEST(ReadCluster, GpusShareTheNicsOfTheirNode) {
+  EXPECT_DOUBLE_EQ(WithNics("8").device.scale_out.value, 50e9);
+  const Cluster few = WithNics("2"), many = WithNics("16");
+  EXPECT_DOUBLE_EQ(few.device.scale_out.value, 12.5e9);
+  EXPECT_DOUBLE_EQ(few.nic_rate(), 50e9);
+  EXPECT_DOUBLE_EQ(many.device.scale_out.value, 100e9);
+  EXPECT_EQ(Topology(few).nics_per_node(), 2);
+  EXPECT_EQ(Topology(many).nics_per_node(), 16);
+  EXPECT_LT(Topology(few).switches(), Topology(WithNics("8")).switches());
+  EXPECT_EQ(WithNics("4", "multi_plane_fat_tree").fabric.planes, 4);
+  EXPECT_DOUBLE_EQ(FabricRoutes(few, Topology(few)).capacity()[0], 50e9);
+}
+
+TEST(ReadCluster, ChangedNicsOfAPresetKeepTheirRate) {
+  const auto read = [](const std::string& more) {
+    return ReadCluster(Document::Parse("preset: h800-2048\nnics_per_node: 4\n" + more, "x.yaml").root());
+  };
+  EXPECT_DOUBLE_EQ(read("").device.scale_out.value, 25e9);
+  EXPECT_DOUBLE_EQ(read("device: {override: {scale_out: 100 GB/s}}\n").device.scale_out.value, 50e9);
+  EXPECT_DOUBLE_EQ(read("devices_per_node: 4\n").device.scale_out.value, 50e9);
+  EXPECT_EQ(read("").fabric.planes, 4);
+}
+
+TEST(ReadCluster, NicsDivideAmongGpus) {
+  const auto error = [](const std::string& nics) {
+    return ErrorOf("device: h800-sxm\nnodes: 4\ndevices_per_node: 8\nnics_per_node: " + nics +
+                   "\nfabric: {}\n");
+  };
+  EXPECT_THAT(error("3"), HasSubstr("cluster.yaml:4:16: nics_per_node: '3': expected nics_per_node to divide "
+                                    "devices_per_node (8) or to be a multiple of it, not 3"));
+  EXPECT_THAT(error("12"), HasSubstr("not 12"));
+  EXPECT_THAT(error("0"), HasSubstr("expected a whole number from 1 to 64"));
+  EXPECT_THAT(ErrorOf("preset: h800-2048\nfile: x.yaml\n"), HasSubstr("either a preset or a file"));
+  EXPECT_THAT(ErrorOf("file: x.yaml\n"), HasSubstr("cluster.yaml:1:7: file: 'x.yaml': no such file"));
+}
+
 TEST(ReadCluster, MistakesAreRefusedWithTheirPlace) {
   EXPECT_THAT(ErrorOf("preset: h800-2084\n"), HasSubstr("h800-2048"));
   EXPECT_THAT(ErrorOf("preset: h800-2048\nnode: 3\n"), HasSubstr("cluster.yaml:2"));

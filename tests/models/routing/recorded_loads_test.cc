@@ -51,6 +51,73 @@ TEST(LoadsCsv, ReadsLongFormAndTokenTraces) {
               ElementsAre(1, 1, 0, 2));
 }
 
+TEST(LoadsCsv, ReadsTheHeadersThatServersWrite) {
+  for (const char* header :
+       {"layer_id,expert_id,count", "layer_idx,expert_idx,load", "Layer ID,Expert ID,Count",
+        "layer_index,logical_expert_id,token_count", "layer,expert,tokens"}) {
+    const ExpertLoads x = ParseLoadsCsv(std::string(header) + "\n3,0,5\n3,2,7\n4,1,1\n", "f");
+    EXPECT_THAT(x.load[0][0], ElementsAre(5, 0, 7)) << header;
+    EXPECT_THAT(x.load[1][0], ElementsAre(0, 1, 0)) << header;
+    EXPECT_THAT(x.domains, ElementsAre("all")) << header;
+  }
+  for (const char* header : {"layer_id,expert_0,expert_1", "layer,0,1", ",layer,E0,E1", "layer,e_1,e_2"}) {
+    const bool numbered = header[0] == ',';
+    const ExpertLoads x =
+        ParseLoadsCsv(std::string(header) + (numbered ? "\n0,7,1,2\n1,8,3,4\n" : "\n7,1,2\n8,3,4\n"), "f");
+    EXPECT_THAT(x.load[1][0], ElementsAre(3, 4)) << header;
+    EXPECT_THAT(x.domains, ElementsAre("all")) << header;
+  }
+  EXPECT_THAT(CsvMessage("layer_id,expert_id,percent\n0,0,5\n"), HasSubstr("expected layer,e0,e1"));
+}
+
+TEST(LoadsCsv, ReadsOneLayerWithoutItsNumber) {
+  const ExpertLoads x = ParseLoadsCsv("expert,load\n0,5\n1,2\n3,1\n", "f");
+  EXPECT_EQ(x.layers(), 1);
+  EXPECT_THAT(x.load[0][0], ElementsAre(5, 2, 0, 1));
+  EXPECT_THAT(CsvMessage("expert,load\n0,5\n0,2\n"), HasSubstr("expert 0 of layer 0"));
+}
+
+TEST(LoadsCsv, RefusesMoreTextsThanThereAreDomains) {
+  const auto rows = [](int requests) {
+    std::string text = "layer,task,request,e0,e1\n";
+    for (int i = 0; i < requests; ++i)
+      text += "0,t" + std::to_string(i % 2) + ",r" + std::to_string(i) + ",1,2\n";
+    return text;
+  };
+  EXPECT_EQ(ParseLoadsCsv(rows(256), "f").domains.size(), 256u);
+  EXPECT_THAT(CsvMessage(rows(257)), HasSubstr("f:258:3: column 'request': 257 values so far"));
+}
+
+TEST(LoadsCsv, MemoryIsBoundedWhateverARowNames) {
+  std::string text = "layer,expert,count\n";
+  for (int layer = 0; layer < 9000; ++layer) text += std::to_string(layer) + ",4095,1\n";
+  EXPECT_THAT(CsvMessage(text), HasSubstr("more than 33554432 loads"));
+}
+
+TEST(Loads, WithoutAnyInTheModelsDenseLayersAreReadWithoutThem) {
+  const std::string json = testing::TempDir() + "dense.json", csv = testing::TempDir() + "dense.csv";
+  std::ofstream(json) << R"({"logical_count": [[0,0,0],[1,2,3],[3,2,1]]})";
+  std::ofstream(csv) << "layer_id,expert_id,count\n0,0,0\n0,1,0\n1,0,1\n1,1,2\n1,2,3\n2,0,3\n";
+  for (const std::string& file : {json, csv}) {
+    const ExpertLoads x = ReadExpertLoads(file, 3, 1);
+    EXPECT_EQ(x.layers(), 2);
+    EXPECT_THAT(x.without_load, ElementsAre(0));
+    EXPECT_THAT(x.load[0][0], ElementsAre(1, 2, 3));
+    for (int dense : {0, 2}) {
+      try {
+        ReadExpertLoads(file, 3, dense);
+        ADD_FAILURE();
+      } catch (const InputError& e) {
+        EXPECT_THAT(e.what(), HasSubstr("no load in layer 0 of the file"));
+      }
+    }
+  }
+  std::ofstream(json) << "[[1,2],[0,0],[3,2]]";
+  EXPECT_THROW(ReadExpertLoads(json, 2, 1), InputError);  // the dense ones come first
+  EXPECT_THAT(JsonMessage("[[0,0],[0,0]]"), HasSubstr("layer 0: no load"));
+  EXPECT_THAT(CsvMessage("layer,d,e0,e1\n0,a,0,0\n0,b,1,1\n"), HasSubstr("layer 0, domain a: no load"));
+}
+
 TEST(LoadsCsv, RefusesWhatDoesNotAddUp) {
   EXPECT_THAT(CsvMessage("layer,tokens,e0,e1\n0,10,10,9\n"),
               HasSubstr("f:2: counts add up to 19, which is 1.9 a token of 10"));

@@ -3,6 +3,7 @@
 #include <sstream>
 
 #include <gmock/gmock.h>
+#include <zlib.h>
 
 #include "core/error.h"
 #include "profiler/trace/intervals.h"
@@ -251,7 +252,7 @@ TEST(KinetoTrace, SaysWhenItWasAndWithWhichCuda) {
 
 TEST(KinetoTrace, FilesOfOtherToolsAreRefusedWithAdvice) {
   EXPECT_THAT(ErrorOf(""), HasSubstr("the file is empty"));
-  EXPECT_THAT(ErrorOf("\x1f\x8b\x08 gzip"), HasSubstr("gunzip"));
+  EXPECT_THAT(ErrorOf("\x28\xb5\x2f\xfd zstd"), HasSubstr("zstd -dc FILE"));
   EXPECT_THAT(ErrorOf("SQLite format 3"), HasSubstr("export_chrome_trace"));
   EXPECT_THAT(ErrorOf("{\"nodes\": [1, 2]}"), HasSubstr("without 'traceEvents'"));
   EXPECT_THAT(ErrorOf("hello"), HasSubstr("not valid JSON at byte 1"));
@@ -261,6 +262,83 @@ TEST(KinetoTrace, FilesOfOtherToolsAreRefusedWithAdvice) {
   EXPECT_THAT(cpu_only, HasSubstr("cpu_op (1), user_annotation (1)"));
   EXPECT_THROW(ReadKinetoTrace(std::filesystem::path("/nonexistent/x.json")), InputError);
   EXPECT_THROW(ReadKinetoTrace(std::filesystem::path("/tmp")), InputError);
+}
+
+/// The text as `gzip` writes it.
+std::string Packed(const std::string& text) {
+  z_stream zlib{};
+  EXPECT_EQ(deflateInit2(&zlib, Z_BEST_SPEED, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+  std::string packed(deflateBound(&zlib, static_cast<uLong>(text.size())), '\0');
+  std::string copy = text;
+  zlib.next_in = reinterpret_cast<Bytef*>(copy.data());
+  zlib.avail_in = static_cast<uInt>(copy.size());
+  zlib.next_out = reinterpret_cast<Bytef*>(packed.data());
+  zlib.avail_out = static_cast<uInt>(packed.size());
+  EXPECT_EQ(deflate(&zlib, Z_FINISH), Z_STREAM_END);
+  packed.resize(zlib.total_out);
+  deflateEnd(&zlib);
+  return packed;
+}
+
+TEST(KinetoTrace, GzipIsReadAsItIsUnpacked) {
+  std::vector<std::string> events(60'000, kOuter);  // several pieces of the reader
+  events.push_back(kKernel);
+  const std::string text = Document(events);
+  const Trace t = Read(Packed(text));
+  EXPECT_EQ(t.info.events_read, events.size());
+  EXPECT_EQ(t.events.size(), 1u);
+  const std::size_t half = text.size() / 2;
+  EXPECT_EQ(Read(Packed(text.substr(0, half)) + Packed(text.substr(half))).info.events_read, events.size())
+      << "files put together, as some writers flush";
+}
+
+TEST(KinetoTrace, GzipThatIsCutOffOrDamagedSaysWhere) {
+  const std::string packed = Packed(Document({kOuter, kKernel, kLaunch, kOp}));
+  for (std::size_t size = 1; size < packed.size(); ++size)
+    EXPECT_THAT(ErrorOf(packed.substr(0, size)), HasSubstr("t.json: gzip: cut off at compressed byte"))
+        << size;
+  for (std::size_t i = 0; i < packed.size(); ++i) {
+    std::string changed = packed;
+    changed[i] = static_cast<char>(changed[i] ^ 0x55);
+    try {
+      Read(changed);
+    } catch (const InputError& e) {
+      EXPECT_THAT(e.what(), HasSubstr("t.json"));
+    }
+  }
+  EXPECT_THAT(ErrorOf("\x1f\x8b\x08 no gzip at all"), HasSubstr("gzip: "));
+}
+
+TEST(KinetoTrace, TwoListsInOneFileAreRefused) {
+  const std::string list = std::string("\"traceEvents\":[") + kKernel + "]";
+  EXPECT_THAT(ErrorOf("{" + list + "," + list + "}"),
+              HasSubstr("a second list of 'traceEvents' begins at byte"));
+  EXPECT_THAT(ErrorOf(R"({"deviceProperties":[{"id":0}],"deviceProperties":[{"id":1}],)" + list + "}"),
+              HasSubstr("a second list of 'deviceProperties'"));
+}
+
+TEST(KinetoTrace, StreamHandlesAreReadWhole) {
+  const auto on = [](const std::string& stream) {
+    std::string event = kKernel;
+    event.replace(event.find("\"stream\":7"), 10, "\"stream\":" + stream);
+    return event;
+  };
+  const Trace t =
+      Read(Document({on("139872347897856"), on("139872347897857"), on("18446744073709551615"), on("-1")}));
+  ASSERT_EQ(t.events.size(), 4u);
+  EXPECT_EQ(t.events[0].stream, 139872347897856u);
+  EXPECT_EQ(t.events[1].stream, 139872347897857u);
+  EXPECT_EQ(t.events[2].stream, 18446744073709551615u);
+  EXPECT_EQ(t.events[3].stream, 7u) << "none: the thread, which Kineto numbers as streams";
+  EXPECT_THAT(TraceText(Analyse(t)), HasSubstr("18446744073709551615"));
+}
+
+TEST(KinetoTrace, ResultsOfOtherToolsAreNamed) {
+  EXPECT_THAT(ErrorOf(R"({"meta":{},"benchmarks":[{"states":[]}]})"), HasSubstr("is a result of nvbench"));
+  EXPECT_THAT(ErrorOf("Testing GEMM:\n > Perf (m=64, n=64, k=64): 5 us | 10 TFLOPS\n"),
+              HasSubstr("is a log of DeepGEMM's tests"));
+  EXPECT_THAT(ErrorOf(R"({"schema": "1.1.1-chakra.0.0.4", "nodes": []})"),
+              HasSubstr("is a Chakra execution trace"));
 }
 
 TEST(KinetoTrace, DeepNestingNeitherCrashesNorCounts) {

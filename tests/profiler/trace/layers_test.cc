@@ -139,7 +139,7 @@ TEST(Analysis, PhasesHaveOneBlockPerLayer) {
   ASSERT_FALSE(a.summary.phases.empty());
   const Phase& attention = a.summary.phases.front();
   EXPECT_EQ(attention.name, "attn(F)");
-  EXPECT_EQ(attention.block_ns, (std::vector<std::int64_t>(3, 8 * 102'000 - 2'000)));
+  EXPECT_EQ(attention.span_ns, (std::vector<std::int64_t>(3, 8 * 102'000 - 2'000)));
   EXPECT_EQ(a.summary.layer_period_ns.size(), 3u);
   EXPECT_EQ(a.summary.layer_period_ns[0], a.summary.layer_period_ns[1]);
 }

