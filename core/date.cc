@@ -24,4 +24,9 @@ bool IsDate(std::string_view text) {
       .ok();
 }
 
+std::string_view CommitDate() {
+  constexpr std::string_view kDate = ORRERY_COMMIT_DATE;
+  return kDate.empty() ? "9999-12-31" : kDate;
+}
+
 }  // namespace orrery

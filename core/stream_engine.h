@@ -7,6 +7,8 @@
 //   - an exchange beside messages through the same port: the port is shared equally between those that use
 //   it;
 //   - a message beside an exchange or another message of the sender.
+// None of them makes a step faster than alone, and no step may outlast the clock: both are checked as it
+// starts, so that every simulation ends.
 // A step's remaining work is brought up to date whenever its rate changes. A rate that falls leaves the
 // pending event in place: it fires early, sees work left, and is scheduled again. Compute beside an exchange
 // foresees the exchange's end, so that the end itself changes nothing.
@@ -117,6 +119,7 @@ class StreamEngine {
     Rank& rank = ranks_[static_cast<std::size_t>(r)];
     Stream& stream = rank.streams[s];
     const StepPrice price = pricer_(r / columns_, r % columns_, step);
+    if (!internal::CanRun(price)) internal::ThrowUnpriceable(price, r, s, step);
     rank.At(s) = internal::StepState::kRunning;
     stream.beside = price.beside;
     stream.port = price.port;
@@ -135,7 +138,7 @@ class StreamEngine {
     if (!rank.Running(s) || stream.scheduled != now_) return;  // superseded
     stream.Spend(now_);
     if (stream.work > kDone) {
-      Schedule(stream, Foreseen(rank, s), r, s);
+      Schedule(stream, Foreseen(rank, r, s), r, s);
       return;
     }
     Complete(r, s);
@@ -192,18 +195,21 @@ class StreamEngine {
     if (stretch == stream.stretch && stream.scheduled >= 0) return;
     stream.Spend(now_);
     stream.stretch = stretch;
-    const std::int64_t end = Foreseen(rank, s);
+    const std::int64_t end = Foreseen(rank, r, s);
     // A picosecond of rounding is no reason for another event.
     if (stream.scheduled < 0 || end + 1 < stream.scheduled) Schedule(stream, end, r, s);
   }
 
   /// When the step ends if nothing new starts.
-  std::int64_t Foreseen(const Rank& rank, int s) const {
+  std::int64_t Foreseen(const Rank& rank, int r, int s) const {
     const Stream& stream = rank.streams[s];
     double elapsed = stream.work * stream.stretch;
     if (s == 0 && rank.Running(1)) {
       const auto beside = static_cast<double>(rank.streams[1].scheduled - now_);
       if (beside > 0 && elapsed > beside) elapsed = beside + (stream.work - beside / stream.stretch);
+    }
+    if (!(elapsed + static_cast<double>(now_) < internal::kLongestPicoseconds)) {
+      internal::ThrowTooLate(elapsed, now_, r, s, StepOf(r, rank, s));
     }
     return now_ + std::max<std::int64_t>(0, static_cast<std::int64_t>(elapsed + 0.5));
   }

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "core/stream_program.h"
+#include "core/units.h"
 
 namespace orrery::internal {
 
@@ -66,6 +67,19 @@ struct RankState {
     }
   }
 };
+
+constexpr double kLongestPicoseconds = kLongestSeconds * 1e12;
+
+/// Whether the engine can run a step of this price: nothing in it makes the step faster than alone.
+inline bool CanRun(const StepPrice& price) {
+  return price.work >= 0 && static_cast<double>(price.work) < kLongestPicoseconds && price.beside >= 0 &&
+         price.port >= 0 && price.port <= 1.001F;
+}
+/// InputError naming the step and what is wrong with its price.
+[[noreturn]] void ThrowUnpriceable(const StepPrice& price, int rank, int stream, const ProgramStep& step);
+/// InputError naming the step that would end `elapsed` picoseconds after `now`.
+[[noreturn]] void ThrowTooLate(double elapsed, std::int64_t now, int rank, int stream,
+                               const ProgramStep& step);
 
 /// What a step that can never start waits for, in words.
 std::string WaitText(const RankState& rank, std::size_t r, std::size_t stream, const ProgramStep& step);

@@ -20,9 +20,21 @@ constexpr Time kTimeZero{0};
 /// Seconds as a double, for reports and arithmetic with rates.
 constexpr double Seconds(Time t) { return static_cast<double>(t.count()) * 1e-12; }
 constexpr double Microseconds(Time t) { return static_cast<double>(t.count()) * 1e-6; }
-/// Rounds once, to the nearest picosecond.
-inline Time FromSeconds(double s) { return Time{std::llround(s * 1e12)}; }
-inline Time FromMicroseconds(double us) { return Time{std::llround(us * 1e6)}; }
+/// Most seconds that the clock is let run: a little less than it holds, so that sums are seen before they
+/// overflow.
+constexpr double kLongestSeconds = 9e6;
+/// Throws InputError: "a time of 3e+08 s is more than can be simulated, ...".
+[[noreturn]] void ThrowTooLong(double seconds);
+/// Rounds once, to the nearest picosecond. InputError for more than kLongestSeconds, or no number: a rate or
+/// a size of the input is out of all proportion.
+inline Time FromSeconds(double s) {
+  if (!(std::abs(s) <= kLongestSeconds)) ThrowTooLong(s);
+  return Time{std::llround(s * 1e12)};
+}
+inline Time FromMicroseconds(double us) {
+  if (!(std::abs(us) <= kLongestSeconds * 1e6)) ThrowTooLong(us * 1e-6);
+  return Time{std::llround(us * 1e6)};
+}
 
 /// A number of bytes.
 struct Bytes {

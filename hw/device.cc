@@ -10,6 +10,57 @@ namespace {
 
 std::filesystem::path DataFolder() { return ResourceRoot() / "hw" / "data"; }
 
+int ReadSms(const Value& value) { return static_cast<int>(value.AsInt(1, 100000)); }
+
+/// `{reached: 660 TFLOPS, of: 989 TFLOPS}` as a share. Both are said, so that the figure can be found in its
+/// source and holds for a sheet that is changed.
+template <class Rate>
+double ReadShare(const Value& value, Rate (Value::*as_rate)() const) {
+  value.AllowKeys({"reached", "of"});
+  const double share = (value.At("reached").*as_rate)().value / (value.At("of").*as_rate)().value;
+  if (share > 1) throw value.At("reached").Error("expected no more than the data sheet's figure, 'of'");
+  return share;
+}
+
+/// What transfers get of a link: a rate, or how much was reached of the nominal rate of then, so that the
+/// share holds for a link that is changed.
+BytesPerSecond ReadAchieved(const Value& value, BytesPerSecond nominal) {
+  return value.is_scalar() ? value.AsRate()
+                           : BytesPerSecond{ReadShare(value, &Value::AsRate) * nominal.value};
+}
+
+ReachedShare ReadReached(const Value& value) {
+  value.AllowKeys({"bf16", "memory_rate", "source"});
+  value.At("source").AsString();
+  return {ReadShare(value.At("bf16"), &Value::AsFlopsRate),
+          ReadShare(value.At("memory_rate"), &Value::AsRate)};
+}
+
+KernelFloors ReadFloors(const Value& value) {
+  value.AllowKeys({"gemm", "decode", "memory_bound", "source"});
+  value.At("source").AsString();
+  const auto seconds = [&](const char* key) { return Seconds(value.At(key).AsTime()); };
+  return {seconds("gemm"), seconds("decode"), seconds("memory_bound")};
+}
+
+double BF16PerSm(const Device& d) { return d.bf16.value / d.sms; }
+
+/// What the sheet does not say of its SMs, from the reference device: its floors, and its operand feed, which
+/// grows with the tensor cores where they are faster (Blackwell's share operands between two SMs), as a
+/// device whose SMs starved would not be built.
+void TakeFromReference(bool feed, bool floors, Device* d) {
+  if (feed && floors) return;
+  const Device reference = DevicePreset(kReferenceDevice);
+  if (!feed)
+    d->operand_feed = {reference.operand_feed.value * std::max(1.0, BF16PerSm(*d) / BF16PerSm(reference))};
+  if (!floors) d->floors = reference.floors;
+}
+
+template <class T>
+void Replace(const std::optional<T>& by, T* figure) {
+  if (by) *figure = *by;
+}
+
 /// One line of a data sheet.
 struct Figure {
   const char* key;
@@ -20,15 +71,19 @@ struct Figure {
 const std::vector<Figure>& Figures() {
   static const std::vector<Figure> figures = {
       {"source", true, [](const Value& v, Device* d) { d->source = v.AsString(); }},
-      {"sms", true, [](const Value& v, Device* d) { d->sms = static_cast<int>(v.AsInt(1, 100000)); }},
+      {"sms", true, [](const Value& v, Device* d) { d->sms = ReadSms(v); }},
       {"bf16", true, [](const Value& v, Device* d) { d->bf16 = v.AsFlopsRate(); }},
       {"fp8", false, [](const Value& v, Device* d) { d->fp8 = v.AsFlopsRate(); }},
       {"memory", true, [](const Value& v, Device* d) { d->memory = v.AsBytes(); }},
       {"memory_rate", true, [](const Value& v, Device* d) { d->memory_rate = v.AsRate(); }},
       {"scale_up", true, [](const Value& v, Device* d) { d->scale_up = v.AsRate(); }},
-      {"scale_up_achieved", false, [](const Value& v, Device* d) { d->scale_up_achieved = v.AsRate(); }},
+      {"scale_up_achieved", false,
+       [](const Value& v, Device* d) { d->scale_up_achieved = ReadAchieved(v, d->scale_up); }},
       {"scale_out", true, [](const Value& v, Device* d) { d->scale_out = v.AsRate(); }},
       {"host", true, [](const Value& v, Device* d) { d->host = v.AsRate(); }},
+      {"operand_feed", false, [](const Value& v, Device* d) { d->operand_feed = v.AsRate(); }},
+      {"mla_decode", false, [](const Value& v, Device* d) { d->mla_decode = ReadReached(v); }},
+      {"floors", false, [](const Value& v, Device* d) { d->floors = ReadFloors(v); }},
       {"watts", true, [](const Value& v, Device* d) { d->watts = v.AsDouble(1, 1e5); }},
       {"dollars_per_hour", true, [](const Value& v, Device* d) { d->dollars_per_hour = v.AsDouble(0, 1e5); }},
       {"price_source", false, [](const Value& v, Device* d) { d->price_source = v.AsString(); }},
@@ -65,6 +120,7 @@ Device ReadSheet(const Value& value, const std::string& name) {
     if (v != nullptr) figure.read(*v, &d);
   }
   if (value.Find("scale_up_achieved") == nullptr) d.scale_up_achieved = d.scale_up;
+  TakeFromReference(value.Find("operand_feed") != nullptr, value.Find("floors") != nullptr, &d);
   CheckAchieved(value, d);
   return d;
 }
@@ -163,6 +219,39 @@ Device ReadDeviceFile(const std::filesystem::path& file) {
   if (root.Find("preset") != nullptr) return ReadDevice(root);
   const std::string stem = file.stem().string();
   return ReadOwnSheet(root, IsPreset(stem) ? file.filename().string() : stem);
+}
+
+Device MeasuredOn::Apply(Device device) const {
+  Replace(sms, &device.sms);
+  Replace(bf16, &device.bf16);
+  Replace(fp8, &device.fp8);
+  Replace(memory_rate, &device.memory_rate);
+  Replace(scale_up, &device.scale_up);
+  Replace(scale_out, &device.scale_out);
+  Replace(host, &device.host);
+  return device;
+}
+
+MeasuredOn ReadMeasuredOn(const Value& value) {
+  value.AllowKeys({"sms", "bf16", "fp8", "memory_rate", "scale_up", "scale_out", "host"});
+  MeasuredOn on;
+  if (const Value* v = value.Find("sms")) on.sms = ReadSms(*v);
+  if (const Value* v = value.Find("bf16")) on.bf16 = v->AsFlopsRate();
+  if (const Value* v = value.Find("fp8")) on.fp8 = v->AsFlopsRate();
+  if (const Value* v = value.Find("memory_rate")) on.memory_rate = v->AsRate();
+  if (const Value* v = value.Find("scale_up")) on.scale_up = v->AsRate();
+  if (const Value* v = value.Find("scale_out")) on.scale_out = v->AsRate();
+  if (const Value* v = value.Find("host")) on.host = v->AsRate();
+  return on;
+}
+
+bool SameKernelSheet(const Device& a, const Device& b) {
+  return a.sms == b.sms && a.bf16 == b.bf16 && a.fp8 == b.fp8 && a.memory_rate == b.memory_rate &&
+         a.host == b.host;
+}
+
+bool SameLinks(const Device& a, const Device& b) {
+  return a.scale_up == b.scale_up && a.scale_out == b.scale_out;
 }
 
 }  // namespace orrery::hw

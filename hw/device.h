@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,24 @@
 #include "core/units.h"
 
 namespace orrery::hw {
+
+/// The device whose kernels and exchanges are measured in most detail. What a sheet below does not say of
+/// another device (operand feed, floors) is taken from this one's.
+inline constexpr const char* kReferenceDevice = "h800-sxm";
+
+/// What the fastest known kernel of a kind reaches of the data sheet, as shares of it.
+struct ReachedShare {
+  double bf16 = 1, memory_rate = 1;
+  bool operator==(const ReachedShare&) const = default;
+};
+
+/// Seconds that a kernel takes however small it is: prologue, one wave, drain. Without the launch gap.
+struct KernelFloors {
+  double gemm = 0;    ///< and attention over whole prompts
+  double decode = 0;  ///< decode attention, merge of the split parts included
+  double memory_bound = 0;
+  bool operator==(const KernelFloors&) const = default;
+};
 
 struct Device {
   std::string name;  ///< preset name, e.g. "h800-sxm": kernel and exchange tables are found by it
@@ -22,7 +41,10 @@ struct Device {
   BytesPerSecond scale_up_achieved{};
   BytesPerSecond
       scale_out{};  ///< one NIC's rate; in a Cluster a GPU's share of its node's NICs. One direction, nominal
-  BytesPerSecond host{};  ///< PCIe, one direction
+  BytesPerSecond host{};          ///< PCIe, one direction
+  BytesPerSecond operand_feed{};  ///< what one SM gets from the L2 cache
+  ReachedShare mla_decode;        ///< of absorbed MLA decode; 1 where no kernel is known
+  KernelFloors floors;
   double watts = 0;
   double dollars_per_hour = 0;  ///< rental price used for costs
   std::string price_source;
@@ -32,6 +54,23 @@ struct Device {
   /// For headings: the name and the changes.
   std::string Title() const { return changes.empty() ? name : name + " with " + changes; }
 };
+
+/// Figures of a device's sheet as they were when something was measured on it (`measured_on:` of a table). If
+/// the sheet is changed afterwards, what was measured is scaled from these.
+struct MeasuredOn {
+  std::optional<int> sms;
+  std::optional<FlopsPerSecond> bf16, fp8;
+  std::optional<BytesPerSecond> memory_rate, scale_up, scale_out, host;
+
+  /// `device` with these figures.
+  Device Apply(Device device) const;
+};
+MeasuredOn ReadMeasuredOn(const Value& value);
+
+/// Whether kernels are priced alike on both: SMs, peaks, memory and host rates.
+bool SameKernelSheet(const Device& a, const Device& b);
+/// Whether exchanges are: scale-up and scale-out rates.
+bool SameLinks(const Device& a, const Device& b);
 
 /// A device of hw/data/; InputError naming the known ones.
 Device DevicePreset(const std::string& name);

@@ -199,6 +199,17 @@ void AddKernels(const hw::CostModel& cost, std::vector<ValidationCase>* cases) {
   }
 }
 
+/// The gap inside a CUDA graph is this figure over the 54 kernels of a layer's two micro-batches.
+void AddGraphGaps(const hw::CostModel& cost, std::vector<ValidationCase>* cases) {
+  constexpr int kKernels = 54;
+  ValidationCase c =
+      Case("DS-V08", "decode profile, gaps between the kernels of a layer", 0.045,
+           kKernels * 1e3 * Seconds(cost.launch_gap(hw::Launching::kGraph)), "ms", ToleranceKind::kRelative,
+           0.11, "LMSYS blog 2025-05-05, profile-decode.png, read off the drawing (+- 0.005)");
+  c.role = CaseRole::kCalibrates;
+  cases->push_back(std::move(c));
+}
+
 /// A median in percent that must not exceed ten.
 ValidationCase MedianCase(const std::string& what, std::vector<double> percent, const std::string& source) {
   ORRERY_CHECK(!percent.empty(), what);
@@ -327,6 +338,7 @@ std::vector<ValidationCase> AttentionCases() {
   AddTrainingFlops(&cases);
   AddDecodeWork(&cases);
   AddKernels(cost, &cases);
+  AddGraphGaps(cost, &cases);
   AddLeaveOneOut(cost, &cases);
   AddLeaveOneShapeOut(cost, &cases);
   AddFlashMlaLimits(cost, &cases);

@@ -29,37 +29,14 @@ struct Bounds {
   }
 };
 
-/// What FlashMLA, the fastest published kernel of its kind, reaches of an H800's 989 TFLOPS and 3350 GB/s:
-/// 660 TFLOPS (four fifths of the throttled peak) and 3000 GB/s (docs/20250422). Prices carried beyond the
-/// tables stop there.
-constexpr double kFlashMlaTensorShare = 660.0 / 989.0;
-constexpr double kFlashMlaMemoryShare = 3000.0 / 3350.0;
-
-Time LatentLimit(const Op& op, const hw::Device& device) {
-  const double tensor_s = op.flops.count / (kFlashMlaTensorShare * device.bf16.value);
-  const double memory_s =
-      static_cast<double>(op.bytes.count) / (kFlashMlaMemoryShare * device.memory_rate.value);
-  return FromSeconds(std::max(tensor_s, memory_s)) + Time{1};  // never faster for having been rounded
-}
-
-double BoundSeconds(const Op& op, const hw::Device& device) {
-  return std::max(op.flops.count / device.bf16.value,
-                  static_cast<double>(op.bytes.count) / device.memory_rate.value);
-}
-
-/// The decode kernel of the tables that does what `op` does: a BF16 cache, and a latent with its RoPE part
-/// (d_c / 8, as in every published MLA) where the op's latent has none.
-Op MeasuredKin(const models::StepOp& step_op) {
-  const Op& op = step_op.op;
-  AttentionShape s = std::get<AttentionShape>(op.shape);
-  if (step_op.latent && s.d_qk == s.d_v) s.d_qk += s.d_v / 8;
-  const std::int64_t width = step_op.latent ? s.d_qk : s.kv_heads * (s.d_qk + s.d_v);
-  Op kin = op;
-  kin.shape = s;
-  kin.flops = {2.0 * static_cast<double>(s.batch * s.q_len * s.heads) *
-               static_cast<double>(s.kv_len * (s.d_qk + s.d_v))};
-  kin.bytes = {2 * s.batch * (s.kv_len * width + s.q_len * s.heads * (s.d_qk + s.d_v))};
-  return kin;
+/// `step_op` in the shape of the decode kernel of the tables that does what it does: where its latent has no
+/// RoPE part, one with (d_c / 8, as in every published MLA). Operations and bytes stay its own, those of an
+/// FP8 cache say: they decide the time, the shape only which measured efficiency it takes.
+Op InMeasuredShape(const models::StepOp& step_op) {
+  Op op = step_op.op;
+  auto& shape = std::get<AttentionShape>(op.shape);
+  if (step_op.latent && shape.d_qk == shape.d_v) shape.d_qk += shape.d_v / 8;
+  return op;
 }
 
 }  // namespace
@@ -78,17 +55,7 @@ const char* Name(Limit limit) {
 
 hw::Price StepPricer::PriceOp(const models::StepOp& o) const {
   if (o.op.kind != OpKind::kAttentionDecode) return cost_.PriceOp(o.op, device().sms);
-  const Op reference = MeasuredKin(o);
-  hw::Price price = cost_.PriceOp(reference, device().sms);
-  Time time = price.time;
-  if (reference.bytes != o.op.bytes) {
-    time = FromSeconds(Seconds(time) * BoundSeconds(o.op, device()) / BoundSeconds(reference, device()));
-  }
-  if (o.latent) time = std::max(time, LatentLimit(o.op, device()));
-  if (time == price.time) return price;
-  price.time = time;
-  price.provenance = std::max(price.provenance, hw::Provenance::kScaled);
-  return price;
+  return cost_.PriceOp(InMeasuredShape(o), device().sms);
 }
 
 namespace {
@@ -123,11 +90,11 @@ class DrawnTotals {
 
 }  // namespace
 
-StepTime StepPricer::Price(const std::vector<models::StepOp>& ops) const {
+StepTime StepPricer::Price(const std::vector<models::StepOp>& ops, hw::Launching how) const {
   StepTime time;
   Bounds bounds;
   DrawnTotals drawn(draws_);
-  const double gap_s = Seconds(cost_.launch_gap());
+  const double gap_s = Seconds(cost_.launch_gap(how));
   for (const models::StepOp& o : ops) {
     const hw::Price price = PriceOp(o);
     const double seconds = Seconds(price.time) * static_cast<double>(o.count);

@@ -36,13 +36,14 @@ struct StepTime {
 class StepPricer {
  public:
   /// Prices with `cost`, kept by reference. Decode kernels no table can hold, over an FP8 cache or a latent
-  /// without RoPE part, take the time of the nearest measured kind times the ratio of the two rooflines,
-  /// tagged scaled; dequantisation is not in it. Absorbed MLA never exceeds FlashMLA's published rates.
-  /// `draws` of what the prices may be off by give the times a range; without any there is none.
+  /// without RoPE part, take the efficiency of the nearest measured kind on their own operations and bytes,
+  /// tagged scaled; dequantisation is not in it. `draws` of what the prices may be off by give the times a range;
+  /// without any there is none.
   explicit StepPricer(const hw::CostModel& cost, std::vector<hw::PriceFactors> draws = {})
       : cost_(cost), draws_(std::move(draws)) {}
 
-  StepTime Price(const std::vector<models::StepOp>& ops) const;
+  /// Decode steps are replayed from CUDA graphs; prefill is launched kernel by kernel.
+  StepTime Price(const std::vector<models::StepOp>& ops, hw::Launching how = hw::Launching::kGraph) const;
   const hw::Device& device() const { return cost_.device(); }
 
  private:

@@ -93,7 +93,7 @@ PrefillPoint Prefill(const Context& c, const AttentionDesign& design, std::int64
   const models::Work all = models::TotalWork(ops);
   PrefillPoint p;
   p.prompt = prompt;
-  p.time = c.pricer.Price(ops);
+  p.time = c.pricer.Price(ops, hw::Launching::kStream);
   p.flops = all.flops.count;
   p.bytes = static_cast<double>(all.bytes.count);
   p.attention_flops =

@@ -314,6 +314,7 @@ driver: not recorded
 libraries: not recorded
 clocks: not recorded
 launch_gap: 2 us        # median gap between 909 kernels of stream 7
+measured_on: {{sms: 132, bf16: 989 TFLOPS, fp8: 1979 TFLOPS, memory_rate: 3.35 TB/s, host: 64 GB/s}}
 tables:
 """
 
@@ -327,6 +328,7 @@ source: alibaba/InferSim @f2293da bench_data/*/h800/*.csv
 driver: not recorded
 libraries: not recorded
 clocks: not recorded
+measured_on: {sms: 132, bf16: 989 TFLOPS, fp8: 1979 TFLOPS, memory_rate: 3.35 TB/s, host: 64 GB/s}
 tables:
 """
 
@@ -350,12 +352,18 @@ def grouped(reference, name):
     return sorted(rows, key=lambda r: (r[1], r[3], r[0]))
 
 
-def decode(reference, name):
+# InferSim times decode attention with a host clock around FlashInfer's wrapper. Of GQA, rows under this are the host's
+# time, whatever the shape (25.7 to 36.1 us where the same shapes take 12 to 33 on an H100, by aiconfigurator's tables);
+# rows above it agree with the H100's. The MLA rows do so from 21 us on.
+GQA_HOST_US = 36.5
+
+
+def decode(reference, name, least=0.0):
     """Rows (batch, kv_len, us); a row slower by a quarter than one of more work at the same batch is a failed
-    measurement and left out."""
+    measurement and left out, and so is one under `least`."""
     rows = [(int(r["batch_size"]), int(r["kv_len"]), float(r["latency_us"])) for r in infersim(reference, name)]
     return [list(r) for r in rows
-            if not any(o[0] == r[0] and o[1] > r[1] and r[2] > 1.25 * o[2] for o in rows)]
+            if r[2] >= least and not any(o[0] == r[0] and o[1] > r[1] and r[2] > 1.25 * o[2] for o in rows)]
 
 
 def write_infersim(reference, out):
@@ -375,7 +383,7 @@ def write_infersim(reference, out):
                   {"heads": 128, "kv_heads": 1, "q_len": 1, "d_qk": 576, "d_v": 512, "causal": "true"})
     for heads, kv_heads in ((16, 2), (32, 2), (64, 2), (128, 2), (256, 2), (32, 4), (32, 8)):
         text += table("attention_decode", "FlashInfer GQA", ["batch", "kv_len", "time_us"],
-                      decode(reference, f"mha_decode_{heads}-{kv_heads}-128.csv"), 132,
+                      decode(reference, f"mha_decode_{heads}-{kv_heads}-128.csv", GQA_HOST_US), 132,
                       {"heads": heads, "kv_heads": kv_heads, "q_len": 1, "d_qk": 128, "d_v": 128, "causal": "true"})
     (out / "infersim-2026-05.yaml").write_text(text)
 

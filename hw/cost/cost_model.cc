@@ -35,10 +35,11 @@ RawPrice PriceRaw(const CostData& data, const Op& op, int sms, std::size_t witho
       known ? map.At(FeaturesOf(op, static_cast<double>(sms) / data.device.sms), without)
             : Unmeasured(data, op.kind);
   RawPrice price;
-  price.seconds = std::max(analytic.Seconds(efficiency.log_ratio), Seconds(Attainable(op, data.device, sms)));
+  price.seconds = std::max(analytic.Seconds(efficiency.log_ratio), AttainableSeconds(op, data.device, sms));
   price.beside = price.seconds * std::exp(efficiency.log_beside);
   price.table = efficiency.table;
-  if (known) price.provenance = efficiency.inside ? Provenance::kMeasured : Provenance::kScaled;
+  const bool measured = efficiency.inside && !IsUnlikeItsShape(op);
+  if (known) price.provenance = measured ? Provenance::kMeasured : Provenance::kScaled;
   return price;
 }
 
@@ -187,6 +188,14 @@ void AddNamed(const Device& device, const std::string& asked, bool forced, std::
   tables->push_back(std::move(table));
 }
 
+/// A device sheet with a rate out of all proportion shows in its first kernel.
+void RequireSimulable(const Op& op, double seconds, const Device& device) {
+  if (seconds <= kLongestSeconds) return;
+  throw InputError("kernel " + std::string(Name(op.kind)) + (op.label.empty() ? "" : " '" + op.label + "'") +
+                   " would take " + std::to_string(static_cast<std::int64_t>(seconds / 86400)) + " days on " +
+                   device.name + ", more than can be simulated; expected a data sheet with other rates");
+}
+
 }  // namespace
 
 CostModel::CostModel(std::shared_ptr<const internal::CostData> data) : data_(std::move(data)) {}
@@ -227,14 +236,15 @@ Price CostModel::PriceOp(const Op& op, int sms) const {
     const double least = std::min(1.0, Seconds(Roofline(op, data_->device, sms)) / raw.seconds);
     factor = std::max(factors_->At(op.kind, price.basis), least);
   }
+  RequireSimulable(op, raw.beside * factor, data_->device);
   price.time = FromSeconds(raw.seconds * factor);
   price.beside = FromSeconds(raw.beside * factor);
   return price;
 }
 
-Time CostModel::launch_gap() const {
-  return factors_ == nullptr ? data_->launch_gap
-                             : FromSeconds(Seconds(data_->launch_gap) * factors_->launch_gap);
+Time CostModel::launch_gap(Launching how) const {
+  const Time gap = how == Launching::kGraph ? internal::GraphLaunchGap(*data_) : data_->launch_gap;
+  return factors_ == nullptr ? gap : FromSeconds(Seconds(gap) * factors_->launch_gap);
 }
 
 Provenance CostModel::launch_gap_provenance() const { return data_->launch_gap_provenance; }

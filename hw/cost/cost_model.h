@@ -50,6 +50,10 @@ struct CalibrationChoice {
 
 class PriceErrors;
 
+/// How kernels are brought to the device: one by one on a stream, or replayed from a CUDA graph, as decode
+/// steps are.
+enum class Launching { kStream, kGraph };
+
 class CostModel {
  public:
   /// "auto" on a device without tables takes those of the most similar device, scaled by roofline (sources()
@@ -61,7 +65,7 @@ class CostModel {
   /// Thread-safe. InputError if the op needs FP8 and the device has none. `sms` from 1 to the device's.
   Price PriceOp(const Op& op, int sms) const;
   /// Between two dependent kernels of one stream.
-  Time launch_gap() const;
+  Time launch_gap(Launching how = Launching::kStream) const;
   /// Measured by a table of this device or by the trace of it that the gap is else taken from, or carried
   /// over.
   Provenance launch_gap_provenance() const;

@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
+#include <set>
 #include <tuple>
 #include <utility>
 
+#include "core/date.h"
 #include "hw/cost/cost_model_data.h"
 #include "hw/cost/op_class.h"
 #include "hw/cost/plausible.h"
@@ -17,13 +20,19 @@ namespace {
 /// Median gap between the 909 kernels of the compute stream of DeepSeek's training trace
 /// (deepseek-ai/profile-data): what CUDA takes from one kernel to the next on any of these devices.
 constexpr Time kTraceLaunchGap{2'000'000};  // ps
-constexpr const char* kTraceDevice = "h800-sxm";
+constexpr const char* kTraceDevice = kReferenceDevice;
+/// The same inside a CUDA graph. DeepSeek's decode profile, drawn by LMSYS (blog of 2025-05-05, series
+/// "DeepSeek Profile"), has 45 +- 5 us of gaps a layer for two micro-batches; each has 27 kernels: 22 compute
+/// kernels told one by one, one of which stands for two, and the sending and the receiving kernel of dispatch
+/// and combine. 54 gaps of 0.83 us. (Between kernels of a graph aiconfigurator's tables hold about 1 us.)
+constexpr Time kGraphLaunchGap{833'000};  // ps
 
 /// A row with the device it was measured on.
 struct SourcedRow {
   KernelRow row;
   const Device* device = nullptr;
-  bool borrowed = false;
+  bool elsewhere = false;  ///< another device, or this one under another sheet
+  bool borrowed = false;   ///< another device, and this one has rows of the kind
   int table = kNoTable;
 };
 
@@ -77,6 +86,7 @@ EfficiencyPoint PointOf(const SourcedRow& r, const Contention& contention) {
       static_cast<float>(Analytic(r.row.op, *r.device, r.row.sms).LogRatio(Seconds(r.row.time)));
   point.log_beside = static_cast<float>(contention.Of(r.row));
   point.borrowed = r.borrowed;
+  point.scaled = r.elsewhere;
   point.table = r.table;
   return point;
 }
@@ -88,47 +98,71 @@ EfficiencyPoint AsBf16(const SourcedRow& r, EfficiencyPoint point) {
   std::get<GemmShape>(op.shape).k = CeilDiv(std::get<GemmShape>(op.shape).k, 2);
   point.at = FeaturesOf(op, static_cast<double>(r.row.sms) / r.device->sms);
   point.log_ratio = static_cast<float>(Analytic(op, *r.device, r.row.sms).LogRatio(Seconds(r.row.time)));
-  point.borrowed = true;
+  point.borrowed = point.scaled = true;
   return point;
 }
 
-/// A time that the device cannot reach is a slip of a unit or a shape, and would price as if it were the
-/// roofline.
+/// A time that the device cannot reach, or that no kernel takes, is a slip of a unit or a shape.
 void RequirePossible(const KernelRow& row, const Device& device) {
-  if (const auto why = WhyImpossible(row.op, device, row.sms, row.time))
-    throw InputError(row.place, RowText(row) + ": the time cannot be: " + *why);
+  auto why = WhyImpossible(row.op, device, row.sms, row.time);
+  if (!why) why = WhyTooSlow(row.op, device, row.sms, row.time);
+  if (why) throw InputError(row.place, RowText(row) + ": the time cannot be: " + *why);
+}
+
+/// The device as it was when each table was measured.
+std::vector<Device> MeasuredDevices(const Device& device, const std::vector<KernelTable>& tables) {
+  const std::vector<std::string> known = DevicePresets();
+  std::vector<Device> devices;
+  for (const KernelTable& table : tables) {
+    const bool preset = std::find(known.begin(), known.end(), table.device) != known.end();
+    const bool unknown = table.device == device.name && !preset;
+    devices.push_back(table.measured_on.Apply(unknown ? device : DevicePreset(table.device)));
+  }
+  return devices;
+}
+
+/// Whether a table's rows are this device's own: measured on it, under the sheet it has now.
+bool IsElsewhere(const KernelTable& table, const Device& measured_on, const Device& device) {
+  return table.device != device.name || !SameKernelSheet(measured_on, device);
+}
+
+/// Rows of other devices count less where the device has rows of the kind. Where it has none, or only its
+/// own under another sheet, rows weigh against one another as on the device that lends them, so that a better
+/// sheet never changes which of them decide.
+void MarkBorrowed(const Device& device, const std::vector<KernelTable>& tables,
+                  std::vector<SourcedRow>* rows) {
+  std::set<OpKind> own;
+  for (const KernelTable& table : tables) {
+    if (table.device != device.name) continue;
+    for (const KernelRow& row : table.rows) own.insert(row.op.kind);
+  }
+  for (SourcedRow& r : *rows) r.borrowed = r.device->name != device.name && own.contains(r.row.op.kind);
 }
 
 /// The rows of all tables, each with its device: first of those that nobody named, then oldest table first.
 std::vector<SourcedRow> Collect(const Device& device, const std::vector<KernelTable>& tables,
-                                const std::map<std::string, Device>& others) {
-  std::vector<const KernelTable*> by_date;
-  for (const KernelTable& table : tables) by_date.push_back(&table);
-  std::stable_sort(by_date.begin(), by_date.end(), [](const KernelTable* a, const KernelTable* b) {
-    return std::tie(a->named, a->date) < std::tie(b->named, b->date);
+                                const std::vector<Device>& measured_on) {
+  std::vector<std::size_t> by_date(tables.size());
+  std::iota(by_date.begin(), by_date.end(), std::size_t{0});
+  std::stable_sort(by_date.begin(), by_date.end(), [&](std::size_t a, std::size_t b) {
+    return std::tie(tables[a].named, tables[a].date) < std::tie(tables[b].named, tables[b].date);
   });
   std::vector<SourcedRow> rows;
-  for (const KernelTable* table : by_date) {
-    const bool borrowed = table->device != device.name;
-    const Device& measured_on = borrowed ? others.at(table->device) : device;
-    for (const KernelRow& row : table->rows) {
-      if (row.sms > measured_on.sms) {
-        throw InputError(row.place, "sms " + std::to_string(row.sms) + ": " + measured_on.name + " has " +
-                                        std::to_string(measured_on.sms));
+  for (const std::size_t t : by_date) {
+    const Device& on = measured_on[t];
+    const bool elsewhere = IsElsewhere(tables[t], on, device);
+    for (const KernelRow& row : tables[t].rows) {
+      if (row.sms > on.sms) {
+        throw InputError(
+            row.place, "sms " + std::to_string(row.sms) + ": " + on.name + " has " + std::to_string(on.sms));
       }
-      RequirePossible(row, measured_on);
-      rows.push_back({row, &measured_on, borrowed, static_cast<int>(table - tables.data())});
+      RequirePossible(row, on);
+      rows.push_back({row, &on, elsewhere, false, static_cast<int>(t)});
     }
   }
-  return Supersede(std::move(rows));
-}
-
-std::map<std::string, Device> OtherDevices(const Device& device, const std::vector<KernelTable>& tables) {
-  std::map<std::string, Device> others;
-  for (const KernelTable& table : tables) {
-    if (table.device != device.name) others.emplace(table.device, DevicePreset(table.device));
-  }
-  return others;
+  rows = Supersede(std::move(rows));
+  MarkBorrowed(device, tables, &rows);
+  return rows;
 }
 
 /// Kinds without a point of their own take those of the kind that stands in.
@@ -139,7 +173,7 @@ void FillStandIns(CostData* data) {
     if (!map.empty() || !other) continue;
     for (std::size_t p = 0; p < data->map(*other).size(); ++p) {
       EfficiencyPoint point = data->map(*other).point(p);
-      point.borrowed = true;
+      point.borrowed = point.scaled = true;
       map.Add(point);
     }
   }
@@ -160,36 +194,48 @@ void SetStreaming(CostData* data) {
   data->streaming_known = !ratios.empty();
 }
 
-/// A device that lends rows, as it prices itself: how well its rows tell of each other is asked of this one.
-std::shared_ptr<const CostData> LenderOf(const Device& lender, const std::vector<KernelTable>& tables) {
-  std::vector<KernelTable> own;
-  for (const KernelTable& table : tables) {
-    if (table.device == lender.name) own.push_back(table);
+/// The devices that lend rows, each as it prices itself under the sheet that its rows were measured under: how well
+/// its rows tell of each other is asked of these.
+std::vector<std::shared_ptr<const CostData>> LendersOf(const Device& device, const std::vector<KernelTable>& tables,
+                                                       const std::vector<Device>& measured_on) {
+  std::map<std::string, std::pair<Device, std::vector<KernelTable>>> by_name;
+  for (std::size_t t = 0; t < tables.size(); ++t) {
+    if (!IsElsewhere(tables[t], measured_on[t], device)) continue;
+    auto& [on, own] = by_name.try_emplace(tables[t].device, measured_on[t], std::vector<KernelTable>{}).first->second;
+    if (SameKernelSheet(on, measured_on[t])) own.push_back(tables[t]);
   }
-  return BuildCostData(lender, own);
+  std::vector<std::shared_ptr<const CostData>> lenders;
+  for (const auto& [name, lender] : by_name) lenders.push_back(BuildCostData(lender.first, lender.second));
+  return lenders;
 }
 
-std::string SourceLine(const KernelTable& table, const Device& device) {
+std::string SourceLine(const KernelTable& table, const Device& measured_on, const Device& device) {
   const std::string rows = std::to_string(table.rows.size()) + " rows";
-  const std::string scaled =
-      table.device == device.name ? "" : ", scaled from " + table.device + " by roofline";
-  return table.source + " (" + (table.date.empty() ? "date not recorded" : table.date) + ", " + rows +
-         scaled + ")";
+  const bool sheet = table.device == device.name && IsElsewhere(table, measured_on, device);
+  const std::string scaled = table.device != device.name ? ", scaled from " + table.device + " by roofline"
+                             : sheet ? ", scaled by roofline from the data sheet they were measured under"
+                                     : "";
+  const std::string date = table.date.empty() ? "date not recorded" : table.date;
+  const std::string late =
+      table.date > CommitDate() ? ", WARNING: a day after that of this build's commit" : "";
+  return table.source + " (" + date + late + ", " + rows + scaled + ")";
 }
 
 }  // namespace
+
+Time GraphLaunchGap(const CostData& data) { return std::min(kGraphLaunchGap, data.launch_gap); }
 
 std::shared_ptr<const CostData> BuildCostData(const Device& device, const std::vector<KernelTable>& tables) {
   auto data = std::make_shared<CostData>();
   data->device = device;
   data->launch_gap = kTraceLaunchGap;
   if (device.name == kTraceDevice) data->launch_gap_provenance = Provenance::kMeasured;
-  const std::map<std::string, Device> others = OtherDevices(device, tables);
-  const std::vector<SourcedRow> rows = Collect(device, tables, others);
+  const std::vector<Device> measured_on = MeasuredDevices(device, tables);
+  const std::vector<SourcedRow> rows = Collect(device, tables, measured_on);
   const Contention contention(rows);
   for (const SourcedRow& r : rows) {
     EfficiencyMap& map = data->maps[static_cast<std::size_t>(r.row.op.kind)].Of(r.row.op.label);
-    data->rows.push_back({r.row, map.size(), r.borrowed});
+    data->rows.push_back({r.row, map.size(), r.elsewhere});
     map.Add(PointOf(r, contention));
   }
   for (const SourcedRow& r : rows) {
@@ -198,9 +244,10 @@ std::shared_ptr<const CostData> BuildCostData(const Device& device, const std::v
   }
   FillStandIns(data.get());
   SetStreaming(data.get());
-  for (const auto& [name, other] : others) data->lenders.push_back(LenderOf(other, tables));
-  for (const KernelTable& table : tables) {
-    data->sources.push_back(SourceLine(table, device));
+  data->lenders = LendersOf(device, tables, measured_on);
+  for (std::size_t t = 0; t < tables.size(); ++t) {
+    const KernelTable& table = tables[t];
+    data->sources.push_back(SourceLine(table, measured_on[t], device));
     if (!table.launch_gap || table.device != device.name) continue;
     data->launch_gap = *table.launch_gap;
     data->launch_gap_provenance = Provenance::kMeasured;

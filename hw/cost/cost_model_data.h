@@ -15,7 +15,7 @@ namespace orrery::hw::internal {
 struct PlacedRow {
   KernelRow row;
   std::size_t point = 0;  ///< in the map of its kind
-  bool borrowed = false;  ///< measured on another device
+  bool borrowed = false;  ///< measured on another device, or on this one under another sheet
 };
 
 struct CostData {
@@ -23,7 +23,7 @@ struct CostData {
   std::array<LabelledMaps, kOpKindCount> maps;
   std::vector<PlacedRow> rows;
   std::vector<std::string> sources;
-  Time launch_gap{};
+  Time launch_gap{};  ///< on a stream; in a graph see GraphLaunchGap
   Provenance launch_gap_provenance = Provenance::kScaled;
   Efficiency streaming;          ///< of memory-bound kinds without any point
   bool streaming_known = false;  ///< from rows; else the data sheet's rate
@@ -35,6 +35,9 @@ struct CostData {
     return maps[static_cast<std::size_t>(op.kind)].For(op.label);
   }
 };
+
+/// Gap between two kernels of one CUDA graph: no longer than on a stream.
+Time GraphLaunchGap(const CostData& data);
 
 /// Tables in order of date; those of another device are scaled.
 std::shared_ptr<const CostData> BuildCostData(const Device& device, const std::vector<KernelTable>& tables);

@@ -113,23 +113,25 @@ Features FeaturesOf(const Op& op, double sm_share) {
 void EfficiencyMap::Add(const EfficiencyPoint& point) {
   const std::size_t index = points_.size();
   points_.push_back(point);
+  const bool scaled = point.scaled || point.borrowed;
   auto line = std::find_if(lines_.begin(), lines_.end(), [&](const Line& l) {
-    return l.borrowed == point.borrowed && SquaredDistance(l.at, point.at) < 1e-8F;
+    return l.borrowed == point.borrowed && l.scaled == scaled && SquaredDistance(l.at, point.at) < 1e-8F;
   });
   if (line == lines_.end()) {
-    line = lines_.insert(lines_.end(), Line{point.at, point.borrowed, {}});
+    line = lines_.insert(lines_.end(), Line{point.at, point.borrowed, scaled, {}});
     line->at[0] = 0;
   }
   const auto place =
       std::upper_bound(line->points.begin(), line->points.end(), index,
                        [&](std::size_t a, std::size_t b) { return points_[a].at[0] < points_[b].at[0]; });
   line->points.insert(place, index);
-  if (point.borrowed) return;
+  own_ = own_ || !point.borrowed;
+  if (scaled) return;
   for (std::size_t i = 0; i < kFeatures; ++i) {
-    low_[i] = own_ ? std::min(low_[i], point.at[i]) : point.at[i];
-    high_[i] = own_ ? std::max(high_[i], point.at[i]) : point.at[i];
+    low_[i] = here_ ? std::min(low_[i], point.at[i]) : point.at[i];
+    high_[i] = here_ ? std::max(high_[i], point.at[i]) : point.at[i];
   }
-  own_ = true;
+  here_ = true;
 }
 
 EfficiencyMap::Reading EfficiencyMap::Read(const Line& line, float x, std::size_t without) const {
@@ -165,7 +167,7 @@ bool EfficiencyMap::InsideBox(const Features& at) const {
   for (std::size_t i = 0; i < kFeatures; ++i) {
     if (at[i] < low_[i] - kSlack || at[i] > high_[i] + kSlack) return false;
   }
-  return own_;
+  return here_;
 }
 
 Efficiency EfficiencyMap::At(const Features& at, std::size_t without) const {
@@ -177,7 +179,7 @@ Efficiency EfficiencyMap::At(const Features& at, std::size_t without) const {
     const float across = SquaredDistance(at, line.at);
     const float sparse = kSparse * reading.nearest;
     const float penalty = own_ && line.borrowed ? kBorrowedPenalty : 0;
-    if (!line.borrowed) own_squared = std::min(own_squared, across + reading.nearest * reading.nearest);
+    if (!line.scaled) own_squared = std::min(own_squared, across + reading.nearest * reading.nearest);
     nearest.Offer({across + reading.beyond * reading.beyond + sparse * sparse + penalty, reading.log_ratio,
                    reading.log_beside, reading.table});
   }

@@ -32,16 +32,19 @@ inline constexpr int kNoTable = -1;
 /// A measured kernel relative to the analytic model of the device it was measured on.
 struct EfficiencyPoint {
   Features at{};
-  float log_ratio = 0;    ///< ln(measured / analytic)
-  float log_beside = 0;   ///< ln(time beside communication / time alone), at least 0
-  bool borrowed = false;  ///< measured on another device or for another kind
-  int table = kNoTable;   ///< which of the tables in use the row is from
+  float log_ratio = 0;   ///< ln(measured / analytic)
+  float log_beside = 0;  ///< ln(time beside communication / time alone), at least 0
+  bool borrowed =
+      false;  ///< counts less: measured for another kind, or elsewhere where there are rows from here
+  /// Does not make a price a measured one: all that is borrowed, rows of another device or of another sheet.
+  bool scaled = false;
+  int table = kNoTable;  ///< which of the tables in use the row is from
 };
 
 struct Efficiency {
   double log_ratio = 0;
   double log_beside = 0;
-  bool inside = false;   ///< among points measured here, not borrowed
+  bool inside = false;   ///< among points measured here, not scaled
   int table = kNoTable;  ///< of the point that counts most
 };
 
@@ -61,7 +64,7 @@ class EfficiencyMap {
   /// Points with the same coordinates but the first, by that one.
   struct Line {
     Features at{};  // the first is 0
-    bool borrowed = false;
+    bool borrowed = false, scaled = false;
     std::vector<std::size_t> points;
   };
   /// What a line says at a query.
@@ -77,8 +80,9 @@ class EfficiencyMap {
 
   std::vector<EfficiencyPoint> points_;
   std::vector<Line> lines_;
-  Features low_{}, high_{};  // box of the points that are not borrowed
-  bool own_ = false;
+  Features low_{}, high_{};  // box of the points that are not scaled
+  bool here_ = false;        // there are some
+  bool own_ = false;         // there are points that are not borrowed
 };
 
 /// The points of one kind, those of rows that price one label only apart.

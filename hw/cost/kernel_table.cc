@@ -239,8 +239,8 @@ bool SameCase(const KernelRow& a, const KernelRow& b) {
 }
 
 KernelTable ParseKernelTable(const Value& root) {
-  root.AllowKeys({"schema_version", "device", "date", "source", "driver", "libraries", "clocks", "launch_gap",
-                  "tables"});
+  root.AllowKeys({"schema_version", "device", "date", "source", "driver", "libraries", "clocks",
+                  "measured_on", "launch_gap", "tables"});
   root.At("schema_version").AsInt(1, 1);
   KernelTable table;
   table.device = root.At("device").AsString();
@@ -250,6 +250,7 @@ KernelTable ParseKernelTable(const Value& root) {
   table.driver = root.At("driver").AsString();
   table.libraries = root.At("libraries").AsString();
   table.clocks = root.At("clocks").AsString();
+  if (const Value* on = root.Find("measured_on")) table.measured_on = ReadMeasuredOn(*on);
   if (const Value* gap = root.Find("launch_gap")) table.launch_gap = ReadLaunchGap(*gap);
   for (const Value& entry : SomeItems(root.At("tables"), "table")) {
     const Section section = ReadSection(entry, table.source);

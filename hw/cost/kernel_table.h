@@ -10,6 +10,7 @@
 #include "core/document.h"
 #include "core/op.h"
 #include "core/units.h"
+#include "hw/device.h"
 
 namespace orrery::hw {
 
@@ -37,6 +38,7 @@ struct KernelTable {
   std::string date;
   std::string source;
   std::string driver, libraries, clocks;  ///< as recorded; "not recorded" where the publisher did not
+  MeasuredOn measured_on;                 ///< the sheet of the device then, as far as the file says
   std::optional<Time> launch_gap;         ///< median time between dependent kernels of one stream
   std::vector<KernelRow> rows;
   bool named = false;  ///< asked for by name or file, not only because it is one of the device's

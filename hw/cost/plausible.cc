@@ -39,4 +39,11 @@ std::optional<std::string> WhyImpossible(const Op& op, const Device& device, int
   return std::nullopt;
 }
 
+std::optional<std::string> WhyTooSlow(const Op& op, const Device& device, int sms, Time time) {
+  const double least = RooflineSeconds(op, device, sms);
+  if (Seconds(time) <= kSlowestFactor * least + kSlowestSeconds) return std::nullopt;
+  return Text(Microseconds(time)) + " us, over " + Text(kSlowestFactor) + " times the " + Text(least * 1e6) +
+         " us that the data sheet of " + device.name + " gives it, and 1 ms more";
+}
+
 }  // namespace orrery::hw

@@ -24,4 +24,14 @@ inline constexpr double kCacheRateFactor = 17.2 / 5.3;
 /// may come from there.
 std::optional<std::string> WhyImpossible(const Op& op, const Device& device, int sms, Time time);
 
+/// How many times longer than its roofline a kernel may take, and how much longer at all, before the time is
+/// a slip of a unit. The slowest of the shipped rows takes 250 times its roofline: bookkeeping by 16 thread
+/// blocks, 0.15 ms. The rest is room for kernels that are written badly.
+inline constexpr double kSlowestFactor = 1000;
+inline constexpr double kSlowestSeconds = 1e-3;
+
+/// Why no kernel on `sms` SMs of `device` takes `time` for `op`: "1000 s, over 1000 times the 51 us of the
+/// data sheet"; absent if one may.
+std::optional<std::string> WhyTooSlow(const Op& op, const Device& device, int sms, Time time);
+
 }  // namespace orrery::hw

@@ -42,7 +42,7 @@ Features FeaturesOf(const CostData& data, const KernelRow& row) {
 /// ln(measured / priced) of a row that takes the efficiency `log_ratio`.
 double ErrorAt(const CostData& data, const KernelRow& row, double log_ratio) {
   const double seconds = std::max(Analytic(row.op, data.device, row.sms).Seconds(log_ratio),
-                                  Seconds(Attainable(row.op, data.device, row.sms)));
+                                  AttainableSeconds(row.op, data.device, row.sms));
   return std::log(Seconds(row.time) / seconds);
 }
 

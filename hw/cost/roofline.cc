@@ -13,19 +13,6 @@ namespace {
 constexpr double kFp8Bytes = 1, kBf16Bytes = 2, kFp32AccumulateBytes = 8;  // read and written
 constexpr std::int64_t kStepK = 128;  // elements of k a tile consumes between barriers: the FP8 scale block
 
-/// What one Hopper SM gets from L2 a second: 64 bytes a cycle at 1.755 GHz, 112 GB/s. The H800 GEMM table
-/// shows it: from k = 16384 to 65536 at m 16, n 128 to 512, a step of 128 in k takes 0.11 us, and the least
-/// tile loads (64 + 16) x 128 B = 91 GB/s.
-constexpr double kOperandBytesPerSecondPerSm = 64 * 1.755e9;
-/// BF16 peak of a Hopper SM: 4096 flops a cycle at 1.83 GHz (FlashMLA docs/20250929).
-constexpr double kHopperSmFlops = 4096 * 1.83e9;
-
-/// The feed of an SM. SMs with more tensor-core throughput than Hopper's share operands between pairs
-/// (Blackwell's two-SM MMA), so that the feed grows with the throughput.
-double OperandFeed(const Device& device) {
-  return kOperandBytesPerSecondPerSm * std::max(1.0, device.bf16.value / device.sms / kHopperSmFlops);
-}
-
 double D(std::int64_t v) { return static_cast<double>(v); }
 
 // ------------------------------------------------------------------------------------------------- GEMM
@@ -94,7 +81,7 @@ double GemmTileSeconds(OpKind kind, const GemmGrid& grid, const Device& device, 
     for (const std::int64_t bn : {16, 32, 48, 64, 96, 112, 128}) {
       const double waves = std::ceil(row_tiles * D(CeilDiv(grid.n, bn)) / sms);
       const double math = 2 * D(bm * bn * kStepK) / sm_peak;
-      const double feed = D((bm + bn) * kStepK) * element / OperandFeed(device);
+      const double feed = D((bm + bn) * kStepK) * element / device.operand_feed.value;
       best = std::min(best, waves * D(grid.steps) * std::max(math, feed));
     }
   }
@@ -132,42 +119,21 @@ double TileWaste(const AttentionShape& s) {
   return (padded * (D(s.kv_len) - q / 2) + padded * kTile / 2) / Scores(s);
 }
 
-/// What the best published kernel reaches of the data sheet: FlashMLA for an absorbed cache, the data sheet
-/// itself for others.
-struct DecodeShare {
-  double flops = 1, bytes = 1;
-};
-DecodeShare ShareOf(const AttentionShape& s) {
-  return IsLatent(s) ? DecodeShare{660.0 / 989.0, 3000.0 / 3350.0} : DecodeShare{};
-}
-
-double DecodeSeconds(const AttentionShape& s, const Device& device, int sms) {
-  const Work work = AttentionWork(OpKind::kAttentionDecode, s);
-  const DecodeShare share = ShareOf(s);
-  const double peak = share.flops * device.bf16.value * sms / device.sms;
-  return std::max(work.flops / peak, work.bytes / (share.bytes * device.memory_rate.value));
+double DecodeSeconds(const Op& op, const Device& device, int sms) {
+  const Work work = WorkOf(op);
+  const bool latent = IsLatent(std::get<AttentionShape>(op.shape));
+  const ReachedShare share = latent ? device.mla_decode : ReachedShare{};
+  const double peak = share.bf16 * device.bf16.value * sms / device.sms;
+  return std::max(work.flops / peak, work.bytes / (share.memory_rate * device.memory_rate.value));
 }
 
 double AttentionSeconds(OpKind kind, const AttentionShape& s, const Device& device, int sms) {
   const Work work = AttentionWork(kind, s);
   const double peak = device.bf16.value * sms / device.sms;
-  if (kind == OpKind::kAttentionDecode) return DecodeSeconds(s, device, sms);
   const double tiles = D(s.batch * s.heads * CeilDiv(s.q_len, 128));
   const double occupancy = std::min(1.0, tiles / sms);
   return std::max(work.flops * TileWaste(s) / (peak * occupancy), work.bytes / device.memory_rate.value);
 }
-
-/// Prologue and drain of a kernel that fills its pipeline first: the least FP8 GEMM of the H800 table (m 32,
-/// n 576, k 7168, 9.5 us) less its 56 steps of 0.115 us is 3 us; 2 us is what the trace's small kernels take
-/// with their launch.
-constexpr double kGemmFloorSeconds = 2e-6;
-
-/// The shortest elementwise kernels of DeepSeek's training trace take 1 us whatever they do.
-constexpr double kRowsFloorSeconds = 1e-6;
-/// A split decode kernel launches a second one that merges the parts, and its plan costs both a floor: the
-/// least time of the H800 tables (alibaba/InferSim bench_data, FlashInfer MLA, batch 1, 1024 cached tokens)
-/// is 20.9 us.
-constexpr double kDecodeFloorSeconds = 20e-6;
 
 double MemoryRate(OpKind kind, const Device& device) {
   return kind == OpKind::kHostCopy ? device.host.value : device.memory_rate.value;
@@ -186,20 +152,35 @@ double PeakFlops(OpKind kind, const Device& device) {
 
 Work WorkOf(const Op& op) {
   if (const auto* gemm = std::get_if<GemmShape>(&op.shape)) return GemmWork(op.kind, *gemm);
-  if (const auto* attention = std::get_if<AttentionShape>(&op.shape))
-    return AttentionWork(op.kind, *attention);
-  return {0, D(op.bytes.count)};
+  const auto* attention = std::get_if<AttentionShape>(&op.shape);
+  if (attention == nullptr) return {0, D(op.bytes.count)};
+  Work work = AttentionWork(op.kind, *attention);
+  if (op.kind != OpKind::kAttentionDecode) return work;
+  if (op.flops.count > 0) work.flops = op.flops.count;
+  if (op.bytes.count > 0) work.bytes = D(op.bytes.count);
+  return work;
+}
+
+bool IsUnlikeItsShape(const Op& op) {
+  const auto* attention = std::get_if<AttentionShape>(&op.shape);
+  if (op.kind != OpKind::kAttentionDecode || attention == nullptr) return false;
+  return WorkOf(op).bytes != AttentionWork(op.kind, *attention).bytes;
+}
+
+double RooflineSeconds(const Op& op, const Device& device, int sms) {
+  const Work work = WorkOf(op);
+  const double compute = work.flops > 0 ? work.flops / (PeakFlops(op.kind, device) * sms / device.sms) : 0;
+  return std::max(compute, work.bytes / MemoryRate(op.kind, device));
 }
 
 Time Roofline(const Op& op, const Device& device, int sms) {
-  const Work work = WorkOf(op);
-  const double compute = work.flops > 0 ? work.flops / (PeakFlops(op.kind, device) * sms / device.sms) : 0;
-  return FromSeconds(std::max(compute, work.bytes / MemoryRate(op.kind, device)));
+  return FromSeconds(RooflineSeconds(op, device, sms));
 }
 
-Time Attainable(const Op& op, const Device& device, int sms) {
-  if (op.kind != OpKind::kAttentionDecode) return Roofline(op, device, sms);
-  return FromSeconds(DecodeSeconds(std::get<AttentionShape>(op.shape), device, sms));
+double AttainableSeconds(const Op& op, const Device& device, int sms) {
+  constexpr double kRounding = 1e-12;  // never faster for having been rounded to a picosecond
+  if (op.kind != OpKind::kAttentionDecode) return RooflineSeconds(op, device, sms);
+  return DecodeSeconds(op, device, sms) + kRounding;
 }
 
 double AnalyticTime::Seconds(double log_ratio) const { return fixed + variable * std::exp(log_ratio); }
@@ -213,13 +194,13 @@ AnalyticTime Analytic(const Op& op, const Device& device, int sms) {
   const Work work = WorkOf(op);
   if (const auto* gemm = std::get_if<GemmShape>(&op.shape)) {
     const double tiles = GemmTileSeconds(op.kind, Grid(op.kind, *gemm), device, sms);
-    return {0, kGemmFloorSeconds + std::max(tiles, work.bytes / device.memory_rate.value)};
+    return {0, device.floors.gemm + std::max(tiles, work.bytes / device.memory_rate.value)};
   }
   if (const auto* attention = std::get_if<AttentionShape>(&op.shape)) {
-    const double floor = op.kind == OpKind::kAttentionDecode ? kDecodeFloorSeconds : kGemmFloorSeconds;
-    return {0, floor + AttentionSeconds(op.kind, *attention, device, sms)};
+    if (op.kind == OpKind::kAttentionDecode) return {device.floors.decode, DecodeSeconds(op, device, sms)};
+    return {0, device.floors.gemm + AttentionSeconds(op.kind, *attention, device, sms)};
   }
-  return {kRowsFloorSeconds, std::max(work.bytes, 1.0) / MemoryRate(op.kind, device)};
+  return {device.floors.memory_bound, std::max(work.bytes, 1.0) / MemoryRate(op.kind, device)};
 }
 
 }  // namespace orrery::hw

@@ -11,8 +11,13 @@
 //              kv blocks as far as the diagonal.
 //   rows       t = floor + bytes / HBM rate.
 //
-// A GEMM's or attention's floor scales with its efficiency like the rest; a memory-bound kernel's does not,
+// Floors are the device's, a kind of kernel (Device::floors). That of a GEMM or of attention over prompts
+// scales with its efficiency like the rest; that of a memory-bound kernel or of decode attention does not,
 // since most of the time of a small one is the floor.
+//
+// More of a device never costs time: every term falls, or stays, with a higher memory rate, peak or number
+// of SMs (of the same kind: the peak grows along), and with fewer bytes. Since a measured efficiency is a
+// ratio that knows nothing of the device, prices have the same property.
 #pragma once
 
 #include "core/op.h"
@@ -21,12 +26,15 @@
 
 namespace orrery::hw {
 
-/// Tensor-core operations and compulsory traffic of one launch, counted from the shape (Op::bytes for
-/// memory-bound kinds).
+/// Tensor-core operations and compulsory traffic of one launch.
 struct Work {
   double flops = 0, bytes = 0;
 };
+/// Counted from the shape; Op::bytes for memory-bound kinds. Decode attention takes Op::flops and Op::bytes
+/// where they are given: a cache of other elements than BF16, say.
 Work WorkOf(const Op& op);
+/// Whether an op says that it does other work than the measured kernels of its shape (see WorkOf).
+bool IsUnlikeItsShape(const Op& op);
 /// Whether the kind computes in FP8.
 bool IsFp8(OpKind kind);
 /// Data-sheet operations per second of the type that `kind` computes in. InputError if it is FP8 and the
@@ -36,18 +44,19 @@ double PeakFlops(OpKind kind, const Device& device);
 /// The bound of an op: no kernel on `sms` SMs can be faster than max(flops / peak share, bytes / HBM rate),
 /// with flops and bytes as of WorkOf. InputError if the op needs FP8 and the device has none.
 Time Roofline(const Op& op, const Device& device, int sms);
+/// The same in seconds, for ops and devices of any size.
+double RooflineSeconds(const Op& op, const Device& device, int sms);
 
-/// No shorter than Roofline, and for absorbed MLA decode no faster than the best kernel published for it: 660
-/// of 989 TFLOPS, 3000 of 3350 GB/s (deepseek-ai/FlashMLA README, 2025-04-22, H800), the same shares on other
-/// devices.
-Time Attainable(const Op& op, const Device& device, int sms);
+/// No shorter than Roofline, and for absorbed MLA decode no faster than the best kernel known on the device
+/// (Device::mla_decode).
+double AttainableSeconds(const Op& op, const Device& device, int sms);
 
 /// An absorbed MLA cache: one vector of d_qk a token, whose first d_v are the value too.
 inline bool IsLatent(const AttentionShape& s) { return s.kv_heads == 1 && s.d_v < s.d_qk; }
 
 /// What an op would take with ideal tiles, and what part of it no efficiency changes.
 struct AnalyticTime {
-  double fixed = 0;     ///< seconds of launch and drain, as measured
+  double fixed = 0;     ///< seconds of launch and drain that no efficiency changes
   double variable = 0;  ///< seconds that grow with the shape; a measured efficiency divides these
   double Seconds(double log_ratio) const;  ///< fixed + variable exp(log_ratio)
   double LogRatio(double seconds) const;   ///< the inverse

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include <fmt/format.h>
+
 #include "core/resources.h"
 
 namespace orrery::hw {
@@ -12,21 +14,43 @@ constexpr std::array<std::string_view, kExchangeKindCount> kKindNames = {"dispat
                                                                          "combine_backward", "combine"};
 constexpr std::string_view kFilePrefix = "deepep-";
 constexpr std::int64_t kMaxTokens = 1 << 24;
+/// Most experts a token chooses: a warp of 32 lanes holds one choice each (deepseek-ai/DeepEP csrc/kernels).
+constexpr int kMaxTopK = 32;
 
-FanOut ReadFanOut(const Value& v) {
+/// A mean of distinct things that `choices` choices among `of` can reach: 1 to the fewer of both.
+double ReadDistinct(const Value& v, int choices, int of, const std::string& what) {
+  const double mean = v.AsDouble(1e-3, 65536);
+  const int most = std::min(choices, of);
+  if (mean > most || mean < 1) {
+    throw v.Error(fmt::format("expected 1 to {}: a token's {} choices lie on {} {} at most", most, choices,
+                              most, what));
+  }
+  return mean;
+}
+
+FanOut ReadFanOut(const Value& v, int top_k) {
   FanOut f;
   f.ranks = static_cast<int>(v.At("ranks").AsInt(1, 65536));
-  f.nodes_per_token = v.At("nodes_per_token").AsDouble(1e-3, 65536);
-  f.ranks_per_token = v.At("ranks_per_token").AsDouble(1e-3, 65536);
   if (f.ranks > kDeepEpRanksPerNode && f.ranks % kDeepEpRanksPerNode != 0) {
     throw v.At("ranks").Error("expected whole nodes of 8 ranks");
+  }
+  const int nodes = std::max(1, f.ranks / kDeepEpRanksPerNode);
+  f.nodes_per_token = ReadDistinct(v.At("nodes_per_token"), top_k, nodes, fmt::format("of {} nodes", nodes));
+  f.ranks_per_token =
+      ReadDistinct(v.At("ranks_per_token"), top_k, f.ranks, fmt::format("of {} ranks", f.ranks));
+  if (f.ranks_per_token < f.nodes_per_token) {
+    throw v.At("ranks_per_token").Error("expected at least nodes_per_token: a node is reached by a rank");
+  }
+  if (f.ranks_per_token > kDeepEpRanksPerNode * f.nodes_per_token) {
+    throw v.At("ranks_per_token").Error("expected at most 8 a node of nodes_per_token");
   }
   return f;
 }
 
-NormalRow ReadNormalRow(const Value& v) {
+NormalRow ReadNormalRow(const Value& v, int top_k) {
   v.AllowKeys({"id", "ranks", "nodes_per_token", "ranks_per_token", "dispatch", "combine"});
-  return {v.At("id").AsString(), ReadFanOut(v), v.At("dispatch").AsRate(), v.At("combine").AsRate()};
+  return {v.At("id").AsString(), ReadFanOut(v, top_k), v.At("dispatch").AsRate(), v.At("combine").AsRate(),
+          v.place()};
 }
 
 Time ReadPositiveTime(const Value& v) {
@@ -38,21 +62,22 @@ Time ReadPositiveTime(const Value& v) {
 BesideRow ReadBesideRow(const Value& v) {
   v.AllowKeys({"kind", "time", "least", "greatest"});
   const std::vector<std::string> names(kKindNames.begin(), kKindNames.end());
-  const BesideRow row{static_cast<ExchangeKind>(v.At("kind").AsChoice(names)), ReadPositiveTime(v.At("time")),
-                      ReadPositiveTime(v.At("least")), ReadPositiveTime(v.At("greatest"))};
+  const BesideRow row{static_cast<ExchangeKind>(v.At("kind").AsChoice(names)), v.place(),
+                      ReadPositiveTime(v.At("time")), ReadPositiveTime(v.At("least")),
+                      ReadPositiveTime(v.At("greatest"))};
   if (row.least > row.time || row.time > row.greatest) {
     throw v.At("time").Error("expected a time between least and greatest");
   }
   return row;
 }
 
-BesideTable ReadBeside(const Value& v) {
+BesideTable ReadBeside(const Value& v, int top_k) {
   v.AllowKeys(
       {"source", "communication_sms", "tokens", "ranks", "nodes_per_token", "ranks_per_token", "rows"});
   BesideTable table;
   table.source = v.At("source").AsString();
   table.tokens = static_cast<int>(v.At("tokens").AsInt(1, kMaxTokens));
-  table.fan_out = ReadFanOut(v);
+  table.fan_out = ReadFanOut(v, top_k);
   for (const Value& row : v.At("rows").items()) table.rows.push_back(ReadBesideRow(row));
   for (int kind = 0; kind < kExchangeKindCount; ++kind) {
     const auto is_kind = [kind](const BesideRow& r) { return r.kind == static_cast<ExchangeKind>(kind); };
@@ -75,7 +100,7 @@ LowLatencyRow ReadLowLatencyRow(const Value& v) {
 void ReadNormal(const Value& v, DeepEpTable* table) {
   v.AllowKeys({"tokens", "rows"});
   table->normal_tokens = static_cast<int>(v.At("tokens").AsInt(1, kMaxTokens));
-  for (const Value& row : v.At("rows").items()) table->normal.push_back(ReadNormalRow(row));
+  for (const Value& row : v.At("rows").items()) table->normal.push_back(ReadNormalRow(row, table->top_k));
   if (table->normal.size() < 3) throw v.At("rows").Error("expected three rows or more to fit two rates");
 }
 
@@ -110,13 +135,14 @@ double LogicalBytes(const PairBytes& pair, const FanOut& fan_out, int tokens) {
 }
 
 DeepEpTable ReadDeepEpTable(const Value& root) {
-  root.AllowKeys({"library", "version", "source", "hidden", "top_k", "communication_sms", "normal",
-                  "beside_compute", "low_latency"});
+  root.AllowKeys({"library", "version", "source", "hidden", "top_k", "communication_sms", "measured_on",
+                  "normal", "beside_compute", "low_latency"});
   DeepEpTable table;
   table.version = root.At("version").AsString();
   table.source = root.At("source").AsString();
   table.hidden = static_cast<int>(root.At("hidden").AsInt(128, 1 << 20));
-  table.top_k = static_cast<int>(root.At("top_k").AsInt(1, 1024));
+  table.top_k = static_cast<int>(root.At("top_k").AsInt(1, kMaxTopK));
+  if (const Value* on = root.Find("measured_on")) table.measured_on = ReadMeasuredOn(*on);
   ReadNormal(root.At("normal"), &table);
   const Value& beside = root.At("beside_compute");
   if (const Value* from = beside.Find("from")) {
@@ -125,7 +151,7 @@ DeepEpTable ReadDeepEpTable(const Value& root) {
     if (!table.beside_from.starts_with(kFilePrefix)) throw from->Error("expected 'deepep-<version>'");
     table.beside_from.erase(0, kFilePrefix.size());
   } else {
-    table.beside = ReadBeside(beside);
+    table.beside = ReadBeside(beside, table.top_k);
   }
   ReadLowLatency(root.At("low_latency"), &table);
   return table;
@@ -152,6 +178,26 @@ DeepEpTable LoadDeepEpTable(const std::string& device, const std::string& versio
   DeepEpTable table = ReadDeepEpTable(Document::Load(ResourceRoot() / "hw" / "data" / device / file).root());
   table.device = device;
   return table;
+}
+
+ExchangeSource FindExchangeSource(const Device& device, const std::string& version) {
+  ExchangeSource source;
+  const bool own = !DeepEpVersions(device.name).empty();
+  source.table = LoadDeepEpTable(own ? device.name : kReferenceDevice, version);
+  source.measured = source.table.measured_on.Apply(DevicePreset(source.table.device));
+  source.own = own && SameLinks(device, source.measured);
+  return source;
+}
+
+std::string SourceText(const ExchangeSource& source, const Device& device) {
+  const DeepEpTable& table = source.table;
+  std::string text = "DeepEP " + table.version + " on " + table.device + ": " + table.source;
+  if (table.device == device.name && !source.own) {
+    const auto gb = [](BytesPerSecond rate) { return rate.value * 1e-9; };
+    text += fmt::format(", scaled from links of {:.4g} (scale-up) and {:.4g} GB/s (scale-out)",
+                        gb(source.measured.scale_up), gb(source.measured.scale_out));
+  }
+  return text;
 }
 
 }  // namespace orrery::hw

@@ -7,6 +7,7 @@
 
 #include "core/document.h"
 #include "core/units.h"
+#include "hw/device.h"
 
 namespace orrery::hw {
 
@@ -42,10 +43,12 @@ struct NormalRow {
   std::string id;
   FanOut fan_out;
   BytesPerSecond dispatch, combine;  ///< logical rates: see LogicalBytes
+  Place place{};
 };
 
 struct BesideRow {
   ExchangeKind kind{};
+  Place place;
   Time time{}, least{}, greatest{};
 };
 
@@ -66,6 +69,7 @@ struct LowLatencyRow {
 
 struct DeepEpTable {
   std::string device, version, source;
+  MeasuredOn measured_on;  ///< links of the measured machine
   int hidden = 0, top_k = 0;
   int normal_tokens = 0;
   std::vector<NormalRow> normal;
@@ -89,5 +93,17 @@ DeepEpTable ReadDeepEpTable(const Value& root);
 std::vector<std::string> DeepEpVersions(const std::string& device);
 /// InputError naming the known versions.
 DeepEpTable LoadDeepEpTable(const std::string& device, const std::string& version);
+
+/// The table of `version` that prices exchanges on a device: its own or, where it has none, the reference
+/// device's.
+struct ExchangeSource {
+  DeepEpTable table;
+  Device measured;   ///< the device as it was when the table was measured
+  bool own = false;  ///< measured on this device, with the links that it has now
+};
+/// InputError naming the known versions.
+ExchangeSource FindExchangeSource(const Device& device, const std::string& version);
+/// A line for reports: "DeepEP 2025-02 on h800-sxm: ...".
+std::string SourceText(const ExchangeSource& source, const Device& device);
 
 }  // namespace orrery::hw

@@ -44,7 +44,7 @@ class ExchangeModel {
     const double out2 = out * out, up2 = up * up;
     const double alone = std::sqrt(std::sqrt(out2 * out2 + up2 * up2));
     const double beside = alone * slow_down_[static_cast<std::size_t>(kind)];
-    return {Time{std::llround(alone)}, Time{std::llround(beside)}, alone > 0 ? out / alone : 0};
+    return {Clamped(alone), Clamped(beside), alone > 0 ? out / alone : 0};
   }
 
   const ExchangeRates& rates() const { return rates_; }
@@ -62,6 +62,8 @@ class ExchangeModel {
   const std::string& source() const { return source_; }
 
  private:
+  /// What the clock cannot hold becomes the longest time: whoever simulates it says which exchange it is.
+  static Time Clamped(double ps) { return Time{std::llround(std::min(ps, kLongestSeconds * 1e12))}; }
   static double Busier(Bytes a, Bytes b) { return static_cast<double>(std::max(a.count, b.count)); }
   void TakeSlowDown(const DeepEpTable& table, const ExchangeRates& rates);
 

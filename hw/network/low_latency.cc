@@ -6,8 +6,6 @@
 namespace orrery::hw {
 namespace {
 
-const char* const kMeasuredDevice = "h800-sxm";
-
 /// A leg's bytes as the fit sees them: without scale-up all bytes leave by the NIC.
 LowLatencySample ByRdmaAlone(LowLatencySample s) {
   s.scale_out_bytes += s.scale_up_bytes;
@@ -114,9 +112,8 @@ double LowLatencyLeaveOneRowOutError(const std::vector<LowLatencySample>& sample
 }
 
 LowLatencyModel LowLatencyModel::Load(const Device& device, const std::string& version) {
-  const bool own = !DeepEpVersions(device.name).empty();
-  const Device measured = own ? device : DevicePreset(kMeasuredDevice);
-  const DeepEpTable table = LoadDeepEpTable(measured.name, version);
+  const ExchangeSource source = FindExchangeSource(device, version);
+  const auto& [table, measured, own] = source;
   LowLatencyModel model;
   model.uses_scale_up_ = table.low_latency_scale_up;
   model.rates_ =
@@ -129,10 +126,10 @@ LowLatencyModel LowLatencyModel::Load(const Device& device, const std::string& v
                                                    measured.scale_out, measured.scale_up);
   if (!own) {
     const ErrorData errors = LoadErrorData();
-    const auto relation = static_cast<std::size_t>(errors.Between(kMeasuredDevice, device.name));
+    const auto relation = static_cast<std::size_t>(errors.Between(measured.name, device.name));
     model.deviation_ = std::hypot(model.deviation_, errors.low_latency_exchange[relation]);
   }
-  model.source_ = "DeepEP " + version + " on " + measured.name + ": " + table.source;
+  model.source_ = SourceText(source, device);
   return model;
 }
 

@@ -1,5 +1,9 @@
 #include "hw/network/point_to_point.h"
 
+#include <fmt/format.h>
+
+#include "core/error.h"
+
 namespace orrery::hw {
 namespace {
 
@@ -35,6 +39,17 @@ Time PointToPoint::latency(Reach reach) const {
   return latency_.cross_leaf;
 }
 
-Time PointToPoint::Send(Bytes bytes, Reach reach) const { return latency(reach) + bytes / rate(reach); }
+Time PointToPoint::Wire(Bytes bytes, Reach reach) const {
+  const double seconds = static_cast<double>(bytes.count) / rate(reach).value;
+  if (seconds > kLongestSeconds) {
+    throw InputError(
+        fmt::format("a message of {} B {} a node would take {:.0f} days, more than can be "
+                    "simulated; expected other rates of the device's scale-up and scale-out links",
+                    bytes.count, reach == Reach::kNode ? "inside" : "out of", seconds / 86400));
+  }
+  return FromSeconds(seconds);
+}
+
+Time PointToPoint::Send(Bytes bytes, Reach reach) const { return latency(reach) + Wire(bytes, reach); }
 
 }  // namespace orrery::hw

@@ -27,6 +27,8 @@ class PointToPoint {
   PointToPoint(const Device& device, const ExchangeModel& exchange,
                Transport transport = Transport::kInfiniBand);
 
+  /// A message on the wire, without its latency. InputError if no clock holds it.
+  Time Wire(Bytes bytes, Reach reach) const;
   Time Send(Bytes bytes, Reach reach) const;
   BytesPerSecond rate(Reach reach) const { return reach == Reach::kNode ? scale_up_ : scale_out_; }
   Time latency(Reach reach) const;

@@ -77,6 +77,14 @@ std::int64_t RowGridStep(std::int64_t max_rows, const models::TrainingShape& sha
   return std::max(tiles, RoundUp(CeilDiv(max_rows, kRowGridPoints - 1), tiles));
 }
 
+[[noreturn]] void ThrowEndlessExchange(Part part, double seconds) {
+  throw InputError(
+      "exchange " + std::string(Name(part)) + " would take " +
+      std::to_string(static_cast<std::int64_t>(seconds / 86400)) +
+      " days or more, longer than can be simulated; expected other rates of the device's scale-up "
+      "and scale-out links");
+}
+
 }  // namespace
 
 std::string OpClass(OpKind kind) {
@@ -293,6 +301,7 @@ StepPrice TrainingPrices::Exchange(std::uint32_t key, const RankLoad& load) cons
   const double factor = in_.exchange_stretch * in_.exchange_factor;
   const double alone = static_cast<double>(price.alone.count()) * factor;
   const double beside = static_cast<double>(price.beside_compute.count()) * factor;
+  if (!(beside < kLongestSeconds * 1e12)) ThrowEndlessExchange(part, beside * 1e-12);
   StepPrice step;
   step.work = std::llround(alone) + parts_[key].constant.work;
   step.beside = step.work > 0 ? static_cast<float>((beside - alone) / static_cast<double>(step.work)) : 0;

@@ -199,7 +199,7 @@ std::int64_t TrainingModel::MessageWork() const {
   const std::int64_t tokens = scenario_.workload.micro_batch * scenario_.workload.sequence_length;
   const Bytes bytes{tokens * scenario_.model.hidden * 2};  // activations and their gradients cross in BF16
   const hw::Reach reach = scenario_.cluster.nodes > 1 ? hw::Reach::kCrossLeaf : hw::Reach::kNode;
-  const Time wire = bytes / Link().rate(reach);
+  const Time wire = Link().Wire(bytes, reach);
   return static_cast<std::int64_t>(static_cast<double>(wire.count()) * message_stretch_) +
          message_latency_.count();
 }

@@ -14,5 +14,10 @@ TEST(Date, IsADayThatExists) {
     EXPECT_FALSE(IsDate(none)) << none;
 }
 
+TEST(Date, OfTheCommitIsADayOrLaterThanEveryOther) {
+  EXPECT_TRUE(IsDate(CommitDate())) << CommitDate();
+  EXPECT_GE(CommitDate(), "2026-11-01");
+}
+
 }  // namespace
 }  // namespace orrery

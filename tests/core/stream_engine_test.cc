@@ -1,8 +1,13 @@
 #include "core/stream_engine.h"
 
+#include <cmath>
 #include <map>
+#include <string>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "tests/core/input_error.h"
 
 namespace orrery {
 namespace {
@@ -131,6 +136,37 @@ TEST(StreamEngineDeathTest, SaysWhoWaitsForWhat) {
   const std::vector<Program> programs = {program};
   EXPECT_DEATH(StreamEngine(programs, 1, 1, pricer, observer).Run(),
                "waits at step 0 .* message 1 on channel 1");
+}
+
+/// What a program of a computing step of `compute` beside an exchange of `exchange` is refused for.
+std::string Refusal(StepPrice compute, StepPrice exchange) {
+  Program program;
+  program.streams[0] = {Work(0), Work(0)};
+  program.streams[1] = {Work(1, StepType::kExchange), Work(1, StepType::kExchange)};
+  TablePricer pricer{{{0, compute}, {1, exchange}}, {}};
+  EndTimes observer;
+  const std::vector<Program> programs = {program};
+  return ErrorOf([&] { StreamEngine(programs, 1, 1, pricer, observer).Run(); });
+}
+
+TEST(StreamEngine, RefusesAStepThatIsFasterBesideAnotherThanAlone) {
+  const StepPrice compute{1'000'000, 0.5F};
+  EXPECT_THAT(Refusal(compute, {300'000, -0.4F}),
+              ::testing::AllOf(::testing::HasSubstr("rank 0, exchange stream, price 1"),
+                               ::testing::HasSubstr("0.6 times as long beside another")));
+  EXPECT_THAT(Refusal({1'000'000, -1.5F}, {300'000}), ::testing::HasSubstr("rank 0, compute stream"));
+  EXPECT_THAT(Refusal({-5}, {300'000}), ::testing::HasSubstr("compute stream"));
+  EXPECT_THAT(Refusal(compute, {300'000, 0.1F, 3.0F}), ::testing::HasSubstr("3 of the port"));
+  EXPECT_THAT(Refusal(compute, {300'000, std::nanf(""), 0}), ::testing::HasSubstr("exchange stream"));
+}
+
+TEST(StreamEngine, RefusesToOutlastTheClock) {
+  const auto days = [](double d) { return static_cast<std::int64_t>(d * 86400e12); };
+  EXPECT_THAT(Refusal({days(60)}, {300'000}),
+              ::testing::AllOf(::testing::HasSubstr("rank 0, compute stream, price 0"),
+                               ::testing::HasSubstr("starts after 5.18e+06 s")));
+  EXPECT_THAT(Refusal({days(1), 0}, {days(2), 1e9F}), ::testing::HasSubstr("exchange stream"));
+  EXPECT_THAT(Refusal({days(106)}, {300'000}), ::testing::HasSubstr("compute stream"));
 }
 
 }  // namespace

@@ -1,6 +1,11 @@
 #include "core/units.h"
 
+#include <cmath>
+
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "tests/core/input_error.h"
 
 namespace orrery {
 namespace {
@@ -41,6 +46,14 @@ TEST(Units, RoundUpIsTheSmallestMultipleNotBelow) {
       ASSERT_EQ(CeilDiv(value, unit) * unit, up);
     }
   }
+}
+
+TEST(Units, ATimeThatTheClockCannotHoldIsRefused) {
+  EXPECT_EQ(FromSeconds(kLongestSeconds).count(), 9'000'000'000'000'000'000);
+  for (const double seconds : {1e7, -1e7, 1e300, HUGE_VAL, std::nan("")})
+    EXPECT_THAT(ErrorOf([&] { FromSeconds(seconds); }), ::testing::HasSubstr("more than the 104 days"));
+  EXPECT_THAT(ErrorOf([] { Bytes{1'000'000'000} / BytesPerSecond{1}; }), ::testing::HasSubstr("1e+09 s"));
+  EXPECT_THAT(ErrorOf([] { FromMicroseconds(1e14); }), ::testing::HasSubstr("1e+08 s"));
 }
 
 }  // namespace

@@ -122,6 +122,37 @@ TEST(AttentionReport, AnFp8CacheHoldsMoreAndIsNeverSlower) {
   EXPECT_EQ(fp8.models[0].designs[0].cache_bytes_per_token, 656 * 61);
 }
 
+// H100 and H200 differ in their memory alone.
+TEST(AttentionReport, NoCacheIsSlowerOnADeviceWithMoreBandwidthOrWithSmallerElements) {
+  const auto step = [](const char* device, models::CachePrecision cache, const char* design,
+                       std::int64_t batch) {
+    const hw::CostModel cost = hw::CostModel::Load(hw::DevicePreset(device), {});
+    const models::ModelSpec v3 = models::ModelPreset("deepseek-v3");
+    models::Layout layout;
+    layout.expert = 64;
+    layout.cache = cache;
+    const auto ops =
+        models::DecodeStepOps(v3, models::MakeDesign(design, v3.attention), layout, {batch, 8192, 1});
+    return StepPricer(cost).Price(ops).total_s();
+  };
+  using enum models::CachePrecision;
+  for (const char* design :
+       {"mla", "mla-no-rope", "mla-rope-reapplied", "mla-rope-on-latent", "gqa-8", "mqa", "mha"}) {
+    for (const std::int64_t batch : {1, 16, 128}) {
+      for (const auto cache : {kBf16, kFp8, kSixBit}) {
+        EXPECT_LE(step("h200-sxm", cache, design, batch), step("h100-sxm", cache, design, batch) + 1e-9)
+            << design << " " << batch;
+      }
+      for (const char* device : {"h800-sxm", "h200-sxm", "h20"}) {
+        const double bf16 = step(device, kBf16, design, batch), fp8 = step(device, kFp8, design, batch);
+        EXPECT_LE(fp8, bf16 + 1e-9) << device << " " << design << " " << batch;
+        EXPECT_LE(step(device, kSixBit, design, batch), fp8 + 1e-9)
+            << device << " " << design << " " << batch;
+      }
+    }
+  }
+}
+
 TEST(AttentionReport, MtpLayersAreHeldWhereAsked) {
   AttentionScenario s = Small();
   s.designs = {"mla"};

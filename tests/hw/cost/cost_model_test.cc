@@ -409,5 +409,59 @@ TEST(CostModel, NamesTheTablesWhereOneIsUnknown) {
   EXPECT_THAT(message, HasSubstr("did you mean 'deepgemm-2025-04'"));
 }
 
+/// h800-sxm with other figures in its sheet, as someone who edits device.yaml has it.
+CostModel Edited(double memory, double peak) {
+  Device device = DevicePreset("h800-sxm");
+  device.memory_rate.value *= memory;
+  device.bf16.value *= peak, device.fp8.value *= peak;
+  return CostModel::Load(device, {});
+}
+
+TEST(CostModel, ScalesWhatWasMeasuredUnderAnotherSheetOfTheDevice) {
+  const Op copy = RowsOp(OpKind::kCopy, 4096, 16384, 268435456);
+  const Op gemm = GemmOp(OpKind::kGemmFp8, {4096, 7168, 16384, 1});
+  const auto us = [](const CostModel& model, const Op& op) {
+    return Microseconds(model.PriceOp(op, 132).time) - (op.kind == OpKind::kCopy ? 1 : 0);
+  };
+  EXPECT_NEAR(us(Edited(0.5, 1), copy), 2 * us(H800(), copy), 0.01 * us(H800(), copy));
+  // Less than 4 times: at the full peak its tiles wait for their operands.
+  EXPECT_NEAR(us(Edited(1, 0.25), gemm), 3.75 * us(H800(), gemm), 0.25 * us(H800(), gemm));
+  EXPECT_EQ(Edited(0.5, 1).PriceOp(copy, 132).provenance, Provenance::kScaled);
+  EXPECT_EQ(H800().PriceOp(copy, 132).provenance, Provenance::kMeasured);
+  EXPECT_THAT(Edited(0.5, 1).sources().front(), HasSubstr("from the data sheet they were measured under"));
+  EXPECT_THAT(H800().sources().front(), ::testing::Not(HasSubstr("scaled")));
+}
+
+TEST(CostModel, NamesTheKernelThatNoClockHolds) {
+  const Op copy = RowsOp(OpKind::kCopy, 4096, 16384, 268435456, "head assembly");
+  EXPECT_THAT(MessageOf([&] { Edited(1e-11, 1).PriceOp(copy, 132); }),
+              ::testing::AllOf(HasSubstr("copy 'head assembly'"), HasSubstr("days on h800-sxm")));
+}
+
+TEST(CostModel, RefusesARowOfAThousandSeconds) {
+  const KernelTable table = OneRow("h800-sxm", "2026-01-01", {4096, 4096, 4096, 1}, 1e9);
+  EXPECT_THAT(MessageOf([&] { CostModel(DevicePreset("h800-sxm"), {table}); }),
+              HasSubstr("the time cannot be: 1000000000 us, over 1000 times"));
+}
+
+TEST(CostModel, WarnsOfATableFromTheFuture) {
+  const GemmShape shape{4096, 4096, 4096, 1};
+  const auto source = [&](const char* date) {
+    return CostModel(DevicePreset("h800-sxm"), {OneRow("h800-sxm", date, shape, 100)}).sources().at(0);
+  };
+  EXPECT_THAT(source("2999-12-31"), HasSubstr("2999-12-31, WARNING: a day after"));
+  EXPECT_THAT(source("2026-01-01"), ::testing::Not(HasSubstr("WARNING")));
+  EXPECT_THAT(source(""), ::testing::Not(HasSubstr("WARNING")));
+}
+
+// A kernel every 0.83 us in a graph, by DeepSeek's decode profile; no longer than the stream's own gap.
+TEST(CostModel, LaunchesFasterFromAGraph) {
+  EXPECT_NEAR(Microseconds(H800().launch_gap(Launching::kGraph)), 0.83, 0.01);
+  KernelTable table = OneRow("h800-sxm", "2026-01-01", {4096, 4096, 4096, 1}, 100);
+  table.launch_gap = FromMicroseconds(0.5);
+  const CostModel own(DevicePreset("h800-sxm"), {table});
+  EXPECT_EQ(own.launch_gap(Launching::kGraph), FromMicroseconds(0.5));
+}
+
 }  // namespace
 }  // namespace orrery::hw

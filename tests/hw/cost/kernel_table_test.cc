@@ -167,5 +167,13 @@ TEST(KernelTable, CutOffAnywhereItIsReadOrRefused) {
 
 TEST(KernelTable, RefusesAMissingFile) { EXPECT_THROW(ReadKernelTable("/nowhere/table.yaml"), InputError); }
 
+TEST(KernelTable, SaysUnderWhichSheetItWasMeasured) {
+  const KernelTable table =
+      Parse("measured_on: {sms: 132, memory_rate: 3.35 TB/s}\n" + GemmTable("[64, 7168, 2048, 6.5]"));
+  EXPECT_EQ(table.measured_on.sms, 132);
+  EXPECT_EQ(table.measured_on.memory_rate, BytesPerSecond{3.35e12});
+  EXPECT_FALSE(table.measured_on.bf16);
+}
+
 }  // namespace
 }  // namespace orrery::hw

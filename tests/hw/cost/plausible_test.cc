@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "core/resources.h"
+#include "hw/cost/cost_model.h"
 #include "hw/cost/kernel_table.h"
 #include "hw/cost/roofline.h"
 
@@ -71,6 +72,18 @@ TEST(Plausible, Fp8NeedsADeviceThatHasIt) {
   EXPECT_EQ(WhyImpossible(GemmOp(OpKind::kGemmFp8, {64, 64, 64, 1}), DevicePreset("a100-sxm"), 108,
                           FromMicroseconds(10)),
             "a100-sxm has no FP8");
+}
+
+TEST(Plausible, NoKernelTakesAThousandTimesItsRoofline) {
+  const Device h800 = DevicePreset("h800-sxm");
+  const Op gemm = GemmOp(OpKind::kGemmFp8, {4096, 4096, 7168, 1});  // 122 us
+  EXPECT_EQ(WhyTooSlow(gemm, h800, 132, FromMicroseconds(100'000)), std::nullopt);
+  EXPECT_THAT(WhyTooSlow(gemm, h800, 132, FromMicroseconds(1e9)).value_or(""),
+              HasSubstr("1000000000 us, over 1000 times the 121.5 us"));
+  EXPECT_EQ(WhyTooSlow(RowsOp(8), h800, 132, FromMicroseconds(900)), std::nullopt) << "a slow small kernel";
+  EXPECT_NE(WhyTooSlow(RowsOp(8), h800, 132, FromMicroseconds(5e6)), std::nullopt);
+  for (const KernelRow& row : CostModel::Load(h800, {}).rows())
+    EXPECT_LT(Seconds(row.time), 300 * RooflineSeconds(row.op, h800, row.sms) + 150e-6) << RowText(row);
 }
 
 }  // namespace

@@ -142,5 +142,31 @@ TEST(ExchangeFit, TwoResourcesCostAtLeastTheLongerAndAtMostBoth) {
   }
 }
 
+TEST(DeepEpTable, FanOutThatCannotBeIsRefused) {
+  const auto second = [](const std::string& nodes, const std::string& ranks) {
+    return ErrorWith("ranks: 16, nodes_per_token: 2, ranks_per_token: 6",
+                     "ranks: 16, nodes_per_token: " + nodes + ", ranks_per_token: " + ranks);
+  };
+  EXPECT_THAT(second("99", "6"), AllOf(HasSubstr("nodes_per_token"), HasSubstr("expected 1 to 2"),
+                                       HasSubstr("2 of 2 nodes at most"), HasSubstr("table.yaml:9")));
+  EXPECT_THAT(second("0.5", "6"), HasSubstr("expected 1 to 2"));
+  EXPECT_THAT(second("2", "1000"), AllOf(HasSubstr("ranks_per_token"), HasSubstr("expected 1 to 8")));
+  EXPECT_THAT(second("2", "1.5"), HasSubstr("at least nodes_per_token"));
+  EXPECT_THAT(ErrorWith("nodes_per_token: 1, ranks_per_token: 5", "nodes_per_token: 1, ranks_per_token: 8.5"),
+              HasSubstr("expected 1 to 8"));
+  EXPECT_THAT(ErrorWith("nodes_per_token: 4", "nodes_per_token: 9"), HasSubstr("expected 1 to 8"));
+  EXPECT_THAT(ErrorWith("top_k: 8", "top_k: 1000"), HasSubstr("1000"));
+  EXPECT_THAT(ErrorWith("top_k: 8", "top_k: 4"), HasSubstr("expected 1 to 4"));
+}
+
+TEST(DeepEpTable, SaysOnWhichLinksItWasMeasured) {
+  const std::string text = std::string("measured_on: {scale_up: 200 GB/s, scale_out: 50 GB/s}\n") + kGood;
+  const DeepEpTable t = ReadDeepEpTable(Document::Parse(text, "table.yaml").root());
+  EXPECT_EQ(t.measured_on.scale_up, BytesPerSecond{200e9});
+  EXPECT_EQ(t.measured_on.scale_out, BytesPerSecond{50e9});
+  for (const std::string& v : DeepEpVersions("h800-sxm"))
+    EXPECT_EQ(LoadDeepEpTable("h800-sxm", v).measured_on.scale_out, BytesPerSecond{50e9}) << v;
+}
+
 }  // namespace
 }  // namespace orrery::hw

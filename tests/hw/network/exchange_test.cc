@@ -4,6 +4,7 @@
 
 #include "hw/network/low_latency.h"
 #include "hw/network/point_to_point.h"
+#include "tests/hw/edited_home.h"
 
 namespace orrery::hw {
 namespace {
@@ -221,6 +222,108 @@ TEST(PointToPoint, PipelineSendRunsBetweenThePublishedEffectiveAndTheNominalRate
       static_cast<double>(hidden_states.count) / Seconds(link.Send(hidden_states, Reach::kCrossLeaf));
   EXPECT_GT(rate, 40e9);  // Insights 4.3: 40 GB/s effective where messages are small
   EXPECT_LT(rate, 50e9);
+}
+
+/// h800-sxm with other links in its sheet, as someone who edits device.yaml has it.
+Device WithLinks(double scale_up, double scale_out) {
+  Device device = H800();
+  device.scale_up.value *= scale_up;
+  device.scale_out.value *= scale_out;
+  return device;
+}
+
+TEST(ExchangeModel, AChangedLinkScalesWhatWasMeasuredOnIt) {
+  const PortLoad out_alone{{90'000'000}, {}, {}, {}}, up_alone{{}, {}, {190'000'000}, {}};
+  for (const std::string& version : ExchangeModel::Versions()) {
+    const ExchangeModel measured = ExchangeModel::Load(H800(), version);
+    for (const double times : {1e-3, 0.44, 8.0}) {
+      const ExchangeModel nic = ExchangeModel::Load(WithLinks(1, times), version);
+      const ExchangeModel nvlink = ExchangeModel::Load(WithLinks(times, 1), version);
+      for (int k = 0; k < kExchangeKindCount; ++k) {
+        const auto kind = static_cast<ExchangeKind>(k);
+        const auto ratio = [&](const ExchangeModel& m, const PortLoad& load) {
+          return Seconds(m.Price(kind, load).beside_compute) /
+                 Seconds(measured.Price(kind, load).beside_compute);
+        };
+        EXPECT_NEAR(ratio(nic, out_alone) * times, 1, 1e-6) << version << " " << times;
+        EXPECT_NEAR(ratio(nic, up_alone), 1, 1e-6);
+        EXPECT_NEAR(ratio(nvlink, up_alone) * times, 1, 1e-6);
+        EXPECT_GE(nic.Price(kind, out_alone).beside_compute, nic.Price(kind, out_alone).alone);
+        EXPECT_EQ(nic.SlowDown(kind), measured.SlowDown(kind)) << "a link does not change what compute does";
+      }
+      EXPECT_EQ(nic.alone_provenance(), Provenance::kScaled);
+      EXPECT_EQ(nvlink.beside_provenance(), Provenance::kScaled);
+      EXPECT_NE(nic.source().find("scaled from links of 200 (scale-up) and 50 GB/s"), std::string::npos);
+    }
+  }
+}
+
+TEST(ExchangeModel, TakesNoTimeForWhatTheClockCannotHold) {
+  const ExchangePrice price = ExchangeModel::Load(WithLinks(1e-11, 1), "2025-02")
+                                  .Price(ExchangeKind::kDispatch, {{}, {}, {190'000'000}, {}});
+  EXPECT_EQ(price.alone, Time{static_cast<std::int64_t>(kLongestSeconds * 1e12)});
+}
+
+TEST(LowLatency, AChangedLinkScalesWhatWasMeasuredOnIt) {
+  const LowLatencyModel measured = LowLatencyModel::Load(H800(), "2025-04");
+  const LowLatencyModel slow = LowLatencyModel::Load(WithLinks(1, 0.5), "2025-04");
+  EXPECT_DOUBLE_EQ(slow.rates().scale_out, 0.5 * measured.rates().scale_out);
+  EXPECT_DOUBLE_EQ(slow.rates().scale_up, measured.rates().scale_up);
+  EXPECT_EQ(slow.rates().latency_s, measured.rates().latency_s);
+  EXPECT_EQ(slow.provenance(), Provenance::kScaled);
+  EXPECT_EQ(measured.provenance(), Provenance::kMeasured);
+}
+
+// More of a link never costs time, whatever the exchange and the bytes.
+TEST(ExchangeModel, AFasterLinkIsNeverSlower) {
+  for (const char* name : {"h800-sxm", "h100-sxm", "b200-sxm", "mi300x"}) {
+    const Device device = DevicePreset(name);
+    for (const auto& [up_times, out_times] : {std::pair{1.0, 1.02}, {1.02, 1.0}, {4.0, 1.0}, {1.0, 9.0}}) {
+      Device better = device;
+      better.scale_up.value *= up_times, better.scale_out.value *= out_times;
+      for (const std::string& version : ExchangeModel::Versions()) {
+        const ExchangeModel a = ExchangeModel::Load(device, version),
+                            b = ExchangeModel::Load(better, version);
+        for (const std::int64_t out : {0, 1'000'000, 300'000'000}) {
+          for (const std::int64_t up : {0, 5'000'000, 400'000'000}) {
+            for (int k = 0; k < kExchangeKindCount; ++k) {
+              const auto kind = static_cast<ExchangeKind>(k);
+              const PortLoad load{{out}, {out / 2}, {up}, {up}};
+              EXPECT_LE(b.Price(kind, load).alone, a.Price(kind, load).alone) << name;
+              EXPECT_LE(b.Price(kind, load).beside_compute, a.Price(kind, load).beside_compute) << name;
+            }
+          }
+        }
+        const LowLatencyModel c = LowLatencyModel::Load(device, version);
+        EXPECT_LE(LowLatencyModel::Load(better, version).Price({5'000'000}, {700'000}),
+                  c.Price({5'000'000}, {700'000}));
+      }
+    }
+  }
+}
+
+/// "" if the exchanges of `version` load with `from` replaced by `to` in its table.
+std::string LoadedWith(const std::string& version, const std::string& from, const std::string& to) {
+  const EditedHome home("hw/data/h800-sxm/deepep-" + version + ".yaml", from, to);
+  try {
+    const ExchangeModel model = ExchangeModel::Load(H800(), version);
+    for (int k = 0; k < kExchangeKindCount; ++k) EXPECT_GE(model.SlowDown(static_cast<ExchangeKind>(k)), 1);
+  } catch (const InputError& e) {
+    return e.what();
+  }
+  return "";
+}
+
+TEST(ExchangeModel, RowsThatContradictOneAnotherAreRefused) {
+  const std::string faster = LoadedWith("2025-02", "{kind: dispatch,         time: 4.35 ms, least: 4.15 ms",
+                                        "{kind: dispatch,         time: 1.35 ms, least: 1.15 ms");
+  EXPECT_NE(faster.find("dispatch: 1.35 ms beside compute"), std::string::npos) << faster;
+  EXPECT_NE(faster.find("deepep-2025-02.yaml:"), std::string::npos) << faster;
+  const std::string slower =
+      LoadedWith("2025-02", "dispatch: 46 GB/s, combine: 45 GB/s", "dispatch: 2 GB/s, combine: 2 GB/s");
+  EXPECT_NE(slower.find("DS-J07 combine: "), std::string::npos) << slower;
+  EXPECT_NE(slower.find("expected rows that agree within a factor of 2"), std::string::npos) << slower;
+  EXPECT_EQ(LoadedWith("2025-02", "dispatch: 46 GB/s", "dispatch: 44 GB/s"), "");
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include "scenarios/training/trace_writer.h"
 #include "scenarios/training/training_report.h"
 #include "tests/core/input_error.h"
+#include "tests/hw/edited_home.h"
 
 namespace orrery::scenarios {
 namespace {
@@ -546,6 +547,42 @@ TEST(TrainingMemory, WithoutZeroTheOptimizerStateIsWhole) {
         .memory.optimizer;
   };
   EXPECT_GT(optimizer(0).count, 2 * optimizer(1).count);
+}
+
+/// The step under a data sheet of the H800 in which one text is another; exchanges over four nodes.
+TrainingResult WithSheet(const std::string& from, const std::string& to) {
+  const EditedHome home("hw/data/h800-sxm/device.yaml", from, to);
+  return RunTraining(Small({"parallelism={pipeline: 2, expert: 16, schedule: dualpipe}"}), Quick());
+}
+
+// The kernels and exchanges of the tables were measured under a sheet of their own, which they name.
+TEST(TrainingRun, AChangedSheetChangesTheStepItsWay) {
+  const TrainingResult now = WithSheet("watts: 700", "watts: 699");
+  const auto slower = [&](const char* from, const char* to) {
+    const TrainingResult r = WithSheet(from, to);
+    EXPECT_GT(r.step_s, 1.01 * now.step_s) << to;
+    EXPECT_LT(r.measured, now.measured) << "scaled, and said to be";
+  };
+  const auto faster = [&](const char* from, const char* to) {
+    const TrainingResult r = WithSheet(from, to);
+    EXPECT_LT(r.step_s, 0.999 * now.step_s) << to;
+    EXPECT_LT(r.measured, now.measured) << "scaled, and said to be";
+  };
+  slower("scale_out: 50 GB/s", "scale_out: 22 GB/s");
+  faster("scale_out: 50 GB/s", "scale_out: 400 GB/s");
+  slower("scale_up: 200 GB/s", "scale_up: 20 GB/s");
+  faster("scale_up: 200 GB/s", "scale_up: 900 GB/s");
+  slower("memory_rate: 3.35 TB/s", "memory_rate: 1 TB/s");
+  faster("memory_rate: 3.35 TB/s", "memory_rate: 8 TB/s");
+  slower("fp8: 1979 TFLOPS", "fp8: 1000 TFLOPS");  // a faster peak alone waits for its operands
+}
+
+TEST(TrainingRun, EndsOrIsRefusedWithTheStepNamedUnderAnySheet) {
+  const auto refusal = [](const char* from, const char* to) { return ErrorOf([&] { WithSheet(from, to); }); };
+  EXPECT_THAT(refusal("scale_up: 200 GB/s", "scale_up: 1 B/s"), testing::HasSubstr("exchange "));
+  EXPECT_THAT(refusal("scale_out: 50 GB/s", "scale_out: 1 B/s"), testing::HasSubstr("a message of "));
+  EXPECT_THAT(refusal("memory_rate: 3.35 TB/s", "memory_rate: 1 B/s"), testing::HasSubstr("kernel "));
+  EXPECT_THAT(refusal("fp8: 1979 TFLOPS", "fp8: 0.000001 TFLOPS"), testing::HasSubstr("days"));
 }
 
 }  // namespace
