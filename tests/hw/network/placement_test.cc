@@ -90,9 +90,12 @@ TEST(Placement, TrafficOfSharedNicsUsesTheNicsThereAre) {
     const Cluster adaptive = read("h800-2048-mrft"), hashed = read("h800-2048-roce");
     EXPECT_NEAR(ExchangeStretch(adaptive, Topology(adaptive), StridedGroups(128, 4)).last, 1.0, 1e-9) << nics;
     EXPECT_GT(HandOverStretch(hashed, Topology(hashed), 64).last, 1.2) << nics;
-    EXPECT_EQ(PlacedGroup(hashed, Topology(hashed), ContiguousGroups(128, 64), 1).ranks_per_node, 1) << nics;
-    EXPECT_GE(PlacedGroup(hashed, Topology(hashed), ContiguousGroups(128, 64), 8).scale_out_stretch, 1.0)
-        << nics;
+    GpuGroups one_a_node(2);  // the first GPU of every node, in two groups of 64 nodes
+    for (int node = 0; node < 128; ++node)
+      one_a_node[static_cast<std::size_t>(node / 64)].push_back(8 * node);
+    EXPECT_EQ(PlacedGroup(hashed, Topology(hashed), one_a_node).ranks_per_node, 1) << nics;
+    const GpuGroups whole = WholeNodes(ContiguousGroups(128, 64));
+    EXPECT_GE(PlacedGroup(hashed, Topology(hashed), whole).scale_out_stretch, 1.0) << nics;
   }
 }
 
