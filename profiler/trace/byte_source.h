@@ -30,9 +30,11 @@ class ByteSource {
   }
   ByteSource(std::istream& stream, const std::string& name)
       : ByteSource(
-            [&stream, name](char* to, std::size_t size) {
+            [&stream, name, read = std::uint64_t{0}](char* to, std::size_t size) mutable {
               stream.read(to, static_cast<std::streamsize>(size));
-              if (stream.bad()) throw InputError(Place{name}, "cannot be read to its end");
+              if (stream.bad())
+                throw InputError(Place{name}, fmt::format("cannot be read beyond byte {}", read));
+              read += static_cast<std::uint64_t>(stream.gcount());
               return static_cast<std::size_t>(stream.gcount());
             },
             name) {}
