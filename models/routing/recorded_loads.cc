@@ -119,6 +119,11 @@ ExpertLoads ReadExpertLoads(const std::filesystem::path& file) {
   const std::string extension = file.extension().string();
   if (extension == ".csv") return ParseLoadsCsv(ReadTextFile(file, kMostBytes), file.string());
   if (extension == ".json") return ParseLoadsJson(ReadTextFile(file, kMostBytes), file.string());
+  if (extension == ".pt" || extension == ".pth")
+    throw InputError(fmt::format(
+        "'{}': expected a .csv or .json file of expert loads; in Python, json.dump({{'logical_count': "
+        "torch.load(FILE)['logical_count'].tolist()}}, ...) makes one of what SGLang's recorder writes",
+        file.string()));
   throw InputError(fmt::format("'{}': expected a .csv or .json file of expert loads", file.string()));
 }
 

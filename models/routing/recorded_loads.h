@@ -39,8 +39,8 @@ struct ExpertLoads {
 ///   .csv   `layer` (layer_id, layer_idx, ..), any text columns (together the domain, at most 256), optional
 ///          `share` (the domain's of the mix) and `tokens`, then experts e0.. or e1.. (expert_0.., 0..); or
 ///          long form `layer,expert,count` (layer_id, expert_id, load, token_count, ..), without a layer of
-///          one; or a token trace `layer,token,top1..topK` of expert numbers. Lines starting with # are
-///          comments.
+///          one; or a token trace `layer,token,top1..topK` of expert numbers. Rows that differ in `step`,
+///          `forward_pass_id`, `rank` and the like are summed. Lines starting with # are comments.
 ///   .json  {"logical_count": ...} (SGLang's expert distribution recorder; [layers][experts] or
 ///          [steps][layers][experts]), {"expert_load": ...} or {"expert_load_pass": ...} (vLLM), with
 ///          "physical_to_logical_map" where counts are of physical slots; {"weight": ...} (EPLB) or the bare
