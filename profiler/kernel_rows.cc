@@ -240,10 +240,10 @@ constexpr KernelRow kRows[] = {
     {"flashinfer", "prefill with kv *", "FlashInfer", G::kAttention, K::kAttentionForward},
     {"flashinfer", "*attention kernel *", "FlashInfer", G::kAttention},
     // cuDNN.
-    {"", "cudnn * flash fprop *", "cuDNN", G::kAttention, K::kAttentionForward, T::kText},
-    {"", "cudnn * flash bprop *", "cuDNN", G::kAttention, K::kAttentionBackward, T::kText},
-    {"", "cudnn * fprop f16 *", "cuDNN", G::kAttention, K::kAttentionForward, T::kText},
-    {"", "cudnn * sdpa *", "cuDNN", G::kAttention},
+    {"", "cudnn * flash fprop *", "cuDNN", G::kAttention, K::kAttentionForward, T::kCudnn},
+    {"", "cudnn * flash bprop *", "cuDNN", G::kAttention, K::kAttentionBackward, T::kCudnn},
+    {"", "cudnn * fprop f16 *", "cuDNN", G::kAttention, K::kAttentionForward, T::kCudnn},
+    {"", "cudnn * sdpa *", "cuDNN", G::kAttention, {}, T::kCudnn},
     {"", "cudnn *", "cuDNN", G::kOther},
     {"cudnn", "*", "cuDNN", G::kOther},
     // PyTorch's memory-efficient attention, TensorRT-LLM, CUTLASS's example, XFormers.
@@ -280,6 +280,9 @@ constexpr KernelRow kRows[] = {
     {"", "attn fwd *", "Triton", G::kAttention, K::kAttentionForward},
     // vLLM and SGLang.
     {"", "paged attention * reduce *", "vLLM", G::kAttentionAround},
+    // vLLM's half is "unsigned short" here; the float* of the parameters are partial sums.
+    {"", "paged attention *", "vLLM", G::kAttention, K::kAttentionDecode, T::kText, false, "__nv_bfloat16"},
+    {"", "paged attention *", "vLLM", G::kAttention, K::kAttentionDecode, T::kNotTold, false, "unsigned"},
     {"", "paged attention *", "vLLM", G::kAttention, K::kAttentionDecode},
     {"", "merge attn states *", "vLLM", G::kAttentionAround},
     {"", "merge state* *", "SGLang", G::kAttentionAround},

@@ -472,10 +472,14 @@ const Named kNames[] = {
      G::kOther,
      E::kUnknown,
      {}},
+    // cuDNN names them so in BF16 training too.
     {"cudnn_generated_fort_native_sdpa_sm90_flash_fprop_wgmma_f16_knob_7_64x128x128_4x1x1_kernel0_0", "cuDNN",
-     G::kAttention, E::kFp16, K::kAttentionForward},
+     G::kAttention, E::kUnknown, K::kAttentionForward},
     {"cudnn_generated_fort_native_sdpa_sm90_flash_bprop_wgmma_f16_knob_30_64x64x128", "cuDNN", G::kAttention,
-     E::kFp16, K::kAttentionBackward},
+     E::kUnknown, K::kAttentionBackward},
+    {"void vllm::paged_attention_v2_kernel<unsigned short, unsigned short, 128, 16, 128, "
+     "(vllm::Fp8KVCacheDataType)0, false, 512>(float*, float*, unsigned short*)",
+     "vLLM", G::kAttention, E::kUnknown, K::kAttentionDecode},
     {"fmha_cutlassF_bf16_aligned_64x128_rf_sm80(PyTorchMemEffAttention::AttentionKernel<cutlass::bfloat16_t, "
      "cutlass::arch::Sm80>::Params)",
      "PyTorch", G::kAttention, E::kBf16, K::kAttentionForward},
