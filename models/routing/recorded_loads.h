@@ -29,6 +29,7 @@ struct ExpertLoads {
   /// Layers of the file without any load, by their place in it from 0; they are not in `load`. Recorders list
   /// a model's dense layers too.
   std::vector<int> without_load = {};
+  int never_named = 0;  ///< of an open-ended file: so many of the model's last experts
 
   int layers() const { return static_cast<int>(load.size()); }
   /// Relative loads of the mix in one layer.
@@ -70,7 +71,7 @@ class RecordedLoads : public TableLoads {
 
  private:
   std::string origin_;
-  int recorded_layers_, dense_layers_, moe_layers_;
+  int recorded_layers_, dense_layers_, moe_layers_, never_named_;
   double distance_ = 0;  ///< of the imitation from what was recorded, the worst layer and domain's
   std::vector<std::vector<std::uint16_t>> selected_;  ///< [layers] experts of the measured text
   std::vector<LoadTable> tables_;

@@ -244,6 +244,7 @@ TEST(Loads, ThatNameExpertsLeaveOutThoseNeverSelected) {
   std::ofstream(trace) << "layer,token,top1,top2\n0,0,0,3\n0,1,3,1\n";
   std::ofstream(wide) << "layer,e0,e1,e2,e3\n0,1,1,0,2\n";
   EXPECT_THAT(ReadExpertLoads(trace, 6).load[0][0], ElementsAre(1, 1, 0, 2, 0, 0));
+  EXPECT_EQ(ReadExpertLoads(trace, 6).never_named, 2);
   EXPECT_EQ(ReadExpertLoads(trace, 2).experts, 4);  // more than the model has: refused where it is checked
   EXPECT_EQ(ReadExpertLoads(wide, 6).experts, 4);
 }
@@ -335,6 +336,8 @@ TEST(RecordedLoads, SayWhereLayersStartOverOrAreLeftOut) {
   EXPECT_EQ(describe(3), "recorded loads of f, 3 layers, 1 domain");
   EXPECT_THAT(describe(5), HasSubstr("3 layers that start over in the model's 5 MoE layers"));
   EXPECT_THAT(describe(1), HasSubstr("the first 1 of 3 layers"));
+  x.never_named = 16;
+  EXPECT_THAT(describe(3), HasSubstr("; its highest expert is 47 of 0 to 63: those above are taken as never"));
 }
 
 TEST(RecordedLoads, ThatTheGroupsCannotGiveAreSaidToBe) {
