@@ -79,7 +79,9 @@ struct Found {
 /// The configuration of a known `model_type`: `root`, or a text model's below it.
 Found FindText(const Value& root) {
   const Value& type = root.At("model_type");
-  if (const HuggingFaceFamily* family = FindFamily(type.AsString())) return {family, &root, nullptr};
+  const HuggingFaceFamily* family = FindFamily(type.AsString());
+  // Qwen2-VL's is the wrapper of a text_config, or in older files the text model itself.
+  if (family != nullptr && root.Find("hidden_size") != nullptr) return {family, &root, nullptr};
   for (const std::string& key : kTextConfigs) {
     const Value* text = root.Find(key);
     if (text == nullptr || !text->is_map()) continue;
@@ -87,6 +89,7 @@ Found FindText(const Value& root) {
     found.around = &root;
     return found;
   }
+  if (family != nullptr) return {family, &root, nullptr};  // what is missing is said where it is read
   RefuseType(type);
 }
 

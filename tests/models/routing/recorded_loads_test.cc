@@ -337,7 +337,8 @@ TEST(RecordedLoads, SayWhereLayersStartOverOrAreLeftOut) {
   EXPECT_THAT(describe(5), HasSubstr("3 layers that start over in the model's 5 MoE layers"));
   EXPECT_THAT(describe(1), HasSubstr("the first 1 of 3 layers"));
   x.never_named = 16;
-  EXPECT_THAT(describe(3), HasSubstr("; its highest expert is 47 of 0 to 63: those above are taken as never"));
+  EXPECT_THAT(describe(3),
+              HasSubstr("; its highest expert is 47 of 0 to 63: those above are taken as never"));
 }
 
 TEST(RecordedLoads, ThatTheGroupsCannotGiveAreSaidToBe) {
