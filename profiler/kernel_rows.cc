@@ -382,6 +382,8 @@ constexpr KernelRow kRows[] = {
     {"", "lora shrink *", "vLLM", G::kGemm},
     {"", "lora expand *", "vLLM", G::kGemm},
     {"", "* lora *mv *", "vLLM", G::kGemm},
+    {"", "wv split kq *", "vLLM", G::kGemm, {}, T::kFp8},
+    {"", "wv split krc *", "vLLM", G::kGemm},
     {"", "wv split k *", "vLLM", G::kGemm},
     {"", "ll gemm1 kernel *", "vLLM", G::kGemm},
     {"", "mfma moe* *", "AITER", G::kGemm, {}, T::kNotTold},
@@ -573,6 +575,9 @@ constexpr KernelRow kRows[] = {
     {"at::native", "embedding backward *", "PyTorch", G::kReduce, K::kEmbeddingBackward},
     {"at::native", "index select *", "PyTorch", G::kCopy, K::kEmbedding},
     {"at::native", "vectorized gather kernel *", "PyTorch", G::kCopy, K::kEmbedding},
+    // FSDP's: of an all-gather's buffer into parameters, of gradients into a reduce-scatter's.
+    {"at::native", "split with sizes copy *", "PyTorch", G::kCopy, K::kCopy},
+    {"at::native", "chunk cat *", "PyTorch", G::kCopy},
     {"at::native", "cat array batched copy *", "PyTorch", G::kElementwise, K::kCopy},
     {"at::native", "* elementwise kernel *", "PyTorch", G::kElementwise, K::kCopy, T::kText, false,
      "at::native::direct_copy_kernel_cuda"},
