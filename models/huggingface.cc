@@ -69,11 +69,24 @@ struct Found {
   const Value* around = nullptr;
 };
 
+/// Known types of the same version: deepseek_v32 is no slip for deepseek_v3 but another architecture.
+std::vector<std::string> TypesOfVersion(const std::string& model_type) {
+  const auto digits = [](const std::string& name) {
+    std::string found;
+    for (const char c : name)
+      if (c >= '0' && c <= '9') found += c;
+    return found;
+  };
+  std::vector<std::string> types = HuggingFaceModelTypes();
+  std::erase_if(types, [&](const std::string& known) { return digits(known) != digits(model_type); });
+  return types;
+}
+
 [[noreturn]] void RefuseType(const Value& type) {
   std::string all;
   for (const std::string& name : HuggingFaceModelTypes()) all += (all.empty() ? "" : ", ") + name;
   throw type.Error("unknown architecture; expected one of: " + all +
-                   DidYouMean(type.AsString(), HuggingFaceModelTypes()));
+                   DidYouMean(type.AsString(), TypesOfVersion(type.AsString())));
 }
 
 /// The configuration of a known `model_type`: `root`, or a text model's below it.

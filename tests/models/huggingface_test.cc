@@ -143,9 +143,12 @@ TEST(HuggingFace, GreedySelectionIgnoresTheGroups) {
 }
 
 TEST(HuggingFace, UnknownArchitectureIsRefusedByNameWithTheNearest) {
-  EXPECT_THAT(ErrorOf(Replaced(kV3, "\"deepseek_v3\"", "\"deepseek_v33\"")),
-              testing::AllOf(HasSubstr("config.json:2"), HasSubstr("deepseek_v33"),
+  EXPECT_THAT(ErrorOf(Replaced(kV3, "\"deepseek_v3\"", "\"deepseekv3\"")),
+              testing::AllOf(HasSubstr("config.json:2"), HasSubstr("'deepseekv3'"),
                              HasSubstr("did you mean 'deepseek_v3'")));
+  EXPECT_THAT(ErrorOf(Replaced(kV3, "\"deepseek_v3\"", "\"deepseek_v32\"")),
+              testing::AllOf(HasSubstr("unknown architecture"), testing::Not(HasSubstr("did you mean"))))
+      << "another architecture, no slip";
   EXPECT_THAT(ErrorOf(Replaced(kV3, "DeepseekV3ForCausalLM", "GptOssForCausalLM")),
               HasSubstr("GptOssForCausalLM"));
 }
