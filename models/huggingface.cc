@@ -8,6 +8,7 @@
 
 #include "core/file.h"
 #include "core/limits.h"
+#include "core/text.h"
 #include "models/huggingface_config.h"
 #include "models/huggingface_families.h"
 
@@ -68,17 +69,32 @@ struct Found {
   const Value* around = nullptr;
 };
 
+/// Known types of the same version: deepseek_v32 is no slip for deepseek_v3 but another architecture.
+std::vector<std::string> TypesOfVersion(const std::string& model_type) {
+  const auto digits = [](const std::string& name) {
+    std::string found;
+    for (const char c : name)
+      if (c >= '0' && c <= '9') found += c;
+    return found;
+  };
+  std::vector<std::string> types = HuggingFaceModelTypes();
+  std::erase_if(types, [&](const std::string& known) { return digits(known) != digits(model_type); });
+  return types;
+}
+
 [[noreturn]] void RefuseType(const Value& type) {
   std::string all;
   for (const std::string& name : HuggingFaceModelTypes()) all += (all.empty() ? "" : ", ") + name;
   throw type.Error("unknown architecture; expected one of: " + all +
-                   DidYouMean(type.AsString(), HuggingFaceModelTypes()));
+                   DidYouMean(type.AsString(), TypesOfVersion(type.AsString())));
 }
 
 /// The configuration of a known `model_type`: `root`, or a text model's below it.
 Found FindText(const Value& root) {
   const Value& type = root.At("model_type");
-  if (const HuggingFaceFamily* family = FindFamily(type.AsString())) return {family, &root, nullptr};
+  const HuggingFaceFamily* family = FindFamily(type.AsString());
+  // Qwen2-VL's is the wrapper of a text_config, or in older files the text model itself.
+  if (family != nullptr && root.Find("hidden_size") != nullptr) return {family, &root, nullptr};
   for (const std::string& key : kTextConfigs) {
     const Value* text = root.Find(key);
     if (text == nullptr || !text->is_map()) continue;
@@ -86,6 +102,7 @@ Found FindText(const Value& root) {
     found.around = &root;
     return found;
   }
+  if (family != nullptr) return {family, &root, nullptr};  // what is missing is said where it is read
   RefuseType(type);
 }
 
@@ -106,6 +123,10 @@ void RefuseOtherLayers(HuggingFaceConfig* c) {
   for (const Value& t : types->items())
     if (t.AsString() != "full_attention")
       throw t.Error("not understood: only full_attention layers are modelled");
+  if (const auto layers = c->Get("num_hidden_layers").AsInt(1, 10000);
+      static_cast<std::int64_t>(types->items().size()) != layers)
+    throw types->Error(fmt::format("{} entries, expected one for each of num_hidden_layers = {}",
+                                   types->items().size(), layers));
 }
 
 /// RoPE scaling changes no shape; YaRN's original length is the window the model was pre-trained with.
@@ -225,18 +246,46 @@ std::string WithoutPythonNumbers(std::string text) {
   return text;
 }
 
+/// Where a text stops being JSON, and the number that is too large for one where that is the reason.
+class JsonCheck : public nlohmann::json::json_sax_t {
+ public:
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool start_object(std::size_t) override { return true; }
+  bool key(string_t&) override { return true; }
+  bool end_object() override { return true; }
+  bool start_array(std::size_t) override { return true; }
+  bool end_array() override { return true; }
+  bool parse_error(std::size_t byte, const std::string& token, const nlohmann::json::exception& e) override {
+    byte_ = byte;
+    if (dynamic_cast<const nlohmann::json::out_of_range*>(&e) != nullptr) too_large_ = token;
+    return false;
+  }
+
+  std::size_t byte() const { return byte_; }
+  const std::string& too_large() const { return too_large_; }
+
+ private:
+  std::size_t byte_ = 0;
+  std::string too_large_;
+};
+
 /// InputError at the place where the file stops being JSON.
 void RequireJson(const std::filesystem::path& file) {
   const std::string text = WithoutPythonNumbers(ReadTextFile(file, kMaxDocumentBytes));
-  if (nlohmann::json::accept(text)) return;
+  JsonCheck check;
+  if (nlohmann::json::sax_parse(text, &check)) return;
+  const std::string_view before = std::string_view(text).substr(0, check.byte() > 0 ? check.byte() - 1 : 0);
   Place place{file.string()};
-  try {
-    const auto parsed = nlohmann::json::parse(text);
-  } catch (const nlohmann::json::parse_error& e) {
-    const std::string_view before = std::string_view(text).substr(0, e.byte > 0 ? e.byte - 1 : 0);
-    place.line = 1 + static_cast<int>(std::count(before.begin(), before.end(), '\n'));
-    place.column = static_cast<int>(before.size() - (before.rfind('\n') + 1)) + 1;
-  }
+  place.line = 1 + static_cast<int>(std::count(before.begin(), before.end(), '\n'));
+  place.column = static_cast<int>(before.size() - (before.rfind('\n') + 1)) + 1;
+  if (!check.too_large().empty())
+    throw InputError(place, "'" + Clipped(check.too_large()) + "': expected a number below 1.8e308");
   throw InputError(place, "not JSON; expected a Hugging Face config.json");
 }
 

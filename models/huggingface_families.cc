@@ -209,6 +209,12 @@ constexpr const char* kQwen2 = R"({"num_key_value_heads": 32, "head_dim": null, 
   "sliding_window": 4096, "max_window_layers": 28, "max_position_embeddings": 32768,
   "tie_word_embeddings": false})";
 
+/// Qwen2VLTextConfig and Qwen2_5_VLTextConfig, which configurations written before transformers 4.52 hold at
+/// their top.
+constexpr const char* kQwen2Vl = R"({"num_key_value_heads": 8, "head_dim": null, "use_sliding_window": false,
+  "sliding_window": 4096, "max_window_layers": 80, "max_position_embeddings": 32768,
+  "tie_word_embeddings": false})";
+
 constexpr const char* kQwen3 = R"({"num_key_value_heads": 32, "head_dim": 128, "use_sliding_window": false,
   "sliding_window": 4096, "max_window_layers": 28, "max_position_embeddings": 32768,
   "tie_word_embeddings": false})";
@@ -228,6 +234,7 @@ constexpr const char* kQwen3VlMoe = R"({"num_key_value_heads": 16, "head_dim": n
   "mlp_only_layers": null, "max_position_embeddings": 128000, "tie_word_embeddings": true})";
 
 const FixedKey kMla = {"use_mla", {"true"}, "attention of this class without MLA is not modelled"};
+const FixedKey kQwen2Bias = {"qkv_bias", {"true"}, "the class has a bias on Q, K and V"};
 const FixedKey kQwen3Norm = {"use_qk_norm", {"true"}, "the class has a norm on every query and key head"};
 const FixedKey kNoSharedExpert = {"shared_expert_intermediate_size", {"0"}, "the class has no shared expert"};
 
@@ -252,10 +259,26 @@ const std::vector<HuggingFaceFamily>& HuggingFaceFamilies() {
        ReadDeepSeek},
       {"llama", {"LlamaForCausalLM"}, {"LlamaConfig", kLlama, {}}, {}, ReadLlama},
       {"mistral", {"MistralForCausalLM"}, {"MistralConfig", kMistral, {}}, {}, ReadLlama},
-      {"qwen2",
-       {"Qwen2ForCausalLM"},
-       {"Qwen2Config", kQwen2, {}},
-       {{"qkv_bias", {"true"}, "the class has a bias on Q, K and V"}},
+      {"qwen2", {"Qwen2ForCausalLM"}, {"Qwen2Config", kQwen2, {}}, {kQwen2Bias}, ReadQwen2},
+      {"qwen2_vl",
+       {"Qwen2VLForConditionalGeneration"},
+       {"Qwen2VLTextConfig", kQwen2Vl, {}},
+       {kQwen2Bias},
+       ReadQwen2},
+      {"qwen2_vl_text",
+       {"Qwen2VLTextModel", "Qwen2VLForConditionalGeneration"},
+       {"Qwen2VLTextConfig", kQwen2Vl, {}},
+       {kQwen2Bias},
+       ReadQwen2},
+      {"qwen2_5_vl",
+       {"Qwen2_5_VLForConditionalGeneration"},
+       {"Qwen2_5_VLTextConfig", kQwen2Vl, {}},
+       {kQwen2Bias},
+       ReadQwen2},
+      {"qwen2_5_vl_text",
+       {"Qwen2_5_VLTextModel", "Qwen2_5_VLForConditionalGeneration"},
+       {"Qwen2_5_VLTextConfig", kQwen2Vl, {}},
+       {kQwen2Bias},
        ReadQwen2},
       {"qwen3", {"Qwen3ForCausalLM"}, {"Qwen3Config", kQwen3, {}}, {kQwen3Norm}, ReadQwen3},
       {"qwen2_moe", {"Qwen2MoeForCausalLM"}, {"Qwen2MoeConfig", kQwen2Moe, {}}, {}, ReadQwen2Moe},

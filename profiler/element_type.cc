@@ -314,6 +314,10 @@ ElementType ElementTypeOf(const KernelName& name, TypeRule rule) {
       return Generated(name);
     case TypeRule::kCutlass:
       return Cutlass(name);
+    case TypeRule::kCudnn: {
+      const ElementType type = FromText(name);
+      return type == E::kFp16 ? E::kUnknown : type;
+    }
     case TypeRule::kFp8:
       return E::kFp8;
     case TypeRule::kNotTold:

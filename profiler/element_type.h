@@ -22,6 +22,7 @@ enum class TypeRule {
   kTensile,    ///< AMD's Cijk_Alik_Bljk_BBS_BH: type of A and B first
   kGenerated,  ///< TensorRT-LLM's bmm_C_AB_sums and fmhaSm100_Qkv..O..
   kCutlass,    ///< operands of a CollectiveMma among the template arguments; else as kText
+  kCudnn,      ///< as kText, but cuDNN's ..._wgmma_f16_... stands for FP16 and BF16 alike
   kFp8,        ///< the family has this type alone
   kNotTold,    ///< types in its name may be those of weights, sums or results
   kMixedType,  ///< the family multiplies weights of few bits with 16-bit activations

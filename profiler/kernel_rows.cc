@@ -240,10 +240,10 @@ constexpr KernelRow kRows[] = {
     {"flashinfer", "prefill with kv *", "FlashInfer", G::kAttention, K::kAttentionForward},
     {"flashinfer", "*attention kernel *", "FlashInfer", G::kAttention},
     // cuDNN.
-    {"", "cudnn * flash fprop *", "cuDNN", G::kAttention, K::kAttentionForward, T::kText},
-    {"", "cudnn * flash bprop *", "cuDNN", G::kAttention, K::kAttentionBackward, T::kText},
-    {"", "cudnn * fprop f16 *", "cuDNN", G::kAttention, K::kAttentionForward, T::kText},
-    {"", "cudnn * sdpa *", "cuDNN", G::kAttention},
+    {"", "cudnn * flash fprop *", "cuDNN", G::kAttention, K::kAttentionForward, T::kCudnn},
+    {"", "cudnn * flash bprop *", "cuDNN", G::kAttention, K::kAttentionBackward, T::kCudnn},
+    {"", "cudnn * fprop f16 *", "cuDNN", G::kAttention, K::kAttentionForward, T::kCudnn},
+    {"", "cudnn * sdpa *", "cuDNN", G::kAttention, {}, T::kCudnn},
     {"", "cudnn *", "cuDNN", G::kOther},
     {"cudnn", "*", "cuDNN", G::kOther},
     // PyTorch's memory-efficient attention, TensorRT-LLM, CUTLASS's example, XFormers.
@@ -280,6 +280,9 @@ constexpr KernelRow kRows[] = {
     {"", "attn fwd *", "Triton", G::kAttention, K::kAttentionForward},
     // vLLM and SGLang.
     {"", "paged attention * reduce *", "vLLM", G::kAttentionAround},
+    // vLLM's half is "unsigned short" here; the float* of the parameters are partial sums.
+    {"", "paged attention *", "vLLM", G::kAttention, K::kAttentionDecode, T::kText, false, "__nv_bfloat16"},
+    {"", "paged attention *", "vLLM", G::kAttention, K::kAttentionDecode, T::kNotTold, false, "unsigned"},
     {"", "paged attention *", "vLLM", G::kAttention, K::kAttentionDecode},
     {"", "merge attn states *", "vLLM", G::kAttentionAround},
     {"", "merge state* *", "SGLang", G::kAttentionAround},
@@ -379,6 +382,8 @@ constexpr KernelRow kRows[] = {
     {"", "lora shrink *", "vLLM", G::kGemm},
     {"", "lora expand *", "vLLM", G::kGemm},
     {"", "* lora *mv *", "vLLM", G::kGemm},
+    {"", "wv split kq *", "vLLM", G::kGemm, {}, T::kFp8},
+    {"", "wv split krc *", "vLLM", G::kGemm},
     {"", "wv split k *", "vLLM", G::kGemm},
     {"", "ll gemm1 kernel *", "vLLM", G::kGemm},
     {"", "mfma moe* *", "AITER", G::kGemm, {}, T::kNotTold},
@@ -570,6 +575,9 @@ constexpr KernelRow kRows[] = {
     {"at::native", "embedding backward *", "PyTorch", G::kReduce, K::kEmbeddingBackward},
     {"at::native", "index select *", "PyTorch", G::kCopy, K::kEmbedding},
     {"at::native", "vectorized gather kernel *", "PyTorch", G::kCopy, K::kEmbedding},
+    // FSDP's: of an all-gather's buffer into parameters, of gradients into a reduce-scatter's.
+    {"at::native", "split with sizes copy *", "PyTorch", G::kCopy, K::kCopy},
+    {"at::native", "chunk cat *", "PyTorch", G::kCopy},
     {"at::native", "cat array batched copy *", "PyTorch", G::kElementwise, K::kCopy},
     {"at::native", "* elementwise kernel *", "PyTorch", G::kElementwise, K::kCopy, T::kText, false,
      "at::native::direct_copy_kernel_cuda"},

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "core/foreign_file.h"
 #include "core/resources.h"
 #include "core/stream_program.h"
 #include "core/text.h"
@@ -273,8 +274,11 @@ std::string HashOf(const Document& document, const hw::CalibrationChoice& calibr
   std::vector<std::string> tables = calibration.further;
   tables.push_back(calibration.name);
   std::error_code error;
-  for (const std::string& table : tables)
-    if (std::filesystem::is_regular_file(table, error)) text += Document::Load(table).Canonical();
+  for (const std::string& table : tables) {
+    if (!std::filesystem::is_regular_file(table, error)) continue;
+    RefuseForeignFile(table);
+    text += Document::Load(table).Canonical();
+  }
   return HashHex(text);
 }
 

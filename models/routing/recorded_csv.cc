@@ -35,6 +35,11 @@ const std::vector<std::string> kCountNames = {
     "token_count", "tokens",        "n_tokens", "num_tokens", "activation_count", "activations",
     "selections",  "logical_count", "hits",     "routed",     "num_routed",       "frequency"};
 const std::vector<std::string> kTokenNames = {"token", "token_idx", "token_index", "token_pos"};
+/// Parts of one recording, which are summed: passes of the model, and ranks that counted their own tokens.
+/// SGLang's recorder calls them forward_pass_id and rank.
+const std::vector<std::string> kPartNames = {"step", "step_id",      "step_idx",        "iteration",
+                                             "iter", "forward_pass", "forward_pass_id", "pass_id",
+                                             "rank", "dp_rank",      "ep_rank",         "timestamp"};
 /// What stands before the numbers of expert columns.
 const std::vector<std::string> kExpertPrefixes = {"e", "e_", "expert", "expert_", "expert_id_", ""};
 
@@ -113,6 +118,9 @@ class CsvLoads {
       names_.push_back(ColumnName(field));
     }
     layer_ = Column(kLayerNames), share_ = Column({"share"});
+    for (std::size_t c = 0; c < names_.size(); ++c)
+      if (std::count(kPartNames.begin(), kPartNames.end(), names_[c]) > 0) parts_.push_back(c);
+    RequireCommas(name_, header);
   }
 
   ExpertLoads Read() {
@@ -129,6 +137,14 @@ class CsvLoads {
   }
 
  private:
+  static void RequireCommas(const std::string& name, const Row& header) {
+    const std::string_view field = header.fields.front();
+    for (const auto& [mark, what] : {std::pair{';', "semicolons"}, {'\t', "tabs"}, {'|', "bars"}}) {
+      if (header.fields.size() == 1 && field.find(mark) != std::string_view::npos)
+        throw InputError(Place{name, header.line}, fmt::format("columns apart by {}, expected commas", what));
+    }
+  }
+
   static std::string Expected() {
     return "expected layer,e0,e1,.. or layer,expert,count or expert,load or layer,token,top1..topK";
   }
@@ -198,7 +214,14 @@ class CsvLoads {
   /// number.
   bool NamesDomain(std::size_t column, const std::set<int>& used) const {
     const int c = static_cast<int>(column);
-    return c != layer_ && c != share_ && used.count(c) == 0 && !names_[column].empty();
+    return c != layer_ && c != share_ && used.count(c) == 0 && !names_[column].empty() &&
+           std::count(parts_.begin(), parts_.end(), column) == 0;
+  }
+
+  /// What was counted, told apart from the same in another part of the recording.
+  std::uint64_t InItsPart(std::uint64_t counted) const {
+    for (const std::size_t c : parts_) counted = Fnv(row_.fields[c], counted * 0x100000001b3ULL);
+    return counted;
   }
 
   /// Text of the columns that are neither numbers of this form nor known names.
@@ -295,14 +318,19 @@ class CsvLoads {
     const int tokens = Column({"tokens", "num_tokens", "n_tokens"});
     std::set<int> used(experts.begin(), experts.end());
     used.insert(tokens);
+    std::vector<Counted> counted;
+    std::vector<double> loads(experts.size());
     while (NextRow()) {
-      std::vector<double>& cell = CellOf(row_, KeyOf(row_, used));
-      if (!cell.empty()) throw At(row_, layer_ + 1, "this layer and domain is there twice");
+      const Key key = KeyOf(row_, used);
+      std::vector<double>& cell = CellOf(row_, key);
+      if (!cell.empty() && parts_.empty()) throw At(row_, layer_ + 1, "this layer and domain is there twice");
+      if (!parts_.empty()) counted.push_back({key, InItsPart(0), row_.line});
       Resize(row_, experts.size(), &cell);
-      for (std::size_t e = 0; e < experts.size(); ++e) cell[e] = Number(row_, experts[e]);
-      if (tokens >= 0) CheckSum(row_, Number(row_, tokens), std::accumulate(cell.begin(), cell.end(), 0.0));
+      for (std::size_t e = 0; e < experts.size(); ++e) cell[e] += loads[e] = Number(row_, experts[e]);
+      if (tokens >= 0) CheckSum(row_, Number(row_, tokens), std::accumulate(loads.begin(), loads.end(), 0.0));
     }
     experts_ = static_cast<int>(experts.size());
+    RefuseCountedTwice(parts_.empty() ? 0 : static_cast<int>(parts_.front()), &counted);
   }
 
   /// Each row must hold the same whole number of selections a token.
@@ -320,24 +348,30 @@ class CsvLoads {
   void ReadLong(int expert, int count) {
     open_ended_ = true;
     std::map<Key, std::vector<int>> lines;  // [experts] that counted it, 0: none
+    std::vector<Counted> in_parts;
     while (NextRow()) {
       const Key key = KeyOf(row_, {expert, count});
       std::vector<double>& cell = CellOf(row_, key);
       const auto e = static_cast<std::size_t>(Whole(row_, expert, kMostExpert));
       Resize(row_, e + 1, &cell);
-      std::vector<int>& counted = lines[key];
-      if (counted.size() <= e) counted.resize(e + 1);
-      if (counted[e] != 0) throw Twice(row_, key, expert, std::to_string(e), counted[e]);
-      counted[e] = row_.line;
+      if (parts_.empty()) {
+        std::vector<int>& counted = lines[key];
+        if (counted.size() <= e) counted.resize(e + 1);
+        if (counted[e] != 0) throw Twice(row_, key, expert, std::to_string(e), counted[e]);
+        counted[e] = row_.line;
+      } else {
+        in_parts.push_back({key, InItsPart(e), row_.line});
+      }
       cell[e] += Number(row_, count);
       experts_ = std::max(experts_, static_cast<int>(e) + 1);
     }
+    RefuseCountedTwice(expert, &in_parts);
   }
 
-  /// A token of a trace: where it was counted, and what it is called (its number, or a hash of its name).
+  /// What a row counted (an expert, or a token by its number or a hash of its name), and where.
   struct Counted {
     Key key;
-    std::uint64_t token = 0;
+    std::uint64_t what = 0;
     int line = 0;
     auto operator<=>(const Counted&) const = default;
   };
@@ -353,7 +387,7 @@ class CsvLoads {
     std::vector<int> chosen(kMostExpert + 1);  // line of the last row that chose the expert
     while (NextRow()) {
       const Key key = KeyOf(row_, used);
-      counted.push_back({key, Fnv(row_.fields[static_cast<std::size_t>(token)]), row_.line});
+      counted.push_back({key, InItsPart(Fnv(row_.fields[static_cast<std::size_t>(token)])), row_.line});
       std::vector<double>& cell = CellOf(row_, key);
       for (int c : top) {
         const auto e = static_cast<std::size_t>(Whole(row_, c, kMostExpert));
@@ -367,20 +401,19 @@ class CsvLoads {
     RefuseCountedTwice(token, &counted);
   }
 
-  static std::uint64_t Fnv(std::string_view text) {
-    std::uint64_t hash = 0xcbf29ce484222325ULL;
+  static std::uint64_t Fnv(std::string_view text, std::uint64_t hash = 0xcbf29ce484222325ULL) {
     for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
     return hash;
   }
 
-  /// InputError at the first row whose token an earlier row of its layer and domain has.
+  /// InputError at the first row that counts what an earlier row of its layer, domain and part has.
   void RefuseCountedTwice(int column, std::vector<Counted>* counted) {
     std::sort(counted->begin(), counted->end());
     const Counted* second = nullptr;
     int first_line = 0;
     for (std::size_t i = 1; i < counted->size(); ++i) {
       const Counted &a = (*counted)[i - 1], &b = (*counted)[i];
-      if (a.key != b.key || a.token != b.token || (second != nullptr && second->line < b.line)) continue;
+      if (a.key != b.key || a.what != b.what || (second != nullptr && second->line < b.line)) continue;
       second = &b, first_line = a.line;
     }
     if (second == nullptr) return;
@@ -426,6 +459,7 @@ class CsvLoads {
   RowReader rows_;
   Row row_;                                  ///< the one being read
   std::vector<std::string> header_, names_;  ///< as written, and as compared
+  std::vector<std::size_t> parts_;           ///< columns of kPartNames
   std::vector<std::string> domains_;
   std::vector<std::set<std::string>> values_;  ///< [columns] texts of the domains
   std::vector<double> shares_;                 ///< [domains] where there is a column of them

@@ -67,6 +67,20 @@ Table JsonTable(const Json& v, const std::string& where) {
   return sum;
 }
 
+/// [layers][slots] of expert numbers. InputError where they are no whole numbers, or lists of steps, which
+/// have no sum.
+Table SlotMapOf(const Json& v, const std::string& where) {
+  if (v.is_array() && !v.empty() && v[0].is_array() && !v[0].empty() && v[0][0].is_array())
+    throw InputError(where + ": expected [layers][slots], without steps");
+  Table map = JsonTable(v, where);
+  for (std::size_t l = 0; l < map.size(); ++l)
+    for (std::size_t s = 0; s < map[l].size(); ++s)
+      if (map[l][s] != std::floor(map[l][s]) || map[l][s] > 4095)
+        throw InputError(fmt::format("{}[{}][{}]: '{:g}', expected the number of an expert, at most 4095",
+                                     where, l, s, map[l][s]));
+  return map;
+}
+
 /// Physical slots' counts folded onto their logical experts.
 Table ToLogical(const Table& physical, const Table& map, const std::string& name) {
   if (map.size() != physical.size())
@@ -78,9 +92,6 @@ Table ToLogical(const Table& physical, const Table& map, const std::string& name
       throw InputError(fmt::format("{}: physical_to_logical_map[{}] has {} slots, the counts {}", name, l,
                                    map[l].size(), physical[l].size()));
     const double most = *std::max_element(map[l].begin(), map[l].end());
-    if (most > 4095)
-      throw InputError(
-          fmt::format("{}: physical_to_logical_map[{}]: expert {}, expected at most 4095", name, l, most));
     logical.emplace_back(static_cast<std::size_t>(most) + 1);
     for (std::size_t s = 0; s < map[l].size(); ++s)
       logical.back()[static_cast<std::size_t>(map[l][s])] += physical[l][s];
@@ -108,8 +119,15 @@ Table FindTable(const Json& root, const std::string& name) {
   if (root.is_array()) return JsonTable(root, name);
   const std::string key = TableKey(root, name), map = "physical_to_logical_map";
   Table table = JsonTable(root[key], name + ": " + key);
-  if (key == "logical_count" || key == "weight" || !root.contains(map)) return table;
-  return ToLogical(table, JsonTable(root[map], name + ": " + map), name);
+  if (key == "logical_count" || key == "weight") return table;
+  if (!root.contains(map)) {
+    // vLLM's loads are of experts as long as none is placed twice or moved; these are of slots in any case.
+    if (key == "physical_count")
+      throw InputError(
+          fmt::format("{}: missing key '{}': which expert each slot of '{}' holds", name, map, key));
+    return table;
+  }
+  return ToLogical(table, SlotMapOf(root[map], name + ": " + map), name);
 }
 
 /// Parses, refusing what is nested too deep and keys that are there twice.

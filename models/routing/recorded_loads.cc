@@ -119,6 +119,11 @@ ExpertLoads ReadExpertLoads(const std::filesystem::path& file) {
   const std::string extension = file.extension().string();
   if (extension == ".csv") return ParseLoadsCsv(ReadTextFile(file, kMostBytes), file.string());
   if (extension == ".json") return ParseLoadsJson(ReadTextFile(file, kMostBytes), file.string());
+  if (extension == ".pt" || extension == ".pth")
+    throw InputError(fmt::format(
+        "'{}': expected a .csv or .json file of expert loads; in Python, json.dump({{'logical_count': "
+        "torch.load(FILE)['logical_count'].tolist()}}, ...) makes one of what SGLang's recorder writes",
+        file.string()));
   throw InputError(fmt::format("'{}': expected a .csv or .json file of expert loads", file.string()));
 }
 
@@ -145,6 +150,7 @@ ExpertLoads ReadExpertLoads(const std::filesystem::path& file, int experts, int 
   ExpertLoads loads = ReadExpertLoads(file);
   CheckDenseLayers(loads, dense_layers);
   if (!loads.open_ended || loads.experts >= experts) return loads;
+  loads.never_named = experts - loads.experts;
   loads.experts = experts;
   for (auto& layer : loads.load)
     for (auto& domain : layer) domain.resize(static_cast<std::size_t>(experts));
@@ -190,7 +196,8 @@ RecordedLoads::RecordedLoads(const LoadShape& shape, const ExpertLoads& loads, T
       origin_(loads.origin),
       recorded_layers_(loads.layers()),
       dense_layers_(static_cast<int>(loads.without_load.size())),
-      moe_layers_(moe_layers) {
+      moe_layers_(moe_layers),
+      never_named_(loads.never_named) {
   CheckShape(shape);
   CheckAgainst(shape, loads);
   for (int l = 0; l < std::min(moe_layers, loads.layers()); ++l) {
@@ -221,6 +228,9 @@ std::string RecordedLoads::Describe() const {
   if (dense_layers_ > 0) layers += fmt::format(" beside {} without load, dense in the model", dense_layers_);
   std::string text = fmt::format("recorded loads of {}, {}, {}", origin_, layers,
                                  number(static_cast<int>(mix().share.size()), "domain"));
+  if (never_named_ > 0)
+    text += fmt::format("; its highest expert is {} of 0 to {}: those above are taken as never selected",
+                        shape().experts - never_named_ - 1, shape().experts - 1);
   // More than what a search that ends early leaves: loads that no choice within the groups gives.
   if (distance_ > kUnlike)
     text += fmt::format("; the imitating router comes only within {:.2g} of them (root mean square, mean 1)",

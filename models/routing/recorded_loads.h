@@ -29,6 +29,7 @@ struct ExpertLoads {
   /// Layers of the file without any load, by their place in it from 0; they are not in `load`. Recorders list
   /// a model's dense layers too.
   std::vector<int> without_load = {};
+  int never_named = 0;  ///< of an open-ended file: so many of the model's last experts
 
   int layers() const { return static_cast<int>(load.size()); }
   /// Relative loads of the mix in one layer.
@@ -39,8 +40,8 @@ struct ExpertLoads {
 ///   .csv   `layer` (layer_id, layer_idx, ..), any text columns (together the domain, at most 256), optional
 ///          `share` (the domain's of the mix) and `tokens`, then experts e0.. or e1.. (expert_0.., 0..); or
 ///          long form `layer,expert,count` (layer_id, expert_id, load, token_count, ..), without a layer of
-///          one; or a token trace `layer,token,top1..topK` of expert numbers. Lines starting with # are
-///          comments.
+///          one; or a token trace `layer,token,top1..topK` of expert numbers. Rows that differ in `step`,
+///          `forward_pass_id`, `rank` and the like are summed. Lines starting with # are comments.
 ///   .json  {"logical_count": ...} (SGLang's expert distribution recorder; [layers][experts] or
 ///          [steps][layers][experts]), {"expert_load": ...} or {"expert_load_pass": ...} (vLLM), with
 ///          "physical_to_logical_map" where counts are of physical slots; {"weight": ...} (EPLB) or the bare
@@ -70,7 +71,7 @@ class RecordedLoads : public TableLoads {
 
  private:
   std::string origin_;
-  int recorded_layers_, dense_layers_, moe_layers_;
+  int recorded_layers_, dense_layers_, moe_layers_, never_named_;
   double distance_ = 0;  ///< of the imitation from what was recorded, the worst layer and domain's
   std::vector<std::vector<std::uint16_t>> selected_;  ///< [layers] experts of the measured text
   std::vector<LoadTable> tables_;

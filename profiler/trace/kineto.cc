@@ -319,8 +319,8 @@ bool KinetoHandler::parse_error(std::size_t byte, const std::string&, const nloh
   if (bytes_.AtEnd())
     throw InputError(Place{file_}, "the trace is cut off " + where + ": record it again or copy it whole");
   std::string reason = e.what();
-  if (const std::size_t from = reason.find("syntax error"); from != std::string::npos)
-    reason = reason.substr(from);
+  for (const std::string_view words : {"syntax error", "number overflow"})
+    if (const std::size_t from = reason.find(words); from != std::string::npos) reason = reason.substr(from);
   throw InputError(Place{file_}, "not valid JSON " + where + ": " + reason.substr(0, 200));
 }
 

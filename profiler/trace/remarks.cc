@@ -4,8 +4,12 @@
 
 #include <fmt/format.h>
 
+#include "core/units.h"
+#include "hw/cost/plausible.h"
+#include "hw/cost/roofline.h"
 #include "hw/device.h"
 #include "profiler/calibration_file.h"
+#include "profiler/compare/statistics.h"
 #include "profiler/printable.h"
 #include "profiler/too_slow.h"
 
@@ -34,23 +38,39 @@ std::string UnknownKernels(const TraceSummary& s, const Trace& trace) {
       names > kNamed ? ", ..." : "");
 }
 
-/// Where the device is known.
-std::string SlowOperations(const AnalysedTrace& a) {
-  const auto preset = FindDevicePresetName(a.trace.info.device.name);
-  if (!preset) return "";
-  const hw::Device& device = hw::DevicePreset(*preset);
-  std::size_t slow = 0;
+/// What stands out of many operations: how many do, and the first of them.
+struct Odd {
+  std::size_t count = 0;
   std::string first;
-  const auto look = [&](const TracedOp& op) {
-    if (op.durations_us.empty()) return;
-    const double us = *std::min_element(op.durations_us.begin(), op.durations_us.end());
-    const auto why = WhyTooSlow({op.kind, op.shape, {}, op.bytes, ""}, device, device.sms, us);
-    if (why && slow++ == 0) first = Printable(op.label) + " " + ShapeText(op.shape) + " takes " + *why;
+
+  void Add(const TracedOp& op, std::string_view does, const std::optional<std::string>& why) {
+    if (!why || count++ > 0) return;
+    first = fmt::format("{} {} {}{}", Printable(op.label), ShapeText(op.shape), does, *why);
+  }
+  std::string Text(std::string_view are) const {
+    return count <= 1 ? first : fmt::format("{} operations {}, the first: {}", count, are, first);
+  }
+};
+
+/// Operations whose time their device cannot have, where the device is known: too long even for the shortest
+/// launch, or too short for the median one, which a table takes.
+std::vector<std::string> OddOperations(const AnalysedTrace& a) {
+  const auto preset = FindDevicePresetName(a.trace.info.device.name);
+  if (!preset) return {};
+  const hw::Device& device = hw::DevicePreset(*preset);
+  Odd slow, fast;
+  const auto look = [&](const TracedOp& traced) {
+    if (traced.durations_us.empty() || (hw::IsFp8(traced.kind) && device.fp8.value <= 0)) return;
+    const Op op{traced.kind, traced.shape, {}, traced.bytes, ""};
+    const double least = *std::min_element(traced.durations_us.begin(), traced.durations_us.end());
+    slow.Add(traced, "takes ", WhyTooSlow(op, device, device.sms, least));
+    fast.Add(traced, "would run at ",
+             hw::WhyImpossible(op, device, device.sms, FromMicroseconds(Median(traced.durations_us))));
   };
   for (const RecognisedOp& op : a.layers.ops) look(op);
   for (const ShapedOp& op : a.shaped.ops) look(op);
-  if (slow == 0) return "";
-  return slow == 1 ? first : fmt::format("{} operations are far too slow, the first: {}", slow, first);
+  return {slow.Text("are far too slow"),
+          fast.Text("are faster than the device (is their shape that of another?)")};
 }
 
 /// Every program has kernels that do little more than start: the shortest of the 963 in DeepSeek's training
@@ -76,9 +96,12 @@ std::vector<std::string> Remarks(const AnalysedTrace& a) {
                     "launches count both",
                     s.repeated_events));
   }
-  for (std::string remark : {UnknownKernels(s, a.trace), SlowKernels(s), SlowOperations(a)}) {
+  const auto add = [&](std::string remark) {
     if (!remark.empty()) remarks.push_back(std::move(remark));
-  }
+  };
+  add(UnknownKernels(s, a.trace));
+  add(SlowKernels(s));
+  for (std::string& remark : OddOperations(a)) add(std::move(remark));
   if (s.steps && s.steps->outside > 0) {
     remarks.push_back(fmt::format(
         "{} GPU events are in no step: launched outside of them, or by a call that the trace does not have",

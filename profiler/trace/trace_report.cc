@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "core/text.h"
 #include "profiler/compare/statistics.h"
 #include "profiler/printable.h"
 #include "profiler/trace/remarks.h"
@@ -99,18 +100,28 @@ std::string StepsText(const TraceSummary& s) {
   return text;
 }
 
+constexpr std::size_t kLongestPhaseName = 80;
+
 std::string PhasesText(const TraceSummary& s) {
   if (s.phases.empty()) return "";
   std::string text = "\n";
   if (!s.layer_period_ns.empty())
     text += fmt::format("{} layers, {} ms from start to start of '{}'\n", *s.layers,
                         MeanAndEach(s.layer_period_ns), Printable(s.layer_phase));
-  text += fmt::format("{:<24} {:>5} {:<32} {:<32} {:<32} {}\n", "phase", "n", "compute ms (each)",
-                      "span ms (each)", "payload ms (each)", "sync ms (each)");
+  std::vector<std::string> names;
+  std::size_t width = 24;
   for (const Phase& p : s.phases) {
-    text += fmt::format("{:<24} {:>5} {:<32} {:<32} {:<32} {}\n", Printable(p.name).substr(0, 24),
-                        p.start_ns.size(), MeanAndEach(p.work_ns), MeanAndEach(p.span_ns),
-                        MeanAndEach(p.payload_ns), MeanAndEach(p.sync_ns));
+    // Whole where it can be: vLLM's execute_context_0(0)_generation_8(8) differ at their ends.
+    names.push_back(Clipped(Printable(p.name), kLongestPhaseName));
+    width = std::max(width, names.back().size());
+  }
+  text += fmt::format("{:<{}} {:>5} {:<32} {:<32} {:<32} {}\n", "phase", width, "n", "compute ms (each)",
+                      "span ms (each)", "payload ms (each)", "sync ms (each)");
+  for (std::size_t i = 0; i < s.phases.size(); ++i) {
+    const Phase& p = s.phases[i];
+    text += fmt::format("{:<{}} {:>5} {:<32} {:<32} {:<32} {}\n", names[i], width, p.start_ns.size(),
+                        MeanAndEach(p.work_ns), MeanAndEach(p.span_ns), MeanAndEach(p.payload_ns),
+                        MeanAndEach(p.sync_ns));
   }
   return text;
 }

@@ -299,5 +299,28 @@ TEST(PublicConfigs, OfMultimodalModelsGiveTheirTextModel) {
   EXPECT_NEAR(static_cast<double>(CountParameters(qwen).total) * 1e-9, 30.5, 0.15);
 }
 
+// Qwen2.5-VL-7B-Instruct: its language model is Qwen2.5-7B's, of 7.6 B parameters. transformers before 4.52
+// wrote the text model's keys at the top.
+TEST(PublicConfigs, OfQwenVlAreReadInBothForms) {
+  const std::string text =
+      R"("attention_dropout": 0.0, "hidden_act": "silu", "hidden_size": 3584, "initializer_range": 0.02,
+         "intermediate_size": 18944, "max_position_embeddings": 128000, "max_window_layers": 28,
+         "num_attention_heads": 28, "num_hidden_layers": 28, "num_key_value_heads": 4, "rms_norm_eps": 1e-06,
+         "rope_theta": 1000000.0, "sliding_window": 32768, "use_sliding_window": false, "vocab_size": 152064,
+         "rope_scaling": {"type": "mrope", "mrope_section": [16, 24, 24]}, "tie_word_embeddings": false)";
+  const std::string vision =
+      R"("architectures": ["Qwen2_5_VLForConditionalGeneration"], "model_type": "qwen2_5_vl",
+         "vision_start_token_id": 151652, "vision_token_id": 151654, "image_token_id": 151655,
+         "vision_config": {"depth": 32, "hidden_size": 1280, "num_heads": 16})";
+  const ModelSpec flat = Read("{" + vision + ", " + text + "}");
+  const ModelSpec nested = Read("{" + vision + R"(, "text_config": {"model_type": "qwen2_5_vl_text",
+    "architectures": ["Qwen2_5_VLForConditionalGeneration"], )" +
+                                text + "}}");
+  EXPECT_NEAR(static_cast<double>(CountParameters(flat).total) * 1e-9, 7.62, 0.01);
+  EXPECT_EQ(CountParameters(nested).total, CountParameters(flat).total);
+  EXPECT_TRUE(flat.attention.qkv_bias);
+  for (const ModelSpec& spec : {flat, nested}) EXPECT_THAT(spec.source, HasSubstr("vision_config"));
+}
+
 }  // namespace
 }  // namespace orrery::models

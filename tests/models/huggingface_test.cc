@@ -143,9 +143,12 @@ TEST(HuggingFace, GreedySelectionIgnoresTheGroups) {
 }
 
 TEST(HuggingFace, UnknownArchitectureIsRefusedByNameWithTheNearest) {
-  EXPECT_THAT(ErrorOf(Replaced(kV3, "\"deepseek_v3\"", "\"deepseek_v33\"")),
-              testing::AllOf(HasSubstr("config.json:2"), HasSubstr("deepseek_v33"),
+  EXPECT_THAT(ErrorOf(Replaced(kV3, "\"deepseek_v3\"", "\"deepseekv3\"")),
+              testing::AllOf(HasSubstr("config.json:2"), HasSubstr("'deepseekv3'"),
                              HasSubstr("did you mean 'deepseek_v3'")));
+  EXPECT_THAT(ErrorOf(Replaced(kV3, "\"deepseek_v3\"", "\"deepseek_v32\"")),
+              testing::AllOf(HasSubstr("unknown architecture"), testing::Not(HasSubstr("did you mean"))))
+      << "another architecture, no slip";
   EXPECT_THAT(ErrorOf(Replaced(kV3, "DeepseekV3ForCausalLM", "GptOssForCausalLM")),
               HasSubstr("GptOssForCausalLM"));
 }
@@ -176,6 +179,8 @@ TEST(HuggingFace, WhatIsNotUnderstoodIsRefusedByName) {
   EXPECT_THAT(ErrorOf(Replaced(kLlama70, "\"rope_type\": \"llama3\", ", "")), HasSubstr("rope_scaling"));
   EXPECT_THAT(ErrorOf(Replaced(kLlama70, "\"mlp_bias\": false", "\"layer_types\": [\"sliding_attention\"]")),
               HasSubstr("sliding_attention"));
+  EXPECT_THAT(ErrorOf(Replaced(kLlama70, "\"mlp_bias\": false", "\"layer_types\": [\"full_attention\"]")),
+              HasSubstr("layer_types: 1 entries, expected one for each of num_hidden_layers = 80"));
   EXPECT_THAT(ErrorOf(Replaced(kLlama70, "\"mlp_bias\": false", "\"attention_sinks\": true")),
               HasSubstr("attention_sinks"));
 }
@@ -443,6 +448,8 @@ TEST_F(HuggingFaceFile, ThatIsNoJsonIsRefusedWhereItEnds) {
   EXPECT_THAT(message("{\"model_type\": \"llama\", \"x\": Infinit}"), HasSubstr("not JSON"));
   EXPECT_THAT(message("{\"model_type\": \"llama\", \"x\": xNaN}"), HasSubstr("not JSON"));
   EXPECT_THAT(message(""), HasSubstr("not JSON"));
+  EXPECT_THAT(message("{\n  \"rope_theta\": 1e400\n}"),
+              testing::AllOf(HasSubstr("broken.json:2:"), HasSubstr("'1e400': expected a number below")));
 }
 
 TEST_F(HuggingFaceFile, ThatIsAbsentHintsAtThePresetItMeans) {

@@ -1,10 +1,12 @@
 #include "scenarios/scenario.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include "core/random.h"
 #include "core/resources.h"
@@ -266,6 +268,15 @@ TEST(TrainingModel, TheScheduleMustWorkWithTheNumbers) {
               HasSubstr("parallelism.schedule: 'dualpipe'"));
   EXPECT_THAT(ModelRefusal({"parallelism.schedule=interleaved-1f1b"}),
               HasSubstr("parallelism.schedule: 'interleaved-1f1b'"));
+}
+
+TEST(Scenario, ResultsOfOtherToolsAreNoTables) {
+  const auto file = std::filesystem::path(testing::TempDir()) / ("ncu-" + std::to_string(getpid()) + ".csv");
+  std::ofstream(file)
+      << "\"ID\",\"Kernel Name\",\"Metric Name\",\"Metric Value\"\n\"0\",\"k\",\"Duration\",\"9\"\n";
+  EXPECT_THAT(Refusal({"calibration=" + file.string()}),
+              HasSubstr("is a report of ncu, which Orrery does not read"));
+  std::filesystem::remove(file);
 }
 
 TEST(TrainingModel, TablesMustExist) {

@@ -70,6 +70,28 @@ TEST(LoadsCsv, ReadsTheHeadersThatServersWrite) {
   EXPECT_THAT(CsvMessage("layer_id,expert_id,percent\n0,0,5\n"), HasSubstr("expected layer,e0,e1"));
 }
 
+TEST(LoadsCsv, PartsOfARecordingAreSummed) {
+  const ExpertLoads rows = ParseLoadsCsv(
+      "rank,forward_pass_id,layer_id,expert_id,count\n0,1,3,0,5\n1,1,3,0,2\n0,2,3,0,1\n0,1,3,1,4\n", "f");
+  EXPECT_THAT(rows.domains, ElementsAre("all"));
+  EXPECT_THAT(rows.load[0][0], ElementsAre(8, 4));
+  const ExpertLoads columns = ParseLoadsCsv(
+      "step,task,layer,tokens,e0,e1\n0,law,1,3,1,2\n1,law,1,3,2,1\n0,math,1,3,3,0\n1,math,1,6,0,6\n", "f");
+  EXPECT_THAT(columns.domains, ElementsAre("law", "math"));
+  EXPECT_THAT(columns.load[0][0], ElementsAre(3, 3));
+  EXPECT_THAT(columns.load[0][1], ElementsAre(3, 6));
+  EXPECT_THAT(ParseLoadsCsv("step,layer,token,top1\n0,0,0,1\n1,0,0,1\n", "f").load[0][0], ElementsAre(0, 2));
+  EXPECT_THAT(CsvMessage("rank,layer,expert,count\n0,3,0,5\n1,3,0,5\n0,3,0,7\n"),
+              HasSubstr("f:4:3: expert 0 of layer 3 and domain all is there already, in line 2"));
+  EXPECT_THAT(CsvMessage("rank,layer,e0,e1\n0,3,0,5\n1,3,0,5\n1,3,0,7\n"),
+              HasSubstr("f:4:1: rank 1 of layer 3 and domain all is there already, in line 3"));
+}
+
+TEST(LoadsCsv, OtherMarksThanCommasAreNamed) {
+  EXPECT_THAT(CsvMessage("layer;expert;count\n0;0;5\n"), HasSubstr("f:1: columns apart by semicolons"));
+  EXPECT_THAT(CsvMessage("layer\texpert\tcount\n0\t0\t5\n"), HasSubstr("columns apart by tabs"));
+}
+
 TEST(LoadsCsv, ReadsOneLayerWithoutItsNumber) {
   const ExpertLoads x = ParseLoadsCsv("expert,load\n0,5\n1,2\n3,1\n", "f");
   EXPECT_EQ(x.layers(), 1);
@@ -188,6 +210,14 @@ TEST(LoadsJson, RefusesWhatIsNoLoad) {
   EXPECT_THAT(JsonMessage("[[null,2]]"), HasSubstr("'null'"));
   EXPECT_THAT(JsonMessage(R"({"expert_load": [[1,2,3]], "physical_to_logical_map": [[0,1]]})"),
               HasSubstr("has 2 slots, the counts 3"));
+  EXPECT_THAT(JsonMessage(R"({"expert_load": [[1,2]], "physical_to_logical_map": [[0,0.5]]})"),
+              HasSubstr("physical_to_logical_map[0][1]: '0.5', expected the number of an expert"));
+  EXPECT_THAT(JsonMessage(R"({"expert_load": [[1,2]], "physical_to_logical_map": [[0,4096]]})"),
+              HasSubstr("'4096', expected the number of an expert, at most 4095"));
+  EXPECT_THAT(JsonMessage(R"({"expert_load": [[1,2]], "physical_to_logical_map": [[[0,1]],[[0,1]]]})"),
+              HasSubstr("expected [layers][slots], without steps"));
+  EXPECT_THAT(JsonMessage(R"({"physical_count": [[1,2]]})"),
+              HasSubstr("missing key 'physical_to_logical_map'"));
 }
 
 TEST(LoadsJson, MessagesQuoteAtMostALine) {
@@ -201,7 +231,12 @@ TEST(LoadsJson, MessagesQuoteAtMostALine) {
 
 TEST(Loads, OfAnUnknownKindAreRefused) {
   EXPECT_THROW(ReadExpertLoads("nowhere.csv"), InputError);
-  EXPECT_THROW(ReadExpertLoads("loads.pt"), InputError);
+  try {
+    ReadExpertLoads("loads.pt");
+    ADD_FAILURE() << "read";
+  } catch (const InputError& e) {
+    EXPECT_THAT(e.what(), HasSubstr("torch.load(FILE)['logical_count'].tolist()"));
+  }
 }
 
 TEST(Loads, ThatNameExpertsLeaveOutThoseNeverSelected) {
@@ -209,6 +244,7 @@ TEST(Loads, ThatNameExpertsLeaveOutThoseNeverSelected) {
   std::ofstream(trace) << "layer,token,top1,top2\n0,0,0,3\n0,1,3,1\n";
   std::ofstream(wide) << "layer,e0,e1,e2,e3\n0,1,1,0,2\n";
   EXPECT_THAT(ReadExpertLoads(trace, 6).load[0][0], ElementsAre(1, 1, 0, 2, 0, 0));
+  EXPECT_EQ(ReadExpertLoads(trace, 6).never_named, 2);
   EXPECT_EQ(ReadExpertLoads(trace, 2).experts, 4);  // more than the model has: refused where it is checked
   EXPECT_EQ(ReadExpertLoads(wide, 6).experts, 4);
 }
@@ -300,6 +336,9 @@ TEST(RecordedLoads, SayWhereLayersStartOverOrAreLeftOut) {
   EXPECT_EQ(describe(3), "recorded loads of f, 3 layers, 1 domain");
   EXPECT_THAT(describe(5), HasSubstr("3 layers that start over in the model's 5 MoE layers"));
   EXPECT_THAT(describe(1), HasSubstr("the first 1 of 3 layers"));
+  x.never_named = 16;
+  EXPECT_THAT(describe(3),
+              HasSubstr("; its highest expert is 47 of 0 to 63: those above are taken as never"));
 }
 
 TEST(RecordedLoads, ThatTheGroupsCannotGiveAreSaidToBe) {

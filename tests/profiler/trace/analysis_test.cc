@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "profiler/trace/remarks.h"
+#include "profiler/trace/trace_report.h"
 #include "tests/profiler/trace/synthetic_trace.h"
 
 namespace orrery::profiler {
@@ -126,6 +127,17 @@ TEST(Phases, ThatAreNumberedAreOccurrencesOfOne) {
   EXPECT_THAT(s.phases[0].work_ns, ElementsAre(5'000, 7'000));
 }
 
+TEST(Phases, ThatDifferAtTheirEndsAreToldApart) {
+  Builder b;
+  b.Annotation("execute_context_0(0)_generation_8(8)", 0, 10).Kernel(kGemm, 1, 5);
+  b.Annotation("execute_context_0(0)_generation_16(16)", 20, 10).Kernel(kGemm, 21, 7);
+  b.Annotation(std::string(5000, 'x').c_str(), 40, 10).Kernel(kGemm, 41, 7);
+  const std::string text = TraceText(b.Analysed());
+  EXPECT_THAT(text, HasSubstr("\nexecute_context_0(0)_generation_8(8) "));
+  EXPECT_THAT(text, HasSubstr("\nexecute_context_0(0)_generation_16(16) "));
+  EXPECT_THAT(text, HasSubstr("xxx... (5000 bytes) "));
+}
+
 Builder ThreeSteps() {
   Builder b;
   for (int step = 0; step < 3; ++step) {
@@ -198,6 +210,20 @@ TEST(RemarksOfATrace, SayWhatIsThereTwice) {
     b.Kernel(kGemm, 100 * i, 50).Kernel(kGemm, 100 * i, 50).Kernel(kGemm, 100 * i, 60);
   EXPECT_THAT(Remarks(b.Analysed()), Contains(HasSubstr("3 GPU events are there twice")));
   EXPECT_THAT(Remarks(Builder().Kernel(kGemm, 0, 50, 7).Kernel(kGemm, 0, 50, 8).Analysed()), IsEmpty());
+}
+
+TEST(RemarksOfATrace, SayWhatIsFasterThanTheDevice) {
+  const auto with = [](int us) {
+    return Remarks(Builder()
+                       .Device("NVIDIA H100 80GB HBM3")
+                       .Annotation("orrery:gemm_bf16 m=4096 n=4096 k=4096", 0, 10)
+                       .Kernel(kGemm, 5, us)
+                       .Analysed());
+  };
+  EXPECT_THAT(with(150), IsEmpty()) << "916 of 989 TFLOPS";
+  EXPECT_THAT(with(8),
+              ElementsAre(testing::AllOf(HasSubstr("would run at 17180 TFLOPS, over 1.25 times the 989"),
+                                         testing::Not(HasSubstr("operations are")))));
 }
 
 TEST(RemarksOfATrace, SayWhatIsAThousandTimesTooSlow) {
