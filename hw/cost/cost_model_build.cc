@@ -194,14 +194,16 @@ void SetStreaming(CostData* data) {
   data->streaming_known = !ratios.empty();
 }
 
-/// The devices that lend rows, each as it prices itself under the sheet that its rows were measured under: how well
-/// its rows tell of each other is asked of these.
-std::vector<std::shared_ptr<const CostData>> LendersOf(const Device& device, const std::vector<KernelTable>& tables,
+/// The devices that lend rows, each as it prices itself under the sheet that its rows were measured under:
+/// how well its rows tell of each other is asked of these.
+std::vector<std::shared_ptr<const CostData>> LendersOf(const Device& device,
+                                                       const std::vector<KernelTable>& tables,
                                                        const std::vector<Device>& measured_on) {
   std::map<std::string, std::pair<Device, std::vector<KernelTable>>> by_name;
   for (std::size_t t = 0; t < tables.size(); ++t) {
     if (!IsElsewhere(tables[t], measured_on[t], device)) continue;
-    auto& [on, own] = by_name.try_emplace(tables[t].device, measured_on[t], std::vector<KernelTable>{}).first->second;
+    auto& [on, own] =
+        by_name.try_emplace(tables[t].device, measured_on[t], std::vector<KernelTable>{}).first->second;
     if (SameKernelSheet(on, measured_on[t])) own.push_back(tables[t]);
   }
   std::vector<std::shared_ptr<const CostData>> lenders;
