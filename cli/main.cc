@@ -14,6 +14,7 @@
 #include "cli/commit.h"
 #include "core/error.h"
 #include "core/resources.h"
+#include "core/run_control.h"
 #include "core/text.h"
 
 namespace {
@@ -32,6 +33,9 @@ int main(int argc, char** argv) {
     return RunCommandLine({argv + std::min(argc, 1), argv + argc}, version);
   } catch (const orrery::InputError& e) {
     return Fail(kBadInput, e.what());
+  } catch (const orrery::Stopped& e) {
+    const std::string doing = *e.what() != '\0' ? std::string(" while ") + e.what() : "";
+    return Fail(kStopped, "stopped" + doing + "; nothing was written");
   } catch (const orrery::UnavailableError& e) {
     return Fail(kUnavailable, e.what());
   } catch (const std::filesystem::filesystem_error& e) {

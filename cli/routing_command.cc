@@ -10,6 +10,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "cli/long_run.h"
 #include "cli/options.h"
 #include "cli/output_file.h"
 #include "cli/routing_document.h"
@@ -113,10 +114,15 @@ int RunCompare(const Options& o, const StepTimeMaker& step_time) {
   const std::vector<std::string> names = o.strategies.empty() ? models::StrategyNames() : o.strategies;
   RequireMeaning(o.settings, names);
   std::vector<scenarios::RoutingReport> strategies;
-  for (const std::string& strategy : names) {
-    RoutingInput in = InputOf(o);
-    in.strategy = strategy, in.compared = true;
-    strategies.push_back(scenarios::MakeRoutingReport(MakeRequest(o, LoadRoutingDocument(in), step_time)));
+  {
+    const LongRun wait(LongRun::OnSignal::kEnd);
+    for (const std::string& strategy : names) {
+      wait.control().Tell(static_cast<double>(strategies.size()) / static_cast<double>(names.size()),
+                          strategy);
+      RoutingInput in = InputOf(o);
+      in.strategy = strategy, in.compared = true;
+      strategies.push_back(scenarios::MakeRoutingReport(MakeRequest(o, LoadRoutingDocument(in), step_time)));
+    }
   }
   Report report;
   report.Add(o.json, [&] { return scenarios::RoutingComparisonJson(strategies); });

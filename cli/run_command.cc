@@ -8,8 +8,8 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <unistd.h>
 
+#include "cli/long_run.h"
 #include "cli/options.h"
 #include "cli/output_file.h"
 #include "core/error.h"
@@ -35,22 +35,6 @@ struct Options {
   bool fold = false, quick = false, strict = false;
 };
 
-/// A bar on a terminal's standard error; nothing elsewhere.
-class ProgressBar {
- public:
-  void operator()(double done, const char* what) const {
-    if (isatty(STDERR_FILENO) == 0) return;
-    constexpr int kWidth = 30;
-    const int full = static_cast<int>(done * kWidth);
-    std::fprintf(stderr, "\r\033[K");
-    if (done < 1) {
-      std::fprintf(stderr, "[%s%s] %3.0f %%  %s", std::string(static_cast<std::size_t>(full), '#').c_str(),
-                   std::string(static_cast<std::size_t>(kWidth - full), '.').c_str(), 100 * done, what);
-    }
-    std::fflush(stderr);
-  }
-};
-
 std::vector<std::string> Overrides(const Options& o) {
   std::vector<std::string> sets = o.sets;
   std::string calibrations;
@@ -67,10 +51,13 @@ int RunPretraining(const Options& o, Document document) {
   scenarios::RunOptions options;
   options.fold = o.fold;
   options.analyse = !o.quick;
-  const scenarios::TrainingResult result = scenarios::RunTraining(scenario, options, ProgressBar{});
+  options.timeline = !o.trace.empty();
+  if (options.timeline) scenarios::CheckTraceRanks(scenario, o.trace_ranks);
+  const LongRun wait;
+  const scenarios::TrainingRun run = scenarios::SimulateTraining(scenario, options, wait.control());
+  const scenarios::TrainingResult& result = run.result;
   Report report;
-  report.Add(o.trace,
-             [&] { return scenarios::TrainingTrace(scenarios::TrainingModel(scenario), o.trace_ranks); });
+  report.Add(o.trace, [&] { return scenarios::TrainingTrace(run, o.trace_ranks); });
   report.Add(o.json, [&] { return scenarios::TrainingJson(result); });
   report.AddText([&] { return scenarios::TrainingText(result); });
   report.Write();

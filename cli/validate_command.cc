@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/long_run.h"
 #include "cli/output_file.h"
 #include "core/error.h"
 #include "scenarios/validation.h"
@@ -30,10 +31,17 @@ int Run(const Options& options) {
       throw InputError("validate: unknown group '" + name + "'" + DidYouMean(name, known));
     }
   }
+  std::vector<const scenarios::ValidationGroup*> asked;
   for (const auto& group : scenarios::ValidationGroups()) {
     const auto& g = options.groups;
-    if (!g.empty() && std::find(g.begin(), g.end(), group.name) == g.end()) continue;
-    for (auto& c : group.run()) cases.push_back(std::move(c));
+    if (g.empty() || std::find(g.begin(), g.end(), group.name) != g.end()) asked.push_back(&group);
+  }
+  {
+    const LongRun wait(LongRun::OnSignal::kEnd);
+    for (std::size_t i = 0; i < asked.size(); ++i) {
+      wait.control().Tell(static_cast<double>(i) / static_cast<double>(asked.size()), asked[i]->name);
+      for (auto& c : asked[i]->run()) cases.push_back(std::move(c));
+    }
   }
   Report report;
   report.Add(options.markdown, [&] { return scenarios::ValidationMarkdown(cases); });

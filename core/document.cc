@@ -110,6 +110,12 @@ const Value* Value::Find(std::string_view key) const {
   return nullptr;
 }
 
+Value Value::Without(std::string_view key) const {
+  Value rest = *this;
+  std::erase_if(rest.entries_, [&](const auto& entry) { return entry.first == key; });
+  return rest;
+}
+
 const Value& Value::At(std::string_view key) const {
   const Value* value = Find(key);
   if (value == nullptr) {

@@ -44,6 +44,8 @@ class Value {
   /// InputError on the first key not in `keys`, naming the nearest known one.
   void AllowKeys(const std::vector<std::string>& keys) const;
   const std::vector<std::pair<std::string, Value>>& entries() const;
+  /// The map less one key, for a reader that has taken it.
+  Value Without(std::string_view key) const;
 
   // Lists.
   const std::vector<Value>& items() const;

@@ -41,6 +41,15 @@ class RadixHeap {
     Place({time, payload});
   }
 
+  /// Empty, at time 0; what is allocated stays.
+  void Clear() {
+    for (auto& bucket : buckets_) bucket.clear();
+    run_.clear();
+    head_ = size_ = 0;
+    now_ = reference_ = occupied_ = 0;
+    run_bits_ = 0;
+  }
+
   /// Removes and returns the earliest event. The heap must not be empty.
   Event Pop() {
     if (head_ == run_.size()) Refill();

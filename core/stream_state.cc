@@ -4,13 +4,25 @@
 
 #include "core/error.h"
 
-namespace orrery::internal {
+namespace orrery {
+
+Communicator Communicator::Neighbours(int ranks, int size) {
+  ORRERY_CHECK(size > 0 && ranks % size == 0, "groups must divide the ranks");
+  Communicator communicator;
+  communicator.group_of_rank.resize(static_cast<std::size_t>(ranks));
+  for (int r = 0; r < ranks; ++r) communicator.group_of_rank[static_cast<std::size_t>(r)] = r / size;
+  return communicator;
+}
+
+namespace internal {
 namespace {
 
 std::string StepText(int rank, int stream, const ProgramStep& step) {
+  // What the streams of a program with ComputeExchangeSend's roles are called.
   static constexpr const char* kStreams[] = {"compute", "exchange", "send", "send"};
-  return fmt::format("simulation: rank {}, {} stream, price {}, micro-batch step {}", rank, kStreams[stream],
-                     step.price, step.instance);
+  const std::string name = stream < 4 ? kStreams[stream] : fmt::format("{}th", stream + 1);
+  return fmt::format("simulation: rank {}, {} stream, price {}, micro-batch step {}", rank, name, step.price,
+                     step.instance);
 }
 
 }  // namespace
@@ -32,20 +44,24 @@ void ThrowTooLate(double elapsed, std::int64_t now, int rank, int stream, const 
                   kLongestSeconds / 86400));
 }
 
-std::string WaitText(const RankState& rank, std::size_t r, std::size_t stream, const ProgramStep& step) {
-  std::string text = fmt::format("no event is left but rank {} stream {} waits at step {} (task {}) for", r,
-                                 stream, rank.done[stream], step.task);
-  for (std::size_t i = 0; i < kMaxStreams; ++i) {
-    if (rank.done[i] >= step.wait_done[i]) continue;
-    text += fmt::format(" stream {} to complete {} steps (has {})", i, step.wait_done[i], rank.done[i]);
+std::string WaitText(const Waiting& waiting, const ProgramStep& step) {
+  std::string text = fmt::format("no event is left but rank {} stream {} waits at step {} (task {}) for",
+                                 waiting.rank, waiting.stream, waiting.done[waiting.stream], step.task);
+  for (std::size_t i = 0; i < waiting.done.size(); ++i) {
+    if (waiting.done[i] >= step.wait_done[i]) continue;
+    text += fmt::format(" stream {} to complete {} steps (has {})", i, step.wait_done[i], waiting.done[i]);
   }
   for (std::size_t i = 0; i < 2; ++i) {
-    if (rank.HasMessages(step, i)) continue;
-    text += fmt::format(" message {} on channel {} (has {})", step.wait_messages[i], step.wait_channel[i],
-                        rank.messages[static_cast<std::size_t>(step.wait_channel[i])]);
+    if (step.wait_channel[i] < 0) continue;
+    const std::uint32_t has = waiting.messages[static_cast<std::size_t>(step.wait_channel[i])];
+    if (has >= step.wait_messages[i]) continue;
+    text +=
+        fmt::format(" message {} on channel {} (has {})", step.wait_messages[i], step.wait_channel[i], has);
   }
-  if (rank.state[stream] == StepState::kArrived) text += " its exchange group";
+  if (waiting.arrived) text += " its exchange group";
+  if (step.type == StepType::kAwait) text += " the posts of its group";
   return text;
 }
 
-}  // namespace orrery::internal
+}  // namespace internal
+}  // namespace orrery

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "core/stream_program.h"
 #include "core/units.h"
@@ -28,20 +29,27 @@ struct alignas(64) StreamState {  // one cache line
   }
 };
 
+/// A rank of a program with `kStreams` streams.
+template <int kStreams>
 struct RankState {
-  std::array<std::uint32_t, kMaxStreams> done{};  ///< steps completed; also the index of the current one
-  std::array<StepState, kMaxStreams> state{};
-  std::uint8_t sends_out = 0, sends_in = 0;
+  std::array<std::uint32_t, kStreams> done{};  ///< steps completed; also the index of the current one
+  std::array<StepState, kStreams> state{};
+  std::uint8_t running = 0;                      ///< bit s: stream s is running
+  std::array<std::uint8_t, kPorts> out{}, in{};  ///< running steps that send, or receive, through a port
   std::array<std::uint32_t, kMaxChannels> messages{};
-  StreamState streams[kMaxStreams];
+  StreamState streams[kStreams];
 
   StepState& At(int s) { return state[static_cast<std::size_t>(s)]; }
-  bool Running(int s) const { return state[static_cast<std::size_t>(s)] == StepState::kRunning; }
+  bool Running(int s) const { return (running >> s & 1U) != 0; }
+  void SetRunning(int s, bool runs) {
+    At(s) = runs ? StepState::kRunning : StepState::kBlocked;
+    running = static_cast<std::uint8_t>(runs ? running | 1U << s : running & ~(1U << s));
+  }
 
   /// Whether all that `step` waits for on this rank is there.
   bool Ready(const ProgramStep& step) const {
     bool ready = true;
-    for (std::size_t s = 0; s < kMaxStreams; ++s) ready &= done[s] >= step.wait_done[s];
+    for (std::size_t s = 0; s < kStreams; ++s) ready &= done[s] >= step.wait_done[s];
     return ready && HasMessages(step, 0) && HasMessages(step, 1);
   }
 
@@ -50,21 +58,15 @@ struct RankState {
     return channel < 0 || messages[static_cast<std::size_t>(channel)] >= step.wait_messages[i];
   }
 
-  /// How much slower than alone stream `s` goes beside what else runs on the rank.
-  double StretchOf(int s) const {
+  /// How much slower than alone stream `s` goes beside what else runs on the rank: its kernels share SMs with
+  /// those of `slowed_by`, and its port is shared equally by all that pass it in the same direction.
+  double StretchOf(int s, const StreamRole& role) const {
     const StreamState& stream = streams[s];
-    const bool computing = Running(0);
-    const bool exchanging = Running(1);
-    switch (s) {
-      case 0:
-        return exchanging ? 1.0 + stream.beside : 1.0;
-      case 1: {
-        const double others = std::max(sends_out, sends_in);
-        return (computing ? 1.0 + stream.beside : 1.0) * (1.0 + stream.port * others);
-      }
-      default:
-        return 1.0 + stream.port * ((exchanging ? 1.0 : 0.0) + std::max(0, sends_out - 1));
-    }
+    const double sms = (running & role.slowed_by) != 0 ? 1.0 + stream.beside : 1.0;
+    if (role.port == Port::kNone) return sms;
+    const auto p = static_cast<std::size_t>(role.port);
+    const int users = role.both_ways ? std::max(out[p], in[p]) : out[p];
+    return sms * (1.0 + stream.port * static_cast<double>(std::max(0, users - 1)));
   }
 };
 
@@ -81,7 +83,15 @@ inline bool CanRun(const StepPrice& price) {
 [[noreturn]] void ThrowTooLate(double elapsed, std::int64_t now, int rank, int stream,
                                const ProgramStep& step);
 
+/// Why a step has not started, as far as its rank knows.
+struct Waiting {
+  std::size_t rank = 0, stream = 0;
+  std::vector<std::uint32_t> done;  ///< [stream]
+  std::vector<std::uint32_t> messages;
+  bool arrived = false;  ///< at an exchange whose group is not whole
+};
+
 /// What a step that can never start waits for, in words.
-std::string WaitText(const RankState& rank, std::size_t r, std::size_t stream, const ProgramStep& step);
+std::string WaitText(const Waiting& waiting, const ProgramStep& step);
 
 }  // namespace orrery::internal

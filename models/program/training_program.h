@@ -72,6 +72,9 @@ constexpr std::uint32_t LoadInstance(int moe_layer, int micro_batch, int micro_b
 /// True if `part` of `kind` does any work (an embedding has no MLP, a dense layer no exchange).
 bool HasPart(UnitKind kind, Part part);
 
+/// Streams of a training program: compute, exchanges, messages to the next and to the previous pipeline rank.
+constexpr int kTrainingStreams = 4;
+
 struct TrainingPrograms {
   std::vector<Program> programs;                  ///< [pipeline rank]
   std::vector<std::vector<StepKind>> task_kinds;  ///< [pipeline rank][task]

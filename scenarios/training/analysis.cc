@@ -44,21 +44,6 @@ double MeanTaskSeconds(const Outcome& outcome) {
   return total / outcome.gpus;
 }
 
-/// Step recorded last over all ranks.
-StepRef LastStep(const Recorder& recorder) {
-  StepRef last;
-  std::int64_t end = -1;
-  for (int rank = 0; rank < recorder.ranks(); ++rank) {
-    for (int stream = 0; stream < kMaxStreams; ++stream) {
-      const auto& steps = recorder.Steps(rank, stream);
-      if (steps.empty() || steps.back().end <= end) continue;
-      end = steps.back().end;
-      last = {rank, stream, static_cast<std::uint32_t>(steps.size() - 1)};
-    }
-  }
-  return last;
-}
-
 std::string PathClass(std::uint32_t price) {
   if (price >= models::kSendPrice) return "pipeline messages";
   const auto unit = static_cast<models::UnitKind>(price / models::kParts);
@@ -88,11 +73,11 @@ double Mean(const std::vector<double>& values) {
 
 }  // namespace
 
-double EvenStep(const TrainingModel& model, double dropped_share) {
+double EvenStep(const TrainingModel& model, double dropped_share, const RunControl& control) {
   Variant even;
   even.free = Free::kImbalance;
   even.dropped_share = dropped_share;
-  return model.Simulate(even).step_s;
+  return model.Simulate(even, control).step_s;
 }
 
 ImbalanceCost CostOfImbalance(const TrainingModel& model, const Outcome& outcome, double all_s) {
@@ -104,16 +89,19 @@ ImbalanceCost CostOfImbalance(const TrainingModel& model, const Outcome& outcome
   return cost;
 }
 
-std::vector<WhatIf> WhatWouldHelp(const TrainingModel& model, double dropped_share) {
+std::vector<WhatIf> WhatWouldHelp(const TrainingModel& model, double dropped_share,
+                                  const RunControl& control) {
   std::array<double, kQuestions.size() + 1> step{};
   double busy = 0, pipeline = 0;
+  ParallelParts parts(control, step.size());
   tbb::parallel_for(std::size_t{0}, step.size(), [&](std::size_t i) {
     Variant variant = OneGroup(i == 0 ? Free::kNothing : kQuestions[i - 1].free);
     variant.dropped_share = dropped_share;
-    const Outcome outcome = model.Simulate(variant);
+    const Outcome outcome = model.Simulate(variant, parts.StopOnly());
     step[i] = outcome.step_s;
     if (i == 0) busy = MeanTaskSeconds(outcome);
     if (i == 0) pipeline = static_cast<double>(outcome.pipeline) * 1e-12 + outcome.rebalance.Sum();
+    parts.Done();
   });
   std::vector<WhatIf> answers;
   const double base = step[0];
@@ -129,20 +117,18 @@ std::vector<WhatIf> WhatWouldHelp(const TrainingModel& model, double dropped_sha
   return answers;
 }
 
-std::vector<CriticalPathShare> CriticalPath(const TrainingModel& model) {
-  Recorder recorder(0);
-  model.Record(OneGroup(Free::kNothing), &recorder);
+std::vector<CriticalPathShare> CriticalPath(const Timeline& timeline) {
   std::map<std::string, double> seconds;
-  StepRef at = LastStep(recorder);
+  SpanRef at = timeline.Last();
   double total = 0;
-  std::int64_t until = at.rank < 0 ? 0 : recorder.At(at).end;
+  std::int64_t until = at.rank < 0 ? 0 : timeline.At(at).end();
   while (at.rank >= 0) {
-    const RecordedStep& step = recorder.At(at);
-    const double length = static_cast<double>(until - step.start) * 1e-12;
-    seconds[PathClass(step.price)] += length;
+    const Span& span = timeline.At(at);
+    const double length = static_cast<double>(until - span.start()) * 1e-12;
+    seconds[PathClass(span.price())] += length;
     total += length;
-    until = step.start;
-    at = step.cause;
+    until = span.start();
+    at = span.cause();
   }
   std::vector<CriticalPathShare> shares;
   for (const auto& [name, s] : seconds) shares.push_back({name, s, total > 0 ? s / total : 0});
@@ -152,22 +138,24 @@ std::vector<CriticalPathShare> CriticalPath(const TrainingModel& model) {
 }
 
 std::vector<Drawn> DrawCalibration(const TrainingModel& model, const std::vector<Figure>& figures,
-                                   int resamples) {
+                                   int resamples, const RunControl& control) {
   const hw::PriceErrors errors = model.cost().Errors();
   Variant folded;
   folded.fold = true;
-  const Outcome base = model.Simulate(folded);
+  const Outcome base = model.Simulate(folded, control.Part(0, 0));
   std::vector<std::vector<double>> logs(figures.size(),
                                         std::vector<double>(static_cast<std::size_t>(resamples)));
+  ParallelParts parts(control, static_cast<std::size_t>(resamples));
   tbb::parallel_for(0, resamples, [&](int i) {
     RandomStream random(model.scenario().seed, "resample", {static_cast<std::uint64_t>(i)});
     const hw::CostModel drawn = model.cost().Perturbed(errors.Draw(&random));
     Variant variant = folded;
     variant.cost = &drawn;
     variant.exchange_factor = std::exp(model.exchange().Deviation() * random.Normal());
-    const Outcome outcome = model.Simulate(variant);
+    const Outcome outcome = model.Simulate(variant, parts.StopOnly());
     for (std::size_t f = 0; f < figures.size(); ++f)
       logs[f][static_cast<std::size_t>(i)] = std::log(figures[f](outcome) / figures[f](base));
+    parts.Done();
   });
   std::vector<Drawn> drawn;
   for (const std::vector<double>& l : logs)
@@ -175,14 +163,18 @@ std::vector<Drawn> DrawCalibration(const TrainingModel& model, const std::vector
   return drawn;
 }
 
-Interval UncertaintyOf(const TrainingModel& model, double step_s, int resamples, int seeds) {
+Interval UncertaintyOf(const TrainingModel& model, double step_s, int resamples, int seeds,
+                       const RunControl& control) {
   const Drawn calibration =
-      DrawCalibration(model, {[](const Outcome& o) { return o.step_s; }}, resamples).front();
+      DrawCalibration(model, {[](const Outcome& o) { return o.step_s; }}, resamples, control.Part(0, 0.6))
+          .front();
   std::vector<double> steps(static_cast<std::size_t>(seeds));
+  ParallelParts parts(control.Part(0.6, 1), steps.size());
   tbb::parallel_for(std::size_t{0}, steps.size(), [&](std::size_t i) {
     Variant variant = OneGroup(Free::kNothing);
     variant.seed = model.scenario().seed + 1 + i;
-    steps[i] = model.Simulate(variant).step_s;
+    steps[i] = model.Simulate(variant, parts.StopOnly()).step_s;
+    parts.Done();
   });
   Interval interval;
   interval.resamples = resamples;

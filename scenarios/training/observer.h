@@ -37,6 +37,8 @@ class TrainingObserver {
     if (stream == 0) ranks_[static_cast<std::size_t>(rank)].cause = by_rank != rank ? kMessage : by_stream;
   }
 
+  void OnRelease(int /*rank*/, int /*stream*/, int /*by_rank*/) {}
+
   void OnStart(int rank, int stream, const ProgramStep& step, std::int64_t ready, std::int64_t start) {
     if (stream > 1) return;
     RankNotes& r = ranks_[static_cast<std::size_t>(rank)];
@@ -138,6 +140,46 @@ class TrainingObserver {
   std::vector<RankNotes> ranks_;
   std::array<std::int64_t, models::kPriceKeys> work_{}, count_{};
   std::int64_t notify_ = 0;
+};
+
+/// The observers of exchange groups that were simulated apart, as one of all ranks: rank = pipeline rank x
+/// columns + column, groups are neighbouring columns.
+class GroupObservers {
+ public:
+  GroupObservers(const models::TrainingPrograms& programs, int groups, int columns_per_group)
+      : columns_per_group_(columns_per_group),
+        groups_(static_cast<std::size_t>(groups), {programs, columns_per_group}) {}
+
+  TrainingObserver& Of(int group) { return groups_[static_cast<std::size_t>(group)]; }
+
+  const TaskTimes& Tasks(int rank) const { return At(rank).Tasks(Local(rank)); }
+  const Idle& IdleOf(int rank) const { return At(rank).IdleOf(Local(rank)); }
+  std::int64_t FinishOf(int rank) const { return At(rank).FinishOf(Local(rank)); }
+  std::int64_t ExchangeTime(int rank) const { return At(rank).ExchangeTime(Local(rank)); }
+  std::int64_t notify() const {
+    return Sum([](const TrainingObserver& o) { return o.notify(); });
+  }
+  std::int64_t WorkOf(std::uint32_t key) const {
+    return Sum([key](const TrainingObserver& o) { return o.WorkOf(key); });
+  }
+
+ private:
+  int columns() const { return columns_per_group_ * static_cast<int>(groups_.size()); }
+  const TrainingObserver& At(int rank) const {
+    return groups_[static_cast<std::size_t>(rank % columns() / columns_per_group_)];
+  }
+  int Local(int rank) const {
+    return rank / columns() * columns_per_group_ + rank % columns() % columns_per_group_;
+  }
+  template <class F>
+  std::int64_t Sum(F&& of) const {
+    std::int64_t sum = 0;
+    for (const TrainingObserver& group : groups_) sum += of(group);
+    return sum;
+  }
+
+  int columns_per_group_;
+  std::vector<TrainingObserver> groups_;
 };
 
 }  // namespace orrery::scenarios

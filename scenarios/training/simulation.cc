@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include <fmt/format.h>
+#include <tbb/parallel_for.h>
 
 #include "core/stream_engine.h"
 #include "hw/network/placement.h"
@@ -64,17 +65,6 @@ models::LoadShape ShapeOf(const Scenario& s) {
   shape.groups = moe.groups;
   shape.top_groups = moe.top_groups;
   return shape;
-}
-
-/// When a GPU's last task ended, picoseconds.
-std::int64_t LastEnd(const TrainingObserver& observer, int rank) { return observer.FinishOf(rank); }
-std::int64_t LastEnd(const Recorder& recorder, int rank) {
-  std::int64_t end = 0;
-  for (int stream : {0, 1}) {
-    const auto& steps = recorder.Steps(rank, stream);
-    if (!steps.empty()) end = std::max(end, steps.back().end);
-  }
-  return end;
 }
 
 }  // namespace
@@ -278,37 +268,64 @@ Outcome TrainingModel::Prepare(const Variant& variant) const {
   return outcome;
 }
 
+namespace {
+
+/// The prices of one exchange group: its columns are counted from `first`.
+struct GroupPrices {
+  const TrainingPrices& prices;
+  int first;
+  StepPrice operator()(int row, int column, const ProgramStep& step) const {
+    return prices(row, first + column, step);
+  }
+};
+
 template <class Observer>
-void TrainingModel::Run(const Variant& variant, const TrainingPrices& prices, Observer& observer,
-                        Outcome* outcome) const {
-  const int group = variant.fold ? 1 : scenario_.parallelism.expert;
-  StreamEngine<const TrainingPrices, Observer> engine(programs_.programs, outcome->columns, group, prices,
-                                                      observer);
-  const EngineResult result = engine.Run();
-  outcome->pipeline = result.end;
-  outcome->events = result.events;
-  outcome->steps = result.steps;
-  std::vector<double> finished(static_cast<std::size_t>(scenario_.parallelism.pipeline));
+EngineResult RunGroup(const std::vector<Program>& programs, int columns, const GroupPrices& prices,
+                      Observer& observer, const RunControl& control) {
+  StreamEngine<const GroupPrices, Observer, models::kTrainingStreams> engine(programs, columns, columns,
+                                                                             prices, observer);
+  return engine.Run([&](double share) { control.Tell(share); });
+}
+
+}  // namespace
+
+void TrainingModel::RunGroups(const Variant& variant, const RunControl& control, Outcome* outcome) const {
+  const int columns = variant.fold ? 1 : scenario_.parallelism.expert;
+  const int groups = outcome->columns / columns;
+  const int rows = static_cast<int>(programs_.programs.size());
+  outcome->observer = std::make_unique<GroupObservers>(programs_, groups, columns);
+  std::vector<EngineResult> results(static_cast<std::size_t>(groups));
+  tbb::parallel_for(0, groups, [&](int group) {
+    TrainingObserver& observer = outcome->observer->Of(group);
+    const GroupPrices prices{*outcome->prices, group * columns};
+    EngineResult& result = results[static_cast<std::size_t>(group)];
+    if (variant.record && group == 0) {
+      TimelineRecorder recorder(rows * columns, models::kTrainingStreams);
+      BothObservers<TrainingObserver, TimelineRecorder> both(observer, recorder);
+      result = RunGroup(programs_.programs, columns, prices, both, control);
+      outcome->timeline = recorder.Take();
+    } else {
+      result = RunGroup(programs_.programs, columns, prices, observer, control);
+    }
+    observer.Finish();
+  });
+  for (const EngineResult& result : results) {
+    outcome->pipeline = std::max(outcome->pipeline, result.end);
+    outcome->events += result.events;
+    outcome->steps += result.steps;
+  }
+  std::vector<double> finished(static_cast<std::size_t>(rows));
   for (int rank = 0; rank < outcome->gpus; ++rank) {
     double& last = finished[static_cast<std::size_t>(rank / outcome->columns)];
-    last = std::max(last, static_cast<double>(LastEnd(observer, rank)) * 1e-12);
+    last = std::max(last, static_cast<double>(outcome->observer->FinishOf(rank)) * 1e-12);
   }
   outcome->end = EndOfStep(outcome->optimizers, finished, schedule_.directions());
   outcome->step_s = outcome->end.end_s + outcome->rebalance.Sum();
 }
 
-Outcome TrainingModel::Simulate(const Variant& variant) const {
+Outcome TrainingModel::Simulate(const Variant& variant, const RunControl& control) const {
   Outcome outcome = Prepare(variant);
-  outcome.observer = std::make_unique<TrainingObserver>(programs_, outcome.columns);
-  Run(variant, *outcome.prices, *outcome.observer, &outcome);
-  outcome.observer->Finish();
-  return outcome;
-}
-
-Outcome TrainingModel::Record(const Variant& variant, Recorder* recorder) const {
-  Outcome outcome = Prepare(variant);
-  *recorder = Recorder(outcome.gpus);
-  Run(variant, *outcome.prices, *recorder, &outcome);
+  RunGroups(variant, control, &outcome);
   return outcome;
 }
 

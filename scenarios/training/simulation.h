@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "core/run_control.h"
+#include "core/timeline.h"
 #include "hw/cost/cost_model.h"
 #include "hw/network/exchange.h"
 #include "hw/network/point_to_point.h"
@@ -22,7 +24,6 @@
 #include "scenarios/training/optimizer.h"
 #include "scenarios/training/prices.h"
 #include "scenarios/training/rebalancing.h"
-#include "scenarios/training/recorder.h"
 #include "scenarios/training/result.h"
 
 namespace orrery::scenarios {
@@ -37,6 +38,7 @@ struct Variant {
   const models::LoadSource* loads = nullptr;  ///< else the scenario's; of the scenario's LoadShape
   double exchange_factor = 1;                 ///< on the time of exchanges, messages and collectives
   double dropped_share = 0;                   ///< of the rows of even loads: not computed
+  bool record = false;                        ///< keep the timeline of the first exchange group
 };
 
 /// What one simulation gives. Times are picoseconds.
@@ -51,7 +53,9 @@ struct Outcome {
   double hottest_excess = 0, row_deviation = 0, dropped_share = 0;
   std::unique_ptr<TrainingPrices> prices;  ///< refers to `loads`
   std::unique_ptr<StepLoads> loads;
-  std::unique_ptr<TrainingObserver> observer;
+  std::unique_ptr<GroupObservers> observer;
+  Timeline timeline;  ///< of the first exchange group's ranks, pipeline rank x group size + place; empty if
+                      ///< not recorded
 };
 
 /// A scenario made ready to simulate: everything that does not depend on the variant. Immutable, so that
@@ -61,9 +65,9 @@ class TrainingModel {
   /// `folded_only`: for folded variants alone, which need no router; much faster to make.
   explicit TrainingModel(Scenario scenario, bool folded_only = false);
 
-  Outcome Simulate(const Variant& variant) const;
-  /// The same, noting every step of the engine.
-  Outcome Record(const Variant& variant, Recorder* recorder) const;
+  /// Exchange groups meet nobody else before the optimizer: they are simulated side by side, on as many
+  /// threads as there are, with the same outcome.
+  Outcome Simulate(const Variant& variant, const RunControl& control = {}) const;
 
   const Scenario& scenario() const { return scenario_; }
   const hw::CostModel& cost() const { return *cost_; }
@@ -89,8 +93,7 @@ class TrainingModel {
   std::string Holds(int rank) const;
 
  private:
-  template <class Observer>
-  void Run(const Variant& variant, const TrainingPrices& prices, Observer& observer, Outcome* outcome) const;
+  void RunGroups(const Variant& variant, const RunControl& control, Outcome* outcome) const;
   Outcome Prepare(const Variant& variant) const;
   std::unique_ptr<StepLoads> LoadsOf(const Variant& variant, int groups) const;
   void PrepareEvenLoad();

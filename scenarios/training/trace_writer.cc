@@ -9,17 +9,17 @@
 namespace orrery::scenarios {
 namespace {
 
-constexpr std::array<const char*, kMaxStreams> kStreamNames = {"compute", "exchange", "send to next rank",
-                                                               "send to previous rank"};
+constexpr std::array<const char*, models::kTrainingStreams> kStreamNames = {
+    "compute", "exchange", "send to next rank", "send to previous rank"};
 
-std::string StepName(const RecordedStep& step) {
-  if (step.price == models::kLocalSendPrice) return "hand over";
-  if (step.price == models::kSendPrice) return fmt::format("send, micro-batch {}", step.instance);
-  const auto unit = static_cast<models::UnitKind>(step.price / models::kParts);
+std::string SpanName(const Span& span) {
+  if (span.price() == models::kLocalSendPrice) return "hand over";
+  if (span.price() == models::kSendPrice) return fmt::format("send, micro-batch {}", span.instance());
+  const auto unit = static_cast<models::UnitKind>(span.price() / models::kParts);
   constexpr std::array<const char*, models::kUnitKinds> kUnits = {"embedding", "dense layer", "MoE layer",
                                                                   "MTP layer", "head"};
   return fmt::format("{} {}", kUnits[static_cast<std::size_t>(unit)],
-                     Name(static_cast<models::Part>(step.price % models::kParts)));
+                     Name(static_cast<models::Part>(span.price() % models::kParts)));
 }
 
 std::string Slice(int rank, int stream, const std::string& name, std::int64_t start, std::int64_t end,
@@ -35,7 +35,7 @@ std::string Metadata(int rank, const std::string& holds) {
       R"j({{"name":"process_name","ph":"M","pid":{},"args":{{"name":"pipeline rank {} ({})"}}}},)j"
       "\n",
       rank, rank, holds);
-  for (int s = 0; s < kMaxStreams; ++s) {
+  for (int s = 0; s < models::kTrainingStreams; ++s) {
     text += fmt::format(R"({{"name":"thread_name","ph":"M","pid":{},"tid":{},"args":{{"name":"{}"}}}},)"
                         "\n",
                         rank, s, kStreamNames[static_cast<std::size_t>(s)]);
@@ -47,26 +47,32 @@ std::int64_t Picoseconds(double seconds) { return static_cast<std::int64_t>(seco
 
 }  // namespace
 
-std::string TrainingTrace(const TrainingModel& model, const std::vector<int>& pipeline_ranks) {
-  const int count = model.scenario().parallelism.pipeline;
+void CheckTraceRanks(const Scenario& scenario, const std::vector<int>& pipeline_ranks) {
+  const int count = scenario.parallelism.pipeline;
   for (int rank : pipeline_ranks) {
-    if (rank < 0 || rank >= count) {
+    if (rank < 0 || rank >= count)
       throw InputError(
           fmt::format("--trace-ranks {}: expected pipeline ranks from 0 to {}", rank, count - 1));
-    }
   }
-  Recorder recorder(0);
-  Variant variant;
-  variant.groups = 1;
-  const Outcome outcome = model.Record(variant, &recorder);
+}
+
+std::string TrainingTrace(const TrainingRun& run, const std::vector<int>& pipeline_ranks) {
+  const TrainingModel& model = *run.model;
+  const Outcome& outcome = run.outcome;
+  const Timeline& timeline = outcome.timeline;
+  CheckTraceRanks(model.scenario(), pipeline_ranks);
+  const int columns = timeline.ranks() / model.scenario().parallelism.pipeline;
   std::string text = "{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n";
   for (int rank : pipeline_ranks) {
     text += Metadata(rank, model.Holds(rank));
-    for (int s = 0; s < kMaxStreams; ++s) {
-      for (const RecordedStep& step : recorder.Steps(rank * outcome.columns, s)) {
-        if (step.start > step.ready)
-          text += Slice(rank, s, "wait for the group", step.ready, step.start, step.task);
-        text += Slice(rank, s, StepName(step), step.start, step.end, step.task);
+    for (int s = 0; s < models::kTrainingStreams; ++s) {
+      const std::vector<Span>& lane = timeline.Lane(rank * columns, s);
+      for (std::size_t i = 0; i < lane.size(); ++i) {
+        const Span& span = lane[i];
+        const std::uint32_t task = timeline.TaskOf({rank * columns, s, static_cast<std::uint32_t>(i)});
+        if (span.start() > span.ready())
+          text += Slice(rank, s, "wait for the group", span.ready(), span.start(), task);
+        text += Slice(rank, s, SpanName(span), span.start(), span.end(), task);
       }
     }
   }

@@ -4,13 +4,16 @@
 #include <string>
 #include <vector>
 
-#include "scenarios/training/simulation.h"
+#include "scenarios/training/training_run.h"
 
 namespace orrery::scenarios {
 
-/// Simulates one exchange group a pipeline rank with every step noted, and writes the chosen pipeline ranks'
-/// first GPU: streams as threads, microsecond timestamps, waiting for an exchange as its own slice.
-/// InputError if a rank is not among the pipeline ranks.
-std::string TrainingTrace(const TrainingModel& model, const std::vector<int>& pipeline_ranks);
+/// The first GPU of the chosen pipeline ranks: streams as threads, microsecond timestamps, waiting for an
+/// exchange as a slice of its own. `run` was asked for its timeline. InputError if a rank is not among the
+/// pipeline ranks.
+std::string TrainingTrace(const TrainingRun& run, const std::vector<int>& pipeline_ranks);
+
+/// The same error, before anything is simulated.
+void CheckTraceRanks(const Scenario& scenario, const std::vector<int>& pipeline_ranks);
 
 }  // namespace orrery::scenarios

@@ -265,12 +265,33 @@ ImbalanceReport ImbalanceOf(const TrainingModel& model, const Outcome& o) {
 }
 
 /// After the rates.
-void AddCostOfImbalance(const TrainingModel& model, const Outcome& outcome, TrainingResult* r) {
+void AddCostOfImbalance(const TrainingModel& model, const Outcome& outcome, const RunControl& control,
+                        TrainingResult* r) {
   if (!model.scenario().model.moe || r->folded) return;
-  ImbalanceCost cost = CostOfImbalance(model, outcome, EvenStep(model));
+  ImbalanceCost cost = CostOfImbalance(model, outcome, EvenStep(model, 0, control));
   cost.tokens_per_second_per_gpu = r->tokens_per_second_per_gpu * cost.step_share / (1 - cost.step_share);
   cost.dollars_per_trillion_tokens = r->run.dollars_per_trillion * cost.step_share;
   r->imbalance.cost = cost;
+}
+
+/// What the step is made of and how sure it is.
+void Analyse(const RunOptions& options, const RunControl& control, TrainingRun* run) {
+  const TrainingModel& model = *run->model;
+  TrainingResult& r = run->result;
+  control.Tell(0, "making each resource free in turn");
+  AddCostOfImbalance(model, run->outcome, control.Part(0, 0.1), &r);
+  r.what_ifs = WhatWouldHelp(model, run->outcome.dropped_share, control.Part(0.1, 0.5));
+  control.Tell(0.5, "walking the critical path");
+  if (options.fold) {  // a folded timeline has no ranks that wait for each other
+    Variant variant;
+    variant.groups = 1;
+    variant.record = true;
+    r.critical_path = CriticalPath(model.Simulate(variant, control.Part(0.5, 0.6)).timeline);
+  } else {
+    r.critical_path = CriticalPath(run->outcome.timeline);
+  }
+  control.Tell(0.6, "resampling calibration and seeds");
+  r.interval = UncertaintyOf(model, r.step_s, options.resamples, options.seeds, control.Part(0.6, 1));
 }
 
 std::int64_t PeakRss() {
@@ -300,19 +321,21 @@ Phases PhasesOf(const Outcome& o) {
   return p;
 }
 
-TrainingResult RunTraining(const Scenario& scenario, const RunOptions& options, const Progress& progress) {
-  const auto tell = [&progress](double done, const char* what) {
-    if (progress) progress(done, what);
-  };
-  tell(0, "pricing kernels");
+TrainingRun SimulateTraining(const Scenario& scenario, const RunOptions& options, const RunControl& control) {
+  control.Tell(0, "pricing kernels");
   const double start = Now();
-  const TrainingModel model(scenario, options.fold && !options.analyse);
-  tell(0.05, "simulating every GPU");
+  TrainingRun run;
+  const auto owned = std::make_shared<const TrainingModel>(scenario, options.fold && !options.analyse);
+  const TrainingModel& model = *owned;
+  run.model = owned;
+  control.Tell(0.05, "simulating every GPU");
   Variant variant;
   variant.fold = options.fold;
-  const Outcome outcome = model.Simulate(variant);
+  variant.record = options.timeline || (options.analyse && !options.fold);
+  run.outcome = model.Simulate(variant, control.Part(0.05, 0.2));
+  const Outcome& outcome = run.outcome;
 
-  TrainingResult r;
+  TrainingResult& r = run.result;
   r.scenario = scenario.name;
   r.file = scenario.file;
   r.hash = scenario.hash;
@@ -344,19 +367,16 @@ TrainingResult RunTraining(const Scenario& scenario, const RunOptions& options, 
       r.phases.forward_backward > 0 ? r.chunk_pair_ms * 1e-3
                                     : static_cast<double>(outcome.pipeline) * kPico / scenario.MicroBatches();
   r.run = RunOf(r, scenario, per_micro_batch);
-  if (options.analyse) {
-    tell(0.2, "making each resource free in turn");
-    AddCostOfImbalance(model, outcome, &r);
-    r.what_ifs = WhatWouldHelp(model, outcome.dropped_share);
-    tell(0.6, "walking the critical path");
-    r.critical_path = CriticalPath(model);
-    tell(0.7, "resampling calibration and seeds");
-    r.interval = UncertaintyOf(model, r.step_s, options.resamples, options.seeds);
-  }
+  if (options.analyse) Analyse(options, control.Part(0.2, 1), &run);
+  if (!options.timeline) run.outcome.timeline = {};
   r.simulator.peak_rss_bytes = PeakRss();
   r.notes = NotesOf(model, r);
-  tell(1, "");
-  return r;
+  control.Tell(1, "");
+  return run;
+}
+
+TrainingResult RunTraining(const Scenario& scenario, const RunOptions& options, const RunControl& control) {
+  return SimulateTraining(scenario, options, control).result;
 }
 
 TrainingResult StepOnly(const Scenario& scenario) {

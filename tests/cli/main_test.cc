@@ -143,5 +143,14 @@ TEST_F(Program, DepthOnTheLineIsLimited) {
   EXPECT_LT(ended.said.size(), 1000u);
 }
 
+TEST_F(Program, AnInterruptedRunSaysWhatWasStoppedAndWritesNothing) {
+  const Ended ended =
+      Shell("cd " + folder_.string() +
+            " && timeout --preserve-status -s INT 1 $orrery run deepseek-v3-pretraining --json out.json");
+  EXPECT_EQ(ended.code, 130) << ended.said;
+  EXPECT_THAT(ended.said, AllOf(HasSubstr("orrery: stopped"), HasSubstr("nothing was written")));
+  EXPECT_TRUE(fs::is_empty(folder_));
+}
+
 }  // namespace
 }  // namespace orrery::cli

@@ -30,6 +30,7 @@ struct EndTimes {
     ends[{rank, stream}].push_back(end);
   }
   void OnCause(int, int, int, int) {}
+  void OnRelease(int, int, int) {}
 };
 
 ProgramStep Work(std::uint32_t price, StepType type = StepType::kWork) {
@@ -123,6 +124,137 @@ TEST(StreamEngine, AStepWaitsForItsMessage) {
   StreamEngine engine(programs, 2, 1, pricer, observer);
   EXPECT_EQ(engine.Run().end, 85);
   EXPECT_EQ(observer.ends.at({3, 0}).front(), 85);  // the receiver of column 1
+}
+
+TEST(StreamEngine, NestedCommunicatorsWaitForTheirOwnGroupsOnly) {
+  // Pairs exchange first, then all four; rank 3 is late.
+  Program program;
+  ProgramStep pair = Work(1, StepType::kExchange), all = Work(1, StepType::kExchange);
+  pair.wait_done[0] = 1;
+  all.communicator = 1;
+  program.streams[0] = {Work(0)};
+  program.streams[1] = {pair, all};
+  TablePricer pricer{{{0, {100}}, {1, {10}}}, {{{0, 3}, {700}}}};
+  EndTimes observer;
+  const std::vector<Program> programs = {program};
+  const std::vector<Communicator> groups = {Communicator::Neighbours(4, 2), Communicator::Neighbours(4, 4)};
+  StreamEngine engine(programs, 4, groups, pricer, observer);
+  engine.Run();
+  EXPECT_EQ(observer.ends.at({0, 1}), (std::vector<std::int64_t>{110, 720}));
+  EXPECT_EQ(observer.ends.at({3, 1}), (std::vector<std::int64_t>{710, 720}));
+}
+
+TEST(StreamEngine, GroupsOfDifferentSizeStandSideBySide) {
+  Program program;
+  program.streams[1] = {Work(1, StepType::kExchange)};
+  ProgramStep& exchange = program.streams[1][0];
+  exchange.wait_done[0] = 1;
+  program.streams[0] = {Work(0)};
+  TablePricer pricer{{{0, {100}}, {1, {10}}}, {{{0, 1}, {500}}, {{0, 4}, {900}}}};
+  EndTimes observer;
+  const std::vector<Program> programs = {program};
+  const std::vector<Communicator> groups = {{{0, 0, 1, 1, 1}}};
+  StreamEngine engine(programs, 5, groups, pricer, observer);
+  engine.Run();
+  EXPECT_EQ(observer.ends.at({0, 1}).front(), 510);
+  EXPECT_EQ(observer.ends.at({2, 1}).front(), 910);
+}
+
+/// Stream 0: a send kernel, other work, then a kernel that needs the group's data; stream 1: the wire.
+Program PostAndAwait() {
+  Program program;
+  ProgramStep wire = Work(1, StepType::kPost), await = Work(3, StepType::kAwait);
+  wire.wait_done[0] = 1;
+  program.streams[0] = {Work(0), Work(2), await};
+  program.streams[1] = {wire};
+  program.roles[0].slowed_by = 0;  // the wire holds no SMs
+  return program;
+}
+
+TEST(StreamEngine, AnAwaitedExchangeCostsAnEarlyRankOnlyWhatTheLastOneIsLate) {
+  TablePricer pricer{{{0, {100}}, {1, {50}}, {2, {300}}, {3, {20}}}, {{{0, 2}, {600}}}};
+  EndTimes observer;
+  const std::vector<Program> programs = {PostAndAwait()};
+  StreamEngine engine(programs, 3, 3, pricer, observer);
+  engine.Run();
+  // Rank 2's data are there at 650; the others have done their own work by 400. Rank 2 goes on to 900 before
+  // it takes its data, which have long arrived.
+  EXPECT_EQ(observer.ends.at({0, 0}).back(), 670);
+  EXPECT_EQ(observer.ends.at({2, 0}).back(), 920);
+}
+
+TEST(StreamEngine, PostsOfOneRankMayRunAheadOfAnother) {
+  Program program;
+  const ProgramStep post = Work(0, StepType::kPost), await = Work(1, StepType::kAwait);
+  program.streams[0] = {post, post, post};
+  program.streams[1] = {await, await, await};
+  TablePricer pricer{{{0, {10}}, {1, {1}}}, {{{0, 1}, {100}}}};
+  EndTimes observer;
+  const std::vector<Program> programs = {program};
+  StreamEngine engine(programs, 2, 2, pricer, observer);
+  engine.Run();
+  EXPECT_EQ(observer.ends.at({0, 0}), (std::vector<std::int64_t>{10, 20, 30}));
+  EXPECT_EQ(observer.ends.at({0, 1}), (std::vector<std::int64_t>{101, 201, 301}));
+}
+
+TEST(StreamEngine, StreamsBehindDifferentPortsDoNotDisturbEachOther) {
+  Program program;
+  program.streams[1] = {Work(1)};
+  program.streams[2] = {Work(2)};
+  program.streams[3] = {Work(2)};
+  program.roles[1] = {0, -1, Port::kScaleUp, false};
+  program.roles[2] = {0, -1, Port::kHost, false};
+  program.roles[3] = {0, -1, Port::kHost, false};
+  TablePricer pricer{{{1, {1000, 0, 1}}, {2, {300, 0, 1}}}, {}};
+  EndTimes observer;
+  const std::vector<Program> programs = {program};
+  StreamEngine engine(programs, 1, 1, pricer, observer);
+  engine.Run();
+  EXPECT_EQ(observer.ends.at({0, 1}).front(), 1000);
+  EXPECT_EQ(observer.ends.at({0, 2}).front(), 600);  // two copies share the host's port
+}
+
+TEST(StreamEngine, RunsAgainAfterResetAsTheFirstTime) {
+  TablePricer pricer{{{0, {100}}, {1, {50}}, {2, {300}}, {3, {20}}}, {{{0, 2}, {600}}}};
+  EndTimes observer;
+  const std::vector<Program> programs = {PostAndAwait()};
+  StreamEngine engine(programs, 3, 3, pricer, observer);
+  const EngineResult first = engine.Run();
+  const auto ends = std::exchange(observer.ends, {});
+  engine.Reset();
+  const EngineResult second = engine.Run();
+  EXPECT_EQ(second.end, first.end);
+  EXPECT_EQ(second.events, first.events);
+  EXPECT_EQ(observer.ends, ends);
+}
+
+TEST(StreamEngine, IsPolledAndCanBeStopped) {
+  Program program;
+  program.streams[0].assign(200'000, Work(0));
+  TablePricer pricer{{{0, {100}}}, {}};
+  NullObserver observer;
+  const std::vector<Program> programs = {program};
+  StreamEngine engine(programs, 1, 1, pricer, observer);
+  int polls = 0;
+  struct Stopped {};
+  EXPECT_THROW(engine.Run([&](double share) {
+    ++polls;
+    EXPECT_NEAR(share, static_cast<double>(kEventsPerPoll) * polls / 200'000, 1e-4);
+    if (polls == 2) throw Stopped{};
+  }),
+               Stopped);
+  engine.Reset();
+  EXPECT_EQ(engine.Run().end, 20'000'000);
+}
+
+TEST(StreamEngineDeathTest, SaysThatAPostIsMissing) {
+  Program program;
+  program.streams[0] = {Work(0, StepType::kAwait)};
+  TablePricer pricer{{{0, {5}}}, {}};
+  EndTimes observer;
+  const std::vector<Program> programs = {program};
+  EXPECT_DEATH(StreamEngine(programs, 1, 1, pricer, observer).Run(),
+               "waits at step 0 .* the posts of its group");
 }
 
 TEST(StreamEngineDeathTest, SaysWhoWaitsForWhat) {

@@ -1,5 +1,5 @@
-// Where an observer books the time that compute stood still, and which chain of steps a recorder finds, on
-// programs small enough to work out by hand. Times are picoseconds.
+// Where an observer books the time that compute stood still, on programs small enough to work out by hand.
+// Times are picoseconds.
 #include "scenarios/training/observer.h"
 
 #include <cstdint>
@@ -10,7 +10,6 @@
 #include <gtest/gtest.h>
 
 #include "core/stream_engine.h"
-#include "scenarios/training/recorder.h"
 
 namespace orrery::scenarios {
 namespace {
@@ -137,37 +136,6 @@ TEST(TrainingObserver, AWaitForTheNeighbourInsideATaskIsTakenOff) {
   const Booked b = Observe(Pipeline(true), 1, pricer);
   EXPECT_EQ(b.observer.IdleOf(1).message, 14 - 6);
   EXPECT_EQ(b.observer.Tasks(1).by_kind[static_cast<std::size_t>(StepKind::kBackward)], 6 + 5);
-}
-
-/// Price keys on the way back from the last compute step of `rank`.
-std::vector<std::pair<int, std::uint32_t>> Chain(const Recorder& recorder, int rank) {
-  std::vector<std::pair<int, std::uint32_t>> chain;
-  const auto& steps = recorder.Steps(rank, kCompute);
-  for (StepRef at{rank, kCompute, static_cast<std::uint32_t>(steps.size() - 1)}; at.rank >= 0;
-       at = recorder.At(at).cause) {
-    chain.push_back({at.rank, recorder.At(at).price});
-  }
-  return chain;
-}
-
-TEST(Recorder, LeadsFromARankThatWaitedToTheOneThatWasLate) {
-  const TablePricer pricer{{{{0, 0}, 10}, {{0, 1}, 25}, {{1, -1}, 5}, {{2, -1}, 3}}};
-  Recorder recorder(2);
-  Play(ComputeExchangeCompute(), 2, pricer, recorder);
-  const std::vector<std::pair<int, std::uint32_t>> expected = {{0, 2}, {0, 1}, {1, 0}};
-  EXPECT_EQ(Chain(recorder, 0), expected);
-  const RecordedStep& exchange = recorder.Steps(0, kExchange).front();
-  EXPECT_EQ(exchange.ready, 10);
-  EXPECT_EQ(exchange.start, 25);
-  EXPECT_EQ(exchange.end, 30);
-}
-
-TEST(Recorder, LeadsOverMessagesToTheSender) {
-  const TablePricer pricer{{{{0, -1}, 10}, {{1, -1}, 4}, {{2, -1}, 5}}};
-  Recorder recorder(2);
-  Play(Pipeline(false), 1, pricer, recorder);
-  const std::vector<std::pair<int, std::uint32_t>> expected = {{1, 2}, {0, 1}, {0, 0}};
-  EXPECT_EQ(Chain(recorder, 1), expected);
 }
 
 }  // namespace

@@ -180,9 +180,11 @@ TEST(TrainingAnalysis, TheCriticalPathFillsThePipelineTime) {
   const TrainingModel model(Small());
   Variant one_group;
   one_group.groups = 1;
-  const double pipeline = static_cast<double>(model.Simulate(one_group).pipeline) * 1e-12;
+  one_group.record = true;
+  const Outcome outcome = model.Simulate(one_group);
+  const double pipeline = static_cast<double>(outcome.pipeline) * 1e-12;
   double seconds = 0, share = 0;
-  for (const CriticalPathShare& s : CriticalPath(model)) {
+  for (const CriticalPathShare& s : CriticalPath(outcome.timeline)) {
     EXPECT_GE(s.seconds, 0) << s.name;
     seconds += s.seconds;
     share += s.share;
@@ -461,8 +463,9 @@ TEST(Placement, OfPipelineRanksThatFillNoNodeWorksUnderEverySchedule) {
 }
 
 TEST(TrainingTrace, IsValidJsonWhoseSlicesDoNotOverlap) {
-  const TrainingModel model(Small());
-  const auto trace = nlohmann::json::parse(TrainingTrace(model, {0, 3}));
+  RunOptions options = Quick();
+  options.timeline = true;
+  const auto trace = nlohmann::json::parse(TrainingTrace(SimulateTraining(Small(), options), {0, 3}));
   std::map<std::pair<int, int>, double> end;
   int slices = 0;
   for (const auto& event : trace.at("traceEvents")) {
@@ -479,11 +482,31 @@ TEST(TrainingTrace, IsValidJsonWhoseSlicesDoNotOverlap) {
   EXPECT_EQ(end.rbegin()->first.first, 3);
 }
 
+TEST(TrainingRun, StopsSoonAndLeavesNothing) {
+  std::stop_source stop;
+  const RunControl control(
+      [&](double, std::string_view what) {
+        if (what.find("each resource") != std::string_view::npos) stop.request_stop();
+      },
+      stop.get_token());
+  EXPECT_THROW(SimulateTraining(Small(), Analysed(), control), Stopped);
+}
+
+TEST(TrainingRun, RecordsWhatHappensWithoutChangingIt) {
+  RunOptions options = Quick();
+  const TrainingRun plain = SimulateTraining(Small(), options);
+  options.timeline = true;
+  const TrainingRun recorded = SimulateTraining(Small(), options);
+  EXPECT_EQ(plain.outcome.pipeline, recorded.outcome.pipeline);
+  EXPECT_EQ(plain.outcome.timeline.spans(), 0u);
+  EXPECT_LE(recorded.outcome.timeline.At(recorded.outcome.timeline.Last()).end(), recorded.outcome.pipeline);
+  EXPECT_GT(recorded.outcome.timeline.spans(), 1000u);
+}
+
 TEST(TrainingTrace, RefusesRanksThatDoNotExist) {
-  const TrainingModel model(Small());
-  EXPECT_EQ(ErrorOf([&] { TrainingTrace(model, {4}); }),
+  EXPECT_EQ(ErrorOf([&] { CheckTraceRanks(Small(), {4}); }),
             "--trace-ranks 4: expected pipeline ranks from 0 to 3");
-  EXPECT_EQ(ErrorOf([&] { TrainingTrace(model, {-1}); }),
+  EXPECT_EQ(ErrorOf([&] { CheckTraceRanks(Small(), {-1}); }),
             "--trace-ranks -1: expected pipeline ranks from 0 to 3");
 }
 
