@@ -25,7 +25,8 @@ models::Schedule ScheduleOf(const Scenario& s) {
         {s.parallelism.schedule, s.parallelism.pipeline, s.MicroBatches(), s.parallelism.virtual_stages});
   } catch (const InputError& e) {
     const Value& p = s.document.root().At("parallelism");
-    throw(p.Find("schedule") != nullptr ? p.At("schedule") : p).Error(e.what());
+    if (p.Find("schedule") != nullptr) throw p.At("schedule").Error(e.what());
+    throw p.Error(fmt::format("{}; it is the default, parallelism.schedule names another", e.what()));
   }
 }
 

@@ -43,8 +43,10 @@ double Sum(const std::array<double, 5>& values) {
 }
 
 /// What is left of the step of a pipeline rank that is busy for `busy_s`, beside its own optimizer step.
+/// Where nothing is left, the sums differ by their rounding, which may be negative.
 double BubbleOf(const Outcome& o, int rank, double busy_s) {
-  return o.end.end_s - busy_s - o.optimizers[static_cast<std::size_t>(rank)].Sum();
+  const double left = o.end.end_s - busy_s - o.optimizers[static_cast<std::size_t>(rank)].Sum();
+  return std::abs(left) < 1e-9 * o.end.end_s ? 0 : left;
 }
 
 std::vector<PipelineRankReport> RanksOf(const TrainingModel& model, const Outcome& o) {
@@ -214,6 +216,8 @@ std::vector<std::string> NotesOf(const TrainingModel& model, const TrainingResul
       ema_s, ema_s < r.step_s ? "" : " only in part"));
   notes.push_back(
       "days and dollars are throughput times tokens: no failures, restarts, evaluation or checkpoints");
+  if (s.workload.run_tokens <= 0)
+    notes.push_back("workload.run_tokens is not given: the run is taken to be of a trillion tokens");
   const std::string& price_source = s.cluster.device.price_source;
   notes.push_back(fmt::format("price: {} dollars per GPU hour ({})", s.cluster.device.dollars_per_hour,
                               price_source.empty() ? "no source given" : price_source));
