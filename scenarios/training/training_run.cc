@@ -100,6 +100,8 @@ void Kernels(const Outcome& o, TrainingResult* result) {
       if (k.provenance != hw::Provenance::kMeasured) others[k.op_class] += share;
       provenance[static_cast<std::size_t>(k.provenance)] += share;
       if (k.table >= 0) result->calibration_shares[static_cast<std::size_t>(k.table)] += share;
+      if (models::IsExchange(static_cast<models::Part>(key % models::kParts)))
+        result->calibration_shares.back() += share;
       total += share;
     }
   }
@@ -321,8 +323,8 @@ TrainingResult RunTraining(const Scenario& scenario, const RunOptions& options, 
   r.file = scenario.file;
   r.hash = scenario.hash;
   r.calibration = model.cost().sources();
-  r.calibration_shares.assign(r.calibration.size(), 0);
   r.calibration.push_back("exchanges: " + model.exchange().source());
+  r.calibration_shares.assign(r.calibration.size(), 0);
   r.model = scenario.model.name;
   r.cluster = scenario.cluster.Title();
   r.gpus = scenario.Gpus();

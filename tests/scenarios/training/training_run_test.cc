@@ -55,9 +55,17 @@ TEST(TrainingRun, PhasesSumToTheStep) {
 TEST(TrainingRun, SharesSumToOne) {
   const TrainingResult r = RunTraining(Small(), Quick());
   EXPECT_NEAR(r.measured + r.scaled + r.analytic, 1, 1e-9);
-  double shares = 0;
-  for (const OpClassReport& c : r.op_classes) shares += c.share;
+  double shares = 0, exchanges = 0, sources = 0;
+  for (const OpClassReport& c : r.op_classes) {
+    shares += c.share;
+    if (c.name.starts_with("exchange ")) exchanges += c.share;
+  }
   EXPECT_NEAR(shares, 1, 1e-9);
+  ASSERT_EQ(r.calibration_shares.size(), r.calibration.size()) << "of the exchanges, too";
+  EXPECT_NEAR(r.calibration_shares.back(), exchanges, 1e-9);
+  for (double share : r.calibration_shares) sources += share;
+  EXPECT_LE(sources, 1 + 1e-9);
+  EXPECT_GT(sources, r.measured - 0.02) << "what is measured has a source, but for launch gaps";
 }
 
 TEST(TrainingRun, ANamedCalibrationSaysWhatItDoesNotMeasure) {
@@ -118,6 +126,7 @@ TEST(TrainingRun, AGpuByItselfExchangesNothingAndHasNoBubble) {
                   Quick());
   EXPECT_EQ(r.communication.exchange_s, 0) << "its tokens have nowhere to go, and nothing lays that out";
   for (const OpClassReport& c : r.op_classes) EXPECT_THAT(c.name, testing::Not(testing::StartsWith("exch")));
+  EXPECT_THAT(TrainingText(r), testing::ContainsRegex("dispatch and combine +none\n"));
   EXPECT_EQ(r.phases.bubble, 0);
   EXPECT_FALSE(std::signbit(r.phases.bubble)) << "printed as -0.000";
   EXPECT_THAT(r.notes, testing::Contains(testing::HasSubstr("run_tokens is not given")));
