@@ -61,6 +61,12 @@ void Replace(const std::optional<T>& by, T* figure) {
   if (by) *figure = *by;
 }
 
+Bytes ReadMemory(const Value& value) {
+  const Bytes memory = value.AsBytes();
+  if (memory.count < 1) throw value.Error("expected more than no memory, e.g. '80 GB'");
+  return memory;
+}
+
 /// One line of a data sheet.
 struct Figure {
   const char* key;
@@ -74,7 +80,7 @@ const std::vector<Figure>& Figures() {
       {"sms", true, [](const Value& v, Device* d) { d->sms = ReadSms(v); }},
       {"bf16", true, [](const Value& v, Device* d) { d->bf16 = v.AsFlopsRate(); }},
       {"fp8", false, [](const Value& v, Device* d) { d->fp8 = v.AsFlopsRate(); }},
-      {"memory", true, [](const Value& v, Device* d) { d->memory = v.AsBytes(); }},
+      {"memory", true, [](const Value& v, Device* d) { d->memory = ReadMemory(v); }},
       {"memory_rate", true, [](const Value& v, Device* d) { d->memory_rate = v.AsRate(); }},
       {"scale_up", true, [](const Value& v, Device* d) { d->scale_up = v.AsRate(); }},
       {"scale_up_achieved", false,

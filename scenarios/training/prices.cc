@@ -276,9 +276,13 @@ void TrainingPrices::PriceExchange(UnitKind kind, Part part) {
   is_exchange_[key] = true;
   PartPrice& price = parts_[key];
   if (in_.free == Free::kExchanges || (in_.free == Free::kEnds && IsEnd(kind))) return;
-  // What runs on the exchange's stream before its payload.
+  // What runs on the exchange's stream before its payload. A rank that holds all experts asks nobody where
+  // its tokens go; the cast before a backward is of its own kernels and stays.
+  const bool nobody = in_.scenario->parallelism.expert == 1 && part == Part::kDispatch;
   const StepPrice before =
-      PriceOps(models::ExchangeOps(in_.scenario->model, ExchangeOf(part).exchange, shape_), nullptr, nullptr);
+      nobody ? StepPrice{}
+             : PriceOps(models::ExchangeOps(in_.scenario->model, ExchangeOf(part).exchange, shape_), nullptr,
+                        nullptr);
   price.constant.work = before.work;
   const StepPrice mean = Exchange(key, loads_.mean());
   // A dispatch is measured in FP8; in BF16 its bytes go through at the same rates.

@@ -129,10 +129,9 @@ struct RunReport {
 
 struct TrainingResult {
   std::string scenario, file, hash;
-  std::vector<std::string> calibration;  ///< kernel tables, then the exchanges
-  std::vector<double>
-      calibration_shares;      ///< of kernel and transfer time that each kernel table's rows priced
-  std::string model, cluster;  ///< in words
+  std::vector<std::string> calibration;    ///< kernel tables, then the exchanges
+  std::vector<double> calibration_shares;  ///< of kernel and transfer time that each of these priced
+  std::string model, cluster;              ///< in words
   int gpus = 0;
   bool folded = false;
   bool fits = true;  ///< every pipeline rank within the device's memory

@@ -12,6 +12,7 @@
 #include "models/program/memory.h"
 #include "models/routing/planned_loads.h"
 #include "models/routing/synthetic_loads.h"
+#include "scenarios/training/memory_plan.h"
 #include "scenarios/training/stage_choice.h"
 
 namespace orrery::scenarios {
@@ -26,7 +27,8 @@ models::Schedule ScheduleOf(const Scenario& s) {
         {s.parallelism.schedule, s.parallelism.pipeline, s.MicroBatches(), s.parallelism.virtual_stages});
   } catch (const InputError& e) {
     const Value& p = s.document.root().At("parallelism");
-    throw(p.Find("schedule") != nullptr ? p.At("schedule") : p).Error(e.what());
+    if (p.Find("schedule") != nullptr) throw p.At("schedule").Error(e.what());
+    throw p.Error(fmt::format("{}; it is the default, parallelism.schedule names another", e.what()));
   }
 }
 
@@ -103,8 +105,14 @@ void TrainingModel::PlanStages() {
   inputs.vary = false;
   const TrainingPrices prices(inputs, loads, 1);
   const Value* list = scenario_.document.root().At("parallelism").Find("layers_per_stage");
+  const auto lacking = [&](const models::StageLayout& layout) {
+    std::int64_t most = 0;
+    for (const models::RankMemory& memory : MemoryOfRanks(scenario_, schedule_, layout, even_load_))
+      most = std::max(most, memory.Total().count - scenario_.cluster.device.memory.count);
+    return most;
+  };
   layout_ = list != nullptr ? models::ReadStageLayout(*list, scenario_.model, schedule_)
-                            : ChooseStageLayout(scenario_.model, schedule_, prices);
+                            : ChooseStageLayout(scenario_.model, schedule_, prices, lacking);
   std::vector<std::vector<models::Unit>> units;
   for (const models::Stage& stage : layout_.stages) units.push_back(models::UnitsOf(scenario_.model, stage));
   programs_ =

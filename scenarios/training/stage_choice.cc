@@ -1,7 +1,10 @@
 #include "scenarios/training/stage_choice.h"
 
 #include <algorithm>
+#include <limits>
 #include <map>
+#include <optional>
+#include <utility>
 
 #include "core/stream_engine.h"
 #include "models/schedule/schedule_timing.h"
@@ -15,6 +18,9 @@ using models::ScheduleKind;
 using models::StepKind;
 using models::Unit;
 using models::UnitKind;
+
+/// Layouts whose ends differ by less are equally good, as far as chunks played alone can tell.
+constexpr double kAsSoon = 1.01;
 
 /// Units of a chunk, all MoE layers as the first one: loads are even.
 using Chunk = std::vector<Unit>;
@@ -184,27 +190,40 @@ models::PartCosts PricedParts(const models::ModelSpec& model, const models::Sche
 }
 
 models::StageLayout ChooseStageLayout(const models::ModelSpec& model, const models::Schedule& schedule,
-                                      const TrainingPrices& prices) {
+                                      const TrainingPrices& prices, const MemoryLacking& lacking) {
   Timeline timeline(model, schedule, prices);
-  models::StageLayout best;
-  double least = 0;
-  // True if one of `layouts` is better than what there was.
-  const auto take_better = [&](std::vector<models::StageLayout> layouts) {
-    bool better = false;
-    for (models::StageLayout& layout : layouts) {
-      const double end =
-          timeline.End(layout) * (1 + models::kWorthACopy * models::TableCopies(model, schedule, layout));
-      if (best.size() > 0 && end >= least) continue;
-      least = end;
-      best = std::move(layout);
-      better = true;
-    }
-    return better;
+  const std::vector<models::StageLayout> candidates =
+      models::StageLayoutCandidates(model, schedule, PricedParts(model, schedule, prices));
+  const auto end = [&](const models::StageLayout& layout) {
+    return timeline.End(layout) * (1 + models::kWorthACopy * models::TableCopies(model, schedule, layout));
   };
-  take_better(models::StageLayoutCandidates(model, schedule, PricedParts(model, schedule, prices)));
-  while (take_better(models::NeighbouringLayouts(model, schedule, best))) {
-  }
-  return best;
+  using Rank = std::pair<std::int64_t, double>;  // what is less is better
+  const auto least = [&](const auto& rank_of) {
+    std::optional<Rank> rank;
+    models::StageLayout best;
+    const auto take_better = [&](const std::vector<models::StageLayout>& layouts) {
+      bool better = false;
+      for (const models::StageLayout& layout : layouts) {
+        const Rank now = rank_of(layout);
+        if (rank && now >= *rank) continue;
+        rank = now;
+        best = layout;
+        better = true;
+      }
+      return better;
+    };
+    take_better(candidates);
+    while (take_better(models::NeighbouringLayouts(model, schedule, best))) {
+    }
+    return std::pair(best, *rank);
+  };
+  const auto [soonest, when] = least([&](const models::StageLayout& l) { return Rank{0, end(l)}; });
+  if (lacking(soonest) == 0) return soonest;
+  const auto [leanest, rank] = least([&, latest = kAsSoon * when.second](const models::StageLayout& layout) {
+    const double ends = end(layout);
+    return Rank{ends > latest ? std::numeric_limits<std::int64_t>::max() : lacking(layout), ends};
+  });
+  return rank.first == 0 ? leanest : soonest;
 }
 
 models::WeightPasses WeightPassesOf(const models::ModelSpec& model, const TrainingPrices& prices,

@@ -43,8 +43,10 @@ double Sum(const std::array<double, 5>& values) {
 }
 
 /// What is left of the step of a pipeline rank that is busy for `busy_s`, beside its own optimizer step.
+/// Where nothing is left, the sums differ by their rounding, which may be negative.
 double BubbleOf(const Outcome& o, int rank, double busy_s) {
-  return o.end.end_s - busy_s - o.optimizers[static_cast<std::size_t>(rank)].Sum();
+  const double left = o.end.end_s - busy_s - o.optimizers[static_cast<std::size_t>(rank)].Sum();
+  return std::abs(left) < 1e-9 * o.end.end_s ? 0 : left;
 }
 
 std::vector<PipelineRankReport> RanksOf(const TrainingModel& model, const Outcome& o) {
@@ -98,6 +100,8 @@ void Kernels(const Outcome& o, TrainingResult* result) {
       if (k.provenance != hw::Provenance::kMeasured) others[k.op_class] += share;
       provenance[static_cast<std::size_t>(k.provenance)] += share;
       if (k.table >= 0) result->calibration_shares[static_cast<std::size_t>(k.table)] += share;
+      if (models::IsExchange(static_cast<models::Part>(key % models::kParts)))
+        result->calibration_shares.back() += share;
       total += share;
     }
   }
@@ -214,6 +218,8 @@ std::vector<std::string> NotesOf(const TrainingModel& model, const TrainingResul
       ema_s, ema_s < r.step_s ? "" : " only in part"));
   notes.push_back(
       "days and dollars are throughput times tokens: no failures, restarts, evaluation or checkpoints");
+  if (s.workload.run_tokens <= 0)
+    notes.push_back("workload.run_tokens is not given: the run is taken to be of a trillion tokens");
   const std::string& price_source = s.cluster.device.price_source;
   notes.push_back(fmt::format("price: {} dollars per GPU hour ({})", s.cluster.device.dollars_per_hour,
                               price_source.empty() ? "no source given" : price_source));
@@ -340,8 +346,8 @@ TrainingRun SimulateTraining(const Scenario& scenario, const RunOptions& options
   r.file = scenario.file;
   r.hash = scenario.hash;
   r.calibration = model.cost().sources();
-  r.calibration_shares.assign(r.calibration.size(), 0);
   r.calibration.push_back("exchanges: " + model.exchange().source());
+  r.calibration_shares.assign(r.calibration.size(), 0);
   r.model = scenario.model.name;
   r.cluster = scenario.cluster.Title();
   r.gpus = scenario.Gpus();

@@ -150,9 +150,11 @@ std::string LoadText(const TrainingResult& r) {
 std::string CommunicationText(const TrainingResult& r) {
   const CommunicationReport& c = r.communication;
   std::string text = "\nCommunication and waiting (per GPU and step, mean, seconds)\n";
-  text += Line("dispatch and combine",
-               fmt::format("{:.3f}, of which {:.3f} with compute idle ({:.0f} % hidden)", c.exchange_s,
-                           c.exposed_s, c.exchange_s > 0 ? 100 * (1 - c.exposed_s / c.exchange_s) : 100.0));
+  text +=
+      Line("dispatch and combine",
+           c.exchange_s > 0 ? fmt::format("{:.3f}, of which {:.3f} with compute idle ({:.0f} % hidden)",
+                                          c.exchange_s, c.exposed_s, 100 * (1 - c.exposed_s / c.exchange_s))
+                            : "none");
   text += Line(
       "waiting for the slowest of a group",
       fmt::format("{:.3f} with compute idle ({:.3f} on the exchange stream)", c.straggler_s, c.notify_s));
@@ -225,11 +227,9 @@ std::string Certainty(const TrainingResult& r) {
     text += Line("  from chance", fmt::format("one standard deviation {:.2f} % ({} seeds)",
                                               100 * r.interval.seed_sd, r.interval.seeds));
   }
-  for (std::size_t i = 0; i < r.calibration.size(); ++i) {
-    const bool table = i < r.calibration_shares.size();
-    text += "  - " + r.calibration[i] +
-            (table ? fmt::format(": prices {:.1f} % of the time", 100 * r.calibration_shares[i]) : "") + "\n";
-  }
+  for (std::size_t i = 0; i < r.calibration.size(); ++i)
+    text +=
+        fmt::format("  - {}: prices {:.1f} % of the time\n", r.calibration[i], 100 * r.calibration_shares[i]);
   if (!r.fell_back.empty()) text += "  the named calibration does not measure, so scaled or analytic:\n";
   for (const OpClassReport& c : r.fell_back)
     text += fmt::format("    {:<32} {:>8.3f} s {:>6.1f} %\n", c.name, c.seconds, 100 * c.share);

@@ -91,6 +91,8 @@ TEST(ReadDevice, MistakesAreRefusedWithTheirPlace) {
   EXPECT_THAT(Refusal("{preset: h20, override: {bf16: 3}}"), HasSubstr("override.bf16: '3'"));
   EXPECT_THAT(Refusal("{preset: h20, override: {dollars_per_hour: -1}}"),
               HasSubstr("expected a number from 0"));
+  EXPECT_THAT(Refusal("{preset: h20, override: {memory: 0 GB}}"),
+              HasSubstr("override.memory: '0 GB': expected more than no memory"));
   EXPECT_THAT(Refusal("{file: nowhere.yaml}"),
               HasSubstr("x.yaml:1:16: device.file: 'nowhere.yaml': no such file"));
   EXPECT_THAT(Refusal("[h20]"), HasSubstr("x.yaml:1:9: device"));
