@@ -4,8 +4,8 @@
 // ranks of one row are cut into exchange groups of `group` neighbours. Streams: 0 computes, 1 exchanges
 // within the group, 2 and 3 send. Three things slow a running step down, and are tracked exactly:
 //   - compute beside a running exchange, and an exchange beside running compute: by the step's `beside`;
-//   - an exchange beside messages through the same port: the port is shared equally between those that use
-//   it;
+//   - an exchange beside messages through the same port: the port is shared equally between
+//     those that use it;
 //   - a message beside an exchange or another message of the sender.
 // None of them makes a step faster than alone, and no step may outlast the clock: both are checked as it
 // starts, so that every simulation ends.

@@ -17,8 +17,8 @@
 namespace orrery::hw::internal {
 namespace {
 
-/// Median gap between the 909 kernels of the compute stream of DeepSeek's training trace
-/// (deepseek-ai/profile-data): what CUDA takes from one kernel to the next on any of these devices.
+/// Median gap between the 909 kernels of the compute stream of DeepSeek's training trace (deepseek-ai/profile-data):
+/// what CUDA takes from one kernel to the next on any of these devices.
 constexpr Time kTraceLaunchGap{2'000'000};  // ps
 constexpr const char* kTraceDevice = kReferenceDevice;
 /// The same inside a CUDA graph. DeepSeek's decode profile, drawn by LMSYS (blog of 2025-05-05, series
@@ -196,12 +196,14 @@ void SetStreaming(CostData* data) {
 
 /// The devices that lend rows, each as it prices itself under the sheet that its rows were measured under: how well
 /// its rows tell of each other is asked of these.
-std::vector<std::shared_ptr<const CostData>> LendersOf(const Device& device, const std::vector<KernelTable>& tables,
+std::vector<std::shared_ptr<const CostData>> LendersOf(const Device& device,
+                                                       const std::vector<KernelTable>& tables,
                                                        const std::vector<Device>& measured_on) {
   std::map<std::string, std::pair<Device, std::vector<KernelTable>>> by_name;
   for (std::size_t t = 0; t < tables.size(); ++t) {
     if (!IsElsewhere(tables[t], measured_on[t], device)) continue;
-    auto& [on, own] = by_name.try_emplace(tables[t].device, measured_on[t], std::vector<KernelTable>{}).first->second;
+    auto& [on, own] =
+        by_name.try_emplace(tables[t].device, measured_on[t], std::vector<KernelTable>{}).first->second;
     if (SameKernelSheet(on, measured_on[t])) own.push_back(tables[t]);
   }
   std::vector<std::shared_ptr<const CostData>> lenders;

@@ -39,12 +39,12 @@ struct ExpertLoads {
 ///   .csv   `layer` (layer_id, layer_idx, ..), any text columns (together the domain, at most 256), optional
 ///          `share` (the domain's of the mix) and `tokens`, then experts e0.. or e1.. (expert_0.., 0..); or
 ///          long form `layer,expert,count` (layer_id, expert_id, load, token_count, ..), without a layer of
-///          one; or a token trace `layer,token,top1..topK` of expert numbers. Lines starting with # are
-///          comments.
+///          one; or a token trace `layer,token,top1..topK` of expert numbers. Lines starting
+///          with # are comments.
 ///   .json  {"logical_count": ...} (SGLang's expert distribution recorder; [layers][experts] or
 ///          [steps][layers][experts]), {"expert_load": ...} or {"expert_load_pass": ...} (vLLM), with
-///          "physical_to_logical_map" where counts are of physical slots; {"weight": ...} (EPLB) or the bare
-///          array.
+///          "physical_to_logical_map" where counts are of physical slots; {"weight": ...} (EPLB) or the
+///          bare array.
 /// InputError with file and place when a value is no finite non-negative number, rows differ in length,
 /// counts do not add up (tokens given: each row must be tokens x k for one whole k), an expert is chosen
 /// twice by a token, something is counted twice, shares do not add up to 1, a JSON file holds more than one
