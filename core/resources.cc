@@ -32,7 +32,7 @@ fs::path ResourceRoot() {
         "' has no folders hw/data and models/data; expected a checkout of Orrery, or ORRERY_HOME unset");
   }
   const fs::path program = ProgramFolder();
-  const fs::path installed = program.parent_path() / "share" / "orrery";
+  fs::path installed = program.parent_path() / "share" / "orrery";
   if (!program.empty() && HoldsData(installed)) return installed;
   if (HoldsData(ORRERY_SOURCE_DIR)) return ORRERY_SOURCE_DIR;
   throw InputError("neither '" + installed.string() +
