@@ -5,8 +5,7 @@
 #include <cmath>
 #include <map>
 
-#include <tbb/parallel_for.h>
-
+#include "core/parallel.h"
 #include "core/random.h"
 #include "hw/cost/price_error.h"
 
@@ -107,7 +106,7 @@ ImbalanceCost CostOfImbalance(const TrainingModel& model, const Outcome& outcome
 std::vector<WhatIf> WhatWouldHelp(const TrainingModel& model, double dropped_share) {
   std::array<double, kQuestions.size() + 1> step{};
   double busy = 0, pipeline = 0;
-  tbb::parallel_for(std::size_t{0}, step.size(), [&](std::size_t i) {
+  ParallelFor(step.size(), [&](std::size_t i) {
     Variant variant = OneGroup(i == 0 ? Free::kNothing : kQuestions[i - 1].free);
     variant.dropped_share = dropped_share;
     const Outcome outcome = model.Simulate(variant);
@@ -159,15 +158,15 @@ std::vector<Drawn> DrawCalibration(const TrainingModel& model, const std::vector
   const Outcome base = model.Simulate(folded);
   std::vector<std::vector<double>> logs(figures.size(),
                                         std::vector<double>(static_cast<std::size_t>(resamples)));
-  tbb::parallel_for(0, resamples, [&](int i) {
-    RandomStream random(model.scenario().seed, "resample", {static_cast<std::uint64_t>(i)});
+  ParallelFor(static_cast<std::size_t>(resamples), [&](std::size_t i) {
+    RandomStream random(model.scenario().seed, "resample", {i});
     const hw::CostModel drawn = model.cost().Perturbed(errors.Draw(&random));
     Variant variant = folded;
     variant.cost = &drawn;
     variant.exchange_factor = std::exp(model.exchange().Deviation() * random.Normal());
     const Outcome outcome = model.Simulate(variant);
     for (std::size_t f = 0; f < figures.size(); ++f)
-      logs[f][static_cast<std::size_t>(i)] = std::log(figures[f](outcome) / figures[f](base));
+      logs[f][i] = std::log(figures[f](outcome) / figures[f](base));
   });
   std::vector<Drawn> drawn;
   for (const std::vector<double>& l : logs)
@@ -179,7 +178,7 @@ Interval UncertaintyOf(const TrainingModel& model, double step_s, int resamples,
   const Drawn calibration =
       DrawCalibration(model, {[](const Outcome& o) { return o.step_s; }}, resamples).front();
   std::vector<double> steps(static_cast<std::size_t>(seeds));
-  tbb::parallel_for(std::size_t{0}, steps.size(), [&](std::size_t i) {
+  ParallelFor(steps.size(), [&](std::size_t i) {
     Variant variant = OneGroup(Free::kNothing);
     variant.seed = model.scenario().seed + 1 + i;
     steps[i] = model.Simulate(variant).step_s;
