@@ -20,8 +20,8 @@ inline hw::Cluster ClusterWith(hw::FabricRouting routing) {
   return cluster;
 }
 
-/// One EP64 exchange of all 32 groups over 8 planes: 14 336 flows of 14 MB, each +-30 %, so that every flow
-/// ends at its own time. Groups are strided over the leaves: every flow crosses a spine.
+/// One EP64 exchange of all 32 groups over 8 planes: 14 336 flows of 14 MB, each +-30 %, so that every flow ends at
+/// its own time. Groups are strided over the leaves: every flow crosses a spine.
 inline ExchangeFlows Ep64Exchange(hw::FabricRouting routing) {
   const hw::Cluster cluster = ClusterWith(routing);
   const hw::Topology topology(cluster);

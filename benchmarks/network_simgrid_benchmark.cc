@@ -1,6 +1,5 @@
-// The same exchange run to its end by Orrery's fluid solver and by SimGrid's (network model CM02, no latency,
-// no cross traffic: plain max-min fairness). Fails where the makespans differ by more than 1e-6 of
-// themselves.
+// The same exchange run to its end by Orrery's fluid solver and by SimGrid's (network model CM02, no latency, no
+// cross traffic: plain max-min fairness). Fails where the makespans differ by more than 1e-6 of themselves.
 #include <chrono>
 #include <cmath>
 

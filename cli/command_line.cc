@@ -10,6 +10,7 @@
 #include "cli/attention_command.h"
 #include "cli/command.h"
 #include "cli/list_command.h"
+#include "cli/manual.h"
 #include "cli/profile_command.h"
 #include "cli/routing_command.h"
 #include "cli/run_command.h"
@@ -140,6 +141,7 @@ int RunCommandLine(const Words& given, const std::string& version) {
   app.set_version_flag("--version", version);
   app.require_subcommand(1);
   Action action;
+  AddManualOptions(app);
   AddCommands(app, &action);
   RefuseEmptyValues(&app);
   try {

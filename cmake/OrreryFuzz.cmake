@@ -1,4 +1,4 @@
-# The readers' fuzz targets (tests/fuzz) as tests, where clang with libFuzzer is found: built beside this build
+# The readers' fuzz targets (tests/fuzz) as tests, where ORRERY_FUZZ_TESTS asks for them and clang has libFuzzer: built beside this build
 # by the preset `fuzz`, ten seconds each. `ctest -LE fuzz` leaves them out; `scripts/fuzz` runs them for longer.
 find_program(ORRERY_CLANG NAMES clang++ clang++-19 clang++-18 clang++-17 clang++-16 clang++-15 clang++-14)
 find_package(Python3 COMPONENTS Interpreter)

@@ -104,8 +104,8 @@ class Document {
   std::vector<std::string> changes_;
 };
 
-/// `path` as written in a file: relative to that file's folder, or to the working directory where the value
-/// was given on the command line.
+/// `path` as written in a file: relative to that file's folder, or to the working directory where the value was
+/// given on the command line.
 std::filesystem::path ResolveBeside(const Value& path);
 
 /// `text` as one YAML scalar, quoted, so that it reads back as itself whatever is in it.

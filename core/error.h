@@ -1,7 +1,7 @@
 // The three kinds of failure, kept apart:
-//   InputError      what the user gave is wrong: says where, what, and what was expected. Caught once per
-//   face. ORRERY_CHECK    an invariant of ours is broken: prints the values and aborts. std::optional
-//   something is absent and the caller knows what to do.
+//   InputError      what the user gave is wrong: says where, what, and what was expected. Caught once per face.
+//   ORRERY_CHECK    an invariant of ours is broken: prints the values and aborts.
+//   std::optional   something is absent and the caller knows what to do.
 #pragma once
 
 #include <stdexcept>

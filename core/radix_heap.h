@@ -1,13 +1,13 @@
 // A stable monotone priority queue for event times.
 //
 // Purpose: the pending-event set of a simulation, where time never runs backwards. Events of equal time pop
-// in the order they were pushed. Cost per event: a move for every level it descends (Ahuja et al., JACM
-// 37(2), 1990), cut short by a sorted run at the bottom; in practice flat from a thousand to a million
-// pending events, and faster when many times are equal, as they are in a symmetric cluster.
+// in the order they were pushed. Cost per event: a move for every level it descends (Ahuja et al., JACM 37(2),
+// 1990), cut short by a sorted run at the bottom; in practice flat from a thousand to a million pending events,
+// and faster when many times are equal, as they are in a symmetric cluster.
 //
-// How: bucket b holds times whose highest bit that differs from a reference time is bit b - 1. When the run
-// is used up, the lowest bucket becomes the run if it is small (sorted, stably), or is spread over the
-// buckets below it, in order, so that equal times never overtake each other.
+// How: bucket b holds times whose highest bit that differs from a reference time is bit b - 1. When the run is
+// used up, the lowest bucket becomes the run if it is small (sorted, stably), or is spread over the buckets
+// below it, in order, so that equal times never overtake each other.
 #pragma once
 
 #include <algorithm>

@@ -9,16 +9,36 @@ namespace orrery {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+bool HoldsData(const fs::path& root) {
+  std::error_code error;
+  return fs::is_directory(root / "hw" / "data", error) && fs::is_directory(root / "models" / "data", error);
+}
+
+}  // namespace
+
+fs::path ProgramFolder() {
+  std::error_code error;
+  return fs::read_symlink("/proc/self/exe", error).parent_path();
+}
+
 fs::path ResourceRoot() {
   const char* home = std::getenv("ORRERY_HOME");
-  const bool set = home != nullptr && *home != '\0';
-  const fs::path root = set ? home : ORRERY_SOURCE_DIR;
-  std::error_code error;
-  if (fs::is_directory(root / "hw" / "data", error) && fs::is_directory(root / "models" / "data", error))
-    return root;
-  const std::string missing = "'" + root.string() + "' has no folders hw/data and models/data";
-  throw InputError(set ? "ORRERY_HOME: " + missing + "; expected a checkout of Orrery, or ORRERY_HOME unset"
-                       : missing + ", which Orrery was built from; set ORRERY_HOME to where they are now");
+  if (home != nullptr && *home != '\0') {
+    if (HoldsData(home)) return home;
+    throw InputError(
+        "ORRERY_HOME: '" + std::string(home) +
+        "' has no folders hw/data and models/data; expected a checkout of Orrery, or ORRERY_HOME unset");
+  }
+  const fs::path program = ProgramFolder();
+  fs::path installed = program.parent_path() / "share" / "orrery";
+  if (!program.empty() && HoldsData(installed)) return installed;
+  if (HoldsData(ORRERY_SOURCE_DIR)) return ORRERY_SOURCE_DIR;
+  throw InputError("neither '" + installed.string() +
+                   "' nor '" ORRERY_SOURCE_DIR
+                   "', which Orrery was built from, has "
+                   "folders hw/data and models/data; set ORRERY_HOME to where they are");
 }
 
 std::vector<std::string> ResourceNames(const std::string& folder, const std::string& extension) {

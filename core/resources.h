@@ -10,8 +10,11 @@
 
 namespace orrery {
 
-/// The folder that holds models/, hw/, scenarios/: $ORRERY_HOME if set, else the tree it was built from.
-/// InputError if that holds no data.
+/// The folder that the running program lies in; empty where the system does not tell.
+std::filesystem::path ProgramFolder();
+
+/// The folder that holds models/, hw/, scenarios/: $ORRERY_HOME if set, else share/orrery of the prefix that the
+/// program is installed in (PREFIX/bin/orrery), else the tree it was built from. InputError if that holds no data.
 std::filesystem::path ResourceRoot();
 
 /// Names (stems) of the files `folder`/*.`extension` below the root, sorted; empty if the folder is absent.

@@ -1,20 +1,23 @@
 // Replays programs of many ranks as discrete events.
 //
 // Ranks stand in a grid: `programs` rows (pipeline positions) by `columns` (data-parallel positions).
-// Communicators cut them into groups that exchange. What the streams of a rank are to each other stands in
-// its program (StreamRole). Two things slow a running step down, and are tracked exactly:
+// Communicators cut them into groups that exchange. What the streams of a rank are to each other stands in its
+// program (StreamRole). Two things slow a running step down, and are tracked exactly:
 //   - a stream that shares the SMs with it is running: its price's `beside`;
 //   - other steps pass its port in the same direction: the port is shared equally between those that use it.
-// Neither makes a step faster than alone, and no step may outlast the clock: both are checked as it starts,
-// so that every simulation ends. A step's remaining work is brought up to date whenever its rate changes. A
-// rate that falls leaves the pending event in place: it fires early, sees work left, and is scheduled again.
-// A stream that foresees another's end (compute beside an exchange) takes that end into account when it is
-// scheduled, so that the end itself changes nothing.
+// Neither makes a step faster than alone, and no step may outlast the clock: both are checked as it starts, so
+// that every simulation ends.
+//
+// A step's remaining work is brought up to date whenever its rate changes. A rate that falls leaves the pending
+// event in place: it fires early, sees work left, and is scheduled again. A stream that foresees another's end
+// (compute beside an exchange) takes that end into account when it is scheduled, so that the end itself changes
+// nothing.
 //
 // Pricer:   StepPrice operator()(int row, int column, const ProgramStep&)
 // Observer: see NullObserver.
-// Poll:     void operator()(std::int64_t now), called every kEventsPerPoll events: tells progress, and throws
-// to stop. They are template parameters because the first two are called ten million times.
+// Poll:     void operator()(double share), called every kEventsPerPoll events with the share of all steps that
+//           is done: tells progress, and throws to stop.
+// They are template parameters because the first two are called ten million times.
 #pragma once
 
 #include <algorithm>

@@ -1,6 +1,5 @@
 #include "profiler/backend.h"
 
-#include <array>
 #include <cstdio>
 #include <cstdlib>
 
@@ -8,6 +7,7 @@
 #include <unistd.h>
 
 #include "core/error.h"
+#include "core/resources.h"
 #include "profiler/subprocess.h"
 
 namespace orrery::profiler {
@@ -116,11 +116,8 @@ class ProcessBackend final : public DeviceBackend {
 
 std::vector<std::filesystem::path> DeviceBackendPlaces() {
   if (const char* folder = std::getenv("ORRERY_DEVICE_DIR")) return {folder};
-  std::array<char, 4096> buffer{};
-  const ssize_t length = ::readlink("/proc/self/exe", buffer.data(), buffer.size() - 1);
-  if (length <= 0) return {};
-  const std::filesystem::path here =
-      std::filesystem::path(std::string(buffer.data(), static_cast<std::size_t>(length))).parent_path();
+  const std::filesystem::path here = ProgramFolder();
+  if (here.empty()) return {};
   return {here, (here / "../profiler/device").lexically_normal(),
           (here / "../lib/orrery").lexically_normal()};
 }

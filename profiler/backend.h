@@ -54,8 +54,7 @@ class DeviceBackend {
   virtual std::filesystem::path InjectionLibrary() = 0;
 };
 
-/// The device half found in $ORRERY_DEVICE_DIR, beside this program, in ../profiler/device (the build tree)
-/// or in
+/// The device half found in $ORRERY_DEVICE_DIR, beside this program, in ../profiler/device (the build tree) or in
 /// ../lib/orrery; nullptr if it is in none of them.
 std::unique_ptr<DeviceBackend> FindDeviceBackend();
 

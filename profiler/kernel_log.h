@@ -1,9 +1,8 @@
 // The kernel log: what the injection library writes, one file per process, while a program runs. JSON lines,
 // so that a program that is killed leaves a log that can be read up to its last whole line.
 //
-//   {"schema":"orrery-kernel-log","schema_version":1,"pid":1,"rank":-1,"program":"python3","device":"NVIDIA
-//   H100", ...}
-//                                                    of GPU 0; where the process sees more, "more_devices":
+//   {"schema":"orrery-kernel-log","schema_version":1,"pid":1,"rank":-1,"program":"python3",
+//    "device":"NVIDIA H100", ...}                    of GPU 0; where the process sees more, "more_devices":
 //                                                    [{"id":1,"device":"NVIDIA H100", ...}, ...]
 //   ["name",1,"kernel name"]                         names are written once, then meant by number
 //   ["kernel",name,start_ns,end_ns,device,stream,correlation,[gx,gy,gz],[bx,by,bz],registers,shared_bytes]

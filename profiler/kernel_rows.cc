@@ -39,8 +39,7 @@ constexpr KernelRow kRows[] = {
     {"", "* amd rocclr fill *", "HIP", G::kCopy, K::kMemset},
 
     // ---- torch.compile names its kernels after all they fuse ("triton_red_fused_rms_norm"), so that no word
-    // of
-    // them decides but that of the template.
+    // of them decides but that of the template.
     {"", "triton tem * flex attention backward *", "Triton", G::kAttention, K::kAttentionBackward},
     {"", "triton tem * flex attention *", "Triton", G::kAttention, K::kAttentionForward},
     {"", "triton tem * flex decoding *", "Triton", G::kAttention, K::kAttentionDecode},
@@ -159,8 +158,7 @@ constexpr KernelRow kRows[] = {
     {"", "* all2all *", "unknown", G::kCommunication},
 
     // ---- DeepSeek's own grouped GEMM (the training trace) and DeepGEMM. A GemmType among the arguments
-    // prints as
-    // (deep_gemm::GemmType)N: 1 m-grouped contiguous, 2 m-grouped masked, 3 k-grouped (common/types.hpp).
+    // prints as (deep_gemm::GemmType)N: 1 m-grouped contiguous, 2 m-grouped masked, 3 k-grouped (common/types.hpp).
     {"m_grouped_fp8_ptp128c", "*", "DeepGEMM", G::kGemm, K::kGroupedGemmFp8, T::kFp8},
     {"fp8_dptp128c_acc", "*", "DeepGEMM", G::kGemm, K::kGemmFp8Wgrad, T::kFp8},
     {"fp8_ptp128c", "*", "DeepGEMM", G::kGemm, K::kGemmFp8, T::kFp8},

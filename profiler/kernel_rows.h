@@ -12,10 +12,8 @@ namespace orrery::profiler {
 
 /// A kernel is of a row if all of these hold:
 ///  - `scope` is one of the namespaces or classes around the function (* for any letters), or with "::"
-///  inside a
-///    run of them; "" always holds, and "::" of a function in no namespace;
-///  - `words` are the words of the function's own name, all of them and in this order (KernelName::words). A
-///  *
+///    inside a run of them; "" always holds, and "::" of a function in no namespace;
+///  - `words` are the words of the function's own name, all of them and in this order (KernelName::words). A *
 ///    alone stands for any number of words, a * inside a word for any letters of it: "* rms norm *" is
 ///    FusedAddRMSNormKernel and rms_norm_kernel, and not rms_normalize;
 ///  - `argument` stands among the template's arguments as a whole identifier ("" always holds).

@@ -15,8 +15,8 @@
 
 namespace orrery::profiler {
 
-/// Hardware counters of one launch, read in a separate replay (never in the timed launches). Each is absent
-/// where the device or the privilege does not allow it.
+/// Hardware counters of one launch, read in a separate replay (never in the timed launches). Each is absent where
+/// the device or the privilege does not allow it.
 struct KernelCounters {
   std::optional<double> dram_read_bytes;    ///< dram__bytes_read.sum
   std::optional<double> dram_write_bytes;   ///< dram__bytes_write.sum

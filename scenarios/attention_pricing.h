@@ -1,5 +1,5 @@
-// Prices a step's ops on a device: the cost model's kernels, the roofline where no table can know, the launch
-// gaps between them.
+// Prices a step's ops on a device: the cost model's kernels, the roofline where no table can know, the launch gaps
+// between them.
 #pragma once
 
 #include <array>
@@ -14,8 +14,8 @@
 
 namespace orrery::scenarios {
 
-/// What most of a set of ops' time goes to: kernels whose roofline is set by the tensor cores, kernels whose
-/// roofline is set by the memory, or the gaps between kernels.
+/// What most of a set of ops' time goes to: kernels whose roofline is set by the tensor cores, kernels whose roofline
+/// is set by the memory, or the gaps between kernels.
 enum class Limit { kTensorCores, kMemory, kLaunches };
 /// "tensor cores", "memory", "kernel launches".
 const char* Name(Limit limit);

@@ -1,5 +1,5 @@
-// `orrery attention`: every design of every model on one device. Caches, operations and bytes, times of
-// decode steps and prefills, what fits, and where one way to compute MLA overtakes the other.
+// `orrery attention`: every design of every model on one device. Caches, operations and bytes, times of decode steps
+// and prefills, what fits, and where one way to compute MLA overtakes the other.
 //
 // Times are per GPU: attention kernels, linear layers and the kernels between them, without communication.
 #pragma once
@@ -60,8 +60,8 @@ struct DesignReport {
   std::vector<CapacityPoint> capacity;
 };
 
-/// Which way to compute MLA is faster for one layer's attention on this device along one of query length,
-/// context and batch, the other two fixed: one from 1 on, the other from `from` on.
+/// Which way to compute MLA is faster for one layer's attention on this device along one of query length, context
+/// and batch, the other two fixed: one from 1 on, the other from `from` on.
 struct Crossover {
   enum class Axis { kQueryLength, kContext, kBatch } axis = Axis::kQueryLength;
   std::int64_t batch = 0, context = 0, query_length = 0;   ///< the axis' own entry is 0
@@ -90,8 +90,8 @@ struct AttentionReport {
   std::vector<ModelReport> models;
 };
 
-/// Weight precision and parallel degrees asked for, or chosen as AttentionScenario says. InputError if they
-/// do not divide the model.
+/// Weight precision and parallel degrees asked for, or chosen as AttentionScenario says. InputError if they do not
+/// divide the model.
 models::Layout ChooseLayout(const AttentionScenario& scenario, const models::ModelSpec& spec);
 
 /// Runs the comparison. InputError on designs or layouts that do not suit a model.

@@ -3,8 +3,9 @@
 //   name: DeepSeek-V3 in every attention design
 //   model: deepseek-v3                # or models: [deepseek-v3, {huggingface: config.json}]
 //   device: h800-sxm
-//   workload: {kind: attention, designs: [own, mha, gqa-8], contexts: [4096], batches: [1, 128], tpot_limit:
-//   50 ms} parallelism: {tensor: 1, expert: 64} precision: {cache: bf16, weights: fp8}
+//   workload: {kind: attention, designs: [own, mha, gqa-8], contexts: [4096], batches: [1, 128], tpot_limit: 50 ms}
+//   parallelism: {tensor: 1, expert: 64}
+//   precision: {cache: bf16, weights: fp8}
 #pragma once
 
 #include <cstdint>

@@ -27,8 +27,8 @@ double Median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-/// Tolerated median of |ln(predicted / measured)| by class. What rows of one kernel scatter by themselves:
-/// whole microseconds of short trace kernels, random expert loads of the masked tables.
+/// Tolerated median of |ln(predicted / measured)| by class. What rows of one kernel scatter by themselves: whole
+/// microseconds of short trace kernels, random expert loads of the masked tables.
 struct ClassBound {
   const char* op_class;
   double median;

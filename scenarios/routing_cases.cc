@@ -1,5 +1,5 @@
-// Routing balance against published figures. What is calibrated with what stands beside each case; everything
-// else judges. Prototype values of the reference (section 6) are not published figures and judge nothing.
+// Routing balance against published figures. What is calibrated with what stands beside each case; everything else
+// judges. Prototype values of the reference (section 6) are not published figures and judge nothing.
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -199,8 +199,8 @@ void AddLossControlled(std::vector<ValidationCase>* cases) {
                0.03));
 }
 
-/// A loss-free router of many domains serving one, by mean field: preferences are balanced out, what is left
-/// is the domain's own affinity.
+/// A loss-free router of many domains serving one, by mean field: preferences are balanced out, what is left is the
+/// domain's own affinity.
 BalanceStats OneDomain(AffinityParameters p) {
   constexpr int kExperts = 64, kTopK = 6, kDraws = 260;  // ten draws of each of the 26 layers
   p.expert = 0, p.domains = 1;

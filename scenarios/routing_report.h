@@ -49,8 +49,8 @@ struct RoutingRequest {
   StepTime step_time;                 ///< may be empty: no step time is reported then
 };
 
-/// Hottest rank over the mean, minus 1, at one expert-parallel size; means over layers and domains. Absent
-/// where counts do not divide.
+/// Hottest rank over the mean, minus 1, at one expert-parallel size; means over layers and domains. Absent where
+/// counts do not divide.
 struct RankBalance {
   int ranks = 0;
   int slots = 0;                     ///< with redundant experts: an eighth more than the experts, rounded up

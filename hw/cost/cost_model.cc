@@ -206,7 +206,7 @@ CostModel::CostModel(const Device& device, const std::vector<KernelTable>& table
 CalibrationChoice CalibrationChoice::Of(std::vector<std::string> names) {
   if (names.empty()) throw InputError("calibration: expected at least one");
   if (std::count(names.begin(), names.end(), "auto") > 1) throw InputError("calibration 'auto': given twice");
-  std::stable_partition(names.begin(), names.end(), [](const std::string& name) { return name == "auto"; });
+  std::stable_partition(names.begin(), names.end(), [](const std::string& given) { return given == "auto"; });
   CalibrationChoice choice;
   choice.name = names.front();
   choice.further.assign(names.begin() + 1, names.end());

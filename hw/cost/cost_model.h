@@ -4,9 +4,8 @@
 //   const CostModel cost = CostModel::Load(device, {});           // every table of hw/data/h800-sxm/kernels/
 //   const Price price = cost.PriceOp(op, 112);                    // on 112 SMs
 //
-// Price = analytic wave model (hw/cost/roofline.h) x measured efficiency (hw/cost/efficiency.h). Exact at
-// every row of the tables, never faster than the data sheet. docs/calibration.md tells the tables and how
-// they were derived.
+// Price = analytic wave model (hw/cost/roofline.h) x measured efficiency (hw/cost/efficiency.h). Exact at every row of
+// the tables, never faster than the data sheet. docs/calibration.md tells the tables and how they were derived.
 #pragma once
 
 #include <memory>
@@ -56,8 +55,8 @@ enum class Launching { kStream, kGraph };
 
 class CostModel {
  public:
-  /// "auto" on a device without tables takes those of the most similar device, scaled by roofline (sources()
-  /// says so). InputError: no such table, a bad one, or one of another device without `forced`.
+  /// "auto" on a device without tables takes those of the most similar device, scaled by roofline (sources() says so).
+  /// InputError: no such table, a bad one, or one of another device without `forced`.
   static CostModel Load(const Device& device, const CalibrationChoice& choice);
   /// From tables in memory. A table of another device than `device` scales.
   CostModel(const Device& device, const std::vector<KernelTable>& tables);

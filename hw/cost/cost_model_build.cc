@@ -17,8 +17,8 @@
 namespace orrery::hw::internal {
 namespace {
 
-/// Median gap between the 909 kernels of the compute stream of DeepSeek's training trace
-/// (deepseek-ai/profile-data): what CUDA takes from one kernel to the next on any of these devices.
+/// Median gap between the 909 kernels of the compute stream of DeepSeek's training trace (deepseek-ai/profile-data):
+/// what CUDA takes from one kernel to the next on any of these devices.
 constexpr Time kTraceLaunchGap{2'000'000};  // ps
 constexpr const char* kTraceDevice = kReferenceDevice;
 /// The same inside a CUDA graph. DeepSeek's decode profile, drawn by LMSYS (blog of 2025-05-05, series

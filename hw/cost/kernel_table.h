@@ -1,5 +1,5 @@
-// A file of measured kernels, hw/data/<device>/kernels/*.yaml: which op took how long on how many SMs. The
-// schema is told in docs/calibration.md; the profiler writes the same.
+// A file of measured kernels, hw/data/<device>/kernels/*.yaml: which op took how long on how many SMs. The schema is
+// told in docs/calibration.md; the profiler writes the same.
 #pragma once
 
 #include <filesystem>

@@ -24,8 +24,8 @@ struct GemmGrid {
   bool uneven;      ///< `rows` is a mean: problems have more and fewer
 };
 
-/// Tiles of bm rows over all problems. Uneven ones are drawn as the masked tables were, 0.7 to 1.3 of the
-/// mean (InferSim kernel_benchmark), here at the four octiles of that range.
+/// Tiles of bm rows over all problems. Uneven ones are drawn as the masked tables were, 0.7 to 1.3 of the mean
+/// (InferSim kernel_benchmark), here at the four octiles of that range.
 double RowTiles(const GemmGrid& grid, std::int64_t bm) {
   if (!grid.uneven) return D(grid.problems * CeilDiv(grid.rows, bm));
   double tiles = 0;

@@ -7,8 +7,7 @@
 //              cores (2 bm bn 128 flops at the SM's share of the peak) and the operand feed ((bm + bn) 128
 //              elements); the tile bm x bn is the fastest of those the libraries choose from.
 //   attention  t = floor + max( scores x (d_qk + d_v) flops / peak, bytes / HBM rate ), whole 128-row tiles,
-//   causal
-//              kv blocks as far as the diagonal.
+//              causal kv blocks as far as the diagonal.
 //   rows       t = floor + bytes / HBM rate.
 //
 // Floors are the device's, a kind of kernel (Device::floors). That of a GEMM or of attention over prompts

@@ -7,12 +7,12 @@
 namespace orrery::hw {
 namespace {
 
-/// Bus bandwidth over nominal NVLink rate of NCCL 2.29.2 all-gather and reduce-scatter at 512 MB on eight
-/// H100: 335 of 450 GB/s (aiconfigurator's NCCL table; HARDWARE notes 2.5).
+/// Bus bandwidth over nominal NVLink rate of NCCL 2.29.2 all-gather and reduce-scatter at 512 MB on eight H100:
+/// 335 of 450 GB/s (aiconfigurator's NCCL table; HARDWARE notes 2.5).
 constexpr double kNcclShareOfScaleUp = 335.0 / 450.0;
 
-/// One of NCCL's protocols: ring latencies in microseconds (src/graph/tuning.cc, commit 5067397) and the
-/// share of a line that is payload: LL sends a 4 B flag with every 4 B, LL128 8 B with every 120 B.
+/// One of NCCL's protocols: ring latencies in microseconds (src/graph/tuning.cc, commit 5067397) and the share of
+/// a line that is payload: LL sends a 4 B flag with every 4 B, LL128 8 B with every 120 B.
 struct Protocol {
   double base_us, scale_up_hop_us, scale_out_hop_us, payload_share;
 };

@@ -1,6 +1,6 @@
-// Collectives of data parallelism: hierarchical ring reduce-scatter, all-gather and all-reduce, NVLink inside
-// a node and then the NICs between nodes, every GPU on its own rail. A leg's time is NCCL's own model,
-// latency of its steps plus bytes over the rate, for the best of its three protocols.
+// Collectives of data parallelism: hierarchical ring reduce-scatter, all-gather and all-reduce, NVLink inside a
+// node and then the NICs between nodes, every GPU on its own rail. A leg's time is NCCL's own model, latency of
+// its steps plus bytes over the rate, for the best of its three protocols.
 #pragma once
 
 #include "hw/device.h"
@@ -66,8 +66,8 @@ struct ZeroOneTime {
   }
 };
 
-/// Reduce-scatter of gradients of `gradient_bytes` each (FP32: 4, V3 report 3.3.3), then all-gather of the
-/// updated parameters of `parameter_bytes` each (BF16: 2).
+/// Reduce-scatter of gradients of `gradient_bytes` each (FP32: 4, V3 report 3.3.3), then all-gather of the updated
+/// parameters of `parameter_bytes` each (BF16: 2).
 ZeroOneTime PriceZeroOne(const CollectiveModel& model, const ReplicatedParameters& dense,
                          const ReplicatedParameters& experts, int gradient_bytes = 4,
                          int parameter_bytes = 2);

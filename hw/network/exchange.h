@@ -1,6 +1,6 @@
-// What an expert-parallel exchange (DeepEP normal kernels) costs one rank, in closed form: exact in the
-// network as long as no link is shared with another rank, that is while an expert group stays under one leaf.
-// See fabric_stretch.h for groups that do not.
+// What an expert-parallel exchange (DeepEP normal kernels) costs one rank, in closed form: exact in the network
+// as long as no link is shared with another rank, that is while an expert group stays under one leaf. See
+// fabric_stretch.h for groups that do not.
 #pragma once
 
 #include <algorithm>
@@ -14,8 +14,8 @@
 
 namespace orrery::hw {
 
-/// Bytes of one exchange through one rank's ports; pairs of ExchangeLoad times NormalPairBytes().wire. A
-/// combine moves a dispatch's pairs the other way: swap sent and received.
+/// Bytes of one exchange through one rank's ports; pairs of ExchangeLoad times NormalPairBytes().wire. A combine
+/// moves a dispatch's pairs the other way: swap sent and received.
 struct PortLoad {
   Bytes scale_out_sent, scale_out_received;
   Bytes scale_up_sent, scale_up_received;
@@ -24,8 +24,8 @@ struct PortLoad {
 struct ExchangePrice {
   Time alone{};           ///< nothing beside
   Time beside_compute{};  ///< 20 SMs, compute kernels on the rest
-  /// Share of `alone` for which the NIC is busy at the rate the kernels reach: what pipeline and
-  /// data-parallel traffic through the same port cannot use.
+  /// Share of `alone` for which the NIC is busy at the rate the kernels reach: what pipeline and data-parallel
+  /// traffic through the same port cannot use.
   double scale_out_share = 0;
 };
 

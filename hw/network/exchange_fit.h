@@ -5,8 +5,8 @@
 //   t = ((out / r_out)^4 + (up / r_up)^4)^(1/4)
 //
 // The two rates are fitted by least squares of log t to the table's rows, and never above the ports' nominal
-// rates. The power 4 is the smooth maximum that needs but two square roots; with the plain maximum the rows
-// of April 2025 are off by up to 10 %, with it by less than 6 % (HARDWARE notes 2.4; tested).
+// rates. The power 4 is the smooth maximum that needs but two square roots; with the plain maximum the rows of
+// April 2025 are off by up to 10 %, with it by less than 6 % (HARDWARE notes 2.4; tested).
 #pragma once
 
 #include <string>

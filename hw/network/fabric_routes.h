@@ -1,11 +1,9 @@
 // The links a flow loads on its way through a fabric, under the fabric's routing.
 //
-//   adaptive    NIC, trunk of the leaf up, [trunk of the pod up, trunk of the pod down,] trunk of the leaf
-//   down, NIC:
+//   adaptive    NIC, trunk of the leaf up, [trunk of the pod up, trunk of the pod down,] trunk of the leaf down, NIC:
 //               spread over equal paths, parallel cables act as one link of their added rate
 //   ecmp        every switch picks one of the equal cables by a hash of the flow
-//   ecmp_spine  every switch picks one of the equal neighbours by that hash, cables between two switches act
-//   as one
+//   ecmp_spine  every switch picks one of the equal neighbours by that hash, cables between two switches act as one
 #pragma once
 
 #include <cstdint>
@@ -48,8 +46,8 @@ class FabricRoutes {
   std::vector<std::int32_t> leaf_up_, leaf_down_, pod_up_, pod_down_;
   int pods_ = 1;
   std::size_t nic_count_ = 0, switch_count_ = 0;
-  // Hashed: steps out of each switch towards each leaf, [leaf ordinal * switches + switch]; switches are
-  // numbered from 0, their vertices after the NICs.
+  // Hashed: steps out of each switch towards each leaf, [leaf ordinal * switches + switch]; switches are numbered
+  // from 0, their vertices after the NICs.
   std::vector<std::vector<Step>> steps_;
   std::vector<std::int32_t> leaf_ordinal_;
 };

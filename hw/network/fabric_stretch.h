@@ -37,8 +37,7 @@ struct Stretch {
 };
 
 /// Demands of zero bytes or within a node do not count. 1 exactly where no demand leaves its leaf. Simulates
-/// the flows to their end (batched by a thousandth of the port's time), so call it once a pattern, not once a
-/// step.
+/// the flows to their end (batched by a thousandth of the port's time), so call it once a pattern, not once a step.
 Stretch FabricStretch(const Cluster& cluster, const Topology& topology, const std::vector<Demand>& demands,
                       std::uint64_t seed = 1);
 

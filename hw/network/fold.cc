@@ -44,8 +44,8 @@ Colouring InitialColours(const FlowNetwork& network, const std::vector<double>& 
   return c;
 }
 
-/// One round: a flow's new colour tells its old one and those of its links, a link's those of its flows. Sums
-/// of mixed colours stand for multisets; Equitable() checks what they claim.
+/// One round: a flow's new colour tells its old one and those of its links, a link's those of its flows. Sums of
+/// mixed colours stand for multisets; Equitable() checks what they claim.
 void Refine(const FlowNetwork& network, Colouring* c) {
   std::vector<std::uint64_t> flow(c->flow.size()), link(c->link.size());
   for (std::size_t l = 0; l < link.size(); ++l) link[l] = Mix(static_cast<std::uint64_t>(c->link[l]) + 1);

@@ -1,6 +1,6 @@
 // The low-latency expert-parallel exchange (decode): t = latency + max(out / r_out, up / r_up), fitted to the
-// table's rows. Two parameters where the kernels use RDMA alone (up counts as out), three where pairs inside
-// a node go over scale-up.
+// table's rows. Two parameters where the kernels use RDMA alone (up counts as out), three where pairs inside a
+// node go over scale-up.
 #pragma once
 
 #include "hw/cost/price_error.h"
@@ -28,8 +28,8 @@ struct LowLatencySample {
 };
 std::vector<LowLatencySample> LowLatencySamples(const DeepEpTable& table);
 
-/// Least squares of relative errors over the samples not held out; latency is never negative and no rate
-/// above its port's nominal one.
+/// Least squares of relative errors over the samples not held out; latency is never negative and no rate above
+/// its port's nominal one.
 LowLatencyRates FitLowLatency(const std::vector<LowLatencySample>& samples, bool uses_scale_up,
                               BytesPerSecond scale_out_nominal, BytesPerSecond scale_up_nominal);
 /// Root mean square of ln(measured / predicted) over the samples not held out, each predicted without its own

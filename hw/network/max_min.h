@@ -1,9 +1,8 @@
 // Max-min fair rates of flows over shared links.
 //
-// Water filling: the link with the smallest equal share (capacity left over flows not yet settled) is
-// saturated; its flows get that share, which is taken off the other links they cross; and so on. Shares of
-// the remaining links never fall, so a heap that corrects a stale entry when it surfaces suffices: O(entries
-// + links log links) mostly.
+// Water filling: the link with the smallest equal share (capacity left over flows not yet settled) is saturated; its
+// flows get that share, which is taken off the other links they cross; and so on. Shares of the remaining links
+// never fall, so a heap that corrects a stale entry when it surfaces suffices: O(entries + links log links) mostly.
 #pragma once
 
 #include <cstdint>
@@ -11,9 +10,9 @@
 
 namespace orrery::hw {
 
-/// Flows over links, compressed by rows. Row f of `links` from start[f] to start[f + 1] is the way of flow f;
-/// a link stands at most once in a row. `times`, if not empty, says how many flows alike f cross that link,
-/// where f stands for a class of equal flows and the link for a class of equal links (see fold.h).
+/// Flows over links, compressed by rows. Row f of `links` from start[f] to start[f + 1] is the way of flow f; a link
+/// stands at most once in a row. `times`, if not empty, says how many flows alike f cross that link, where f stands
+/// for a class of equal flows and the link for a class of equal links (see fold.h).
 struct FlowNetwork {
   std::vector<double> capacity;        ///< [links] bytes per second, above zero
   std::vector<std::int32_t> start{0};  ///< [flows + 1]

@@ -6,8 +6,8 @@
 
 namespace orrery::hw {
 
-/// Slow-down of an expert-parallel exchange of all `groups` at once: 1 exactly where each stays under one
-/// leaf. Every node sends the same to every other of its group.
+/// Slow-down of an expert-parallel exchange of all `groups` at once: 1 exactly where each stays under one leaf. Every
+/// node sends the same to every other of its group.
 Stretch ExchangeStretch(const Cluster& cluster, const Topology& topology, const NodeGroups& groups);
 
 /// Slow-down of a pipeline's hand-over from every node n to node n + distance at once.

@@ -22,8 +22,8 @@ Time HopLatency(Transport transport);
 
 class PointToPoint {
  public:
-  /// Scale-out at the rate the exchange kernels reach on the NIC with large messages (fit of DS-J01..J04; the
-  /// NIC's nominal rate bounds it), scale-up at the achieved NVLink rate (V3 report 3.2.2).
+  /// Scale-out at the rate the exchange kernels reach on the NIC with large messages (fit of DS-J01..J04; the NIC's
+  /// nominal rate bounds it), scale-up at the achieved NVLink rate (V3 report 3.2.2).
   PointToPoint(const Device& device, const ExchangeModel& exchange,
                Transport transport = Transport::kInfiniBand);
 

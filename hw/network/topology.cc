@@ -175,8 +175,8 @@ void Topology::Connect(int below, int above, int cables) {
 
 namespace {
 
-/// Cables from the `i`-th lower switch to the `j`-th of `uppers` when `cables` are dealt out evenly; the
-/// remainder rotates with i so that the upper switches fill evenly too.
+/// Cables from the `i`-th lower switch to the `j`-th of `uppers` when `cables` are dealt out evenly; the remainder
+/// rotates with i so that the upper switches fill evenly too.
 int Dealt(int cables, int uppers, int i, int j) {
   const int rest = cables % uppers;
   const int turn = (j - (i * rest) % uppers + uppers) % uppers;

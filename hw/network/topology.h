@@ -98,8 +98,8 @@ class Topology {
   int Nic(int node, int nic) const { return node * nics_ + nic; }
   int Leaf(int node, int nic) const { return leaf_of_nic_[static_cast<std::size_t>(Nic(node, nic))]; }
 
-  /// Switches on the way between NIC `nic` of two nodes: 1 under one leaf, 3 across leaves, 5 across pods; 0
-  /// for one node.
+  /// Switches on the way between NIC `nic` of two nodes: 1 under one leaf, 3 across leaves, 5 across pods; 0 for
+  /// one node.
   int Switches(int from_node, int to_node, int nic) const;
   /// Distance in hops from every vertex to `leaf`, by breadth-first search.
   std::vector<int> HopsTo(int leaf) const;

@@ -1,5 +1,5 @@
-// Attention designs as numbers: any model's attention recast as MHA, GQA, MQA or MLA, the alternatives to
-// MLA's decoupled RoPE, and the cache each one keeps.
+// Attention designs as numbers: any model's attention recast as MHA, GQA, MQA or MLA, the alternatives to MLA's
+// decoupled RoPE, and the cache each one keeps.
 #pragma once
 
 #include <cstdint>
@@ -41,8 +41,8 @@ struct AttentionDesign {
 std::string OwnDesign(const AttentionSpec& spec);
 /// The names MakeDesign understands ("gqa-N" stands for any N).
 std::vector<std::string> KnownDesigns();
-/// `base` recast as design `name` ("own" for its own). InputError on an unknown name or a group count that
-/// does not divide the heads. A model without MLA is given V2's proportions, d_c = 4 d_h and d_h^R = d_h / 2
+/// `base` recast as design `name` ("own" for its own). InputError on an unknown name or a group count that does
+/// not divide the heads. A model without MLA is given V2's proportions, d_c = 4 d_h and d_h^R = d_h / 2
 /// (DeepSeek-V2 report, table 1), and no query compression.
 AttentionDesign MakeDesign(const std::string& name, const AttentionSpec& base);
 
@@ -72,8 +72,8 @@ Bytes CacheBytesPerLayer(const AttentionDesign& design, CachePrecision precision
 Bytes CacheBytesPerToken(const ModelSpec& spec, const AttentionDesign& design, CachePrecision precision,
                          bool with_mtp);
 
-/// GPUs of a tensor-parallel group that hold different parts of the cache: its key/value heads can be split,
-/// a latent shared by all heads cannot.
+/// GPUs of a tensor-parallel group that hold different parts of the cache: its key/value heads can be split, a
+/// latent shared by all heads cannot.
 int CacheShards(const AttentionDesign& design, int tensor);
 
 /// `spec` with its attention replaced, for parameter and weight counts.

@@ -1,6 +1,5 @@
-// MLA carried out on small matrices, to show what the shapes claim: absorbing W^UK into the query and W^UV
-// into the output changes nothing, and absorbing through a rotation that differs from key to key changes the
-// result.
+// MLA carried out on small matrices, to show what the shapes claim: absorbing W^UK into the query and W^UV into the
+// output changes nothing, and absorbing through a rotation that differs from key to key changes the result.
 //
 // One sequence, queries at positions [context, context + queries). Row vectors: rows are tokens.
 #pragma once
@@ -45,8 +44,8 @@ Eigen::MatrixXd MaterialisedOutput(const MlaCase& c);
 Eigen::MatrixXd AbsorbedOutput(const MlaCase& c);
 /// RoPE on each head's up-projected key, nothing decoupled: the reference of the design "RoPE re-applied".
 Eigen::MatrixXd RopeOnKeysOutput(const MlaCase& c);
-/// The same absorbed as if the rotations were not there to stand between W^UK and the query: rotated query
-/// times W^UK against the plain latents. Wrong, which is why MLA decouples RoPE.
+/// The same absorbed as if the rotations were not there to stand between W^UK and the query: rotated query times
+/// W^UK against the plain latents. Wrong, which is why MLA decouples RoPE.
 Eigen::MatrixXd RopeBeforeAbsorptionOutput(const MlaCase& c);
 /// RoPE on the latent: absorbed queries and latents both rotated; [context + queries] shifted by `shift`
 /// positions.

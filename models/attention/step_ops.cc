@@ -367,8 +367,8 @@ Work TotalWork(const std::vector<StepOp>& ops, StepPart part) {
 }
 
 double MaterialisedQueryLength(const AttentionSpec& a, std::int64_t context) {
-  // Per layer, head and sequence, halves of the operations: absorbed q [L (2 d_c + d_R) + d_c (d_h + d_v)]
-  // against materialised L d_c (d_h + d_v) + q L (d_h + d_R + d_v); equal at q.
+  // Per layer, head and sequence, halves of the operations: absorbed q [L (2 d_c + d_R) + d_c (d_h + d_v)] against
+  // materialised L d_c (d_h + d_v) + q L (d_h + d_R + d_v); equal at q.
   const double keys = static_cast<double>(context);
   const double expand = static_cast<double>(a.kv_lora_rank) * (a.head_dim + a.v_head_dim);
   const double extra = keys * (2.0 * a.kv_lora_rank - a.head_dim - a.v_head_dim) + expand;

@@ -1,5 +1,5 @@
-// What a decode step and a prefill execute on one GPU, as ops with their operations and bytes, for any
-// attention design. Communication is left out: these are the kernels between the exchanges.
+// What a decode step and a prefill execute on one GPU, as ops with their operations and bytes, for any attention
+// design. Communication is left out: these are the kernels between the exchanges.
 #pragma once
 
 #include <vector>
@@ -12,8 +12,8 @@ namespace orrery::models {
 enum class WeightPrecision { kBf16, kFp8 };  ///< of the linear layers; router, embedding and head stay BF16
 enum class NormKind { kRms, kLayer };
 
-/// How a model is laid out over GPUs. A tensor group splits heads and the dense, shared and head matrices;
-/// routed experts lie over `expert` GPUs; everything else is replicated (data parallel).
+/// How a model is laid out over GPUs. A tensor group splits heads and the dense, shared and head matrices; routed
+/// experts lie over `expert` GPUs; everything else is replicated (data parallel).
 struct Layout {
   int tensor = 1;
   int expert = 1;
@@ -25,8 +25,8 @@ struct Layout {
 /// InputError if heads, experts or widths cannot be split so.
 void CheckLayout(const ModelSpec& spec, const AttentionDesign& design, const Layout& layout);
 
-/// One decode step: `batch` sequences per tensor group, each with `context` tokens cached and `query_length`
-/// new ones (more than one where drafted tokens are verified).
+/// One decode step: `batch` sequences per tensor group, each with `context` tokens cached and `query_length` new
+/// ones (more than one where drafted tokens are verified).
 struct DecodeShape {
   std::int64_t batch = 1;
   std::int64_t context = 4096;
@@ -82,9 +82,8 @@ Work TotalWork(const std::vector<StepOp>& ops, StepPart part);
 Bytes WeightBytesPerGpu(const ModelSpec& spec, const AttentionDesign& design, const Layout& layout,
                         bool with_mtp);
 
-/// The query length from which materialised MLA needs fewer operations than absorbed MLA, `context` tokens
-/// cached (both per sequence and layer; the new tokens' own projections are the same). Infinite if it never
-/// does.
+/// The query length from which materialised MLA needs fewer operations than absorbed MLA, `context` tokens cached
+/// (both per sequence and layer; the new tokens' own projections are the same). Infinite if it never does.
 double MaterialisedQueryLength(const AttentionSpec& mla, std::int64_t context);
 
 }  // namespace orrery::models

@@ -10,8 +10,8 @@
 
 namespace orrery::models {
 
-/// The projections of one layer. MLA: q_a, kv_a, q_b, kv_b, o (no q_a and "q" for q_b without query
-/// compression); else qkv, o. Those of `from_hidden` read the layer's normed input.
+/// The projections of one layer. MLA: q_a, kv_a, q_b, kv_b, o (no q_a and "q" for q_b without query compression);
+/// else qkv, o. Those of `from_hidden` read the layer's normed input.
 struct AttentionLinears {
   std::vector<Linear> from_hidden;
   std::vector<Linear> up;  ///< MLA: from the latents to the heads

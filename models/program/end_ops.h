@@ -16,10 +16,9 @@ enum class Pass { kForward, kInputBackward, kWeight };
 /// pass.
 std::vector<Op> EmbeddingOps(const ModelSpec& spec, Pass pass, const TrainingShape& shape);
 
-/// How the head bounds its logits. Unchunked, the softmax writes the logits' gradient in their place, and
-/// they stay until the weight pass. Chunked, each chunk of tokens runs all three GEMMs in the forward pass
-/// and its logits are dropped (Liger Kernel's fused linear cross-entropy), so the two other passes hold the
-/// norm alone.
+/// How the head bounds its logits. Unchunked, the softmax writes the logits' gradient in their place, and they
+/// stay until the weight pass. Chunked, each chunk of tokens runs all three GEMMs in the forward pass and its
+/// logits are dropped (Liger Kernel's fused linear cross-entropy), so the two other passes hold the norm alone.
 struct HeadShape {
   std::int64_t chunk_tokens = 0;  ///< 0: unchunked
 };
@@ -30,9 +29,9 @@ std::vector<Op> HeadOps(const ModelSpec& spec, Pass pass, const TrainingShape& s
 /// BF16 logits that live at a time.
 Bytes LogitsBytes(const ModelSpec& spec, const TrainingShape& shape, const HeadShape& head);
 
-/// What an MTP module adds before its transformer layer (V3 2.2): the next tokens' embeddings, two norms, and
-/// the projection of [hidden; embedding] to hidden. Its layer is BlockOps of an MoE layer (dense if the model
-/// is), its loss HeadOps a second time.
+/// What an MTP module adds before its transformer layer (V3 2.2): the next tokens' embeddings, two norms, and the
+/// projection of [hidden; embedding] to hidden. Its layer is BlockOps of an MoE layer (dense if the model is),
+/// its loss HeadOps a second time.
 std::vector<Op> MtpProjectionOps(const ModelSpec& spec, Pass pass, const TrainingShape& shape);
 
 }  // namespace orrery::models

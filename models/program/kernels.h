@@ -28,8 +28,8 @@ Op GroupedGemmFp8Wgrad(std::int64_t m, std::int64_t n, std::int64_t rows, std::i
                        std::string label);
 /// BF16 in; `out_bytes` per result element: 2 BF16, 4 FP32, 8 FP32 accumulated into memory.
 Op GemmBf16(std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t out_bytes, std::string label);
-/// BF16 grouped GEMM over `rows` rows of all experts. The vocabulary has no ragged BF16 kind: the shape is
-/// the mean rows of a group (rounded up), the operations and traffic are exact.
+/// BF16 grouped GEMM over `rows` rows of all experts. The vocabulary has no ragged BF16 kind: the shape is the
+/// mean rows of a group (rounded up), the operations and traffic are exact.
 Op GroupedGemmBf16(std::int64_t rows, std::int64_t n, std::int64_t k, std::int64_t groups, std::string label);
 Op GroupedGemmBf16Wgrad(std::int64_t m, std::int64_t n, std::int64_t rows, std::int64_t groups,
                         std::string label);

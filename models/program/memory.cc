@@ -90,8 +90,7 @@ Bytes Workspace(const ModelSpec& spec, const StageLayout& layout, const Training
 }
 
 /// DeepEP's tokens a channel can hold per peer, by ranks: deepseek-ai/DeepEP deep_ep/buffer.py,
-/// get_dispatch_config (NVLink), and csrc/config.hpp, which rounds the 128 RDMA tokens up to chunks of 28
-/// or 20.
+/// get_dispatch_config (NVLink), and csrc/config.hpp, which rounds the 128 RDMA tokens up to chunks of 28 or 20.
 std::int64_t NvlinkTokens(int ranks) {
   return ranks <= 8 ? 256 : ranks <= 64 ? 288 : ranks <= 128 ? 560 : 720;
 }

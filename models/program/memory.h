@@ -1,5 +1,5 @@
-// Device memory of one rank through a training step: parameters, gradients, optimizer shard, activations of
-// the micro-batches in flight in the form they are kept, and the buffers beside them.
+// Device memory of one rank through a training step: parameters, gradients, optimizer shard, activations of the
+// micro-batches in flight in the form they are kept, and the buffers beside them.
 #pragma once
 
 #include <string>
@@ -65,9 +65,8 @@ Bytes BackwardWorkspace(const ModelSpec& spec, LayerKind layer, const TrainingSh
 Bytes ExpertExchangeBuffers(const ModelSpec& spec, int expert_parallel, int comm_sms);
 
 /// What a process holds before it allocates anything: a CUDA context with lazily loaded modules, about 300 MB
-/// (ptrblck in pytorch/pytorch issue 107667, 2023-08), and cuBLAS workspaces of 32 MiB, its recommendation
-/// for Hopper (cuBLAS API reference, cublasSetWorkspace), on the three streams of the trace. Fragmentation is
-/// not in it.
+/// (ptrblck in pytorch/pytorch issue 107667, 2023-08), and cuBLAS workspaces of 32 MiB, its recommendation for Hopper
+/// (cuBLAS API reference, cublasSetWorkspace), on the three streams of the trace. Fragmentation is not in it.
 inline constexpr Bytes kFrameworkReserve{300'000'000 + 3 * (std::int64_t{32} << 20)};
 
 struct MemoryPlan {

@@ -23,9 +23,9 @@ using enum Extent;
 using enum When;
 constexpr OpKind kMisc = OpKind::kRouterMisc;
 
-// One row per kernel of the trace between the gate GEMM and the dispatch cast of attn(F), in launch order;
-// extents from the launch grids (deepseek-ai/profile-data train.json). The trace's `normal_`, which
-// overwrites the scores to force even routing, is left out: no training run has it.
+// One row per kernel of the trace between the gate GEMM and the dispatch cast of attn(F), in launch order; extents
+// from the launch grids (deepseek-ai/profile-data train.json). The trace's `normal_`, which overwrites the scores
+// to force even routing, is left out: no training run has it.
 constexpr SmallKernel kForward[] = {
     {kMisc, kExperts, 8, kAlways, "affinity"},
     {kMisc, kExperts, 4, kSigmoid, "affinity sum"},

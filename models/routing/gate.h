@@ -2,9 +2,9 @@
 // inference/model.py `Gate`), vectorised over tokens, and a plain version to check it against.
 //
 // Affinities come in blocks of kLanes tokens, expert-major: x[expert * kLanes + token]. The vector kernel
-// sorts each group's best eight with a network, keeps the best groups by the sum of their two best, merges
-// the kept lists and reads the experts at or above the k-th value; ties go to the lower expert index, as in
-// the plain version. No approximation: both give the same experts, bit for bit, on every instruction set.
+// sorts each group's best eight with a network, keeps the best groups by the sum of their two best, merges the
+// kept lists and reads the experts at or above the k-th value; ties go to the lower expert index, as in the
+// plain version. No approximation: both give the same experts, bit for bit, on every instruction set.
 #pragma once
 
 #include <cstddef>
@@ -35,13 +35,13 @@ constexpr int kVectorTopK = 8;
 /// One token, plainly: `score[experts]` in, `selected[top_k]` out in ascending expert order.
 void RouteTokenPlainly(const GateShape& shape, const float* score, std::uint16_t* selected);
 
-/// Blocks of kLanes tokens. `affinity` is [blocks][experts][kLanes]; `bias` [experts] is added for the
-/// selection (empty: none); `selected` is [blocks * kLanes][top_k], ascending. Scores must be finite.
+/// Blocks of kLanes tokens. `affinity` is [blocks][experts][kLanes]; `bias` [experts] is added for the selection
+/// (empty: none); `selected` is [blocks * kLanes][top_k], ascending. Scores must be finite.
 void RouteBlocks(const GateShape& shape, std::span<const float> affinity, std::span<const float> bias,
                  std::span<std::uint16_t> selected);
 
-/// Row-major affinities [tokens][experts] of any origin, for example a user's file. InputError at the first
-/// value that is not finite, naming token and expert.
+/// Row-major affinities [tokens][experts] of any origin, for example a user's file. InputError at the first value
+/// that is not finite, naming token and expert.
 std::vector<std::uint16_t> RouteRows(const GateShape& shape, std::span<const float> affinity,
                                      std::span<const float> bias);
 
@@ -60,8 +60,8 @@ void VisitGroups(const GateShape& gate, std::span<const std::uint16_t> selected,
 /// How a logit becomes an affinity.
 enum class Affinity { kSigmoid, kSoftmax };
 
-/// Affinities of one block: logit[e][t] = base[e] + sum_r weight[e][r] * factor[r][t], then sigmoid or
-/// softmax over experts. `weight` is [experts][rank], `factor` [rank][kLanes], `out` [experts][kLanes].
+/// Affinities of one block: logit[e][t] = base[e] + sum_r weight[e][r] * factor[r][t], then sigmoid or softmax
+/// over experts. `weight` is [experts][rank], `factor` [rank][kLanes], `out` [experts][kLanes].
 void AffinityBlock(Affinity kind, int experts, int rank, const float* base, const float* weight,
                    const float* factor, float* out);
 

@@ -24,8 +24,8 @@ void Deviate(std::span<float> x, std::span<const float> variance, float total, F
   for (std::size_t i = 0; i < x.size(); ++i) x[i] += share * variance[i];
 }
 
-/// Whole numbers in [0, most] that add up to `total` (at most most * size), as near to x scaled to the total
-/// as carrying the rounding error along allows.
+/// Whole numbers in [0, most] that add up to `total` (at most most * size), as near to x scaled to the total as
+/// carrying the rounding error along allows.
 void RoundTo(std::span<const float> x, std::int64_t total, std::int64_t most, std::span<std::int32_t> out) {
   double sum = 0;
   for (float v : x) sum += std::clamp(v, 0.0f, static_cast<float>(most));

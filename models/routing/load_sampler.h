@@ -1,6 +1,5 @@
 // Draws a micro-batch's exchange from a layer's LoadTable without routing tokens: expected counts of the
-// documents present, Gaussian deviations with the variances of correlated text, rounded so that every sum
-// holds.
+// documents present, Gaussian deviations with the variances of correlated text, rounded so that every sum holds.
 #pragma once
 
 #include <cstdint>

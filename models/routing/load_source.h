@@ -10,8 +10,8 @@
 namespace orrery::models {
 
 /// What one MoE layer's dispatch moves for one micro-batch within one expert-parallel group of R ranks.
-/// Rank r lives on node r / ranks_per_node; expert e on rank e / (experts / R) unless a placement says
-/// otherwise. Combine moves the same pairs the other way. Counts are tokens, not bytes.
+/// Rank r lives on node r / ranks_per_node; expert e on rank e / (experts / R) unless a placement says otherwise.
+/// Combine moves the same pairs the other way. Counts are tokens, not bytes.
 struct ExchangeLoad {
   std::vector<std::int32_t>
       expert_rows;  ///< [experts] (token, expert) rows computed by each physical expert slot

@@ -103,8 +103,8 @@ double Hazard(double p) {
   return std::exp(-0.5 * z * z) / std::sqrt(2 * std::numbers::pi) / p;
 }
 
-/// Spreads the measured variance between documents over domain and slot as the square of each slot's response
-/// to a small shift of its logit, p * hazard(p) / token_sd.
+/// Spreads the measured variance between documents over domain and slot as the square of each slot's response to
+/// a small shift of its logit, p * hazard(p) / token_sd.
 std::vector<float> DocumentVariance(const std::vector<float>& mean, double between, double token_sd) {
   std::vector<float> response(mean.size());
   double sum = 0;

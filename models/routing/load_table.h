@@ -100,8 +100,8 @@ struct SlotMap {
 void SlotsOf(const TextSelection& text, const SlotMap& map, int experts, std::size_t t,
              std::uint32_t in_domain, std::vector<std::uint16_t>* slots);
 
-/// Measures the table from routed text. `token_sd` and `document_sd` are the router's (in logits): they shape
-/// how the variance between documents falls on experts; its size is measured.
+/// Measures the table from routed text. `token_sd` and `document_sd` are the router's (in logits): they shape how
+/// the variance between documents falls on experts; its size is measured.
 LoadTable MeasureLoads(const LoadShape& shape, const SlotMap& map, const GateShape& gate, int domains,
                        std::span<const std::uint16_t> selected, double token_sd, double document_sd);
 /// The same of tokens with any number of experts, [domains][documents][RoutedText::kDocumentTokens].

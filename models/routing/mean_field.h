@@ -23,8 +23,8 @@ class MeanField {
   /// How biases act on affinities.
   enum class Bias { kAdded, kMultiplied };
 
-  /// Chances of `domain`, whose logits have `mean[experts]` and deviation `sd`, under `bias[experts]`.
-  /// Thresholds of the last call are the start of the next.
+  /// Chances of `domain`, whose logits have `mean[experts]` and deviation `sd`, under `bias[experts]`. Thresholds of
+  /// the last call are the start of the next.
   void Solve(int domain, std::span<const float> mean, double sd, Bias how, std::span<const float> bias);
 
   /// [experts] chances and logit densities (standard normal density at the threshold) of the last Solve.

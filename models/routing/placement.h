@@ -23,8 +23,8 @@ struct EplbShape {
   int gpus = 1;
 };
 
-/// DeepSeek's expert-parallel load balancer (deepseek-ai/EPLB eplb.py, rebalance_experts): hierarchical when
-/// groups divide by nodes, else global. Equal weights keep their order. InputError when counts do not divide.
+/// DeepSeek's expert-parallel load balancer (deepseek-ai/EPLB eplb.py, rebalance_experts): hierarchical when groups
+/// divide by nodes, else global. Equal weights keep their order. InputError when counts do not divide.
 ExpertPlacement Eplb(std::span<const double> weight, const EplbShape& shape);
 
 /// What a rearrangement moves, counted in experts, [ranks] each. An expert that a rank newly holds is copied

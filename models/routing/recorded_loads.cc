@@ -162,8 +162,8 @@ namespace {
 /// What loads written with four digits may be off.
 constexpr double kRounding = 1e-3;
 
-/// InputError where the loads cannot be those of a model of this shape: a token chooses top_k different
-/// experts, so none gets more than one row in top_k.
+/// InputError where the loads cannot be those of a model of this shape: a token chooses top_k different experts,
+/// so none gets more than one row in top_k.
 void CheckAgainst(const LoadShape& shape, const ExpertLoads& loads) {
   if (loads.experts != shape.experts) {
     throw InputError(

@@ -44,8 +44,8 @@ struct ExpertLoads {
 ///          `forward_pass_id`, `rank` and the like are summed. Lines starting with # are comments.
 ///   .json  {"logical_count": ...} (SGLang's expert distribution recorder; [layers][experts] or
 ///          [steps][layers][experts]), {"expert_load": ...} or {"expert_load_pass": ...} (vLLM), with
-///          "physical_to_logical_map" where counts are of physical slots; {"weight": ...} (EPLB) or the bare
-///          array.
+///          "physical_to_logical_map" where counts are of physical slots; {"weight": ...} (EPLB) or the
+///          bare array.
 /// InputError with file and place when a value is no finite non-negative number, rows differ in length,
 /// counts do not add up (tokens given: each row must be tokens x k for one whole k), an expert is chosen
 /// twice by a token, something is counted twice, shares do not add up to 1, a JSON file holds more than one

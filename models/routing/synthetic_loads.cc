@@ -4,8 +4,8 @@
 #include <numeric>
 
 #include <fmt/format.h>
-#include <tbb/parallel_for.h>
 
+#include "core/parallel.h"
 #include "models/routing/converged_bias.h"
 #include "models/routing/load_sampler.h"
 #include "models/routing/renumbering.h"
@@ -65,8 +65,7 @@ SyntheticLoads::SyntheticLoads(const LoadShape& shape, const SyntheticOptions& o
   CheckShape(shape);
   CheckAffinity(options.affinity);
   drawn_.resize(static_cast<std::size_t>(std::min(moe_layers, kDrawnLayers)));
-  tbb::parallel_for(std::size_t{0}, drawn_.size(),
-                    [&](std::size_t l) { drawn_[l] = Draw(static_cast<int>(l)); });
+  ParallelFor(drawn_.size(), [&](std::size_t l) { drawn_[l] = Draw(static_cast<int>(l)); });
   for (int l = 0; l < moe_layers; ++l) {
     renumber_.push_back(l < kDrawnLayers ? KeepExperts(gate_.experts) : ShuffleRanks(shape, seed, l));
     tables_.push_back(Renumbered(drawn_[static_cast<std::size_t>(l % kDrawnLayers)].table, renumber_.back()));
@@ -178,7 +177,7 @@ void SyntheticLoads::SampleExactlyOn(const LoadShape& physical, const SlotMap& m
 }
 
 std::string SyntheticLoads::Describe() const {
-  const std::string router = fmt::format(
+  std::string router = fmt::format(
       "{}: synthetic router, {} domains of sd {:g}, {} to {} documents a sequence of {} tokens",
       StrategyName(options_.balance.strategy), options_.affinity.domains, options_.affinity.domain,
       options_.fewest_documents, options_.most_documents, options_.sequence_length);

@@ -1,5 +1,5 @@
-// Load sources without recorded loads: balanced in expectation, or a synthetic router in which each domain
-// has its own hot experts, so that a globally balanced layer is still uneven in every micro-batch.
+// Load sources without recorded loads: balanced in expectation, or a synthetic router in which each domain has its
+// own hot experts, so that a globally balanced layer is still uneven in every micro-batch.
 #pragma once
 
 #include <cstdint>
@@ -115,15 +115,15 @@ class SyntheticLoads : public TableLoads {
   std::vector<LoadTable> tables_;                     ///< [layers]
 };
 
-/// Feedback of BalanceRule a unit of auxiliary-loss weight. Calibrated once: with it the loss-controlled 1B
-/// model of arXiv 2408.15664 Table 2 (64 experts top-6, alpha 1e-3) keeps its MaxVio_global of 0.72.
+/// Feedback of BalanceRule a unit of auxiliary-loss weight. Calibrated once: with it the loss-controlled 1B model of
+/// arXiv 2408.15664 Table 2 (64 experts top-6, alpha 1e-3) keeps its MaxVio_global of 0.72.
 constexpr double kFeedbackPerAlpha = 250;
 /// The same for the 3B model of that table (0.52).
 constexpr double kFeedbackPerAlpha3B = 380;
 
 /// Domain deviations of one served domain, each set from one published CV: the three domains of the 16B loads
-/// (DeepSeek-V3 report App. C Fig. 10: 0.918, 1.535, 1.707; 64 experts top-6) and R1 translating
-/// (TensorRT-LLM blog 4: 1.282; 256 experts top-8, grouped, Student-t5 affinities with spread 0.35).
+/// (DeepSeek-V3 report App. C Fig. 10: 0.918, 1.535, 1.707; 64 experts top-6) and R1 translating (TensorRT-LLM blog 4:
+/// 1.282; 256 experts top-8, grouped, Student-t5 affinities with spread 0.35).
 constexpr double kDomainWikipedia = 0.55;
 constexpr double kDomainGithub = 1.04;
 constexpr double kDomainMath = 1.24;
@@ -181,9 +181,8 @@ int ExpertSlots(const RoutingSection& section, const MoeSpec& moe);
 std::unique_ptr<TableLoads> MakeTableLoads(const RoutingSection& section, const LoadShape& shape,
                                            int moe_layers, std::uint64_t seed);
 
-/// The load source of a scenario's `routing` section (null or absent: auxiliary-loss-free). `moe_layers`
-/// includes MTP modules. Keys and defaults: docs/routing.md. InputError on unknown keys and values out of
-/// range.
+/// The load source of a scenario's `routing` section (null or absent: auxiliary-loss-free). `moe_layers` includes
+/// MTP modules. Keys and defaults: docs/routing.md. InputError on unknown keys and values out of range.
 std::unique_ptr<LoadSource> MakeLoadSource(const Value& routing_section, const MoeSpec& moe,
                                            const LoadShape& shape, int moe_layers, std::uint64_t seed);
 

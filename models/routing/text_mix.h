@@ -1,5 +1,5 @@
-// What text the ranks of an expert-parallel group hold in one micro-batch: documents of some domain, packed
-// into sequences. The same for every layer of the micro-batch, as it is in training.
+// What text the ranks of an expert-parallel group hold in one micro-batch: documents of some domain, packed into
+// sequences. The same for every layer of the micro-batch, as it is in training.
 #pragma once
 
 #include <cstdint>

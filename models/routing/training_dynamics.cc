@@ -177,8 +177,8 @@ class Trainee {
            (1 - o_.final_learning_rate) * 0.5 * (1 + std::cos(std::numbers::pi * done));
   }
 
-  /// Ornstein-Uhlenbeck steps that keep each factor's variance. A domain at a time: the others follow in
-  /// turn, with the deviation of the steps they skipped.
+  /// Ornstein-Uhlenbeck steps that keep each factor's variance. A domain at a time: the others follow in turn, with
+  /// the deviation of the steps they skipped.
   void Drift(int step) {
     const double change = o_.drift * LearningRate(step);
     if (change <= 0) return;

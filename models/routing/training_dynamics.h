@@ -1,5 +1,5 @@
-// How balance evolves through training: routers drift and sharpen, batches differ, biases or a loss push
-// back. One layer at a time; layers differ by their drawn factors.
+// How balance evolves through training: routers drift and sharpen, batches differ, biases or a loss push back.
+// One layer at a time; layers differ by their drawn factors.
 #pragma once
 
 #include <cstdint>

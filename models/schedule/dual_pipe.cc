@@ -1,10 +1,10 @@
-// DualPipe after the phases of deepseek-ai/DualPipe (dualpipe/dualpipe.py, step()), and DualPipeV as DualPipe
-// folded at its middle.
+// DualPipe after the phases of deepseek-ai/DualPipe (dualpipe/dualpipe.py, step()), and DualPipeV as DualPipe folded at
+// its middle.
 //
-// On every rank two streams of chunks meet: the near one (slot 0), which this rank sees early, and the far
-// one (slot 1), which reaches it after the turn. In DualPipe the turn is the middle of the ranks and the two
-// streams are the two directions; in DualPipeV the turn is the last rank and the far stream is the near one
-// on its way back. Counted by distance from the turn, the instruction lists are the same.
+// On every rank two streams of chunks meet: the near one (slot 0), which this rank sees early, and the far one
+// (slot 1), which reaches it after the turn. In DualPipe the turn is the middle of the ranks and the two streams are
+// the two directions; in DualPipeV the turn is the last rank and the far stream is the near one on its way back.
+// Counted by distance from the turn, the instruction lists are the same.
 #include <algorithm>
 
 #include "models/schedule/rank_program.h"

@@ -38,9 +38,8 @@ std::vector<Step> Zb1pSteps(const Schedule& schedule, int rank) {
   const int micro_batches = schedule.spec.micro_batches;
   const int warm_up = std::min(schedule.spec.ranks - 1 - rank, micro_batches);
   RankProgram program(schedule.StagesOf(rank));
-  // Rank r puts r weight gradients off and makes them up at the end, while the ranks before it still have
-  // backwards: r plus its warm-up is P - 1 on every rank, so that activations and put-off gradients together
-  // stay at 1F1B's P.
+  // Rank r puts r weight gradients off and makes them up at the end, while the ranks before it still have backwards:
+  // r plus its warm-up is P - 1 on every rank, so that activations and put-off gradients together stay at 1F1B's P.
   const auto backward = [&] {
     program.BackwardInput(0);
     if (program.pending_weights() > rank) program.Weight();

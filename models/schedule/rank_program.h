@@ -9,8 +9,8 @@
 
 namespace orrery::models::internal {
 
-/// Appends steps for the (stage, direction) slots of one rank. Each slot takes its micro-batches in order,
-/// and weight gradients put off by an input-only backward are done first in, first out.
+/// Appends steps for the (stage, direction) slots of one rank. Each slot takes its micro-batches in order, and weight
+/// gradients put off by an input-only backward are done first in, first out.
 class RankProgram {
  public:
   explicit RankProgram(std::vector<std::pair<int, int>> slots);

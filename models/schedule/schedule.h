@@ -93,8 +93,8 @@ std::string Describe(const Step& step);
 
 /// Most chunks whose activations `rank` holds at once: forwarded (or being so), input backward not finished.
 int PeakInFlight(const Schedule& schedule, int rank);
-/// Most chunks that wait at once on `rank` for their weight gradient after their input backward: what a
-/// zero-bubble schedule holds (inputs and output gradients of the linear layers) beyond PeakInFlight.
+/// Most chunks that wait at once on `rank` for their weight gradient after their input backward: what a zero-bubble
+/// schedule holds (inputs and output gradients of the linear layers) beyond PeakInFlight.
 int PeakPendingWeights(const Schedule& schedule, int rank);
 
 }  // namespace orrery::models

@@ -5,13 +5,14 @@
 // needs both its inputs at the start and gives both its outputs at the end. Sending takes no time here and
 // blocks nobody.
 //
-// What the bubbles are with equal stages (P ranks, B the input backward alone, FB the pair), each checked by
-// a test:
-//   1F1B          (P-1)(F+B+W) on every rank; interleaved: the same with the times of a chunk, so divided by
-//   virtual_stages ZB1P          (P-1)(F+B-W) on every rank where W <= F <= B DualPipe      the published
-//   (P/2-1)(FB+B-2W): on every rank where W <= F = B and FB = F+B+W; less one F on the two
-//                 middle ranks where W <= F <= B (P/2-1)/(P/2) and P >= 4. DualPipeV: that of DualPipe on 2 P
-//                 ranks.
+// What the bubbles are with equal stages (P ranks, B the input backward alone, FB the pair), each held by a
+// test:
+//   1F1B          (P-1)(F+B+W) on every rank
+//   interleaved   that of 1F1B with the times of a chunk, so divided by virtual_stages
+//   ZB1P          (P-1)(F+B-W) on every rank where W <= F <= B
+//   DualPipe      the published (P/2-1)(FB+B-2W): on every rank where W <= F = B and FB = F+B+W; less one F on
+//                 the two middle ranks where W <= F <= B (P/2-1)/(P/2) and P >= 4
+//   DualPipeV     that of DualPipe on 2 P ranks
 #pragma once
 
 #include <functional>

@@ -1,5 +1,5 @@
-// CUPTI behind a seam: what the profiler session calls. The device half implements it over the real library;
-// tests over a fake. Calls return CUPTI's result code; none throws.
+// CUPTI behind a seam: what the profiler session calls. The device half implements it over the real library; tests
+// over a fake. Calls return CUPTI's result code; none throws.
 #pragma once
 
 #include <cstddef>

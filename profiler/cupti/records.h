@@ -94,8 +94,8 @@ std::string ThrottleText(std::uint32_t reasons);
 using ActivityRecord = std::variant<KernelRecord, MemcpyRecord, MemsetRecord, MarkerRecord, ApiRecord,
                                     ExternalCorrelationRecord, OverheadRecord, EnvironmentRecord>;
 
-/// Decodes the record at `record`, of which at least `size` bytes can be read; absent if its kind is none of
-/// ours or it would not fit.
+/// Decodes the record at `record`, of which at least `size` bytes can be read; absent if its kind is none of ours or it
+/// would not fit.
 std::optional<ActivityRecord> DecodeRecord(const std::uint8_t* record, std::size_t size);
 
 }  // namespace orrery::profiler::cupti

@@ -25,8 +25,8 @@ void FillUniform(float* out, std::size_t count, std::uint64_t seed, float low, f
 /// All bits set: a NaN in bf16, FP32 and e4m3, so that elements nobody wrote are found.
 void Poison(const DeviceBuffer& buffer, cudaStream_t stream);
 
-/// A GEMM operand [rows, k] with FP32 scales; value(r, c) = data(r, c) * scales[r / row_block * row_stride +
-/// c / 128 * k_stride].
+/// A GEMM operand [rows, k] with FP32 scales; value(r, c) = data(r, c) * scales[r / row_block * row_stride + c / 128 *
+/// k_stride].
 struct CheckOperand {
   const void* data = nullptr;
   bool fp8 = true;  ///< e4m3, else bf16

@@ -1,5 +1,5 @@
-// A copy confined to a number of multiprocessors: the stand-in for DeepEP's 20 communication SMs, alone or as
-// the neighbour of a measured kernel.
+// A copy confined to a number of multiprocessors: the stand-in for DeepEP's 20 communication SMs, alone or as the
+// neighbour of a measured kernel.
 #include <algorithm>
 
 #include "profiler/device/cuda_support.h"

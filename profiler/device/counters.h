@@ -21,8 +21,8 @@ int CounterPasses(const std::string& chip);
 
 class CounterReader {
  public:
-  /// Opens the profiler on the current context. Where that is refused available() is false and note() says
-  /// why and what to do, once.
+  /// Opens the profiler on the current context. Where that is refused available() is false and note() says why and what
+  /// to do, once.
   CounterReader();
   ~CounterReader();
   CounterReader(const CounterReader&) = delete;

@@ -13,8 +13,8 @@
 
 namespace orrery::profiler {
 
-/// Relative errors that rounding explains: bf16 results (half a unit of 2^-8, mean square a third of that),
-/// FP8 results (half a unit of 2^-3 likewise), the 12-bit format (2^-7).
+/// Relative errors that rounding explains: bf16 results (half a unit of 2^-8, mean square a third of that), FP8 results
+/// (half a unit of 2^-3 likewise), the 12-bit format (2^-7).
 inline constexpr double kBf16Tolerance = 4e-3;
 inline constexpr double kFp8Tolerance = 4e-2;
 inline constexpr double kE5M6Tolerance = 8e-3;

@@ -1,6 +1,5 @@
-// Two consumer warpgroups of 64 rows each multiply a 128 x 128 tile out of a ring of shared-memory stages
-// that one thread of a third warpgroup fills through the copy engine. Persistent: CTAs walk the tiles of
-// tile_schedule.h.
+// Two consumer warpgroups of 64 rows each multiply a 128 x 128 tile out of a ring of shared-memory stages that one
+// thread of a third warpgroup fills through the copy engine. Persistent: CTAs walk the tiles of tile_schedule.h.
 #include "profiler/device/grouped_gemm.h"
 
 #include "profiler/device/cuda_support.h"

@@ -14,8 +14,8 @@ using Fp8 = std::uint8_t;  ///< e4m3 bits
 
 /// [rows, cols] -> e4m3 with one scale per 1x128: scales[cols / 128][stride]. cols a multiple of 128.
 void LaunchCast(const Bf16* in, int rows, int cols, Fp8* out, float* scales, int stride, cudaStream_t stream);
-/// [rows, cols] -> transposed e4m3 [cols, rows] with one scale per 128x1: scales[rows / 128][cols]. rows %
-/// 128 == 0, cols % 64 == 0.
+/// [rows, cols] -> transposed e4m3 [cols, rows] with one scale per 128x1: scales[rows / 128][cols]. rows % 128 == 0,
+/// cols % 64 == 0.
 void LaunchCastTranspose(const Bf16* in, int rows, int cols, Fp8* out, float* scales, cudaStream_t stream);
 /// Row r of the result is row gather[r] of the e4m3 input with 1x128 scales [cols / 128][in_stride]; result
 /// as above.
@@ -26,8 +26,8 @@ void LaunchTransposeFp8(const Fp8* in, int groups, int rows, int cols, Fp8* out,
 /// e4m3 with 1x128 scales [cols / 128][stride] -> bf16.
 void LaunchDequantize(const Fp8* in, const float* scales, int stride, int rows, int cols, Bf16* out,
                       cudaStream_t stream);
-/// bf16 [count] -> 12-bit floats of 5 exponent and 6 mantissa bits, 8 per 12 bytes, with one power-of-two
-/// scale per 128 (DeepSeek-V3, section 3.3.3); and back. count a multiple of 4096.
+/// bf16 [count] -> 12-bit floats of 5 exponent and 6 mantissa bits, 8 per 12 bytes, with one power-of-two scale per 128
+/// (DeepSeek-V3, section 3.3.3); and back. count a multiple of 4096.
 void LaunchSaveE5M6(const Bf16* in, long count, std::uint32_t* out, float* scales, cudaStream_t stream);
 void LaunchRestoreE5M6(const std::uint32_t* in, const float* scales, long count, Bf16* out,
                        cudaStream_t stream);
@@ -68,8 +68,8 @@ void LaunchPermute(const Fp8* in, const float* in_scales, const int* index, int 
 void LaunchUnpermute(const Bf16* in, const int* begin, const int* list, int rows, int cols, Bf16* out,
                      cudaStream_t stream);
 
-/// DeepSeek-V3's gate over 256 experts in 8 groups: sigmoid, bias, 4 groups by the sum of their best two, 8
-/// experts, weights of unbiased scores normalised times `factor`.
+/// DeepSeek-V3's gate over 256 experts in 8 groups: sigmoid, bias, 4 groups by the sum of their best two, 8 experts,
+/// weights of unbiased scores normalised times `factor`.
 void LaunchGroupTopK(const float* logits, const float* bias, int tokens, float factor, int* experts,
                      float* weights, cudaStream_t stream);
 /// Counts per expert, first row per expert (padded to 128) and the row of each of `assignments` choices.

@@ -15,8 +15,8 @@ __device__ __forceinline__ std::uint32_t PackBf16(float low, float high) {
   return *reinterpret_cast<const std::uint32_t*>(&pair);
 }
 
-/// Byte offset of 16-byte chunk `chunk` of row `row` in a tile of 128-byte rows under the 128-byte swizzle
-/// that TMA and wgmma share (address bits 4..6 xor bits 7..9; the tile starts at a multiple of 1024 bytes).
+/// Byte offset of 16-byte chunk `chunk` of row `row` in a tile of 128-byte rows under the 128-byte swizzle that TMA
+/// and wgmma share (address bits 4..6 xor bits 7..9; the tile starts at a multiple of 1024 bytes).
 __host__ __device__ constexpr std::uint32_t Swizzle128(std::uint32_t row, std::uint32_t chunk) {
   return row * 128u + ((chunk ^ (row & 7u)) << 4);
 }
@@ -25,15 +25,15 @@ __host__ __device__ constexpr std::uint32_t Swizzle128(std::uint32_t row, std::u
 
 namespace wgmma {
 
-/// Descriptor of a K-major operand in rows of 128 bytes under the 128-byte swizzle, 8-row groups 1024 bytes
-/// apart. Add 2 per 32 bytes of K.
+/// Descriptor of a K-major operand in rows of 128 bytes under the 128-byte swizzle, 8-row groups 1024 bytes apart.
+/// Add 2 per 32 bytes of K.
 __device__ __forceinline__ std::uint64_t KMajor(std::uint32_t shared_address) {
   return (static_cast<std::uint64_t>(1) << 62) | (static_cast<std::uint64_t>(1024 >> 4) << 32) |
          (static_cast<std::uint64_t>(1) << 16) | ((shared_address & 0x3FFFF) >> 4);
 }
 
-/// Descriptor of an MN-major 16-bit operand: blocks of 64 (MN) x any K, each K step one 128-byte swizzled
-/// row; `block_bytes` between blocks along MN, 1024 bytes between groups of 8 along K. Add 128 per 16 of K.
+/// Descriptor of an MN-major 16-bit operand: blocks of 64 (MN) x any K, each K step one 128-byte swizzled row;
+/// `block_bytes` between blocks along MN, 1024 bytes between groups of 8 along K. Add 128 per 16 of K.
 __device__ __forceinline__ std::uint64_t MnMajor(std::uint32_t shared_address, std::uint32_t block_bytes) {
   return (static_cast<std::uint64_t>(1) << 62) | (static_cast<std::uint64_t>(1024 >> 4) << 32) |
          (static_cast<std::uint64_t>((block_bytes & 0x3FFFF) >> 4) << 16) | ((shared_address & 0x3FFFF) >> 4);

@@ -1,7 +1,6 @@
-// One CTA holds 64 query rows and two tiles of 64 tokens. Warpgroup w computes the scores of tile w, both
-// exchange row maxima and probabilities through shared memory, and warpgroup w accumulates columns [256w,
-// 256w + 256) of the output from both tiles. One thread of a third warpgroup refills each half tile as soon
-// as its last reader is done.
+// One CTA holds 64 query rows and two tiles of 64 tokens. Warpgroup w computes the scores of tile w, both exchange row
+// maxima and probabilities through shared memory, and warpgroup w accumulates columns [256w, 256w + 256) of the output
+// from both tiles. One thread of a third warpgroup refills each half tile as soon as its last reader is done.
 #include "profiler/device/mla_decode.h"
 
 #include "profiler/device/combine.cuh"

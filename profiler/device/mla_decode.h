@@ -15,8 +15,8 @@ inline constexpr int kMlaKeyWidth =
 inline constexpr int kMlaValueWidth = 512;  ///< the latent part is the value
 inline constexpr int kMlaRowBlock = 64;     ///< query rows (heads x query tokens) of one CTA
 
-/// out[b, r, :] = softmax(scale * q[b, r, :] . kv[b, :, :576]) kv[b, :, :512]; query row r is token r /
-/// heads, head r % heads; of `query_tokens` query tokens, token s sees length - (query_tokens - 1 - s) keys.
+/// out[b, r, :] = softmax(scale * q[b, r, :] . kv[b, :, :576]) kv[b, :, :512]; query row r is token r / heads, head
+/// r % heads; of `query_tokens` query tokens, token s sees length - (query_tokens - 1 - s) keys.
 struct MlaDecode {
   int batch = 1;
   int heads = 128;  ///< a multiple of 64
@@ -39,8 +39,8 @@ struct MlaDecode {
   float* partial_lse = nullptr;  ///< [slots, query_tokens * heads], base 2
 };
 
-/// The attention kernel on parts x (heads * query_tokens / 64) CTAs, then the combination of split sequences
-/// if any. Throws DeviceError.
+/// The attention kernel on parts x (heads * query_tokens / 64) CTAs, then the combination of split sequences if any.
+/// Throws DeviceError.
 void LaunchMlaDecode(const MlaDecode& decode, cudaStream_t stream);
 
 /// Parts of the plan for a device with `sms` multiprocessors.

@@ -43,9 +43,9 @@ __device__ __forceinline__ void MbarrierExpect(std::uint64_t* barrier, std::uint
                : "memory");
 }
 
-/// Waits for the phase of parity `parity` to complete. A wait that never ends is a defect of the pipeline:
-/// after kSpinLimit tries (each itself blocks for a hardware-set time) the kernel traps, so that a run ends
-/// with an error instead of hanging the device.
+/// Waits for the phase of parity `parity` to complete. A wait that never ends is a defect of the pipeline: after
+/// kSpinLimit tries (each itself blocks for a hardware-set time) the kernel traps, so that a run ends with an error
+/// instead of hanging the device.
 __device__ __forceinline__ void MbarrierWait(std::uint64_t* barrier, std::uint32_t parity) {
   constexpr int kSpinLimit = 1 << 22;
   const std::uint32_t address = SharedAddress(barrier);

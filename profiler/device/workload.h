@@ -43,8 +43,8 @@ class Unsupported : public std::runtime_error {
 /// Throws Unsupported, or DeviceError.
 std::unique_ptr<Workload> MakeWorkload(const SuiteCase& suite_case, const WorkloadOptions& options);
 
-/// Sets of `bytes` each, so that between two uses of one, twice the L2 passes by; as far as 60 % of the
-/// memory allow. Throws Unsupported where not even one fits.
+/// Sets of `bytes` each, so that between two uses of one, twice the L2 passes by; as far as 60 % of the memory allow.
+/// Throws Unsupported where not even one fits.
 int RotationsFor(std::size_t bytes, const WorkloadOptions& options);
 
 /// The same for a case of library "orrery".

@@ -8,9 +8,8 @@
 
 namespace orrery::profiler {
 
-/// 1x128 scales of a [rows, k] operand: [ceil(k / 128)][stride], the row contiguous (CUBLASLT VEC128_32F:
-/// ceil(k/128) x outer, outer contiguous; the project's kernels copy 512 bytes per tile, hence a stride of
-/// whole tiles).
+/// 1x128 scales of a [rows, k] operand: [ceil(k / 128)][stride], the row contiguous (CUBLASLT VEC128_32F: ceil(k/128) x
+/// outer, outer contiguous; the project's kernels copy 512 bytes per tile, hence a stride of whole tiles).
 struct RowScales {
   int rows = 0;
   int k = 0;

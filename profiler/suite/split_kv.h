@@ -10,8 +10,8 @@ namespace orrery::profiler {
 /// Tokens in one page and in one tile of the decode kernels.
 inline constexpr int kKvTile = 64;
 
-/// One unit of work of a CTA: tiles [tile_begin, tile_end) of sequence `batch`. `slot` is its row of the
-/// partial results, or -1 when the whole sequence is in this item and the output is written directly.
+/// One unit of work of a CTA: tiles [tile_begin, tile_end) of sequence `batch`. `slot` is its row of the partial
+/// results, or -1 when the whole sequence is in this item and the output is written directly.
 struct DecodeItem {
   std::int32_t batch = 0;
   std::int32_t tile_begin = 0;
@@ -31,14 +31,14 @@ struct SplitKvPlan {
   int slots() const { return slot_begin.empty() ? 0 : slot_begin.back(); }
 };
 
-/// Divides the tiles of all sequences evenly (in pairs, the unit of the kernel's pipeline) over `parts` parts
-/// in order, so that a part covers the end of one sequence and the beginning of the next. Each item costs
-/// `fixed_tiles` more, for its prologue and its write of partial results. Throws std::invalid_argument when a
-/// length or `parts` is not positive.
+/// Divides the tiles of all sequences evenly (in pairs, the unit of the kernel's pipeline) over `parts` parts in order,
+/// so that a part covers the end of one sequence and the beginning of the next. Each item costs `fixed_tiles` more, for
+/// its prologue and its write of partial results.
+/// Throws std::invalid_argument when a length or `parts` is not positive.
 SplitKvPlan PlanSplitKv(std::span<const std::int32_t> lengths, int parts, int fixed_tiles = 2);
 
-/// Equal splits per sequence for the kernels without a persistent grid: the smallest count that gives at
-/// least `wanted_ctas` CTAs, at most one per `min_tiles` tiles of KV.
+/// Equal splits per sequence for the kernels without a persistent grid: the smallest count that gives at least
+/// `wanted_ctas` CTAs, at most one per `min_tiles` tiles of KV.
 int UniformSplits(int sequences_times_heads, int tiles, int wanted_ctas, int min_tiles = 4);
 
 }  // namespace orrery::profiler

@@ -9,9 +9,8 @@
 namespace orrery::profiler {
 namespace {
 
-// Shapes of DeepSeek-V3 (config.json of deepseek-ai/DeepSeek-V3: hidden_size, num_attention_heads,
-// q_lora_rank, kv_lora_rank, qk_rope_head_dim, qk_nope_head_dim, v_head_dim, moe_intermediate_size,
-// intermediate_size, vocab_size).
+// Shapes of DeepSeek-V3 (config.json of deepseek-ai/DeepSeek-V3: hidden_size, num_attention_heads, q_lora_rank,
+// kv_lora_rank, qk_rope_head_dim, qk_nope_head_dim, v_head_dim, moe_intermediate_size, intermediate_size, vocab_size).
 constexpr std::int64_t kHidden = 7168, kHeads = 128, kQRank = 1536, kKvRank = 512, kRotary = 64, kNope = 128,
                        kValue = 128;
 constexpr std::int64_t kExpert = 2048, kDense = 18432, kVocabulary = 129280, kExperts = 256;

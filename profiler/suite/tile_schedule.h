@@ -1,5 +1,5 @@
-// Which output tile a CTA of a persistent grouped GEMM computes at each step. Pure integer arithmetic, the
-// same on the host (tests) and on the device (kernels).
+// Which output tile a CTA of a persistent grouped GEMM computes at each step. Pure integer arithmetic, the same on the
+// host (tests) and on the device (kernels).
 #pragma once
 
 #ifdef __CUDACC__
@@ -34,9 +34,8 @@ struct Tile {
   bool valid = false;
 };
 
-/// Step `index` of a raster over `row_blocks` x `column_sets`, where a set is the `cluster` neighbouring
-/// column blocks of one cluster: bands of kRasterRows row blocks, all columns of a band before the next, rows
-/// innermost.
+/// Step `index` of a raster over `row_blocks` x `column_sets`, where a set is the `cluster` neighbouring column blocks
+/// of one cluster: bands of kRasterRows row blocks, all columns of a band before the next, rows innermost.
 ORRERY_HOST_DEVICE constexpr Tile RasterTile(int index, int row_blocks, int column_sets, int cluster,
                                              int rank) {
   Tile tile;
@@ -52,9 +51,9 @@ ORRERY_HOST_DEVICE constexpr Tile RasterTile(int index, int row_blocks, int colu
   return tile;
 }
 
-/// Walks the tiles of one CTA. `masked_rows` is null for the contiguous layout, where `group_of_row_block`
-/// names the expert of every 128-row block (null: one group); otherwise it holds each group's row count and
-/// groups follow one another.
+/// Walks the tiles of one CTA. `masked_rows` is null for the contiguous layout, where `group_of_row_block` names the
+/// expert of every 128-row block (null: one group); otherwise it holds each group's row count and groups follow one
+/// another.
 class TileWalk {
  public:
   ORRERY_HOST_DEVICE constexpr TileWalk(int row_blocks, int groups, int columns, int cluster, int cluster_id,

@@ -1,5 +1,5 @@
-// A stream of bytes in pieces, with the count read: what the JSON parser reads from, and where error messages
-// get their position.
+// A stream of bytes in pieces, with the count read: what the JSON parser reads from, and where error messages get
+// their position.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
-// Reads a PyTorch-profiler (Kineto) trace, a Chrome trace in JSON, as a stream: memory grows with the GPU
-// events, not with the file, so traces of gigabytes can be read.
+// Reads a PyTorch-profiler (Kineto) trace, a Chrome trace in JSON, as a stream: memory grows with the GPU events, not
+// with the file, so traces of gigabytes can be read.
 #pragma once
 
 #include <filesystem>

@@ -1,13 +1,11 @@
 // Shapes in the text of ranges and operators. Three grammars:
 //
-//   orrery:KIND key=value ...           written for us, in an NVTX range or record_function around the
-//   launches:
+//   orrery:KIND key=value ...           written for us, in an NVTX range or record_function around the launches:
 //     orrery:gemm_fp8 m=4096 n=7168 k=2048 label=q_b
 //     orrery:attention_decode batch=128 heads=128 kv_heads=1 q_len=1 kv_len=4096 d_qk=576 d_v=512 causal=0
 //     orrery:rms_norm rows=4096 cols=7168 bytes=117440512
 //   NAME, seq = N, op_id = N, sizes = [[4096, 7168], [7168, 2048]], input_op_ids = [...]
-//                                       PyTorch's emit_nvtx(record_shapes=True); seq, op_id and input_op_ids
-//                                       may lack
+//                                       PyTorch's emit_nvtx(record_shapes=True); seq, op_id and input_op_ids may lack
 //   [[4096, 7168], [7168, 2048], []]    "Input Dims" of a Kineto operator, beside its name
 #pragma once
 

@@ -5,8 +5,7 @@
 #include <cmath>
 #include <map>
 
-#include <tbb/parallel_for.h>
-
+#include "core/parallel.h"
 #include "core/random.h"
 #include "hw/cost/price_error.h"
 
@@ -94,7 +93,7 @@ std::vector<WhatIf> WhatWouldHelp(const TrainingModel& model, double dropped_sha
   std::array<double, kQuestions.size() + 1> step{};
   double busy = 0, pipeline = 0;
   ParallelParts parts(control, step.size());
-  tbb::parallel_for(std::size_t{0}, step.size(), [&](std::size_t i) {
+  ParallelFor(step.size(), [&](std::size_t i) {
     Variant variant = OneGroup(i == 0 ? Free::kNothing : kQuestions[i - 1].free);
     variant.dropped_share = dropped_share;
     const Outcome outcome = model.Simulate(variant, parts.StopOnly());
@@ -146,15 +145,15 @@ std::vector<Drawn> DrawCalibration(const TrainingModel& model, const std::vector
   std::vector<std::vector<double>> logs(figures.size(),
                                         std::vector<double>(static_cast<std::size_t>(resamples)));
   ParallelParts parts(control, static_cast<std::size_t>(resamples));
-  tbb::parallel_for(0, resamples, [&](int i) {
-    RandomStream random(model.scenario().seed, "resample", {static_cast<std::uint64_t>(i)});
+  ParallelFor(static_cast<std::size_t>(resamples), [&](std::size_t i) {
+    RandomStream random(model.scenario().seed, "resample", {i});
     const hw::CostModel drawn = model.cost().Perturbed(errors.Draw(&random));
     Variant variant = folded;
     variant.cost = &drawn;
     variant.exchange_factor = std::exp(model.exchange().Deviation() * random.Normal());
     const Outcome outcome = model.Simulate(variant, parts.StopOnly());
     for (std::size_t f = 0; f < figures.size(); ++f)
-      logs[f][static_cast<std::size_t>(i)] = std::log(figures[f](outcome) / figures[f](base));
+      logs[f][i] = std::log(figures[f](outcome) / figures[f](base));
     parts.Done();
   });
   std::vector<Drawn> drawn;
@@ -170,7 +169,7 @@ Interval UncertaintyOf(const TrainingModel& model, double step_s, int resamples,
           .front();
   std::vector<double> steps(static_cast<std::size_t>(seeds));
   ParallelParts parts(control.Part(0.6, 1), steps.size());
-  tbb::parallel_for(std::size_t{0}, steps.size(), [&](std::size_t i) {
+  ParallelFor(steps.size(), [&](std::size_t i) {
     Variant variant = OneGroup(Free::kNothing);
     variant.seed = model.scenario().seed + 1 + i;
     steps[i] = model.Simulate(variant, parts.StopOnly()).step_s;

@@ -1,5 +1,5 @@
-// What a training step is made of and how sure we are: resources made free in turn, the critical path, an
-// interval from resampled calibration residuals and from seeds.
+// What a training step is made of and how sure we are: resources made free in turn, the critical path, an interval
+// from resampled calibration residuals and from seeds.
 #pragma once
 
 #include <vector>

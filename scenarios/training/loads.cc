@@ -8,10 +8,9 @@
 namespace orrery::scenarios {
 namespace {
 
-/// A rank's tokens come from every rank of the group, through every GPU of its own node (V3 report 3.2.2:
-/// over InfiniBand to the GPU of the same index, from there over NVLink). All of them interleave their
-/// receivers, so the rank has its last token when the busiest sender and the busiest forwarder of its node
-/// have sent theirs.
+/// A rank's tokens come from every rank of the group, through every GPU of its own node (V3 report 3.2.2: over
+/// InfiniBand to the GPU of the same index, from there over NVLink). All of them interleave their receivers, so the
+/// rank has its last token when the busiest sender and the busiest forwarder of its node have sent theirs.
 struct Busiest {
   std::int32_t sender = 0;
   std::vector<std::int32_t> received, forwarded;  ///< [node]

@@ -8,16 +8,16 @@ namespace {
 
 using models::StepKind;
 
-/// What a rank holds at one moment: micro-batches in flight of each stage (order of Schedule::StagesOf), and
-/// chunks whose weight pass is put off.
+/// What a rank holds at one moment: micro-batches in flight of each stage (order of Schedule::StagesOf), and chunks
+/// whose weight pass is put off.
 struct Moment {
   std::vector<int> in_flight;
   int deferred = 0;
   auto operator<=>(const Moment&) const = default;
 };
 
-/// Every moment of the schedule, each once. A backward holds its activations until it ends, and a deferred
-/// one its operands from its start: both count while it runs.
+/// Every moment of the schedule, each once. A backward holds its activations until it ends, and a deferred one its
+/// operands from its start: both count while it runs.
 std::set<Moment> Moments(const models::Schedule& schedule, int rank) {
   const auto stages = schedule.StagesOf(rank);
   Moment now{std::vector<int>(stages.size()), 0};

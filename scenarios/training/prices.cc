@@ -16,10 +16,9 @@ using models::UnitKind;
 
 constexpr int kRowGridPoints = 96;
 
-// How much the same kernel's time varies from run to run on one GPU: relative standard deviation of durations
-// in DeepSeek's training trace (deepseek-ai/profile-data train.json, 4 layers), pooled over groups of equal
-// operation, shape and state of the communication beside it (all of the kernel or none of it), kernels of 20
-// us or more.
+// How much the same kernel's time varies from run to run on one GPU: relative standard deviation of durations in
+// DeepSeek's training trace (deepseek-ai/profile-data train.json, 4 layers), pooled over groups of equal operation,
+// shape and state of the communication beside it (all of the kernel or none of it), kernels of 20 us or more.
 constexpr double kGemmVariation = 0.024;       // 30 groups, 55 degrees of freedom
 constexpr double kAttentionVariation = 0.041;  // 2 groups, 3 degrees of freedom
 constexpr double kMemoryVariation =

@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include <fmt/format.h>
-#include <tbb/parallel_for.h>
 
+#include "core/parallel.h"
 #include "core/stream_engine.h"
 #include "hw/network/placement.h"
 #include "hw/network/point_to_point.h"
@@ -303,10 +303,11 @@ void TrainingModel::RunGroups(const Variant& variant, const RunControl& control,
   const int rows = static_cast<int>(programs_.programs.size());
   outcome->observer = std::make_unique<GroupObservers>(programs_, groups, columns);
   std::vector<EngineResult> results(static_cast<std::size_t>(groups));
-  tbb::parallel_for(0, groups, [&](int group) {
+  ParallelFor(static_cast<std::size_t>(groups), [&](std::size_t g) {
+    const int group = static_cast<int>(g);
     TrainingObserver& observer = outcome->observer->Of(group);
     const GroupPrices prices{*outcome->prices, group * columns};
-    EngineResult& result = results[static_cast<std::size_t>(group)];
+    EngineResult& result = results[g];
     if (variant.record && group == 0) {
       TimelineRecorder recorder(rows * columns, models::kTrainingStreams);
       BothObservers<TrainingObserver, TimelineRecorder> both(observer, recorder);

@@ -32,8 +32,8 @@ Scenario TraceScenario(const hw::CostModel& cost) {
   return s;
 }
 
-/// Instances: layer * 2 for the forward chunk's micro-batch, layer * 2 + 1 for the backward chunk's. The
-/// trace numbers the backward chunk's layers in the order they run, which is from the last to the first.
+/// Instances: layer * 2 for the forward chunk's micro-batch, layer * 2 + 1 for the backward chunk's. The trace
+/// numbers the backward chunk's layers in the order they run, which is from the last to the first.
 StepLoads TraceLoads() {
   std::vector<RankLoad> loads;
   const auto out = static_cast<std::int32_t>(kTokens * kNodesPerToken * 7 / 8);

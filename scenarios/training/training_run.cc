@@ -128,9 +128,8 @@ CommunicationReport CommunicationOf(const Outcome& o) {
   return c;
 }
 
-/// Steps and time of the run: the batch grows linearly with the tokens seen until `over`. A smaller batch
-/// means fewer micro-batches in the same schedule; its step is that of the full batch less the pairs it does
-/// not run.
+/// Steps and time of the run: the batch grows linearly with the tokens seen until `over`. A smaller batch means
+/// fewer micro-batches in the same schedule; its step is that of the full batch less the pairs it does not run.
 RunReport RunOf(const TrainingResult& r, const Scenario& s, double pair_s) {
   RunReport run;
   const double tokens_per_step = r.tokens_per_step;
@@ -316,8 +315,8 @@ Phases PhasesOf(const Outcome& o) {
   const std::array<double, 5> tasks = MeanTasks(o, 0);
   Phases p;
   p.forward = At(tasks, StepKind::kForward);
-  // A backward that does its weights at once is booked whole under the input backward: our reading of the
-  // published table (docs/training.md).
+  // A backward that does its weights at once is booked whole under the input backward: our reading of the published
+  // table (docs/training.md).
   p.backward_input = At(tasks, StepKind::kBackward) + At(tasks, StepKind::kBackwardInput);
   p.backward_weight = At(tasks, StepKind::kBackwardWeight);
   p.forward_backward = At(tasks, StepKind::kForwardBackward);

@@ -13,8 +13,8 @@ CollectiveModel Model() {
 double Milliseconds(Time t) { return Seconds(t) * 1e3; }
 
 TEST(Collectives, DeepSeekV3OptimizerTrafficComesToTheIndependentEstimate) {
-  // HARDWARE notes 3.3, from link rates alone (45 GB/s on the NIC; the fit's is 47): 41 ms NVLink + 19 ms IB
-  // + 90 ms experts; 31 + 45 ms.
+  // HARDWARE notes 3.3, from link rates alone (45 GB/s on the NIC; the fit's is 47): 41 ms NVLink + 19 ms IB + 90 ms
+  // experts; 31 + 45 ms.
   const ZeroOneTime t = PriceZeroOne(Model(), {1'776'000'000, {8, 32, 2}}, {1'343'000'000, {1, 4, 2}});
   EXPECT_NEAR(Milliseconds(t.dense_gradients.scale_up), 41, 2);
   EXPECT_NEAR(Milliseconds(t.dense_gradients.scale_out), 19, 2);

@@ -1,5 +1,5 @@
-// Kernel for kernel against DeepSeek's training trace: every kernel of four MoE layers is in the list of the
-// same block with the same operations and traffic, and the list holds nothing else.
+// Kernel for kernel against DeepSeek's training trace: every kernel of four MoE layers is in the list of the same
+// block with the same operations and traffic, and the list holds nothing else.
 #include <map>
 #include <optional>
 

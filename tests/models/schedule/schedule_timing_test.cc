@@ -15,9 +15,8 @@ using ::testing::HasSubstr;
 
 Time Times(std::int64_t count, Time t) { return Time{count * t.count()}; }
 
-/// Times a real chunk has: weight gradient <= forward <= input backward; a pair no longer than its parts and
-/// no shorter than its backward. The published bubbles count one critical path, the one that is longest for
-/// these.
+/// Times a real chunk has: weight gradient <= forward <= input backward; a pair no longer than its parts and no shorter
+/// than its backward. The published bubbles count one critical path, the one that is longest for these.
 std::vector<UniformTimes> ManyTimes() {
   std::vector<UniformTimes> times;
   for (int w = 100; w <= 900; w += 400) {
@@ -77,8 +76,8 @@ Time PublishedDualPipeBubble(int ranks, const UniformTimes& t) {
   return Times(ranks / 2 - 1, t.overlapped_pair + t.backward_input - t.backward_weight - t.backward_weight);
 }
 
-// The published formula sums one path. Which rank it means is not said: where forward and input backward take
-// equally long and pairs gain nothing from overlap, it is the bubble of every rank.
+// The published formula sums one path. Which rank it means is not said: where forward and input backward take equally
+// long and pairs gain nothing from overlap, it is the bubble of every rank.
 TEST(Bubble, OfDualPipeIsThePublishedFormulaOnEveryRankWhereForwardEqualsInputBackwardAndPairsDoNotGain) {
   for (const int ranks : {2, 4, 8, 16}) {
     for (const int w : {100, 500, 1000}) {
