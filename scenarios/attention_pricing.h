@@ -37,8 +37,8 @@ class StepPricer {
  public:
   /// Prices with `cost`, kept by reference. Decode kernels no table can hold, over an FP8 cache or a latent
   /// without RoPE part, take the efficiency of the nearest measured kind on their own operations and bytes,
-  /// tagged scaled; dequantisation is not in it. `draws` of what the prices may be off by give the times a range;
-  /// without any there is none.
+  /// tagged scaled; dequantisation is not in it. `draws` of what the prices may be off by give the times a
+  /// range; without any there is none.
   explicit StepPricer(const hw::CostModel& cost, std::vector<hw::PriceFactors> draws = {})
       : cost_(cost), draws_(std::move(draws)) {}
 
@@ -47,8 +47,6 @@ class StepPricer {
   const hw::Device& device() const { return cost_.device(); }
 
  private:
-  hw::Price PriceOp(const models::StepOp& op) const;
-
   const hw::CostModel& cost_;
   std::vector<hw::PriceFactors> draws_;
 };

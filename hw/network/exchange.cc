@@ -81,10 +81,10 @@ ExchangeModel ExchangeModel::Load(const Device& device, const std::string& versi
   }
   model.alone_provenance_ = own ? Provenance::kMeasured : Provenance::kScaled;
   model.beside_provenance_ = own && table.beside ? Provenance::kMeasured : Provenance::kScaled;
-  model.deviation_ = std::hypot(
-      LeaveOneRowOutError(NormalSamples(table), measured.scale_out, measured.scale_up),
-      *std::max_element(model.uncertainty_.begin(), model.uncertainty_.end()),
-      own ? 0 : CarriedOver(measured.name, device));
+  model.deviation_ =
+      std::hypot(LeaveOneRowOutError(NormalSamples(table), measured.scale_out, measured.scale_up),
+                 *std::max_element(model.uncertainty_.begin(), model.uncertainty_.end()),
+                 own ? 0 : CarriedOver(measured.name, device));
   model.source_ = SourceText(source, device);
   model.rates_.scale_out *= device.scale_out.value / measured.scale_out.value;
   model.rates_.scale_up *= device.scale_up.value / measured.scale_up.value;

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "core/op_work.h"
 #include "hw/device.h"
 #include "profiler/calibration_file.h"
 #include "profiler/printable.h"
@@ -44,7 +45,8 @@ std::string SlowOperations(const AnalysedTrace& a) {
   const auto look = [&](const TracedOp& op) {
     if (op.durations_us.empty()) return;
     const double us = *std::min_element(op.durations_us.begin(), op.durations_us.end());
-    const auto why = WhyTooSlow({op.kind, op.shape, {}, op.bytes, ""}, device, device.sms, us);
+    const auto why =
+        WhyTooSlow({op.kind, WithBytes(op.kind, op.shape, op.bytes), ""}, device, device.sms, us);
     if (why && slow++ == 0) first = Printable(op.label) + " " + ShapeText(op.shape) + " takes " + *why;
   };
   for (const RecognisedOp& op : a.layers.ops) look(op);
