@@ -120,6 +120,15 @@ void UpProject(const AttentionDesign& design, const Sizes& s, std::int64_t rows,
   }
 }
 
+/// Not causal: each of the new tokens attends to all that are cached.
+constexpr bool kAllOfCache = false;
+
+/// The shape over a cache of `kv_bytes` a token, which it names where they are not BF16's.
+AttentionShape WithCache(AttentionShape shape, std::int64_t kv_bytes) {
+  if (kv_bytes != Bf16KvBytes(OpKind::kAttentionDecode, shape)) shape.kv_bytes = kv_bytes;
+  return shape;
+}
+
 void AbsorbedCore(const AttentionDesign& design, const Layout& layout, const DecodeShape& d, const Sizes& s,
                   StepBuilder* b) {
   b->set_part(StepPart::kProjection);
@@ -128,10 +137,9 @@ void AbsorbedCore(const AttentionDesign& design, const Layout& layout, const Dec
     b->Rows(OpKind::kRope, "rope on latent queries", s.tokens, s.heads * s.d_c);
   }
   b->set_part(StepPart::kCore);
-  AttentionShape shape{d.batch, s.heads, 1, d.query_length, d.context, s.d_c + s.rope, s.d_c, true};
+  AttentionShape shape{d.batch, s.heads, 1, d.query_length, d.context, s.d_c + s.rope, s.d_c, kAllOfCache};
   shape.latent = s.rope == 0;
-  shape.kv_bytes = CacheBytesPerLayer(design, layout.cache).count;
-  b->Attention(OpKind::kAttentionDecode, shape);
+  b->Attention(OpKind::kAttentionDecode, WithCache(shape, CacheBytesPerLayer(design, layout.cache).count));
   b->set_part(StepPart::kProjection);
   b->BatchedBf16("output absorbed", s.heads, s.tokens, s.v_dim, s.d_c);
 }
@@ -142,16 +150,18 @@ void MaterialisedCore(const AttentionDesign& design, const DecodeShape& d, const
   b->set_part(StepPart::kCore);
   const std::int64_t d_qk = s.head_dim + s.rope;
   b->Attention(OpKind::kAttentionDecode,
-               {d.batch, s.heads, s.heads, d.query_length, d.context, d_qk, s.v_dim, true});
+               {d.batch, s.heads, s.heads, d.query_length, d.context, d_qk, s.v_dim, kAllOfCache});
 }
 
 void GroupedCore(const AttentionDesign& design, const Layout& layout, const DecodeShape& d, const Sizes& s,
                  StepBuilder* b) {
   b->set_part(StepPart::kCore);
   // A replicated head (fewer heads than GPUs) is read by each of them.
-  AttentionShape shape{d.batch, s.heads, s.kv_heads, d.query_length, d.context, s.head_dim, s.v_dim, true};
-  shape.kv_bytes = CacheBytesPerLayer(design, layout.cache).count * s.kv_heads / design.spec.kv_heads;
-  b->Attention(OpKind::kAttentionDecode, shape);
+  const AttentionShape shape{d.batch,   s.heads,    s.kv_heads, d.query_length,
+                             d.context, s.head_dim, s.v_dim,    kAllOfCache};
+  const std::int64_t cached =
+      CacheBytesPerLayer(design, layout.cache).count * s.kv_heads / design.spec.kv_heads;
+  b->Attention(OpKind::kAttentionDecode, WithCache(shape, cached));
 }
 
 void PrefillCore(const AttentionDesign& design, const PrefillShape& p, const Sizes& s, StepBuilder* b) {

@@ -104,7 +104,7 @@ TEST(WorkOf, ReadsACacheOfOtherElements) {
 TEST(WorkOf, OfShapesBeyondAnyMemoryIsStillANumber) {
   const std::int64_t big = std::int64_t{1} << 40;
   const Op op{OpKind::kGemmBf16, GemmShape{big, big, big, big}, ""};
-  EXPECT_GT(WorkOf(op).bytes, 1e40);
+  EXPECT_GT(WorkOf(op).bytes, 1e30);
   EXPECT_GT(op.bytes().count, 0);
 }
 

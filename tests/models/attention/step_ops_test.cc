@@ -37,7 +37,7 @@ TEST(StepOps, AbsorbedDecodeIsOneSharedHeadOf576And512) {
   const auto ops = DecodeAttentionOps(V3(), V3As("mla"), Layout{}, {128, 4096, 1});
   const Op& core = Find(ops, "attention");
   EXPECT_EQ(core.kind, OpKind::kAttentionDecode);
-  EXPECT_EQ(std::get<AttentionShape>(core.shape), (AttentionShape{128, 128, 1, 1, 4096, 576, 512, true}));
+  EXPECT_EQ(std::get<AttentionShape>(core.shape), (AttentionShape{128, 128, 1, 1, 4096, 576, 512, false}));
   EXPECT_DOUBLE_EQ(core.flops().count, 128.0 * 2 * 128 * 4096 * (576 + 512));
   EXPECT_EQ(core.bytes().count, 128LL * 4096 * 1152 + 128LL * 128 * 1088 * 2);
 }
