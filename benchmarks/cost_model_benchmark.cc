@@ -18,29 +18,19 @@ void Price(benchmark::State& state, const Op& op) {
 }
 
 void PriceGemm(benchmark::State& state) {
-  Price(state, {.kind = OpKind::kGemmFp8,
-                .shape = GemmShape{4000, 7168, 2048, 1},
-                .flops = {},
-                .bytes = {},
-                .label = {}});
+  Price(state, {.kind = OpKind::kGemmFp8, .shape = GemmShape{4000, 7168, 2048, 1}, .label = {}});
 }
 BENCHMARK(PriceGemm);
 
 void PriceDecodeAttention(benchmark::State& state) {
   Price(state, {.kind = OpKind::kAttentionDecode,
                 .shape = AttentionShape{100, 128, 1, 1, 5000, 576, 512, true},
-                .flops = {},
-                .bytes = {},
                 .label = {}});
 }
 BENCHMARK(PriceDecodeAttention);
 
 void PriceMemoryBound(benchmark::State& state) {
-  Price(state, {.kind = OpKind::kCastFp8,
-                .shape = RowsShape{4000, 7168},
-                .flops = {},
-                .bytes = {87'000'000},
-                .label = {}});
+  Price(state, {.kind = OpKind::kCastFp8, .shape = RowsShape{4000, 7168, 87'000'000}, .label = {}});
 }
 BENCHMARK(PriceMemoryBound);
 

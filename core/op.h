@@ -1,4 +1,6 @@
-// The vocabulary between `models` (what is computed) and `hw` (what it costs): one Op is one kernel.
+// The vocabulary between `models` (what is computed) and `hw` (what it costs): one Op is one kernel. What is
+// so of every kernel of a kind is told by core/op_traits.h, what a launch computes and moves by
+// core/op_work.h.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +13,7 @@
 
 namespace orrery {
 
+/// Each has a row in core/op_traits.h.
 enum class OpKind : std::uint8_t {
   // Tensor-core kernels.
   kGemmFp8,               ///< FP8, 1x128 x 128x128 scales, BF16 out (fprop, dgrad)
@@ -24,13 +27,14 @@ enum class OpKind : std::uint8_t {
   kAttentionDecode,  ///< decode attention over a (paged) KV cache; MLA absorbed: d_qk 576, d_v 512, kv_heads
                      ///< 1
   // Memory-bound kernels; RowsShape.
-  kCastFp8,           ///< BF16 -> FP8 1x128
-  kCastTransposeFp8,  ///< -> FP8 128x1 and transposed, for the weight gradient
-  kRequantizeGather,  ///< FP8 1x128 -> 128x1, transposed, rows gathered to experts
-  kTransposeFp8,      ///< FP8 weight transpose (Hopper's FP8 wgmma takes K-major operands only)
-  kScaleTranspose,    ///< transpose of activation scales
-  kDequantize,        ///< FP8 -> BF16 of a saved activation
-  kSaveE5M6,          ///< attention output to DeepSeek's 12-bit cached format
+  kCastFp8,              ///< BF16 -> FP8 1x128
+  kCastTransposeFp8,     ///< BF16 -> FP8 128x1 and transposed, for the weight gradient
+  kRequantizeTranspose,  ///< the same of what is FP8 1x128 already
+  kRequantizeGather,     ///< FP8 1x128 -> 128x1, transposed, rows gathered to experts
+  kTransposeFp8,         ///< FP8 weight transpose (Hopper's FP8 wgmma takes K-major operands only)
+  kScaleTranspose,       ///< transpose of activation scales
+  kDequantize,           ///< FP8 -> BF16 of a saved activation
+  kSaveE5M6,             ///< attention output to DeepSeek's 12-bit cached format
   kRestoreE5M6,
   kSwiGlu,                 ///< SwiGLU, BF16 in and out
   kSwiGluCast,             ///< SwiGLU (times gate weight) and cast to FP8
@@ -59,7 +63,6 @@ enum class OpKind : std::uint8_t {
   kHostCopy,  ///< device to host copy over PCIe (EMA)
   kMemset,
 };
-constexpr int kOpKindCount = static_cast<int>(OpKind::kMemset) + 1;
 
 /// snake_case name used in calibration files and reports, e.g. "grouped_gemm_fp8".
 std::string_view Name(OpKind kind);
@@ -72,18 +75,28 @@ struct GemmShape {
   std::int64_t groups = 1;
   bool operator==(const GemmShape&) const = default;
 };
+/// Groups with at least one row: a masked kernel reads no weight for the others.
+std::int64_t ActiveGroups(const GemmShape& shape);
 
 struct AttentionShape {
   std::int64_t batch = 1, heads = 1, kv_heads = 1;
   std::int64_t q_len = 1, kv_len = 1;  ///< per sequence
   std::int64_t d_qk = 128, d_v = 128;
   bool causal = true;
+  /// Of keys and values of one token, all of kv_heads, as they are stored: a cache of other elements than
+  /// BF16, a key that heads share. 0: BF16, as Bf16KvBytes of core/op_work.h counts.
+  std::int64_t kv_bytes = 0;
+  bool latent =
+      false;  ///< a latent without a part for the rotation: d_qk = d_v, which only this tells from MQA
   bool operator==(const AttentionShape&) const = default;
 };
+/// An absorbed MLA cache: one vector of d_qk a token, whose first d_v are the value too.
+constexpr bool IsLatent(const AttentionShape& s) { return s.kv_heads == 1 && (s.d_v < s.d_qk || s.latent); }
 
-/// A memory-bound kernel over rows x cols elements. Traffic is in Op::bytes.
+/// A memory-bound kernel over rows x cols elements.
 struct RowsShape {
   std::int64_t rows = 0, cols = 0;
+  std::int64_t bytes = 0;  ///< reads and writes where the kind's formula does not tell them, else 0
   bool operator==(const RowsShape&) const = default;
 };
 
@@ -93,9 +106,10 @@ using OpShape = std::variant<GemmShape, AttentionShape, RowsShape>;
 struct Op {
   OpKind kind{};
   OpShape shape{};
-  Flops flops{};        ///< tensor-core operations really executed (causal attention: half)
-  Bytes bytes{};        ///< compulsory reads and writes of device memory
   std::string label{};  ///< what a reader calls it, e.g. "q_b fprop"
+
+  Flops flops() const;  ///< tensor-core operations really executed (causal attention: half)
+  Bytes bytes() const;  ///< compulsory reads and writes of device memory; 2^62 or so where it would be more
 };
 
 /// GEMM shape of an op; aborts if it has none.

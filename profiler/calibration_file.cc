@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/op_work.h"
 #include "hw/cost/kernel_table.h"
 #include "hw/cost/plausible.h"
 #include "hw/device.h"
@@ -280,12 +281,13 @@ Cases Collect(const MeasurementRun& run, CalibrationText* result) {
   return cases;
 }
 
+Op OpOf(const Case& c) { return {c.kind, WithBytes(c.kind, c.shape, c.bytes), ""}; }
+
 /// Why the cost model would refuse the row; absent if it would not.
 std::optional<std::string> WhyNoRow(const Case& c, const hw::Device& device) {
   if (c.alone.empty()) return "measured beside a copy alone";
   if (c.sms > device.sms) return fmt::format("{} SMs, and {} has {}", c.sms, device.name, device.sms);
-  return hw::WhyImpossible({c.kind, c.shape, {}, c.bytes, ""}, device, c.sms,
-                           FromMicroseconds(Centre(c.alone)));
+  return hw::WhyImpossible(OpOf(c), device, c.sms, FromMicroseconds(Centre(c.alone)));
 }
 
 Sections SectionsOf(const Cases& cases, const hw::Device& device, CalibrationText* result) {
@@ -295,7 +297,7 @@ Sections SectionsOf(const Cases& cases, const hw::Device& device, CalibrationTex
       result->left_out.push_back(CaseText(c) + ": " + *why);
       continue;
     }
-    if (const auto why = WhyTooSlow({c.kind, c.shape, {}, c.bytes, ""}, device, c.sms, Centre(c.alone)))
+    if (const auto why = WhyTooSlow(OpOf(c), device, c.sms, Centre(c.alone)))
       result->doubted.push_back(CaseText(c) + " takes " + *why);
     if (c.by_kernel.size() > 1) result->merged.push_back(CaseText(c) + ": " + KernelsText(c));
     sections[{c.kind, c.MainKernel(), c.sms}].push_back(&c);

@@ -408,6 +408,8 @@ constexpr KernelRow kRows[] = {
     {"cuda", "per token cast to fp8 *", "DeepSeek", G::kQuantize, K::kCastFp8},
     {"cuda", "per channel cast and transpose *", "DeepSeek", G::kQuantize, K::kRequantizeGather, T::kText,
      false, "256, 128, true, true"},
+    {"cuda", "per channel cast and transpose *", "DeepSeek", G::kQuantize, K::kRequantizeTranspose, T::kText,
+     false, "256, 128, true"},
     {"cuda", "per channel cast and transpose *", "DeepSeek", G::kQuantize, K::kCastTransposeFp8},
     {"cuda", "cast back *", "DeepSeek", G::kQuantize, K::kDequantize},
     {"cuda", "batched transpose", "DeepSeek", G::kQuantize, K::kTransposeFp8},

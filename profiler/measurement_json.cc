@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/foreign_file.h"
+#include "core/op_traits.h"
 #include "hw/cost/kernel_table.h"
 #include "profiler/measurement.h"
 #include "profiler/printable.h"
@@ -118,13 +119,10 @@ const Value& NumberIn(const Value& v) {
   return v;
 }
 
-/// The shapes in the order of ReadShape, and of OpShape.
+/// By ShapeKind, the order of ReadShape.
 constexpr const char* kShapeTypes[] = {"gemm", "attention", "rows"};
 
-std::size_t ShapeTypeOf(OpKind kind) {
-  if (kind <= OpKind::kGemmBf16) return 0;
-  return kind <= OpKind::kAttentionDecode ? 1 : 2;
-}
+std::size_t ShapeTypeOf(OpKind kind) { return static_cast<std::size_t>(Traits(kind).shape); }
 
 std::int64_t Dimension(const Value& shape, std::string_view key) {
   return NumberIn(shape.At(key)).AsInt(0, kMaxDimension);
@@ -150,7 +148,7 @@ OpKind ReadKind(const Value& v) {
   OpKind kind{};
   if (ParseOpKind(v.AsString(), &kind)) return kind;
   std::vector<std::string> known;
-  for (int i = 0; i < kOpKindCount; ++i) known.emplace_back(Name(static_cast<OpKind>(i)));
+  for (const OpTraits& traits : AllOpTraits()) known.emplace_back(traits.name);
   throw v.Error("expected a kind of operation" + DidYouMean(v.AsString(), known));
 }
 

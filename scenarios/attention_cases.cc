@@ -135,14 +135,13 @@ void AddDecodeWork(std::vector<ValidationCase>* cases) {
     cases->push_back(Case(r.id, "cache read a token, 1 B an element" + at, r.cache, elements, "B",
                           ToleranceKind::kRelative, 0.01, source));
     cases->push_back(Case(r.id, "attention linear layers" + at, 2.28e10,
-                          TotalWork(ops, models::StepPart::kProjection).flops.count, "FLOP/token",
+                          TotalWork(ops, models::StepPart::kProjection).flops, "FLOP/token",
                           ToleranceKind::kRelative, 0.01, source));
     cases->push_back(Case(r.id, "feed-forward, router included" + at, 4.84e10,
-                          TotalWork(ops, models::StepPart::kFeedForward).flops.count, "FLOP/token",
+                          TotalWork(ops, models::StepPart::kFeedForward).flops, "FLOP/token",
                           ToleranceKind::kRelative, 0.01, source));
-    ValidationCase core =
-        Case(r.id, "attention" + at, r.core, TotalWork(ops, models::StepPart::kCore).flops.count,
-             "FLOP/token", ToleranceKind::kRelative, 0.01, source);
+    ValidationCase core = Case(r.id, "attention" + at, r.core, TotalWork(ops, models::StepPart::kCore).flops,
+                               "FLOP/token", ToleranceKind::kRelative, 0.01, source);
     core.residual =
         "the report counts 576 + 576 dimensions a head; the values of absorbed MLA are the 512 of the latent";
     cases->push_back(std::move(core));
@@ -298,8 +297,8 @@ void AddFlashMlaLimits(const hw::CostModel& cost, std::vector<ValidationCase>* c
       for (std::int64_t query : {1, 2, 4}) {
         const models::StepOp step = MlaDecode(v3, batch, context, query);
         const double seconds = pricer.Price({step}).kernels_s();
-        tflops = std::max(tflops, step.op.flops.count / seconds * 1e-12);
-        gigabytes = std::max(gigabytes, static_cast<double>(step.op.bytes.count) / seconds * 1e-9);
+        tflops = std::max(tflops, step.op.flops().count / seconds * 1e-12);
+        gigabytes = std::max(gigabytes, static_cast<double>(step.op.bytes().count) / seconds * 1e-9);
       }
     }
   }

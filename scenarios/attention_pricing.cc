@@ -3,14 +3,12 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/op_traits.h"
+#include "core/op_work.h"
 #include "hw/cost/roofline.h"
 
 namespace orrery::scenarios {
 namespace {
-
-bool IsFp8(OpKind kind) {
-  return kind == OpKind::kGemmFp8 || kind == OpKind::kGroupedGemmFp8 || kind == OpKind::kGroupedGemmFp8Masked;
-}
 
 /// Priced time by what bounds it: each kernel counts to the resource its roofline is set by, gaps to the
 /// launches.
@@ -18,8 +16,9 @@ struct Bounds {
   double tensor_s = 0, memory_s = 0, launches_s = 0;
 
   void Add(const models::StepOp& o, const hw::Device& device, double seconds, double gaps_s) {
-    const double compute = o.op.flops.count / (IsFp8(o.op.kind) ? device.fp8 : device.bf16).value;
-    const double move = static_cast<double>(o.op.bytes.count) / device.memory_rate.value;
+    const Work work = WorkOf(o.op);
+    const double compute = work.flops / (IsFp8(o.op.kind) ? device.fp8 : device.bf16).value;
+    const double move = work.bytes / device.memory_rate.value;
     (compute >= move ? tensor_s : memory_s) += seconds;
     launches_s += gaps_s;
   }
@@ -28,16 +27,6 @@ struct Bounds {
     return memory_s >= launches_s ? Limit::kMemory : Limit::kLaunches;
   }
 };
-
-/// `step_op` in the shape of the decode kernel of the tables that does what it does: where its latent has no
-/// RoPE part, one with (d_c / 8, as in every published MLA). Operations and bytes stay its own, those of an
-/// FP8 cache say: they decide the time, the shape only which measured efficiency it takes.
-Op InMeasuredShape(const models::StepOp& step_op) {
-  Op op = step_op.op;
-  auto& shape = std::get<AttentionShape>(op.shape);
-  if (step_op.latent && shape.d_qk == shape.d_v) shape.d_qk += shape.d_v / 8;
-  return op;
-}
 
 }  // namespace
 
@@ -51,11 +40,6 @@ const char* Name(Limit limit) {
       return "kernel launches";
   }
   return "";
-}
-
-hw::Price StepPricer::PriceOp(const models::StepOp& o) const {
-  if (o.op.kind != OpKind::kAttentionDecode) return cost_.PriceOp(o.op, device().sms);
-  return cost_.PriceOp(InMeasuredShape(o), device().sms);
 }
 
 namespace {
@@ -96,7 +80,7 @@ StepTime StepPricer::Price(const std::vector<models::StepOp>& ops, hw::Launching
   DrawnTotals drawn(draws_);
   const double gap_s = Seconds(cost_.launch_gap(how));
   for (const models::StepOp& o : ops) {
-    const hw::Price price = PriceOp(o);
+    const hw::Price price = cost_.PriceOp(o.op, device().sms);
     const double seconds = Seconds(price.time) * static_cast<double>(o.count);
     time.part_s[static_cast<std::size_t>(o.part)] += seconds;
     const double gaps = gap_s * static_cast<double>(o.count);

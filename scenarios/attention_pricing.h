@@ -47,8 +47,6 @@ class StepPricer {
   const hw::Device& device() const { return cost_.device(); }
 
  private:
-  hw::Price PriceOp(const models::StepOp& op) const;
-
   const hw::CostModel& cost_;
   std::vector<hw::PriceFactors> draws_;
 };

@@ -73,32 +73,31 @@ DecodePoint Decode(const Context& c, const DesignReport& d, std::int64_t batch, 
   const auto ops =
       models::DecodeStepOps(c.spec, d.design, c.layout, {batch, context, c.scenario.query_length});
   const double tokens = static_cast<double>(batch * c.scenario.query_length);
-  const models::Work all = models::TotalWork(ops);
-  const models::Work core = models::TotalWork(ops, StepPart::kCore);
-  const models::Work up = models::TotalWork(ops, StepPart::kUpProjection);
+  const Work all = models::TotalWork(ops);
+  const Work core = models::TotalWork(ops, StepPart::kCore);
+  const Work up = models::TotalWork(ops, StepPart::kUpProjection);
   DecodePoint p;
   p.context = context;
   p.batch = batch;
   p.time = c.pricer.Price(ops);
-  p.attention_flops_per_token = (core.flops + up.flops).count / tokens;
-  p.attention_bytes_per_token = static_cast<double>((core.bytes + up.bytes).count) / tokens;
-  p.flops_per_token = all.flops.count / tokens;
-  p.bytes_per_token = static_cast<double>(all.bytes.count) / tokens;
+  p.attention_flops_per_token = (core.flops + up.flops) / tokens;
+  p.attention_bytes_per_token = (core.bytes + up.bytes) / tokens;
+  p.flops_per_token = all.flops / tokens;
+  p.bytes_per_token = all.bytes / tokens;
   p.fits = batch <= RequestsThatFit(c, d, context);
   return p;
 }
 
 PrefillPoint Prefill(const Context& c, const AttentionDesign& design, std::int64_t prompt) {
   const auto ops = models::PrefillOps(c.spec, design, c.layout, {1, prompt});
-  const models::Work all = models::TotalWork(ops);
+  const Work all = models::TotalWork(ops);
   PrefillPoint p;
   p.prompt = prompt;
   p.time = c.pricer.Price(ops, hw::Launching::kStream);
-  p.flops = all.flops.count;
-  p.bytes = static_cast<double>(all.bytes.count);
+  p.flops = all.flops;
+  p.bytes = all.bytes;
   p.attention_flops =
-      (models::TotalWork(ops, StepPart::kCore).flops + models::TotalWork(ops, StepPart::kUpProjection).flops)
-          .count;
+      models::TotalWork(ops, StepPart::kCore).flops + models::TotalWork(ops, StepPart::kUpProjection).flops;
   return p;
 }
 
@@ -129,11 +128,14 @@ CapacityPoint Capacity(const Context& c, const DesignReport& d, std::int64_t con
   return p;
 }
 
+/// Of all norms for one token: activations, and gain and LayerNorm's bias, in BF16.
 std::int64_t NormBytes(const Context& c, const AttentionDesign& design) {
   std::int64_t bytes = 0;
   for (const models::StepOp& o : models::DecodeStepOps(c.spec, design, c.layout, {1, 1, 1})) {
-    const bool norm = o.op.kind == OpKind::kRmsNorm || o.op.kind == OpKind::kLayerNorm;
-    if (norm) bytes += o.op.bytes.count * o.count;
+    const bool bias = o.op.kind == OpKind::kLayerNorm;
+    if (o.op.kind != OpKind::kRmsNorm && !bias) continue;
+    const std::int64_t weights = (bias ? 4 : 2) * std::get<RowsShape>(o.op.shape).cols;
+    bytes += (o.op.bytes().count + weights) * o.count;
   }
   return bytes;
 }

@@ -185,8 +185,6 @@ void AppendHeldOut(const std::vector<hw::CostModel::Residual>& residuals,
 Op MlaDecode(std::int64_t batch, std::int64_t kv_len, std::int64_t heads, std::int64_t q_len) {
   return {.kind = OpKind::kAttentionDecode,
           .shape = AttentionShape{batch, heads, 1, q_len, kv_len, 576, 512, true},
-          .flops = {},
-          .bytes = {},
           .label = {}};
 }
 

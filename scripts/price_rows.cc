@@ -49,7 +49,7 @@ void Print(const hw::KernelTable& rows, const std::vector<hw::KernelTable>& tabl
         hw::CostModel::ResidualClass(row.op.kind))];
     std::printf("%s,%s,%.6f,%d,%lld,%s\n", std::string(Name(row.op.kind)).c_str(), of_class.c_str(),
                 std::log(Seconds(row.time) / priced), Holds(tables, row) ? 1 : 0,
-                static_cast<long long>(row.op.bytes.count), hw::RowText(row).c_str());
+                static_cast<long long>(row.op.bytes().count), hw::RowText(row).c_str());
   }
 }
 

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "core/op.h"
+#include "core/op_traits.h"
 
 namespace orrery::hw {
 
@@ -32,12 +32,13 @@ struct PriceFactors {
   std::array<double, static_cast<std::size_t>(kOpKindCount) * kBases> factors{};
   double launch_gap = 1;
 
+  /// Kinds that are priced from the same rows are off alike.
   double& At(OpKind kind, Basis basis) { return factors[Index(kind, basis)]; }
   double At(OpKind kind, Basis basis) const { return factors[Index(kind, basis)]; }
 
  private:
   static constexpr std::size_t Index(OpKind kind, Basis basis) {
-    return static_cast<std::size_t>(kind) * kBases + static_cast<std::size_t>(basis);
+    return static_cast<std::size_t>(PricedWith(kind)) * kBases + static_cast<std::size_t>(basis);
   }
 };
 

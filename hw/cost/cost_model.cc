@@ -1,16 +1,17 @@
 #include "hw/cost/cost_model.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <filesystem>
 #include <limits>
 #include <utility>
 
 #include "core/error.h"
+#include "core/op_traits.h"
 #include "core/resources.h"
 #include "core/text.h"
 #include "hw/cost/cost_model_data.h"
-#include "hw/cost/op_class.h"
 #include "hw/cost/price_error.h"
 #include "hw/cost/roofline.h"
 
@@ -21,8 +22,7 @@ namespace {
 
 /// No rows for the kind at all: memory-bound kernels stream, the rest run at the data sheet's rates.
 Efficiency Unmeasured(const CostData& data, OpKind kind) {
-  const bool streams = kind > OpKind::kAttentionDecode && kind != OpKind::kHostCopy;
-  return streams ? data.streaming : Efficiency{};
+  return IsMemoryBound(kind) ? data.streaming : Efficiency{};
 }
 
 }  // namespace
@@ -62,7 +62,7 @@ Basis BasisBeyond(const CostData& data, const Op& op) {
 
 bool HasRows(const CostData& data, OpKind kind) {
   return std::any_of(data.rows.begin(), data.rows.end(), [kind](const PlacedRow& placed) {
-    return !placed.borrowed && placed.row.op.kind == kind;
+    return !placed.borrowed && PricedWith(placed.row.op.kind) == PricedWith(kind);
   });
 }
 
@@ -70,8 +70,8 @@ bool HasRows(const CostData& data, OpKind kind) {
 
 Basis BasisOf(const CostData& data, const Op& op, int sms, Provenance provenance) {
   if (provenance == Provenance::kMeasured) return Basis::kRows;
-  const bool streams = op.kind > OpKind::kAttentionDecode && op.kind != OpKind::kHostCopy;
-  if (provenance == Provenance::kAnalytic && (!streams || !data.streaming_known)) return Basis::kDataSheet;
+  if (provenance == Provenance::kAnalytic && (!IsMemoryBound(op.kind) || !data.streaming_known))
+    return Basis::kDataSheet;
   if (data.lenders.empty() || HasRows(data, op.kind)) return BasisBeyond(data, op);
   const CostData& lender = *data.lenders.front();
   const int lender_sms = std::max(
@@ -211,6 +211,32 @@ CalibrationChoice CalibrationChoice::Of(std::vector<std::string> names) {
   choice.name = names.front();
   choice.further.assign(names.begin() + 1, names.end());
   return choice;
+}
+
+/// In order of the first kind of each; random draws are taken in this order.
+const std::vector<std::string>& CostModel::ResidualClasses() {
+  static const std::vector<std::string> classes = [] {
+    std::vector<std::string> names;
+    for (const OpTraits& traits : AllOpTraits()) {
+      if (std::find(names.begin(), names.end(), traits.residual_class) == names.end())
+        names.emplace_back(traits.residual_class);
+    }
+    return names;
+  }();
+  return classes;
+}
+
+int CostModel::ResidualClass(OpKind kind) {
+  static const std::array<int, kOpKindCount> by_kind = [] {
+    const std::vector<std::string>& names = ResidualClasses();
+    std::array<int, kOpKindCount> indexes{};
+    for (const OpTraits& traits : AllOpTraits()) {
+      const auto name = std::find(names.begin(), names.end(), traits.residual_class);
+      indexes[static_cast<std::size_t>(traits.kind)] = static_cast<int>(name - names.begin());
+    }
+    return indexes;
+  }();
+  return by_kind[static_cast<std::size_t>(kind)];
 }
 
 CostModel CostModel::Load(const Device& device, const CalibrationChoice& choice) {

@@ -10,7 +10,6 @@
 
 #include "core/date.h"
 #include "hw/cost/cost_model_data.h"
-#include "hw/cost/op_class.h"
 #include "hw/cost/plausible.h"
 #include "hw/cost/roofline.h"
 
@@ -62,13 +61,13 @@ class Contention {
     for (const SourcedRow& r : rows) {
       if (!r.row.beside) continue;
       const double log_ratio = std::max(0.0, std::log(Seconds(*r.row.beside) / Seconds(r.row.time)));
-      by_kind_[r.row.op.kind].push_back(log_ratio);
+      by_kind_[PricedWith(r.row.op.kind)].push_back(log_ratio);
       by_shape_[r.row.op.shape.index()].push_back(log_ratio);
     }
   }
   double Of(const KernelRow& row) const {
     if (row.beside) return std::max(0.0, std::log(Seconds(*row.beside) / Seconds(row.time)));
-    const auto kind = by_kind_.find(row.op.kind);
+    const auto kind = by_kind_.find(PricedWith(row.op.kind));
     if (kind != by_kind_.end()) return Median(kind->second);
     const auto shape = by_shape_.find(row.op.shape.index());
     return shape != by_shape_.end() ? Median(shape->second) : 0;
@@ -134,9 +133,10 @@ void MarkBorrowed(const Device& device, const std::vector<KernelTable>& tables,
   std::set<OpKind> own;
   for (const KernelTable& table : tables) {
     if (table.device != device.name) continue;
-    for (const KernelRow& row : table.rows) own.insert(row.op.kind);
+    for (const KernelRow& row : table.rows) own.insert(PricedWith(row.op.kind));
   }
-  for (SourcedRow& r : *rows) r.borrowed = r.device->name != device.name && own.contains(r.row.op.kind);
+  for (SourcedRow& r : *rows)
+    r.borrowed = r.device->name != device.name && own.contains(PricedWith(r.row.op.kind));
 }
 
 /// The rows of all tables, each with its device: first of those that nobody named, then oldest table first.
@@ -167,12 +167,12 @@ std::vector<SourcedRow> Collect(const Device& device, const std::vector<KernelTa
 
 /// Kinds without a point of their own take those of the kind that stands in.
 void FillStandIns(CostData* data) {
-  for (int i = 0; i < kOpKindCount; ++i) {
-    EfficiencyMap& map = data->maps[static_cast<std::size_t>(i)].general;
-    const std::optional<OpKind> other = StandIn(static_cast<OpKind>(i));
-    if (!map.empty() || !other) continue;
-    for (std::size_t p = 0; p < data->map(*other).size(); ++p) {
-      EfficiencyPoint point = data->map(*other).point(p);
+  for (const OpTraits& traits : AllOpTraits()) {
+    EfficiencyMap& map = data->MapsOf(traits.kind).general;
+    if (!map.empty() || !traits.stand_in) continue;
+    const EfficiencyMap& other = data->map(*traits.stand_in);
+    for (std::size_t p = 0; p < other.size(); ++p) {
+      EfficiencyPoint point = other.point(p);
       point.borrowed = point.scaled = true;
       map.Add(point);
     }
@@ -182,9 +182,9 @@ void FillStandIns(CostData* data) {
 /// What the streaming kernels with rows reach.
 void SetStreaming(CostData* data) {
   std::vector<double> ratios, besides;
-  for (int i = 0; i < kOpKindCount; ++i) {
-    if (!IsStreaming(static_cast<OpKind>(i))) continue;
-    const EfficiencyMap& map = data->map(static_cast<OpKind>(i));
+  for (const OpTraits& traits : AllOpTraits()) {
+    if (!traits.streams) continue;
+    const EfficiencyMap& map = data->map(traits.kind);
     for (std::size_t p = 0; p < map.size(); ++p) {
       ratios.push_back(map.point(p).log_ratio);
       besides.push_back(map.point(p).log_beside);
@@ -236,13 +236,13 @@ std::shared_ptr<const CostData> BuildCostData(const Device& device, const std::v
   const std::vector<SourcedRow> rows = Collect(device, tables, measured_on);
   const Contention contention(rows);
   for (const SourcedRow& r : rows) {
-    EfficiencyMap& map = data->maps[static_cast<std::size_t>(r.row.op.kind)].Of(r.row.op.label);
+    EfficiencyMap& map = data->MapsOf(r.row.op.kind).Of(r.row.op.label);
     data->rows.push_back({r.row, map.size(), r.elsewhere});
     map.Add(PointOf(r, contention));
   }
   for (const SourcedRow& r : rows) {
     if (r.row.op.kind != OpKind::kGemmFp8) continue;
-    data->maps[static_cast<std::size_t>(OpKind::kGemmBf16)].general.Add(AsBf16(r, PointOf(r, contention)));
+    data->MapsOf(OpKind::kGemmBf16).general.Add(AsBf16(r, PointOf(r, contention)));
   }
   FillStandIns(data.get());
   SetStreaming(data.get());

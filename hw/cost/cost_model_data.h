@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/op_traits.h"
 #include "hw/cost/cost_model.h"
 #include "hw/cost/efficiency.h"
 
@@ -20,7 +21,7 @@ struct PlacedRow {
 
 struct CostData {
   Device device;
-  std::array<LabelledMaps, kOpKindCount> maps;
+  std::array<LabelledMaps, kOpKindCount> maps;  ///< by PricedWith(kind)
   std::vector<PlacedRow> rows;
   std::vector<std::string> sources;
   Time launch_gap{};  ///< on a stream; in a graph see GraphLaunchGap
@@ -30,9 +31,12 @@ struct CostData {
   /// Each other device that lends rows, with the rows it lends.
   std::vector<std::shared_ptr<const CostData>> lenders;
 
-  const EfficiencyMap& map(OpKind kind) const { return maps[static_cast<std::size_t>(kind)].general; }
+  LabelledMaps& MapsOf(OpKind kind) { return maps[static_cast<std::size_t>(PricedWith(kind))]; }
+  const EfficiencyMap& map(OpKind kind) const {
+    return maps[static_cast<std::size_t>(PricedWith(kind))].general;
+  }
   const EfficiencyMap& map(const Op& op) const {
-    return maps[static_cast<std::size_t>(op.kind)].For(op.label);
+    return maps[static_cast<std::size_t>(PricedWith(op.kind))].For(op.label);
   }
 };
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/op_traits.h"
 #include "hw/cost/roofline.h"
 
 namespace orrery::hw {
@@ -32,19 +33,27 @@ float LogIntensity(const AttentionShape& s) {
   return Ln(s.heads / s.kv_heads) + Ln(s.q_len) + (IsLatent(s) ? Ln(s.d_qk + s.d_v) - Ln(s.d_qk) : 0.0F);
 }
 
+/// A latent without a part for the rotation takes the efficiency of the measured kernels, which have one (d_c
+/// / 8, as in every published MLA).
+AttentionShape AsMeasured(AttentionShape s) {
+  if (s.latent && s.d_qk == s.d_v) s.d_qk += s.d_v / 8;
+  return s;
+}
+
 struct ShapeFeatures {
   OpKind kind;
   float sm;
-  Bytes bytes;
 
   Features operator()(const GemmShape& s) const {
-    if (kind == OpKind::kGroupedGemmFp8Wgrad) {
+    const Ragged ragged = Traits(kind).ragged;
+    if (ragged == Ragged::kK) {
       return {Ln(CeilDiv(s.k, s.groups)), Ln(s.m), Ln(s.n), Ln(s.groups), sm};
     }
-    const bool ragged = kind == OpKind::kGroupedGemmFp8 || kind == OpKind::kGroupedGemmFp8Masked;
-    return {Ln(ragged ? CeilDiv(s.m, s.groups) : s.m), Ln(s.n), Ln(s.k), Ln(s.groups), sm};
+    const bool total = ragged != Ragged::kNone;
+    return {Ln(total ? CeilDiv(s.m, s.groups) : s.m), Ln(s.n), Ln(s.k), Ln(s.groups), sm};
   }
-  Features operator()(const AttentionShape& s) const {
+  Features operator()(const AttentionShape& own) const {
+    const AttentionShape s = AsMeasured(own);
     const float kv = Ln(s.kv_len), q = Ln(s.q_len), wide = s.causal ? 0.0F : 1.0F;
     if (kind == OpKind::kAttentionDecode) {
       return {kv,
@@ -58,6 +67,7 @@ struct ShapeFeatures {
     return {q, Ln(s.batch), kv - q, Ln(s.heads / s.kv_heads), Ln(s.kv_heads), Ln(s.d_qk), wide, sm};
   }
   Features operator()(const RowsShape& s) const {
+    const Bytes bytes = Op{kind, s, {}}.bytes();
     return {Ln(s.rows), Ln(s.cols), Ln(bytes.count) - Ln(s.rows) - Ln(s.cols)};
   }
 };
@@ -106,8 +116,7 @@ float SquaredDistance(const Features& a, const Features& b) {
 }  // namespace
 
 Features FeaturesOf(const Op& op, double sm_share) {
-  return std::visit(ShapeFeatures{op.kind, kSmWeight * static_cast<float>(std::log(sm_share)), op.bytes},
-                    op.shape);
+  return std::visit(ShapeFeatures{op.kind, kSmWeight * static_cast<float>(std::log(sm_share))}, op.shape);
 }
 
 void EfficiencyMap::Add(const EfficiencyPoint& point) {

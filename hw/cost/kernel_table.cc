@@ -7,6 +7,8 @@
 
 #include "core/date.h"
 #include "core/foreign_file.h"
+#include "core/op_traits.h"
+#include "core/op_work.h"
 
 namespace orrery::hw {
 namespace {
@@ -16,14 +18,6 @@ constexpr std::int64_t kMaxDimension = std::int64_t{1} << 40;
 /// GPU waits for something else.
 constexpr Time kMaxLaunchGap = std::chrono::milliseconds(1);
 constexpr double kMaxMicroseconds = 1e9;  // 1000 s: no kernel is longer
-
-enum class ShapeKind { kGemm, kAttention, kRows };
-
-ShapeKind ShapeOf(OpKind kind) {
-  if (kind <= OpKind::kGemmBf16) return ShapeKind::kGemm;
-  if (kind <= OpKind::kAttentionDecode) return ShapeKind::kAttention;
-  return ShapeKind::kRows;
-}
 
 std::vector<std::string> ShapeColumns(ShapeKind kind) {
   switch (kind) {
@@ -95,10 +89,27 @@ AttentionShape ReadAttention(const Cells& c) {
   return s;
 }
 
+/// Tables from before kRequantizeTranspose was a kind of its own have its rows as cast_transpose_fp8, where
+/// their bytes tell: 2 an element of an FP8 source, 3 of a BF16 one.
+OpKind KindOf(OpKind kind, std::int64_t rows, std::int64_t cols, std::int64_t bytes) {
+  if (kind != OpKind::kCastTransposeFp8) return kind;
+  const double each = static_cast<double>(bytes) / static_cast<double>(rows) / static_cast<double>(cols);
+  const double fp8 = Traits(OpKind::kRequantizeTranspose).bytes_per_element;
+  const double bf16 = Traits(OpKind::kCastTransposeFp8).bytes_per_element;
+  return each < (fp8 + bf16) / 2 ? OpKind::kRequantizeTranspose : kind;
+}
+
+Op ReadRowsOp(OpKind kind, const Cells& c) {
+  const RowsShape shape{c.Int("rows"), c.Int("cols")};
+  const std::int64_t bytes = c.Int("bytes");
+  kind = KindOf(kind, shape.rows, shape.cols, bytes);
+  return {.kind = kind, .shape = WithBytes(kind, shape, {bytes}), .label = {}};
+}
+
 Op ReadOp(OpKind kind, const Cells& c) {
   Op op;
   op.kind = kind;
-  switch (ShapeOf(kind)) {
+  switch (Traits(kind).shape) {
     case ShapeKind::kGemm:
       op.shape = GemmShape{c.Int("m"), c.Int("n"), c.Int("k"), c.Int("groups", 1)};
       break;
@@ -106,8 +117,7 @@ Op ReadOp(OpKind kind, const Cells& c) {
       op.shape = ReadAttention(c);
       break;
     case ShapeKind::kRows:
-      op.shape = RowsShape{c.Int("rows"), c.Int("cols")};
-      op.bytes = {c.Int("bytes")};
+      op = ReadRowsOp(kind, c);
       break;
   }
   if (const Value* label = c.Find("label")) op.label = label->AsString();
@@ -151,12 +161,12 @@ OpKind ReadKind(const Value& value) {
   OpKind kind{};
   if (ParseOpKind(value.AsString(), &kind)) return kind;
   std::vector<std::string> known;
-  for (int i = 0; i < kOpKindCount; ++i) known.emplace_back(Name(static_cast<OpKind>(i)));
+  for (const OpTraits& traits : AllOpTraits()) known.emplace_back(traits.name);
   throw value.Error("unknown op kind" + DidYouMean(value.AsString(), known));
 }
 
 std::vector<std::string> ReadColumns(const Value& value, OpKind kind) {
-  std::vector<std::string> known = ShapeColumns(ShapeOf(kind));
+  std::vector<std::string> known = ShapeColumns(Traits(kind).shape);
   known.insert(known.end(), StatisticColumns().begin(), StatisticColumns().end());
   std::vector<std::string> columns;
   for (const Value& item : value.items()) {
@@ -181,7 +191,7 @@ Section ReadSection(const Value& value, const std::string& source) {
   section.source = own != nullptr ? own->AsString() : source;
   if (const Value* sms = value.Find("sms")) section.sms = static_cast<int>(sms->AsInt(1, 100000));
   section.shape = value.Find("shape");
-  if (section.shape != nullptr) section.shape->AllowKeys(ShapeColumns(ShapeOf(section.kind)));
+  if (section.shape != nullptr) section.shape->AllowKeys(ShapeColumns(Traits(section.kind).shape));
   return section;
 }
 
@@ -234,8 +244,7 @@ struct ShapeText {
 }  // namespace
 
 bool SameCase(const KernelRow& a, const KernelRow& b) {
-  return a.op.kind == b.op.kind && a.sms == b.sms && a.op.shape == b.op.shape && a.op.bytes == b.op.bytes &&
-         a.op.label == b.op.label;
+  return a.op.kind == b.op.kind && a.sms == b.sms && a.op.shape == b.op.shape && a.op.label == b.op.label;
 }
 
 KernelTable ParseKernelTable(const Value& root) {

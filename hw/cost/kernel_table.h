@@ -19,7 +19,7 @@ inline constexpr const char* kNotRecorded = "not recorded";
 
 /// One measured kernel at one shape.
 struct KernelRow {
-  Op op;                       ///< kind, shape, bytes (rows kinds); label is what the table calls it, or ""
+  Op op;                       ///< label is what the table calls it, or ""
   int sms = 0;                 ///< SMs the kernel could use
   Time time{};                 ///< median alone
   std::optional<Time> beside;  ///< median while a communication payload kernel ran beside it
@@ -49,7 +49,7 @@ struct KernelTable {
 KernelTable ReadKernelTable(const std::filesystem::path& file);
 KernelTable ParseKernelTable(const Value& root);
 
-/// Whether two rows tell the time of one op on as many SMs: kind, shape, bytes, label.
+/// Whether two rows tell the time of one op on as many SMs: kind, shape with its bytes, label.
 bool SameCase(const KernelRow& a, const KernelRow& b);
 
 /// "gemm_fp8 m=4096 n=1536 k=7168 @112": names a row in messages and reports.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "core/op_traits.h"
 #include "hw/cost/roofline.h"
 
 namespace orrery::hw {
@@ -30,7 +31,8 @@ std::optional<std::string> WhyImpossible(const Op& op, const Device& device, int
     return Text(work.flops / seconds * 1e-12) + " TFLOPS, over " + Text(kPeakMargin) + " times the " +
            Text(peak * 1e-12) + " TFLOPS of " + std::to_string(sms) + " SMs of " + device.name;
   }
-  const double rate = op.kind == OpKind::kHostCopy ? device.host.value : device.memory_rate.value;
+  const double rate =
+      Traits(op.kind).bound == Bound::kHostLink ? device.host.value : device.memory_rate.value;
   if (seconds < LeastMemorySeconds(work.bytes, rate)) {
     return Text(work.bytes / seconds * 1e-9) + " GB/s, more than " + device.name + " can move (memory " +
            Text(rate * 1e-9) + " GB/s, " + Text(kCacheRateFactor) + " times that from caches, each times " +

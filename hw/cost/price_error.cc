@@ -8,7 +8,6 @@
 
 #include "core/error.h"
 #include "hw/cost/cost_model_data.h"
-#include "hw/cost/op_class.h"
 #include "hw/cost/roofline.h"
 
 namespace orrery::hw {
@@ -65,11 +64,11 @@ std::optional<double> WithoutRowsNear(const CostData& data, const PlacedRow& pla
 std::optional<double> WithoutKind(const CostData& data, const PlacedRow& placed) {
   const OpKind kind = placed.row.op.kind;
   EfficiencyMap others = Part(data.map(kind), [](const EfficiencyPoint& p) { return p.borrowed; });
-  const std::optional<OpKind> other = StandIn(kind);
+  const std::optional<OpKind> other = Traits(kind).stand_in;
   if (others.empty() && other)
     others = Part(data.map(*other), [](const EfficiencyPoint& p) { return !p.borrowed; });
   if (!others.empty()) return ErrorAt(data, placed.row, others.At(FeaturesOf(data, placed.row)).log_ratio);
-  const bool streams = kind > OpKind::kAttentionDecode && kind != OpKind::kHostCopy && !IsStreaming(kind);
+  const bool streams = IsMemoryBound(kind) && !Traits(kind).streams;
   if (!streams || !data.streaming_known) return std::nullopt;
   return ErrorAt(data, placed.row, data.streaming.log_ratio);
 }
@@ -126,7 +125,7 @@ PriceErrors::PriceErrors(const CostData& data) : data_(LoadErrorData()) {
   lender_of_.fill(-1);
   for (const auto& lender : data.lenders) {
     for (const PlacedRow& placed : lender->rows) {
-      int& of_kind = lender_of_[static_cast<std::size_t>(placed.row.op.kind)];
+      int& of_kind = lender_of_[static_cast<std::size_t>(PricedWith(placed.row.op.kind))];
       if (of_kind < 0) of_kind = static_cast<int>(lenders_.size());
     }
     lenders_.push_back({ErrorsOf(*lender), false, data_.Between(lender->device.name, data.device.name)});
@@ -134,7 +133,7 @@ PriceErrors::PriceErrors(const CostData& data) : data_(LoadErrorData()) {
 }
 
 const PriceErrors::Lender& PriceErrors::LenderOf(OpKind kind) const {
-  const int of_kind = lender_of_[static_cast<std::size_t>(kind)];
+  const int of_kind = lender_of_[static_cast<std::size_t>(PricedWith(kind))];
   if (of_kind >= 0) return lenders_[static_cast<std::size_t>(of_kind)];
   return lenders_.empty() ? own_ : lenders_.front();  // another kind of the lender's stands in
 }
@@ -182,12 +181,12 @@ PriceFactors PriceErrors::Draw(RandomStream* random) const {
     for (auto* draws : {&common.bias, &common.scatter, &common.between}) draws->push_back(random->Normal());
   }
   PriceFactors factors;
-  for (int k = 0; k < kOpKindCount; ++k) {
+  for (const OpTraits& traits : AllOpTraits()) {
+    if (traits.priced_with) continue;
     const KindDraws own = {random->Uniform(), random->Normal()};
     for (int b = 0; b < kBases; ++b) {
-      const auto kind = static_cast<OpKind>(k);
       const auto basis = static_cast<Basis>(b);
-      factors.At(kind, basis) = std::exp(Error(kind, basis, common, own));
+      factors.At(traits.kind, basis) = std::exp(Error(traits.kind, basis, common, own));
     }
   }
   factors.launch_gap = std::exp(data_.launch_gap * random->Normal());

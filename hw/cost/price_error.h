@@ -15,6 +15,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/op_traits.h"
 #include "core/random.h"
 #include "hw/cost/basis.h"
 #include "hw/cost/error_data.h"

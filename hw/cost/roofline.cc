@@ -6,11 +6,12 @@
 #include <string>
 
 #include "core/error.h"
+#include "core/op_traits.h"
 
 namespace orrery::hw {
 namespace {
 
-constexpr double kFp8Bytes = 1, kBf16Bytes = 2, kFp32AccumulateBytes = 8;  // read and written
+constexpr double kFp8Bytes = 1, kBf16Bytes = 2;
 constexpr std::int64_t kStepK = 128;  // elements of k a tile consumes between barriers: the FP8 scale block
 
 double D(std::int64_t v) { return static_cast<double>(v); }
@@ -34,39 +35,19 @@ double RowTiles(const GemmGrid& grid, std::int64_t bm) {
   return D(grid.problems) * tiles;
 }
 
-/// Groups with at least one row: a masked kernel reads no weight for the others.
-std::int64_t ActiveGroups(const GemmShape& s) { return std::min(s.groups, s.m); }
-
 GemmGrid Grid(OpKind kind, const GemmShape& s) {
-  switch (kind) {
-    case OpKind::kGroupedGemmFp8:
-      return {1, s.m, s.n, CeilDiv(s.k, kStepK), true, false};
-    case OpKind::kGroupedGemmFp8Masked:
-      return {ActiveGroups(s), CeilDiv(s.m, ActiveGroups(s)), s.n, CeilDiv(s.k, kStepK), false, s.groups > 1};
-    case OpKind::kGroupedGemmFp8Wgrad:
+  const std::int64_t steps = CeilDiv(s.k, kStepK);
+  switch (Traits(kind).ragged) {
+    case Ragged::kM:
+      return {1, s.m, s.n, steps, true, false};
+    case Ragged::kMaskedM:
+      return {ActiveGroups(s), CeilDiv(s.m, ActiveGroups(s)), s.n, steps, false, s.groups > 1};
+    case Ragged::kK:
       return {s.groups, s.m, s.n, CeilDiv(CeilDiv(s.k, s.groups), kStepK), false, false};
-    default:
-      return {s.groups, s.m, s.n, CeilDiv(s.k, kStepK), false, false};
+    case Ragged::kNone:
+      break;
   }
-}
-
-Work GemmWork(OpKind kind, const GemmShape& s) {
-  const double mnk = 2 * D(s.m) * D(s.n) * D(s.k), g = D(s.groups);
-  switch (kind) {
-    case OpKind::kGemmFp8Wgrad:
-      return {mnk * g, g * (kFp8Bytes * (D(s.m) + D(s.n)) * D(s.k) + kFp32AccumulateBytes * D(s.m) * D(s.n))};
-    case OpKind::kGroupedGemmFp8:
-      return {mnk, kFp8Bytes * (D(s.m) * D(s.k) + g * D(s.n) * D(s.k)) + kBf16Bytes * D(s.m) * D(s.n)};
-    case OpKind::kGroupedGemmFp8Masked:
-      return {mnk, kFp8Bytes * (D(s.m) * D(s.k) + D(ActiveGroups(s)) * D(s.n) * D(s.k)) +
-                       kBf16Bytes * D(s.m) * D(s.n)};
-    case OpKind::kGroupedGemmFp8Wgrad:
-      return {mnk, kFp8Bytes * (D(s.m) + D(s.n)) * D(s.k) + kFp32AccumulateBytes * g * D(s.m) * D(s.n)};
-    default: {
-      const double element = IsFp8(kind) ? kFp8Bytes : kBf16Bytes;
-      return {mnk * g, g * (element * (D(s.m) + D(s.n)) * D(s.k) + kBf16Bytes * D(s.m) * D(s.n))};
-    }
-  }
+  return {s.groups, s.m, s.n, steps, false, false};
 }
 
 /// Seconds of the tensor-core part with the best tile: 64 or 128 rows by up to 128 columns, unaligned widths
@@ -90,24 +71,6 @@ double GemmTileSeconds(OpKind kind, const GemmGrid& grid, const Device& device, 
 
 // -------------------------------------------------------------------------------------------- attention
 
-/// Scores computed for one head and sequence. Causal: query i of the last q_len positions sees those up to
-/// itself, counted as the field counts it, q_len^2 / 2 of a square.
-double Scores(const AttentionShape& s) {
-  const double q = D(s.q_len), kv = D(s.kv_len);
-  return s.causal && s.q_len > 1 ? q * kv - q * std::min(q, kv) / 2 : q * kv;
-}
-
-Work AttentionWork(OpKind kind, const AttentionShape& s) {
-  const double heads = D(s.batch) * D(s.heads), widths = D(s.d_qk + s.d_v);
-  const double queries = D(s.batch) * D(s.q_len) * D(s.heads) * widths;
-  const bool latent = kind == OpKind::kAttentionDecode && IsLatent(s);
-  const double keys = D(s.batch) * D(s.kv_len) * D(s.kv_heads) * (latent ? D(s.d_qk) : widths);
-  if (kind == OpKind::kAttentionBackward) {
-    return {2 * heads * Scores(s) * D(3 * s.d_qk + 2 * s.d_v), 2 * kBf16Bytes * (queries + keys)};
-  }
-  return {2 * heads * Scores(s) * widths, kBf16Bytes * (queries + keys)};
-}
-
 /// Share of the computed tiles that counts: queries in tiles of 128, causal tiles whole as far as the
 /// diagonal.
 double TileWaste(const AttentionShape& s) {
@@ -128,7 +91,7 @@ double DecodeSeconds(const Op& op, const Device& device, int sms) {
 }
 
 double AttentionSeconds(OpKind kind, const AttentionShape& s, const Device& device, int sms) {
-  const Work work = AttentionWork(kind, s);
+  const Work work = WorkOf(kind, s);
   const double peak = device.bf16.value * sms / device.sms;
   const double tiles = D(s.batch * s.heads * CeilDiv(s.q_len, 128));
   const double occupancy = std::min(1.0, tiles / sms);
@@ -136,12 +99,10 @@ double AttentionSeconds(OpKind kind, const AttentionShape& s, const Device& devi
 }
 
 double MemoryRate(OpKind kind, const Device& device) {
-  return kind == OpKind::kHostCopy ? device.host.value : device.memory_rate.value;
+  return Traits(kind).bound == Bound::kHostLink ? device.host.value : device.memory_rate.value;
 }
 
 }  // namespace
-
-bool IsFp8(OpKind kind) { return kind <= OpKind::kGroupedGemmFp8Wgrad; }
 
 double PeakFlops(OpKind kind, const Device& device) {
   if (!IsFp8(kind)) return device.bf16.value;
@@ -150,21 +111,10 @@ double PeakFlops(OpKind kind, const Device& device) {
                    " needs; choose a BF16 precision");
 }
 
-Work WorkOf(const Op& op) {
-  if (const auto* gemm = std::get_if<GemmShape>(&op.shape)) return GemmWork(op.kind, *gemm);
-  const auto* attention = std::get_if<AttentionShape>(&op.shape);
-  if (attention == nullptr) return {0, D(op.bytes.count)};
-  Work work = AttentionWork(op.kind, *attention);
-  if (op.kind != OpKind::kAttentionDecode) return work;
-  if (op.flops.count > 0) work.flops = op.flops.count;
-  if (op.bytes.count > 0) work.bytes = D(op.bytes.count);
-  return work;
-}
-
 bool IsUnlikeItsShape(const Op& op) {
-  const auto* attention = std::get_if<AttentionShape>(&op.shape);
-  if (op.kind != OpKind::kAttentionDecode || attention == nullptr) return false;
-  return WorkOf(op).bytes != AttentionWork(op.kind, *attention).bytes;
+  const auto* s = std::get_if<AttentionShape>(&op.shape);
+  if (op.kind != OpKind::kAttentionDecode || s == nullptr) return false;
+  return s->latent || (s->kv_bytes != 0 && s->kv_bytes != Bf16KvBytes(op.kind, *s));
 }
 
 double RooflineSeconds(const Op& op, const Device& device, int sms) {

@@ -20,22 +20,15 @@
 #pragma once
 
 #include "core/op.h"
+#include "core/op_work.h"
 #include "core/units.h"
 #include "hw/device.h"
 
 namespace orrery::hw {
 
-/// Tensor-core operations and compulsory traffic of one launch.
-struct Work {
-  double flops = 0, bytes = 0;
-};
-/// Counted from the shape; Op::bytes for memory-bound kinds. Decode attention takes Op::flops and Op::bytes
-/// where they are given: a cache of other elements than BF16, say.
-Work WorkOf(const Op& op);
-/// Whether an op says that it does other work than the measured kernels of its shape (see WorkOf).
+/// Whether decode attention reads another cache than the kernels measured at its shape: other elements than
+/// BF16, or a latent without a part for the rotation.
 bool IsUnlikeItsShape(const Op& op);
-/// Whether the kind computes in FP8.
-bool IsFp8(OpKind kind);
 /// Data-sheet operations per second of the type that `kind` computes in. InputError if it is FP8 and the
 /// device has none.
 double PeakFlops(OpKind kind, const Device& device);
@@ -49,9 +42,6 @@ double RooflineSeconds(const Op& op, const Device& device, int sms);
 /// No shorter than Roofline, and for absorbed MLA decode no faster than the best kernel known on the device
 /// (Device::mla_decode).
 double AttainableSeconds(const Op& op, const Device& device, int sms);
-
-/// An absorbed MLA cache: one vector of d_qk a token, whose first d_v are the value too.
-inline bool IsLatent(const AttentionShape& s) { return s.kv_heads == 1 && s.d_v < s.d_qk; }
 
 /// What an op would take with ideal tiles, and what part of it no efficiency changes.
 struct AnalyticTime {

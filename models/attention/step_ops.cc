@@ -22,16 +22,12 @@ class StepBuilder {
   /// A linear layer in the weights' precision; FP8 needs its activations cast first.
   void Linear(const std::string& label, std::int64_t m, std::int64_t n, std::int64_t k) {
     if (layout_.weights == WeightPrecision::kBf16) return BatchedBf16(label, 1, m, n, k);
-    Cast(label, m, k);
-    // FP8 operands with an FP32 scale per 128 activations, BF16 out.
-    const std::int64_t bytes = m * k + m * CeilDiv(k, 128) * 4 + n * k + 2 * m * n;
-    Add(OpKind::kGemmFp8, GemmShape{m, n, k, 1}, Product(m, n, k), bytes, label);
+    Rows(OpKind::kCastFp8, label + " cast", m, k);
+    Add(OpKind::kGemmFp8, GemmShape{m, n, k, 1}, label);
   }
   void BatchedBf16(const std::string& label, std::int64_t groups, std::int64_t m, std::int64_t n,
                    std::int64_t k) {
-    const std::int64_t bytes = 2 * groups * (m * k + n * k + m * n);
-    Add(OpKind::kGemmBf16, GemmShape{m, n, k, groups}, Product(m, n, k) * static_cast<double>(groups), bytes,
-        label);
+    Add(OpKind::kGemmBf16, GemmShape{m, n, k, groups}, label);
   }
   /// `rows` over `groups` experts whose weights are all read once.
   void Experts(const std::string& label, bool decode, std::int64_t groups, std::int64_t rows, std::int64_t n,
@@ -40,39 +36,26 @@ class StepBuilder {
       // No grouped BF16 kernel in the vocabulary: a batch of equal groups moves the same bytes.
       return BatchedBf16(label, groups, CeilDiv(rows, groups), n, k);
     }
-    Cast(label, rows, k);
-    const std::int64_t bytes = rows * k + rows * CeilDiv(k, 128) * 4 + groups * n * k + 2 * rows * n;
+    Rows(OpKind::kCastFp8, label + " cast", rows, k);
     Add(decode ? OpKind::kGroupedGemmFp8Masked : OpKind::kGroupedGemmFp8, GemmShape{rows, n, k, groups},
-        Product(rows, n, k), bytes, label);
+        label);
   }
-  void Attention(OpKind kind, const AttentionShape& shape, double pairs, std::int64_t cache_bytes,
-                 bool latent = false) {
-    const double flops = 2.0 * pairs * static_cast<double>(shape.heads * (shape.d_qk + shape.d_v));
-    const std::int64_t own = 2 * shape.batch * shape.q_len * shape.heads * (shape.d_qk + shape.d_v);
-    Add(kind, shape, {flops}, cache_bytes + own, "attention");
-    ops_.back().latent = latent;
+  void Attention(OpKind kind, const AttentionShape& shape) { Add(kind, shape, "attention"); }
+  /// A memory-bound kernel.
+  void Rows(OpKind kind, const std::string& label, std::int64_t rows, std::int64_t cols) {
+    Add(kind, RowsShape{rows, cols}, label);
   }
-  /// A memory-bound kernel that moves `bytes_per_row` a row.
-  void Rows(OpKind kind, const std::string& label, std::int64_t rows, std::int64_t cols,
-            std::int64_t bytes_per_row) {
-    Add(kind, RowsShape{rows, cols}, {}, rows * bytes_per_row, label);
+  /// A copy that reads `read` columns a row and writes `cols`, BF16.
+  void Broadcast(const std::string& label, std::int64_t rows, std::int64_t read, std::int64_t cols) {
+    Add(OpKind::kCopy, RowsShape{rows, cols, 2 * rows * (read + cols)}, label);
   }
-  /// Gain (and LayerNorm's bias) are read once.
   void Norm(const std::string& label, std::int64_t rows, std::int64_t cols) {
-    const bool rms = layout_.norm == NormKind::kRms;
-    Add(rms ? OpKind::kRmsNorm : OpKind::kLayerNorm, RowsShape{rows, cols}, {},
-        4 * rows * cols + (rms ? 2 : 4) * cols, label);
+    Rows(layout_.norm == NormKind::kRms ? OpKind::kRmsNorm : OpKind::kLayerNorm, label, rows, cols);
   }
 
  private:
-  static Flops Product(std::int64_t m, std::int64_t n, std::int64_t k) {
-    return {2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k)};
-  }
-  void Cast(const std::string& label, std::int64_t rows, std::int64_t cols) {
-    Rows(OpKind::kCastFp8, label + " cast", rows, cols, 3 * cols + CeilDiv(cols, 128) * 4);
-  }
-  void Add(OpKind kind, OpShape shape, Flops flops, std::int64_t bytes, const std::string& label) {
-    ops_.push_back({Op{kind, shape, flops, Bytes{bytes}, label}, count_, part_, false});
+  void Add(OpKind kind, OpShape shape, const std::string& label) {
+    ops_.push_back({Op{kind, shape, label}, count_, part_});
   }
 
   const Layout& layout_;
@@ -103,8 +86,7 @@ void InputProjections(const AttentionDesign& design, const Sizes& s, StepBuilder
   b->set_part(StepPart::kProjection);
   if (!design.is_mla()) {
     b->Linear("qkv", s.tokens, s.heads * s.head_dim + s.kv_heads * (s.head_dim + s.v_dim), s.hidden);
-    b->Rows(OpKind::kRope, "rope", s.tokens, (s.heads + s.kv_heads) * s.head_dim,
-            4 * (s.heads + s.kv_heads) * s.head_dim);
+    b->Rows(OpKind::kRope, "rope", s.tokens, (s.heads + s.kv_heads) * s.head_dim);
     return;
   }
   // The compressions of query and key/value read the same input and run as one GEMM.
@@ -118,24 +100,33 @@ void InputProjections(const AttentionDesign& design, const Sizes& s, StepBuilder
   }
   b->Norm("kv norm", s.tokens, s.d_c);
   if (s.rope > 0) {
-    b->Rows(OpKind::kRope, "rope", s.tokens, (s.heads + 1) * s.rope, 4 * (s.heads + 1) * s.rope);
+    b->Rows(OpKind::kRope, "rope", s.tokens, (s.heads + 1) * s.rope);
   }
 }
 
 void OutputProjection(const Sizes& s, StepBuilder* b) {
   b->set_part(StepPart::kProjection);
   b->Linear("o", s.tokens, s.hidden, s.heads * s.v_dim);
-  b->Rows(OpKind::kResidualAdd, "attention residual", s.tokens, s.hidden, 6 * s.hidden);
+  b->Rows(OpKind::kResidualAdd, "attention residual", s.tokens, s.hidden);
 }
 
 /// Keys and values of `rows` latents, written out; rotated or assembled where the design needs it.
 void UpProject(const AttentionDesign& design, const Sizes& s, std::int64_t rows, StepBuilder* b) {
   b->Linear("kv_b", rows, s.heads * (s.head_dim + s.v_dim), s.d_c);
   if (design.rope == RopeMode::kDecoupled) {
-    b->Rows(OpKind::kCopy, "shared key to heads", rows, s.heads * s.rope, 2 * s.rope + 2 * s.heads * s.rope);
+    b->Broadcast("shared key to heads", rows, s.rope, s.heads * s.rope);
   } else if (design.rope == RopeMode::kReapplied) {
-    b->Rows(OpKind::kRope, "rope on keys", rows, s.heads * s.head_dim, 4 * s.heads * s.head_dim);
+    b->Rows(OpKind::kRope, "rope on keys", rows, s.heads * s.head_dim);
   }
+}
+
+/// Not causal: each of the new tokens attends to all that are cached.
+constexpr bool kAllOfCache = false;
+
+/// The shape over a cache of `kv_bytes` a token, which it names where they are not BF16's.
+AttentionShape WithCache(AttentionShape shape, std::int64_t kv_bytes) {
+  if (kv_bytes != Bf16KvBytes(OpKind::kAttentionDecode, shape)) shape.kv_bytes = kv_bytes;
+  return shape;
 }
 
 void AbsorbedCore(const AttentionDesign& design, const Layout& layout, const DecodeShape& d, const Sizes& s,
@@ -143,13 +134,12 @@ void AbsorbedCore(const AttentionDesign& design, const Layout& layout, const Dec
   b->set_part(StepPart::kProjection);
   b->BatchedBf16("q absorbed", s.heads, s.tokens, s.d_c, s.head_dim);
   if (design.rope == RopeMode::kOnLatent) {
-    b->Rows(OpKind::kRope, "rope on latent queries", s.tokens, s.heads * s.d_c, 4 * s.heads * s.d_c);
+    b->Rows(OpKind::kRope, "rope on latent queries", s.tokens, s.heads * s.d_c);
   }
   b->set_part(StepPart::kCore);
-  const std::int64_t cache = d.batch * d.context * CacheBytesPerLayer(design, layout.cache).count;
-  b->Attention(OpKind::kAttentionDecode,
-               {d.batch, s.heads, 1, d.query_length, d.context, s.d_c + s.rope, s.d_c, true},
-               static_cast<double>(d.batch * d.query_length) * static_cast<double>(d.context), cache, true);
+  AttentionShape shape{d.batch, s.heads, 1, d.query_length, d.context, s.d_c + s.rope, s.d_c, kAllOfCache};
+  shape.latent = s.rope == 0;
+  b->Attention(OpKind::kAttentionDecode, WithCache(shape, CacheBytesPerLayer(design, layout.cache).count));
   b->set_part(StepPart::kProjection);
   b->BatchedBf16("output absorbed", s.heads, s.tokens, s.v_dim, s.d_c);
 }
@@ -160,20 +150,18 @@ void MaterialisedCore(const AttentionDesign& design, const DecodeShape& d, const
   b->set_part(StepPart::kCore);
   const std::int64_t d_qk = s.head_dim + s.rope;
   b->Attention(OpKind::kAttentionDecode,
-               {d.batch, s.heads, s.heads, d.query_length, d.context, d_qk, s.v_dim, true},
-               static_cast<double>(d.batch * d.query_length) * static_cast<double>(d.context),
-               2 * d.batch * d.context * s.heads * (d_qk + s.v_dim));
+               {d.batch, s.heads, s.heads, d.query_length, d.context, d_qk, s.v_dim, kAllOfCache});
 }
 
 void GroupedCore(const AttentionDesign& design, const Layout& layout, const DecodeShape& d, const Sizes& s,
                  StepBuilder* b) {
   b->set_part(StepPart::kCore);
   // A replicated head (fewer heads than GPUs) is read by each of them.
-  const std::int64_t cache = d.batch * d.context * CacheBytesPerLayer(design, layout.cache).count *
-                             s.kv_heads / design.spec.kv_heads;
-  b->Attention(OpKind::kAttentionDecode,
-               {d.batch, s.heads, s.kv_heads, d.query_length, d.context, s.head_dim, s.v_dim, true},
-               static_cast<double>(d.batch * d.query_length) * static_cast<double>(d.context), cache);
+  const AttentionShape shape{d.batch,   s.heads,    s.kv_heads, d.query_length,
+                             d.context, s.head_dim, s.v_dim,    kAllOfCache};
+  const std::int64_t cached =
+      CacheBytesPerLayer(design, layout.cache).count * s.kv_heads / design.spec.kv_heads;
+  b->Attention(OpKind::kAttentionDecode, WithCache(shape, cached));
 }
 
 void PrefillCore(const AttentionDesign& design, const PrefillShape& p, const Sizes& s, StepBuilder* b) {
@@ -182,27 +170,24 @@ void PrefillCore(const AttentionDesign& design, const PrefillShape& p, const Siz
   if (design.rope == RopeMode::kOnLatent) {
     // A rotation between query and latent does not factor back to the heads: scores are taken over d_c.
     b->BatchedBf16("q absorbed", s.heads, s.tokens, s.d_c, s.head_dim);
-    b->Rows(OpKind::kRope, "rope on latents", s.tokens, (s.heads + 1) * s.d_c, 4 * (s.heads + 1) * s.d_c);
+    b->Rows(OpKind::kRope, "rope on latents", s.tokens, (s.heads + 1) * s.d_c);
     b->Linear("v_b", s.tokens, s.heads * s.v_dim, s.d_c);
     shape.d_qk = s.d_c;
+    shape.kv_bytes = 2 * (s.d_c + s.kv_heads * s.v_dim);  // one key for all heads
   } else if (design.is_mla()) {
     UpProject(design, s, s.tokens, b);
     if (design.rope == RopeMode::kReapplied) {
-      b->Rows(OpKind::kRope, "rope", s.tokens, s.heads * s.head_dim, 4 * s.heads * s.head_dim);
+      b->Rows(OpKind::kRope, "rope", s.tokens, s.heads * s.head_dim);
     }
   }
   b->set_part(StepPart::kCore);
-  const std::int64_t keys = design.rope == RopeMode::kOnLatent ? 1 : s.kv_heads;
-  const double pairs =
-      static_cast<double>(p.batch) * static_cast<double>(p.prompt) * static_cast<double>(p.prompt) / 2;
-  b->Attention(OpKind::kAttentionForward, shape, pairs,
-               2 * s.tokens * (keys * shape.d_qk + s.kv_heads * s.v_dim));
+  b->Attention(OpKind::kAttentionForward, shape);
 }
 
 void SwiGlu(const std::string& name, std::int64_t tokens, std::int64_t hidden, std::int64_t width,
             StepBuilder* b) {
   b->Linear(name + " gate up", tokens, 2 * width, hidden);
-  b->Rows(OpKind::kSwiGlu, name + " swiglu", tokens, width, 6 * width);
+  b->Rows(OpKind::kSwiGlu, name + " swiglu", tokens, width);
   b->Linear(name + " down", tokens, hidden, width);
 }
 
@@ -226,12 +211,12 @@ void MoeFeedForward(const ModelSpec& spec, const Layout& layout, bool decode, co
                     StepBuilder* b) {
   const MoeSpec& m = *spec.moe;
   b->BatchedBf16("router", 1, s.tokens, m.routed_experts, s.hidden);
-  b->Rows(OpKind::kTopK, "top-k", s.tokens, m.routed_experts, 4 * m.routed_experts + 8 * m.top_k);
+  b->Rows(OpKind::kTopK, "top-k", s.tokens, m.routed_experts);
   if (m.shared_intermediate > 0)
     SwiGlu("shared", s.tokens, s.hidden, m.shared_intermediate / layout.tensor, b);
   const ExpertLoad load = UniformLoad(m, layout, s.tokens);
   b->Experts("experts gate up", decode, load.experts, load.rows, std::int64_t{2} * m.intermediate, s.hidden);
-  b->Rows(OpKind::kSwiGlu, "experts swiglu", load.rows, m.intermediate, std::int64_t{6} * m.intermediate);
+  b->Rows(OpKind::kSwiGlu, "experts swiglu", load.rows, m.intermediate);
   b->Experts("experts down", decode, load.experts, load.rows, s.hidden, m.intermediate);
 }
 
@@ -240,11 +225,11 @@ std::vector<StepOp> WholeModel(const ModelSpec& spec, const Layout& layout, cons
                                std::int64_t head_rows, std::vector<StepOp> attention) {
   for (StepOp& op : attention) op.count = spec.layers;
   StepBuilder b(layout);
-  b.Rows(OpKind::kEmbedding, "embedding", s.tokens, s.hidden, 4 * s.hidden);
+  b.Rows(OpKind::kEmbedding, "embedding", s.tokens, s.hidden);
   b.set_count(spec.layers);
   b.Norm("feed-forward norm", s.tokens, s.hidden);
   b.set_part(StepPart::kFeedForward);
-  b.Rows(OpKind::kResidualAdd, "feed-forward residual", s.tokens, s.hidden, 6 * s.hidden);
+  b.Rows(OpKind::kResidualAdd, "feed-forward residual", s.tokens, s.hidden);
   if (const int dense = spec.layers - spec.MoeLayers(); dense > 0) {
     b.set_count(dense);
     SwiGlu("dense", s.tokens, s.hidden, spec.dense_intermediate / layout.tensor, &b);
@@ -352,10 +337,7 @@ std::vector<StepOp> PrefillOps(const ModelSpec& spec, const AttentionDesign& des
 
 Work TotalWork(const std::vector<StepOp>& ops) {
   Work work;
-  for (const StepOp& o : ops) {
-    work.flops += o.op.flops * static_cast<double>(o.count);
-    work.bytes += o.op.bytes * o.count;
-  }
+  for (const StepOp& o : ops) work += WorkOf(o.op) * static_cast<double>(o.count);
   return work;
 }
 

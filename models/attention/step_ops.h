@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/op.h"
+#include "core/op_work.h"
 #include "models/attention/design.h"
 
 namespace orrery::models {
@@ -56,7 +57,6 @@ struct StepOp {
   Op op;
   std::int64_t count = 1;
   StepPart part = StepPart::kOther;
-  bool latent = false;  ///< decode attention whose values lie inside the one shared key (absorbed MLA)
 };
 
 /// The attention ops of one layer, every count 1.
@@ -70,11 +70,7 @@ std::vector<StepOp> DecodeStepOps(const ModelSpec& spec, const AttentionDesign& 
 std::vector<StepOp> PrefillOps(const ModelSpec& spec, const AttentionDesign& design, const Layout& layout,
                                const PrefillShape& shape);
 
-/// Totals over `ops`, counts applied. Tensor-core operations and compulsory bytes.
-struct Work {
-  Flops flops{};
-  Bytes bytes{};
-};
+/// Totals over `ops`, counts applied.
 Work TotalWork(const std::vector<StepOp>& ops);
 Work TotalWork(const std::vector<StepOp>& ops, StepPart part);
 

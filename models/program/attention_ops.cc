@@ -69,7 +69,7 @@ void AppendOutputBackward(const ModelSpec& spec, const TrainingShape& shape, std
   const Linear o = AttentionProjections(spec).output;
   if (shape.scale_attention_output) {
     ops->push_back(
-        kernel::Rows(OpKind::kScale, shape.tokens, spec.hidden, 4, "attention output gradient scale"));
+        kernel::Rows(OpKind::kScale, shape.tokens, spec.hidden, "attention output gradient scale"));
   }
   if (shape.SavesE5M6()) ops->push_back(kernel::RestoreE5M6(shape.tokens, o.in, "restore attention output"));
   AppendDgrad(o, shape.tokens, shape.fp8, Operand::kBf16, ops);
@@ -87,11 +87,9 @@ void AppendMlaRecompute(const ModelSpec& spec, const TrainingShape& shape, std::
 /// Gradients of the heads split into those of the up-projections' results.
 void AppendMlaHeadGradients(const AttentionSpec& a, std::int64_t tokens, std::vector<Op>* ops) {
   // The shared key gathers the gradients of every head.
-  ops->push_back({.kind = OpKind::kCopy,
-                  .shape = RowsShape{tokens, HeadCols(a, a.rope_dim)},
-                  .flops = {},
-                  .bytes = {2 * tokens * (HeadCols(a, a.rope_dim) + a.rope_dim)},
-                  .label = "k_rope gradient reduce over heads"});
+  ops->push_back(kernel::Rows(OpKind::kCopy, tokens, HeadCols(a, a.rope_dim),
+                              Bytes{2 * tokens * (HeadCols(a, a.rope_dim) + a.rope_dim)},
+                              "k_rope gradient reduce over heads"));
   ops->push_back(kernel::Rope(tokens, a.rope_dim, "RoPE k backward"));
   ops->push_back(kernel::Copy(tokens, HeadCols(a, a.head_dim), "k head gradient split"));
   ops->push_back(kernel::Copy(tokens, HeadCols(a, a.v_head_dim), "v head gradient split"));
@@ -173,7 +171,7 @@ void AppendAttentionForward(const ModelSpec& spec, const TrainingShape& shape, s
   }
   AppendFprop(linears.output, shape.tokens, shape.fp8, Operand::kBf16, "fprop", ops);
   if (shape.scale_attention_output) {
-    ops->push_back(kernel::Rows(OpKind::kScale, shape.tokens, spec.hidden, 4, "attention output scale"));
+    ops->push_back(kernel::Rows(OpKind::kScale, shape.tokens, spec.hidden, "attention output scale"));
   }
 }
 

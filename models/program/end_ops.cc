@@ -9,42 +9,31 @@
 namespace orrery::models {
 namespace {
 
-constexpr std::int64_t kTokenId = 8;  // int64
 constexpr std::int64_t kBf16 = 2;
 
 Op EmbeddingLookup(const ModelSpec& spec, std::int64_t tokens, std::string label) {
-  return {.kind = OpKind::kEmbedding,
-          .shape = RowsShape{tokens, spec.hidden},
-          .flops = {},
-          .bytes = {tokens * (kTokenId + 2 * kBf16 * spec.hidden)},
-          .label = std::move(label)};
+  return kernel::Rows(OpKind::kEmbedding, tokens, spec.hidden, std::move(label));
 }
 
-/// BF16 gradient read; a row of the FP32 gradient read and written per token.
 Op EmbeddingGradient(const ModelSpec& spec, std::int64_t tokens, std::string label) {
-  return {.kind = OpKind::kEmbeddingBackward,
-          .shape = RowsShape{tokens, spec.hidden},
-          .flops = {},
-          .bytes = {tokens * (kTokenId + (kBf16 + 8) * spec.hidden)},
-          .label = std::move(label)};
+  return kernel::Rows(OpKind::kEmbeddingBackward, tokens, spec.hidden, std::move(label));
 }
 
-/// Logits read for the maximum and sum, read again and replaced by their gradient.
 Op CrossEntropy(const ModelSpec& spec, std::int64_t tokens) {
-  return kernel::Rows(OpKind::kCrossEntropy, tokens, spec.vocabulary, 3 * kBf16, "head cross-entropy");
+  return kernel::Rows(OpKind::kCrossEntropy, tokens, spec.vocabulary, "head cross-entropy");
 }
 
 void AppendHeadForwardGemm(const ModelSpec& spec, std::int64_t tokens, std::vector<Op>* ops) {
-  ops->push_back(kernel::GemmBf16(tokens, spec.vocabulary, spec.hidden, kBf16, "head fprop"));
+  ops->push_back(kernel::GemmBf16(tokens, spec.vocabulary, spec.hidden, "head fprop"));
   ops->push_back(CrossEntropy(spec, tokens));
 }
 
 Op HeadDgrad(const ModelSpec& spec, std::int64_t tokens) {
-  return kernel::GemmBf16(tokens, spec.hidden, spec.vocabulary, kBf16, "head dgrad");
+  return kernel::GemmBf16(tokens, spec.hidden, spec.vocabulary, "head dgrad");
 }
 
 Op HeadWgrad(const ModelSpec& spec, std::int64_t tokens) {
-  return kernel::GemmBf16(spec.vocabulary, spec.hidden, tokens, 8, "head wgrad");
+  return kernel::GemmBf16(spec.vocabulary, spec.hidden, tokens, "head wgrad");
 }
 
 bool Chunked(const TrainingShape& shape, const HeadShape& head) {

@@ -1,8 +1,6 @@
-// One constructor per kernel that training launches: shape, tensor-core operations and compulsory traffic.
-//
-// Traffic counts every operand once (reads) and every result once (writes). Element sizes: BF16 2, FP8 1,
-// FP32 4 bytes; 1x128 activation scales are one FP32 per 128 elements. The formulas are those that reproduce
-// the kernels of DeepSeek's training trace (deepseek-ai/profile-data train.json), kernel by kernel.
+// One constructor per kernel that training launches: its kind and its shape. What it computes and moves
+// follows from these (core/op_work.h); only kernels whose traffic no formula of the kind tells say theirs
+// here.
 #pragma once
 
 #include <cstdint>
@@ -26,17 +24,14 @@ Op GroupedGemmFp8(std::int64_t rows, std::int64_t n, std::int64_t k, std::int64_
 /// k-grouped: one m x n FP32 gradient per expert, `rows` of all experts reduced.
 Op GroupedGemmFp8Wgrad(std::int64_t m, std::int64_t n, std::int64_t rows, std::int64_t groups,
                        std::string label);
-/// BF16 in; `out_bytes` per result element: 2 BF16, 4 FP32, 8 FP32 accumulated into memory.
-Op GemmBf16(std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t out_bytes, std::string label);
-/// BF16 grouped GEMM over `rows` rows of all experts. The vocabulary has no ragged BF16 kind: the shape is the
-/// mean rows of a group (rounded up), the operations and traffic are exact.
+Op GemmBf16(std::int64_t m, std::int64_t n, std::int64_t k, std::string label);
+/// BF16 grouped GEMM over `rows` rows of all experts. The vocabulary has no ragged BF16 kind: every group has
+/// the mean rows, rounded up.
 Op GroupedGemmBf16(std::int64_t rows, std::int64_t n, std::int64_t k, std::int64_t groups, std::string label);
 Op GroupedGemmBf16Wgrad(std::int64_t m, std::int64_t n, std::int64_t rows, std::int64_t groups,
                         std::string label);
 
-/// Flash attention; causal counts half the square. q, k, v read, o written.
 Op AttentionForward(const AttentionShape& shape, std::string label);
-/// Scores recomputed, dq, dk, dv, dp: (3 d_qk + 2 d_v) per score. q, k, v, o, do read, dq, dk, dv written.
 Op AttentionBackward(const AttentionShape& shape, std::string label);
 /// Row dot do.o, and the FP32 accumulator of dq zeroed.
 Op AttentionPreprocess(const AttentionShape& shape, std::string label);
@@ -45,10 +40,14 @@ Op AttentionPostprocess(const AttentionShape& shape, std::string label);
 
 // Memory-bound kernels over rows x cols elements.
 
+/// Bytes by the formula of the kind.
+Op Rows(OpKind kind, std::int64_t rows, std::int64_t cols, std::string label);
+/// Of a kernel whose traffic the formula does not tell.
+Op Rows(OpKind kind, std::int64_t rows, std::int64_t cols, Bytes bytes, std::string label);
 Op Rows(OpKind kind, std::int64_t rows, std::int64_t cols, std::int64_t bytes_per_element, std::string label);
 Op Cast(std::int64_t rows, std::int64_t cols, std::string label);           ///< BF16 -> FP8 1x128
 Op CastTranspose(std::int64_t rows, std::int64_t cols, std::string label);  ///< BF16 -> FP8 128x1, transposed
-Op CastTransposeFp8(std::int64_t rows, std::int64_t cols, std::string label);  ///< the same from FP8
+Op RequantizeTranspose(std::int64_t rows, std::int64_t cols, std::string label);  ///< the same from FP8 1x128
 Op RequantizeGather(std::int64_t rows, std::int64_t cols,
                     std::string label);  ///< FP8 rows gathered to experts
 Op TransposeWeight(std::int64_t rows, std::int64_t cols, std::int64_t groups, std::string label);

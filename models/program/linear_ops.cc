@@ -8,7 +8,7 @@ void AppendFprop(const Linear& linear, std::int64_t tokens, bool fp8, Operand in
                  std::vector<Op>* ops) {
   const std::string label = linear.name + " " + pass;
   if (!fp8) {
-    ops->push_back(kernel::GemmBf16(tokens, linear.out, linear.in, 2, label));
+    ops->push_back(kernel::GemmBf16(tokens, linear.out, linear.in, label));
     return;
   }
   if (input == Operand::kBf16) ops->push_back(kernel::Cast(tokens, linear.in, label + " input cast"));
@@ -20,7 +20,7 @@ void AppendDgrad(const Linear& linear, std::int64_t tokens, bool fp8, Operand gr
                  std::vector<Op>* ops) {
   const std::string label = linear.name + " dgrad";
   if (!fp8) {
-    ops->push_back(kernel::GemmBf16(tokens, linear.in, linear.out, 2, label));
+    ops->push_back(kernel::GemmBf16(tokens, linear.in, linear.out, label));
     return;
   }
   ops->push_back(kernel::TransposeWeight(linear.out, linear.in, 1, label + " weight transpose"));
@@ -36,14 +36,14 @@ void AppendWgradOperands(const Linear& linear, std::int64_t tokens, bool fp8, Op
   ops->push_back(
       gradient == Operand::kBf16
           ? kernel::CastTranspose(tokens, linear.out, label + " gradient cast-transpose")
-          : kernel::CastTransposeFp8(tokens, linear.out, label + " gradient requantize-transpose"));
+          : kernel::RequantizeTranspose(tokens, linear.out, label + " gradient requantize-transpose"));
   ops->push_back(kernel::CastTranspose(tokens, linear.in, label + " input cast-transpose"));
 }
 
 void AppendWgrad(const Linear& linear, std::int64_t tokens, bool fp8, std::vector<Op>* ops) {
   const std::string label = linear.name + " wgrad";
   ops->push_back(fp8 ? kernel::GemmFp8Wgrad(linear.out, linear.in, tokens, label)
-                     : kernel::GemmBf16(linear.out, linear.in, tokens, 8, label));
+                     : kernel::GemmBf16(linear.out, linear.in, tokens, label));
 }
 
 }  // namespace orrery::models

@@ -41,12 +41,12 @@ void AppendFfnDownBackward(const Ffn& ffn, const TrainingShape& s, Operand gradi
     const std::string label = ffn.down.name + " wgrad";
     ops->push_back(
         gradient == Operand::kFp8
-            ? kernel::CastTransposeFp8(s.tokens, ffn.down.out, label + " gradient requantize-transpose")
+            ? kernel::RequantizeTranspose(s.tokens, ffn.down.out, label + " gradient requantize-transpose")
             : kernel::CastTranspose(s.tokens, ffn.down.out, label + " gradient cast-transpose"));
     ops->push_back(
         s.recompute_swiglu
             ? kernel::SwiGluCastTranspose(s.tokens, ffn.width, label + " input SwiGLU cast-transpose")
-            : kernel::CastTransposeFp8(s.tokens, ffn.width, label + " input requantize-transpose"));
+            : kernel::RequantizeTranspose(s.tokens, ffn.width, label + " input requantize-transpose"));
   } else if (s.recompute_swiglu) {
     ops->push_back(kernel::SwiGlu(s.tokens, ffn.width, ffn.down.name + " input SwiGLU recompute"));
   }
@@ -71,11 +71,11 @@ void AppendFfnGateUpBackward(const Ffn& ffn, const TrainingShape& s, std::vector
 void AppendSharedGate(const ModelSpec& spec, const TrainingShape& s, bool backward, std::vector<Op>* ops) {
   if (!spec.moe->shared_gate) return;
   if (!backward) {
-    ops->push_back(kernel::GemmBf16(s.tokens, 1, spec.hidden, 4, "shared gate fprop"));
+    ops->push_back(kernel::GemmBf16(s.tokens, 1, spec.hidden, "shared gate fprop"));
     return;
   }
-  ops->push_back(kernel::GemmBf16(s.tokens, spec.hidden, 1, 2, "shared gate dgrad"));
-  ops->push_back(kernel::GemmBf16(1, spec.hidden, s.tokens, 4, "shared gate wgrad"));
+  ops->push_back(kernel::GemmBf16(s.tokens, spec.hidden, 1, "shared gate dgrad"));
+  ops->push_back(kernel::GemmBf16(1, spec.hidden, s.tokens, "shared gate wgrad"));
 }
 
 /// Routed experts of one rank.
@@ -155,7 +155,7 @@ void Experts::BackwardActivation(std::vector<Op>* ops) const {
   ops->push_back(shape.recompute_swiglu
                      ? kernel::SwiGluForwardBackward(padded, width, "expert SwiGLU forward and backward")
                      : kernel::SwiGluBackward(padded, width, "expert SwiGLU backward"));
-  ops->push_back(kernel::Rows(OpKind::kRouterWeightGrad, padded, width, 4, "gate weight gradient"));
+  ops->push_back(kernel::Rows(OpKind::kRouterWeightGrad, padded, width, "gate weight gradient"));
   if (shape.fp8)
     ops->push_back(kernel::CastTranspose(padded, width, "expert down wgrad input cast-transpose"));
   ops->push_back(GateWeights("gate weight gradient mask"));

@@ -6,11 +6,9 @@ namespace orrery::models {
 
 std::vector<Op> OptimizerOps(const OptimizerShape& shape) {
   constexpr std::int64_t kFp32 = 4, kBf16 = 2;
-  // Gradient read, master and two moments read and written, BF16 parameter written for the all-gather.
-  constexpr std::int64_t kAdamW = kFp32 + 2 * kFp32 + 2 * 2 * kBf16 + kBf16;
   std::vector<Op> ops;
-  ops.push_back(kernel::Rows(OpKind::kGradientNorm, 1, shape.updated, kFp32, "gradient norm"));
-  ops.push_back(kernel::Rows(OpKind::kAdamW, 1, shape.updated, kAdamW, "AdamW"));
+  ops.push_back(kernel::Rows(OpKind::kGradientNorm, 1, shape.updated, "gradient norm"));
+  ops.push_back(kernel::Rows(OpKind::kAdamW, 1, shape.updated, "AdamW"));
   if (shape.fp8 > 0) ops.push_back(kernel::Rows(OpKind::kCastFp8, 1, shape.fp8, kBf16 + 1, "weights to FP8"));
   ops.push_back(kernel::Rows(OpKind::kMemset, 1, shape.held, kFp32, "gradient clear"));
   if (shape.ema_on_host)

@@ -135,15 +135,15 @@ void AppendSmall(const SmallKernel (&kernels)[kCount], const MoeSpec& moe, std::
 
 void AppendRouterForward(const ModelSpec& spec, const TrainingShape& shape, std::vector<Op>* ops) {
   const MoeSpec& moe = *spec.moe;
-  ops->push_back(kernel::GemmBf16(shape.tokens, moe.routed_experts, spec.hidden, 4, "router gate fprop"));
+  ops->push_back(kernel::GemmBf16(shape.tokens, moe.routed_experts, spec.hidden, "router gate fprop"));
   AppendSmall(kForward, moe, shape.tokens, ops);
 }
 
 void AppendRouterBackward(const ModelSpec& spec, const TrainingShape& shape, std::vector<Op>* ops) {
   const MoeSpec& moe = *spec.moe;
   AppendSmall(kBackward, moe, shape.tokens, ops);
-  ops->push_back(kernel::GemmBf16(shape.tokens, spec.hidden, moe.routed_experts, 2, "router gate dgrad"));
-  ops->push_back(kernel::GemmBf16(moe.routed_experts, spec.hidden, shape.tokens, 4, "router gate wgrad"));
+  ops->push_back(kernel::GemmBf16(shape.tokens, spec.hidden, moe.routed_experts, "router gate dgrad"));
+  ops->push_back(kernel::GemmBf16(moe.routed_experts, spec.hidden, shape.tokens, "router gate wgrad"));
 }
 
 }  // namespace orrery::models

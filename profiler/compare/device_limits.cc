@@ -1,5 +1,7 @@
 #include "profiler/compare/device_limits.h"
 
+#include "core/op_traits.h"
+#include "core/op_work.h"
 #include "hw/cost/plausible.h"
 #include "hw/cost/roofline.h"
 #include "profiler/calibration_file.h"
@@ -11,7 +13,7 @@ namespace {
 // README, 2025-04-22, H800).
 constexpr double kTensorShare = 660.0 / 989, kMemoryShare = 3000.0 / 3350;
 
-Op OpOf(const KernelSample& s) { return {s.kind, s.shape, s.flops, s.bytes, ""}; }
+Op OpOf(const KernelSample& s) { return {s.kind, WithBytes(s.kind, s.shape, s.bytes), ""}; }
 
 }  // namespace
 
@@ -22,12 +24,12 @@ DeviceLimits::DeviceLimits(const DeviceDescription& device) {
 
 /// A device without FP8 that ran FP8 did so in a way no data sheet tells of.
 bool DeviceLimits::Knows(const KernelSample& sample) const {
-  return preset_ && (preset_->fp8.value > 0 || !hw::IsFp8(sample.kind));
+  return preset_ && (preset_->fp8.value > 0 || !IsFp8(sample.kind));
 }
 
 bool DeviceLimits::ComputeBound(const KernelSample& sample) const {
   if (!Knows(sample)) return sample.flops.count > 0;
-  const hw::Work work = hw::WorkOf(OpOf(sample));
+  const Work work = WorkOf(OpOf(sample));
   if (work.flops <= 0) return false;
   const double peak = hw::PeakFlops(sample.kind, *preset_) * sample.sms / preset_->sms;
   return work.flops / (kTensorShare * peak) > work.bytes / (kMemoryShare * preset_->memory_rate.value);

@@ -89,9 +89,7 @@ void AddBf16(Builder& b) {
           "cublas");
   }
   for (const std::int64_t m : {std::int64_t{128}, kTokens}) {
-    SuiteCase& gate =
-        b.Add("router", "gate logits", OpKind::kGemmBf16, GemmShape{m, kExperts, kHidden}, "cublas");
-    gate.bytes += 2 * m * kExperts;  // logits in FP32
+    b.Add("router", "gate logits", OpKind::kGemmBf16, GemmShape{m, kExperts, kHidden}, "cublas");
   }
   b.Add("head", "lm_head fprop", OpKind::kGemmBf16, GemmShape{kTokens, kVocabulary, kHidden}, "cublas");
   b.Add("head", "lm_head decode", OpKind::kGemmBf16, GemmShape{128, kVocabulary, kHidden}, "cublas");

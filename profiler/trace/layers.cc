@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "core/op_work.h"
 #include "profiler/suite/cost.h"
 
 namespace orrery::profiler {
@@ -111,7 +112,6 @@ constexpr std::array<std::string_view, 6> kPhases = {"attn(F)", "mlp(B)",  "mlp(
 constexpr std::int64_t kRowsPerExpandBlock = 16;  // grid of expand_to_fused = M / 16
 constexpr std::int64_t kElementsPerTransposeBlock =
     16384;  // grid of batched_transpose = weight elements / 16384
-constexpr std::string_view kFp8InputTranspose = "per_channel_cast_and_transpose<256, 128, true";
 constexpr std::int64_t kElementsPerElementwiseBlock = 512;  // PyTorch's vectorized kernels: 128 threads of 4
 constexpr std::int64_t kAlignment = 128;  // kv_a's 576 outputs are padded to 640 for the transpose
 
@@ -167,7 +167,7 @@ class Recogniser {
   std::int64_t PaddedRows(const PhaseEvents& phase) const;
   std::int64_t ReceivedRows(const PhaseEvents& phase) const;
   RecognisedOp& Add(const PhaseEvents& phase, std::string_view label, OpKind kind, const OpShape& shape,
-                    Flops flops, const GpuEvent& event, Bytes bytes = {});
+                    const GpuEvent& event, Bytes bytes = {});
   std::optional<RowsShape> MemoryBoundShape(const GpuEvent& event, const PhaseEvents& phase) const;
   RowsShape WeightShape(std::int64_t elements, const PhaseEvents& phase) const;
   std::optional<RowsShape> AttentionAroundShape(OpKind kind) const;
@@ -311,9 +311,7 @@ bool Recogniser::AssignGemms(const PhaseEvents& phase) {
       }
       GemmShape shape{Size(slot.m, phase), Size(slot.n, phase), Size(slot.k, phase), 1};
       if (slot.kind == K::kGroupedGemmFp8) shape.groups = 4;
-      const Flops flops{2.0 * static_cast<double>(shape.m) * static_cast<double>(shape.n) *
-                        static_cast<double>(shape.k)};
-      Add(phase, slot.label, slot.kind, shape, flops, *launched[slot.kind][position++]).approximate =
+      Add(phase, slot.label, slot.kind, shape, *launched[slot.kind][position++]).approximate =
           slot.k == Dim::kRowsPerExpert;
     }
   }
@@ -357,6 +355,7 @@ std::optional<RowsShape> Recogniser::MemoryBoundShape(const GpuEvent& event, con
   const std::string& name = trace_.name(event);
   switch (*Class(event).kind) {
     case K::kCastTransposeFp8:
+    case K::kRequantizeTranspose:
     case K::kRequantizeGather:
       return RowsShape{std::int64_t{event.grid[1]} * 128, std::int64_t{event.grid[0]} * 128};
     case K::kTransposeFp8:
@@ -432,9 +431,6 @@ Bytes Recogniser::BytesOf(const GpuEvent& event, const RowsShape& shape, const P
       return {4 * elements + 4 * result_.tokens * dims_.heads * (dims_.d_nope + dims_.d_rope)};
     case K::kAttentionPostprocess:
       return {6 * elements};
-    case K::kCastTransposeFp8:  // of what is FP8 already, by the kernel's first switch
-      if (trace_.name(event).find(kFp8InputTranspose) != std::string::npos) return {2 * elements};
-      [[fallthrough]];
     default: {
       const auto cost =
           FindCost(kind, shape);  // absent for a grid that no real launch has: bytes no table takes
@@ -444,15 +440,8 @@ Bytes Recogniser::BytesOf(const GpuEvent& event, const RowsShape& shape, const P
 }
 
 void Recogniser::AssignAttention(const GpuEvent& event, const PhaseEvents& phase) {
-  const double area = static_cast<double>(result_.tokens) * static_cast<double>(result_.tokens) *
-                      static_cast<double>(dims_.heads);
-  const auto d_qk = static_cast<double>(dims_.d_nope + dims_.d_rope), d_v = static_cast<double>(dims_.d_v);
-  if (Is(event, K::kAttentionForward)) {  // causal: half of the 2 S^2 H (d_qk + d_v)
-    Add(phase, "attention forward", K::kAttentionForward, Attention(), {area * (d_qk + d_v)}, event);
-  } else {
-    Add(phase, "attention backward", K::kAttentionBackward, Attention(), {area * (3 * d_qk + 2 * d_v)},
-        event);
-  }
+  const bool forward = Is(event, K::kAttentionForward);
+  Add(phase, forward ? "attention forward" : "attention backward", *Class(event).kind, Attention(), event);
 }
 
 void Recogniser::AssignOthers(const PhaseEvents& phase) {
@@ -473,18 +462,19 @@ void Recogniser::AssignOthers(const PhaseEvents& phase) {
       shape = RowsShape{Size(slot.rows, phase), Size(slot.cols, phase)};
     }
     if (!shape) continue;
-    Add(phase, Name(kind), kind, *shape, {}, *event, BytesOf(*event, *shape, phase));
+    Add(phase, Name(kind), kind, *shape, *event, BytesOf(*event, *shape, phase));
   }
 }
 
 RecognisedOp& Recogniser::Add(const PhaseEvents& phase, std::string_view label, OpKind kind,
-                              const OpShape& shape, Flops flops, const GpuEvent& event, Bytes bytes) {
+                              const OpShape& shape, const GpuEvent& event, Bytes bytes) {
   const auto same = [&](const RecognisedOp& op) {
     return op.phase == phase.phase && op.label == label && op.kind == kind && op.shape == shape &&
            op.bytes == bytes && op.kernel == event.name;
   };
   auto it = std::find_if(result_.ops.begin(), result_.ops.end(), same);
   if (it == result_.ops.end()) {
+    const Flops flops{WorkOf(kind, shape).flops};
     result_.ops.push_back({{std::string(label), kind, shape, flops, bytes, event.blocks(), {}},
                            std::string(phase.phase),
                            event.name,

@@ -4,9 +4,10 @@
 
 #include <fmt/format.h>
 
+#include "core/op_traits.h"
+#include "core/op_work.h"
 #include "core/units.h"
 #include "hw/cost/plausible.h"
-#include "hw/cost/roofline.h"
 #include "hw/device.h"
 #include "profiler/calibration_file.h"
 #include "profiler/compare/statistics.h"
@@ -60,8 +61,8 @@ std::vector<std::string> OddOperations(const AnalysedTrace& a) {
   const hw::Device& device = hw::DevicePreset(*preset);
   Odd slow, fast;
   const auto look = [&](const TracedOp& traced) {
-    if (traced.durations_us.empty() || (hw::IsFp8(traced.kind) && device.fp8.value <= 0)) return;
-    const Op op{traced.kind, traced.shape, {}, traced.bytes, ""};
+    if (traced.durations_us.empty() || (Traits(traced.kind).precision == Precision::kFp8 && device.fp8.value <= 0)) return;
+    const Op op{traced.kind, WithBytes(traced.kind, traced.shape, traced.bytes), ""};
     const double least = *std::min_element(traced.durations_us.begin(), traced.durations_us.end());
     slow.Add(traced, "takes ", WhyTooSlow(op, device, device.sms, least));
     fast.Add(traced, "would run at ",

@@ -8,6 +8,7 @@
 #include <numeric>
 #include <span>
 
+#include "core/op_traits.h"
 #include "profiler/suite/cost.h"
 
 namespace orrery::profiler {
@@ -36,11 +37,8 @@ std::vector<std::string_view> Words(std::string_view text) {
   return words;
 }
 
-bool IsGemm(OpKind kind) { return kind <= OpKind::kGemmBf16; }
-bool IsAttention(OpKind kind) {
-  return kind == OpKind::kAttentionForward || kind == OpKind::kAttentionBackward ||
-         kind == OpKind::kAttentionDecode;
-}
+bool IsGemm(OpKind kind) { return Traits(kind).shape == ShapeKind::kGemm; }
+bool IsAttention(OpKind kind) { return Traits(kind).shape == ShapeKind::kAttention; }
 
 struct Key {
   std::string_view name;

@@ -5,7 +5,7 @@
 #include <optional>
 #include <set>
 
-#include "hw/cost/roofline.h"
+#include "core/op_traits.h"
 #include "profiler/classify.h"
 #include "profiler/suite/cost.h"
 #include "profiler/trace/analysis.h"
@@ -52,8 +52,8 @@ struct Launched {
 
 /// What a GEMM of the kind multiplies.
 std::optional<ElementType> TypeOf(OpKind kind) {
-  if (kind > OpKind::kGemmBf16) return std::nullopt;
-  return hw::IsFp8(kind) ? ElementType::kFp8 : ElementType::kBf16;
+  if (Traits(kind).shape != ShapeKind::kGemm) return std::nullopt;
+  return IsFp8(kind) ? ElementType::kFp8 : ElementType::kBf16;
 }
 
 class Finder {

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "core/op_traits.h"
 #include "core/random.h"
 #include "models/program/end_ops.h"
 
@@ -24,14 +25,10 @@ constexpr double kAttentionVariation = 0.041;  // 2 groups, 3 degrees of freedom
 constexpr double kMemoryVariation =
     0.047;  // casts, copies, RoPE, SwiGLU, saves: 50 groups, 130 degrees of freedom
 
-double VariationOf(OpKind kind) {
-  if (kind <= OpKind::kGemmBf16) return kGemmVariation;
-  return kind <= OpKind::kAttentionDecode ? kAttentionVariation : kMemoryVariation;
-}
+constexpr std::array<double, 3> kVariation = {kGemmVariation, kAttentionVariation,
+                                              kMemoryVariation};  // by ShapeKind
 
-constexpr const char* kCasts = "quantise, cast, transpose";
-
-bool IsCast(OpKind kind) { return OpClass(kind) == kCasts; }
+double VariationOf(OpKind kind) { return kVariation[static_cast<std::size_t>(Traits(kind).shape)]; }
 
 bool IsEnd(UnitKind kind) {
   return kind == UnitKind::kEmbedding || kind == UnitKind::kHead || kind == UnitKind::kMtpLayer;
@@ -85,69 +82,6 @@ std::int64_t RowGridStep(std::int64_t max_rows, const models::TrainingShape& sha
 }
 
 }  // namespace
-
-std::string OpClass(OpKind kind) {
-  switch (kind) {
-    case OpKind::kGemmFp8:
-    case OpKind::kGemmFp8Wgrad:
-      return "FP8 GEMM, dense";
-    case OpKind::kGroupedGemmFp8:
-    case OpKind::kGroupedGemmFp8Masked:
-    case OpKind::kGroupedGemmFp8Wgrad:
-      return "FP8 GEMM, experts";
-    case OpKind::kGemmBf16:
-      return "BF16 GEMM (router, head)";
-    case OpKind::kAttentionForward:
-    case OpKind::kAttentionBackward:
-    case OpKind::kAttentionDecode:
-      return "attention core";
-    case OpKind::kAttentionPreprocess:
-    case OpKind::kAttentionPostprocess:
-      return "attention before and after";
-    case OpKind::kSwiGlu:
-    case OpKind::kSwiGluCast:
-    case OpKind::kSwiGluCastTranspose:
-    case OpKind::kSwiGluBackward:
-    case OpKind::kSwiGluForwardBackward:
-    case OpKind::kRouterWeightGrad:
-      return "SwiGLU";
-    case OpKind::kRmsNorm:
-    case OpKind::kRmsNormBackward:
-    case OpKind::kLayerNorm:
-      return "norm";
-    case OpKind::kRope:
-    case OpKind::kCopy:
-    case OpKind::kResidualAdd:
-    case OpKind::kScale:
-    case OpKind::kMemset:
-      return "RoPE, copies, residual";
-    case OpKind::kPermute:
-    case OpKind::kUnpermute:
-      return "permute and unpermute";
-    case OpKind::kTopK:
-    case OpKind::kRouterMisc:
-      return "routing (top-k, bookkeeping)";
-    case OpKind::kEmbedding:
-    case OpKind::kEmbeddingBackward:
-    case OpKind::kCrossEntropy:
-      return "embedding and loss";
-    case OpKind::kAdamW:
-    case OpKind::kGradientNorm:
-    case OpKind::kHostCopy:
-      return "optimizer";
-    case OpKind::kCastFp8:
-    case OpKind::kCastTransposeFp8:
-    case OpKind::kRequantizeGather:
-    case OpKind::kTransposeFp8:
-    case OpKind::kScaleTranspose:
-    case OpKind::kDequantize:
-    case OpKind::kSaveE5M6:
-    case OpKind::kRestoreE5M6:
-      return kCasts;
-  }
-  ORRERY_CHECK(false, "a kind without a class");
-  return "";
-}
 
 TrainingPrices::TrainingPrices(const PriceInputs& inputs, const StepLoads& loads, int group)
     : in_(inputs), loads_(loads), group_(group), model_(inputs.scenario->RankModel()) {
@@ -227,13 +161,14 @@ StepPrice TrainingPrices::PriceOps(const std::vector<Op>& ops, std::vector<Kerne
   const int sms = device.sms - (all_sms ? 0 : in_.scenario->communication.sms);
   double alone = 0, beside = 0, variance = 0;
   for (const Op& op : ops) {
-    if (in_.free == Free::kCasts && IsCast(op.kind)) continue;
+    if (in_.free == Free::kCasts && Traits(op.kind).is_cast) continue;
     const hw::Price price = in_.cost->PriceOp(op, sms);
     const auto time = static_cast<double>(price.time.count());
     alone += time + launch_gap_;
     beside += (all_sms ? time : static_cast<double>(price.beside.count())) + launch_gap_;
     variance += std::pow(VariationOf(op.kind) * time, 2);
-    if (kernels != nullptr) kernels->push_back({OpClass(op.kind), price.provenance, time, price.table});
+    if (kernels != nullptr)
+      kernels->push_back({std::string(Traits(op.kind).report_class), price.provenance, time, price.table});
   }
   if (kernels != nullptr && !ops.empty()) {
     kernels->push_back(

@@ -33,7 +33,7 @@ enum class Free : std::uint8_t {
 
 /// One kernel of a part, as a report lists it.
 struct KernelShare {
-  std::string op_class;  ///< op_class of the report: "FP8 GEMM", "attention", ...
+  std::string op_class;  ///< OpTraits::report_class, "launch gaps", ...
   hw::Provenance provenance{};
   double picoseconds = 0;  ///< at the mean load
   int table = -1;          ///< index into CostModel::sources(); -1: no kernel table
@@ -115,9 +115,5 @@ class TrainingPrices {
   std::array<bool, models::kPriceKeys> is_exchange_{};
   std::array<float, 4096> normals_{};  ///< draws from the standard normal
 };
-
-/// The report's class of an op kind. Without a default, so that the compiler asks for a new kind's. The
-/// gradient of gate weights is SwiGLU's, whose kernel multiplies by them (DeepSeek's swiglu_weight_backward).
-std::string OpClass(OpKind kind);
 
 }  // namespace orrery::scenarios

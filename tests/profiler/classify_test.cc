@@ -81,6 +81,8 @@ INSTANTIATE_TEST_SUITE_P(
         Expected{"void cuda::per_channel_cast_and_transpose<256, 128, true, true, true, false, true>()",
                  "DeepSeek", G::kQuantize, K::kRequantizeGather},
         Expected{"void cuda::per_channel_cast_and_transpose<256, 128, true, false, false, false, true>()",
+                 "DeepSeek", G::kQuantize, K::kRequantizeTranspose},
+        Expected{"void cuda::per_channel_cast_and_transpose<256, 128, false, false, false, false, true>()",
                  "DeepSeek", G::kQuantize, K::kCastTransposeFp8},
         Expected{"my_own_kernel", "unknown", G::kUnknown, {}}, Expected{"", "unknown", G::kUnknown, {}}));
 

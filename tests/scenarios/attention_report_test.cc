@@ -241,10 +241,10 @@ TEST(AttentionReport, AbsorbedMlaNeverExceedsFlashMla) {
         for (const models::StepOp& o :
              models::DecodeAttentionOps(s.models[0], models::MakeDesign("mla", s.models[0].attention), layout,
                                         {batch, 30000, query})) {
-          if (!o.latent) continue;
+          if (o.op.kind != OpKind::kAttentionDecode) continue;
           const double t = pricer.Price({o}).kernels_s();
-          EXPECT_LE(o.op.flops.count / t, 660e12);
-          EXPECT_LE(static_cast<double>(o.op.bytes.count) / t, 3000e9);
+          EXPECT_LE(o.op.flops().count / t, 660e12);
+          EXPECT_LE(static_cast<double>(o.op.bytes().count) / t, 3000e9);
         }
       }
     }

@@ -15,28 +15,28 @@ namespace {
 /// Ops of every kind, from kernels of one row to such that fill the device many times.
 std::vector<Op> EveryKind() {
   std::vector<Op> ops;
-  for (int i = 0; i < kOpKindCount; ++i) {
-    const auto kind = static_cast<OpKind>(i);
+  for (const OpTraits& traits : AllOpTraits()) {
+    const OpKind kind = traits.kind;
     const std::string label;
     for (const std::int64_t rows : {1, 48, 700, 4096, 60000}) {
-      if (kind <= OpKind::kGemmBf16) {
+      if (traits.shape == ShapeKind::kGemm) {
         const std::int64_t groups =
             kind == OpKind::kGemmFp8 || kind == OpKind::kGemmFp8Wgrad ? 1 : std::min<std::int64_t>(rows, 4);
         for (const auto& [n, k] :
              {std::pair<std::int64_t, std::int64_t>{576, 7168}, {7168, 2048}, {256, 512}})
-          ops.push_back({kind, GemmShape{rows, n, k, groups}, {}, {}, label});
+          ops.push_back({kind, GemmShape{rows, n, k, groups}, label});
       } else if (kind == OpKind::kAttentionDecode) {
-        ops.push_back({kind, AttentionShape{16, 128, 1, 1, rows, 576, 512, true}, {}, {}, label});
-        ops.push_back({kind, AttentionShape{64, 16, 1, 2, rows, 576, 512, true}, {}, {}, label});
-        ops.push_back({kind, AttentionShape{rows, 32, 8, 1, 4096, 128, 128, true}, {}, {}, label});
-        ops.push_back({kind, AttentionShape{1, 64, 64, 1, rows, 128, 128, true}, {}, {}, label});
-      } else if (kind <= OpKind::kAttentionDecode) {
+        ops.push_back({kind, AttentionShape{16, 128, 1, 1, rows, 576, 512, true}, label});
+        ops.push_back({kind, AttentionShape{64, 16, 1, 2, rows, 576, 512, true}, label});
+        ops.push_back({kind, AttentionShape{rows, 32, 8, 1, 4096, 128, 128, true}, label});
+        ops.push_back({kind, AttentionShape{1, 64, 64, 1, rows, 128, 128, true}, label});
+      } else if (traits.shape == ShapeKind::kAttention) {
         const std::int64_t q = std::min<std::int64_t>(rows, 16384);
-        ops.push_back({kind, AttentionShape{1, 128, 128, q, q, 192, 128, true}, {}, {}, label});
-        ops.push_back({kind, AttentionShape{4, 16, 4, q, q, 128, 128, false}, {}, {}, label});
+        ops.push_back({kind, AttentionShape{1, 128, 128, q, q, 192, 128, true}, label});
+        ops.push_back({kind, AttentionShape{4, 16, 4, q, q, 128, 128, false}, label});
       } else {
-        ops.push_back({kind, RowsShape{rows, 7168}, {}, {rows * 7168 * 3}, label});
-        ops.push_back({kind, RowsShape{rows, 512}, {}, {rows * 512 * 6}, label});
+        ops.push_back({kind, RowsShape{rows, 7168, rows * 7168 * 3}, label});
+        ops.push_back({kind, RowsShape{rows, 512, rows * 512 * 6}, label});
       }
     }
   }
@@ -154,10 +154,10 @@ TEST(SmallerOrFaster, ASmallerCacheElementNeverCostsTime) {
     const CostModel model = CostModel::Load(DevicePreset(name), {});
     for (Op op : EveryKind()) {
       if (op.kind != OpKind::kAttentionDecode) continue;
-      const Work bf16 = WorkOf(op);
       Time last = PriceOf(model, op);
       for (const double share : {0.99, 0.57, 0.5, 0.4}) {  // 656 of 1152 B a token, one byte, 6 bit
-        op.bytes = {static_cast<std::int64_t>(share * bf16.bytes)};
+        auto& shape = std::get<AttentionShape>(op.shape);
+        shape.kv_bytes = static_cast<std::int64_t>(share * static_cast<double>(Bf16KvBytes(op.kind, shape)));
         const Price price = model.PriceOp(op, model.device().sms);
         EXPECT_LE(price.time, last + Time{2}) << name << " " << share << " " << Text(op);
         EXPECT_NE(price.provenance, Provenance::kMeasured) << "no table holds such a cache";
@@ -170,7 +170,7 @@ TEST(SmallerOrFaster, ASmallerCacheElementNeverCostsTime) {
 // MLA decode reaches 660 of 989 TFLOPS on an H800 at its power limit; a device of little compute reaches more
 // of it, and one whose kernels nobody published all of it.
 TEST(MlaDecodeLimit, BelongsToTheDevice) {
-  const Op op{OpKind::kAttentionDecode, AttentionShape{256, 128, 1, 4, 16384, 576, 512, true}, {}, {}, ""};
+  const Op op{OpKind::kAttentionDecode, AttentionShape{256, 128, 1, 4, 16384, 576, 512, true}, ""};
   const auto tflops = [&](const Device& device) {
     return WorkOf(op).flops / AttainableSeconds(op, device, device.sms) * 1e-12;
   };
@@ -187,7 +187,7 @@ TEST(MlaDecodeLimit, BelongsToTheDevice) {
 // nothing of it, said 3770 us while its own limit held for both.
 TEST(MlaDecodeLimit, LetsALittleComputeBesideMuchBandwidthRunFaster) {
   const CostModel h20 = CostModel::Load(DevicePreset("h20"), {});
-  const Op op{OpKind::kAttentionDecode, AttentionShape{256, 128, 1, 1, 4096, 576, 512, true}, {}, {}, ""};
+  const Op op{OpKind::kAttentionDecode, AttentionShape{256, 128, 1, 1, 4096, 576, 512, true}, ""};
   const double us = Microseconds(h20.PriceOp(op, 78).time);
   EXPECT_GT(us, 2330) << "no faster than its fastest row";
   EXPECT_LT(us, 1.3 * 2398);
@@ -213,7 +213,7 @@ TEST(KernelFloor, HoldsForEveryKind) {
 TEST(KernelFloor, OfGroupedDecodeIsTheKernelsAndNotTheHosts) {
   const CostModel model = CostModel::Load(DevicePreset("h800-sxm"), {});
   for (const auto& [kv, us] : {std::pair<std::int64_t, double>{1024, 9.7}, {4096, 10.9}}) {
-    const Op op{OpKind::kAttentionDecode, AttentionShape{1, 32, 4, 1, kv, 128, 128, true}, {}, {}, ""};
+    const Op op{OpKind::kAttentionDecode, AttentionShape{1, 32, 4, 1, kv, 128, 128, true}, ""};
     EXPECT_NEAR(Microseconds(PriceOf(model, op)), us, 0.25 * us) << kv;
   }
 }

@@ -24,22 +24,17 @@ const CostModel& H800() {
   return model;
 }
 
-Op GemmOp(OpKind kind, GemmShape shape) {
-  return {.kind = kind, .shape = shape, .flops = {}, .bytes = {}, .label = {}};
-}
+Op GemmOp(OpKind kind, GemmShape shape) { return {.kind = kind, .shape = shape, .label = {}}; }
 
 /// Absorbed MLA decode: one shared latent head of 512 + 64.
 Op MlaDecode(std::int64_t batch, std::int64_t kv_len, std::int64_t heads = 128, std::int64_t q_len = 1) {
   return {.kind = OpKind::kAttentionDecode,
           .shape = AttentionShape{batch, heads, 1, q_len, kv_len, 576, 512, true},
-          .flops = {},
-          .bytes = {},
           .label = {}};
 }
 
 Op RowsOp(OpKind kind, std::int64_t rows, std::int64_t cols, std::int64_t bytes, std::string label = "") {
-  return {
-      .kind = kind, .shape = RowsShape{rows, cols}, .flops = {}, .bytes = {bytes}, .label = std::move(label)};
+  return {.kind = kind, .shape = RowsShape{rows, cols, bytes}, .label = std::move(label)};
 }
 
 /// A table of one GEMM row for tests that need a small model.
@@ -173,7 +168,7 @@ TEST(CostModel, AccountsForKindsWithoutATableAsAnalytic) {
   const Op adamw = RowsOp(OpKind::kAdamW, 1 << 20, 1024, std::int64_t{28} << 30);
   const Price price = H800().PriceOp(adamw, 132);
   EXPECT_EQ(price.provenance, Provenance::kAnalytic);
-  const double achieved = static_cast<double>(adamw.bytes.count) / Seconds(price.time);
+  const double achieved = static_cast<double>(adamw.bytes().count) / Seconds(price.time);
   EXPECT_LT(achieved, H800().device().memory_rate.value);
   EXPECT_GT(achieved,
             0.8 * H800().device().memory_rate.value);  // streaming kernels of the trace reach 0.85 to 0.92

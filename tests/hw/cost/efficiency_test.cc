@@ -99,7 +99,7 @@ TEST(LabelledMaps, PriceALabelByItsOwnPointsAndOthersByTheGeneralOnes) {
 }
 
 Features OfGemm(OpKind kind, GemmShape shape) {
-  return FeaturesOf({.kind = kind, .shape = shape, .flops = {}, .bytes = {}, .label = {}}, 1);
+  return FeaturesOf({.kind = kind, .shape = shape, .label = {}}, 1);
 }
 
 TEST(Features, ScanRowsOfAnExpertAndItsReducedRowsForWeightGradients) {
@@ -112,8 +112,6 @@ TEST(Features, TellMemoryBoundFromComputeBoundDecode) {
   const auto intensity = [](std::int64_t heads, std::int64_t kv_heads, std::int64_t q_len) {
     return FeaturesOf({.kind = OpKind::kAttentionDecode,
                        .shape = AttentionShape{1, heads, kv_heads, q_len, 4096, 128, 128, true},
-                       .flops = {},
-                       .bytes = {},
                        .label = {}},
                       1)[2];
   };

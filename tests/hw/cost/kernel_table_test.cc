@@ -32,6 +32,24 @@ std::string GemmTable(const std::string& row, const std::string& columns = "[m, 
          "\n    rows:\n      - " + row + "\n";
 }
 
+TEST(KernelTable, TellsTheSourceOfACastTransposeByItsBytes) {
+  const auto read = [](const std::string& op, const std::string& bytes) {
+    return Parse(
+               "tables:\n  - op: " + op +
+               "\n    kernel: a kernel\n    sms: 132\n    columns: [rows, cols, bytes, time_us]\n    rows:\n"
+               "      - [4096, 7168, " +
+               bytes + ", 40]\n")
+        .rows.at(0)
+        .op;
+  };
+  // Files from before the kind of an FP8 source; in thousands, as the shipped trace has them.
+  EXPECT_EQ(read("cast_transpose_fp8", "58720000").kind, OpKind::kRequantizeTranspose);
+  EXPECT_EQ(read("cast_transpose_fp8", "88080000").kind, OpKind::kCastTransposeFp8);
+  EXPECT_EQ(read("requantize_transpose", "58720256").kind, OpKind::kRequantizeTranspose);
+  EXPECT_EQ(read("requantize_transpose", "58720256").shape, OpShape(RowsShape{4096, 7168})) << "by formula";
+  EXPECT_EQ(read("cast_transpose_fp8", "88080000").bytes().count, 88080000) << "as given";
+}
+
 TEST(KernelTable, ReadsAGemmRow) {
   const KernelTable table = Parse(GemmTable("[64, 7168, 2048, 6.5]"));
   ASSERT_EQ(table.rows.size(), 1U);
@@ -64,7 +82,7 @@ TEST(KernelTable, ReadsLabelsAndBytesOfMemoryBoundRows) {
       "tables:\n  - op: top_k\n    kernel: a kernel\n    columns: [rows, cols, bytes, label, sms, time_us]\n"
       "    rows:\n      - [4096, 256, 4194304, group top-k, 132, 7]\n");
   EXPECT_EQ(table.rows.at(0).op.label, "group top-k");
-  EXPECT_EQ(table.rows.at(0).op.bytes.count, 4194304);
+  EXPECT_EQ(table.rows.at(0).op.bytes().count, 4194304);
 }
 
 struct BadTable {

@@ -12,11 +12,9 @@ namespace {
 
 using ::testing::HasSubstr;
 
-Op GemmOp(OpKind kind, GemmShape shape) {
-  return {.kind = kind, .shape = shape, .flops = {}, .bytes = {}, .label = {}};
-}
+Op GemmOp(OpKind kind, GemmShape shape) { return {.kind = kind, .shape = shape, .label = {}}; }
 Op RowsOp(std::int64_t bytes) {
-  return {.kind = OpKind::kCopy, .shape = RowsShape{1, 1}, .flops = {}, .bytes = {bytes}, .label = {}};
+  return {.kind = OpKind::kCopy, .shape = RowsShape{1, 1, bytes}, .label = {}};
 }
 std::string Why(const Op& op, int sms, double us) {
   return WhyImpossible(op, DevicePreset("h100-sxm"), sms, FromMicroseconds(us)).value_or("");
@@ -59,8 +57,6 @@ TEST(Plausible, NoTimeIsTooLongOrTooShortToSay) {
   EXPECT_NE(Why(GemmOp(OpKind::kGemmBf16, {most, most, most, most}), 132, 1e9), "");
   EXPECT_NE(Why({.kind = OpKind::kAttentionForward,
                  .shape = AttentionShape{most, most, most, most, most, most, most, true},
-                 .flops = {},
-                 .bytes = {},
                  .label = {}},
                 132, 1e9),
             "");

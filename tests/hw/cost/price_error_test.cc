@@ -27,25 +27,17 @@ CostModel ModelOf(const std::string& device, const std::string& calibration = "a
   return CostModel::Load(DevicePreset(device), {calibration, false});
 }
 
-Op Gemm(OpKind kind, GemmShape shape) {
-  return {.kind = kind, .shape = shape, .flops = {}, .bytes = {}, .label = {}};
-}
-Op Rows(OpKind kind) {
-  return {.kind = kind, .shape = RowsShape{4096, 7168}, .flops = {}, .bytes = {4096 * 7168 * 3}, .label = {}};
-}
+Op Gemm(OpKind kind, GemmShape shape) { return {.kind = kind, .shape = shape, .label = {}}; }
+Op Rows(OpKind kind) { return {.kind = kind, .shape = RowsShape{4096, 7168, 4096 * 7168 * 3}, .label = {}}; }
 
 const Op kFp8 = Gemm(OpKind::kGemmFp8, {4096, 7168, 16384, 1});
 const Op kExperts = Gemm(OpKind::kGroupedGemmFp8, {31715, 4096, 7168, 8});
 const Op kHead = Gemm(OpKind::kGemmBf16, {4096, 129280, 7168, 1});
 const Op kDecode = {.kind = OpKind::kAttentionDecode,
                     .shape = AttentionShape{128, 128, 1, 1, 4096, 576, 512, true},
-                    .flops = {},
-                    .bytes = {},
                     .label = {}};
 const Op kTrainingAttention = {.kind = OpKind::kAttentionBackward,
                                .shape = AttentionShape{1, 128, 128, 4096, 4096, 192, 128, true},
-                               .flops = {},
-                               .bytes = {},
                                .label = {}};
 const std::vector<Op> kOps = {kFp8,
                               kExperts,

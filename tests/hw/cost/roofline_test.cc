@@ -10,9 +10,7 @@ const Device& H800() {
   return device;
 }
 
-Op GemmOp(OpKind kind, GemmShape shape) {
-  return {.kind = kind, .shape = shape, .flops = {}, .bytes = {}, .label = {}};
-}
+Op GemmOp(OpKind kind, GemmShape shape) { return {.kind = kind, .shape = shape, .label = {}}; }
 
 double AnalyticMicroseconds(const Op& op, int sms) { return 1e6 * Analytic(op, H800(), sms).Seconds(0); }
 
@@ -30,8 +28,6 @@ TEST(Roofline, OfASmallGemmIsItsWeightOverTheMemoryRate) {
 TEST(Roofline, CountsHalfTheSquareOfCausalAttention) {
   Op op{.kind = OpKind::kAttentionForward,
         .shape = AttentionShape{1, 128, 128, 4096, 4096, 192, 128, true},
-        .flops = {},
-        .bytes = {},
         .label = {}};
   EXPECT_NEAR(Seconds(Roofline(op, H800(), 132)), 687.195e9 / 989e12, 1e-7);  // GFLOP of the trace's kernel
   std::get<AttentionShape>(op.shape).causal = false;
@@ -41,8 +37,6 @@ TEST(Roofline, CountsHalfTheSquareOfCausalAttention) {
 TEST(Roofline, ReadsAnAbsorbedCacheOnce) {
   const Op op{.kind = OpKind::kAttentionDecode,
               .shape = AttentionShape{64, 8, 1, 1, 65536, 576, 512, true},
-              .flops = {},
-              .bytes = {},
               .label = {}};
   EXPECT_NEAR(Seconds(Roofline(op, H800(), 132)), 64.0 * 65536 * 576 * 2 / 3.35e12, 2e-6);
 }

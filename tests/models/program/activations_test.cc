@@ -59,10 +59,10 @@ TEST(SavedActivations, TheTensorsKeptAreAsLargeAsTheKernelsThatWriteThem) {
   const std::int64_t rows = PaddedRows(RowsFor(spec, shape), 128);
   // A cast writes one byte an element and its scales; it reads two.
   EXPECT_EQ(BytesOf(spec, shape, "expert SwiGLU input"),
-            kernel::Cast(rows, 4096, "c").bytes.count - 2 * rows * 4096);
+            kernel::Cast(rows, 4096, "c").bytes().count - 2 * rows * 4096);
   const std::int64_t output = 4096ll * 16384;
   EXPECT_EQ(BytesOf(spec, shape, "attention output"),
-            kernel::SaveE5M6(4096, 16384, "s").bytes.count - 2 * output);
+            kernel::SaveE5M6(4096, 16384, "s").bytes().count - 2 * output);
 }
 
 TEST(SavedActivations, Bf16KeepsTwiceTheBytesOfFp8) {
@@ -123,7 +123,9 @@ TEST(WeightPassOperands, InFp8AreTheOutputsOfTheCastTransposes) {
   std::int64_t elements = 0;
   for (const Block block : {Block::kAttentionBackward, Block::kMlpBackward}) {
     for (const Op& op : BlockOps(spec, LayerKind::kDense, block, shape, {})) {
-      if (op.kind != OpKind::kCastTransposeFp8 && op.kind != OpKind::kSwiGluCastTranspose) continue;
+      if (op.kind != OpKind::kCastTransposeFp8 && op.kind != OpKind::kRequantizeTranspose &&
+          op.kind != OpKind::kSwiGluCastTranspose)
+        continue;
       const RowsShape rows = std::get<RowsShape>(op.shape);
       elements += rows.rows * rows.cols;
     }

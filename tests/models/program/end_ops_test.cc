@@ -13,7 +13,7 @@ constexpr Pass kPasses[] = {Pass::kForward, Pass::kInputBackward, Pass::kWeight}
 
 double FlopsOf(const std::vector<Op>& ops) {
   double flops = 0;
-  for (const Op& op : ops) flops += op.flops.count;
+  for (const Op& op : ops) flops += op.flops().count;
   return flops;
 }
 
@@ -75,10 +75,10 @@ TEST(OptimizerOps, TouchTheShardForTheUpdateAndEverythingForTheRest) {
   const std::vector<Op> ops = OptimizerOps({.updated = 1000, .held = 8000, .fp8 = 6000, .ema_on_host = true});
   std::int64_t adamw = 0, host = 0, memset = 0, cast = 0;
   for (const Op& op : ops) {
-    if (op.kind == OpKind::kAdamW) adamw += op.bytes.count;
-    if (op.kind == OpKind::kHostCopy) host += op.bytes.count;
-    if (op.kind == OpKind::kMemset) memset += op.bytes.count;
-    if (op.kind == OpKind::kCastFp8) cast += op.bytes.count;
+    if (op.kind == OpKind::kAdamW) adamw += op.bytes().count;
+    if (op.kind == OpKind::kHostCopy) host += op.bytes().count;
+    if (op.kind == OpKind::kMemset) memset += op.bytes().count;
+    if (op.kind == OpKind::kCastFp8) cast += op.bytes().count;
   }
   EXPECT_EQ(adamw, 1000 * (4 + 8 + 8 + 2));
   EXPECT_EQ(host, 4 * 1000);

@@ -59,7 +59,7 @@ TEST(Flops, TheForwardKernelsOfALayerDoWhatTheFormulaCounts) {
     double flops = 0;
     for (const Block block : {Block::kAttentionForward, Block::kMlpForward}) {
       for (const Op& op : BlockOps(spec, moe ? LayerKind::kMoe : LayerKind::kDense, block, shape, rows)) {
-        flops += op.flops.count;
+        flops += op.flops().count;
       }
     }
     const double formula = 2048 * LayerForwardFlops(spec, moe, 2048, true).count;

@@ -5,8 +5,8 @@
 namespace orrery::models::kernel {
 namespace {
 
-double Megabytes(const Op& op) { return static_cast<double>(op.bytes.count) / 1e6; }
-double Gigaflop(const Op& op) { return op.flops.count / 1e9; }
+double Megabytes(const Op& op) { return static_cast<double>(op.bytes().count) / 1e6; }
+double Gigaflop(const Op& op) { return op.flops().count / 1e9; }
 RowsShape ShapeOf(const Op& op) { return std::get<RowsShape>(op.shape); }
 
 AttentionShape V3Attention() { return {1, 128, 128, 4096, 4096, 192, 128, true}; }
@@ -34,22 +34,20 @@ TEST(Kernels, GroupedGemmReadsTheWeightsOfEveryExpert) {
 TEST(Kernels, GroupedWeightGradientIsTheSumOfItsExperts) {
   const Op all = GroupedGemmFp8Wgrad(7168, 2048, 1024 + 384, 2, "expert down wgrad");
   const Op a = GemmFp8Wgrad(7168, 2048, 1024, "a"), b = GemmFp8Wgrad(7168, 2048, 384, "b");
-  EXPECT_DOUBLE_EQ(all.flops.count, a.flops.count + b.flops.count);
-  EXPECT_EQ(all.bytes, a.bytes + b.bytes);
+  EXPECT_DOUBLE_EQ(all.flops().count, a.flops().count + b.flops().count);
+  EXPECT_EQ(all.bytes(), a.bytes() + b.bytes());
 }
 
-TEST(Kernels, Bf16GemmWritesWhatItIsTold) {
-  EXPECT_NEAR(Megabytes(GemmBf16(4096, 256, 7168, 4, "router gate fprop")), 66.585, 0.001);
-  EXPECT_NEAR(Megabytes(GemmBf16(4096, 7168, 256, 2, "router gate dgrad")), 64.487, 0.001);
-  EXPECT_NEAR(Megabytes(GemmBf16(256, 7168, 4096, 4, "router gate wgrad")), 68.157, 0.001);
+TEST(Kernels, Bf16GemmWritesBf16) {
+  EXPECT_NEAR(Megabytes(GemmBf16(4096, 7168, 256, "router gate dgrad")), 64.487, 0.001);
 }
 
-TEST(Kernels, GroupedBf16GemmKeepsExactWorkWhenRowsDoNotDivide) {
+TEST(Kernels, GroupedBf16GemmHasTheMeanRowsInEveryGroup) {
   const Op op = GroupedGemmBf16(1001, 64, 128, 4, "expert");
-  EXPECT_EQ(Gemm(op).m, 251);
-  EXPECT_DOUBLE_EQ(op.flops.count, 2.0 * 1001 * 64 * 128);
-  EXPECT_EQ(op.bytes.count, 2 * (1001 * 128 + 4 * 64 * 128 + 1001 * 64));
-  EXPECT_DOUBLE_EQ(GroupedGemmBf16Wgrad(64, 128, 1001, 4, "expert").flops.count, op.flops.count);
+  EXPECT_EQ(Gemm(op), (GemmShape{251, 64, 128, 4}));
+  EXPECT_DOUBLE_EQ(op.flops().count, 2.0 * 4 * 251 * 64 * 128);
+  EXPECT_EQ(op.bytes().count, 2 * 4 * (251 * 128 + 64 * 128 + 251 * 64));
+  EXPECT_DOUBLE_EQ(GroupedGemmBf16Wgrad(64, 128, 1001, 4, "expert").flops().count, op.flops().count);
 }
 
 TEST(Kernels, AttentionForwardAndBackwardMatchTheTrace) {
@@ -63,27 +61,27 @@ TEST(Kernels, AttentionForwardAndBackwardMatchTheTrace) {
 
 TEST(Kernels, AttentionIsLinearInSequencesAndQuadraticInTheirLength) {
   AttentionShape shape = V3Attention();
-  const double one = AttentionForward(shape, "f").flops.count;
+  const double one = AttentionForward(shape, "f").flops().count;
   shape.batch = 3;
-  EXPECT_DOUBLE_EQ(AttentionForward(shape, "f").flops.count, 3 * one);
+  EXPECT_DOUBLE_EQ(AttentionForward(shape, "f").flops().count, 3 * one);
   shape.batch = 1;
   shape.q_len = shape.kv_len = 8192;
-  EXPECT_DOUBLE_EQ(AttentionForward(shape, "f").flops.count, 4 * one);
+  EXPECT_DOUBLE_EQ(AttentionForward(shape, "f").flops().count, 4 * one);
 }
 
 TEST(Kernels, SharedKeysAndValuesAreReadOnce) {
   AttentionShape shape = V3Attention();
-  const std::int64_t all = AttentionForward(shape, "f").bytes.count;
+  const std::int64_t all = AttentionForward(shape, "f").bytes().count;
   shape.kv_heads = 1;
   const std::int64_t keys = 2ll * 4096 * (192 + 128);
-  EXPECT_EQ(all - AttentionForward(shape, "f").bytes.count, 127 * keys);
+  EXPECT_EQ(all - AttentionForward(shape, "f").bytes().count, 127 * keys);
 }
 
 TEST(Kernels, CastsCountTheirScales) {
   EXPECT_NEAR(Megabytes(Cast(4096, 7168, "c")), 88.998, 0.001);
   EXPECT_NEAR(Megabytes(Cast(4096, 576, "c")), 7.152, 0.001);
   EXPECT_NEAR(Megabytes(CastTranspose(4096, 16384, "c")), 201.327, 0.001);
-  EXPECT_NEAR(Megabytes(CastTransposeFp8(4096, 7168, "c")), 58.720, 0.001);
+  EXPECT_NEAR(Megabytes(RequantizeTranspose(4096, 7168, "c")), 58.720, 0.001);
   EXPECT_NEAR(Megabytes(RequantizeGather(34688, 7168, "c")), 497.287, 0.001);
 }
 
@@ -96,7 +94,7 @@ TEST(Kernels, WhatIsStoredTransposedIsPaddedToTheTile) {
 
 TEST(Kernels, SavedAttentionOutputTakesTwelveBits) {
   EXPECT_NEAR(Megabytes(SaveE5M6(4096, 16384, "s")), 234.881, 0.001);
-  EXPECT_EQ(SaveE5M6(4096, 16384, "s").bytes, RestoreE5M6(4096, 16384, "r").bytes);
+  EXPECT_EQ(SaveE5M6(4096, 16384, "s").bytes(), RestoreE5M6(4096, 16384, "r").bytes());
 }
 
 TEST(Kernels, SwiGluKernelsAreCountedByTheirIntermediateWidth) {
@@ -104,13 +102,13 @@ TEST(Kernels, SwiGluKernelsAreCountedByTheirIntermediateWidth) {
   EXPECT_NEAR(Megabytes(SwiGluCastTranspose(4096, 2048, "s")), 41.943, 0.001);
   EXPECT_NEAR(Megabytes(SwiGluBackward(4096, 2048, "s")), 83.886, 0.001);
   EXPECT_NEAR(Megabytes(SwiGluForwardBackward(34688, 2048, "s")), 852.492, 0.001);
-  EXPECT_EQ(SwiGlu(10, 20, "s").bytes.count, 10 * 20 * 6);
+  EXPECT_EQ(SwiGlu(10, 20, "s").bytes().count, 10 * 20 * 6);
 }
 
 TEST(Kernels, PermutedRowsCarryScalesAndUnpermutedAreBf16) {
   EXPECT_NEAR(Megabytes(Permute(32120, 34688, 7168, true, "p")), 493.845, 0.001);
   EXPECT_NEAR(Megabytes(Unpermute(34688, 32120, 7168, "u")), 957.759, 0.001);
-  EXPECT_EQ(Permute(100, 200, 64, false, "p").bytes.count, 300 * 64 * 2);
+  EXPECT_EQ(Permute(100, 200, 64, false, "p").bytes().count, 300 * 64 * 2);
 }
 
 TEST(Kernels, ElementwiseKernelsMatchTheTrace) {

@@ -23,7 +23,7 @@ std::vector<std::string> TensorCoreLabels(const ModelSpec& spec, LayerKind kind,
   const RoutedRows rows = spec.moe ? BalancedRows(*spec.moe, shape) : RoutedRows{};
   std::vector<std::string> labels;
   for (const Op& op : BlockOps(spec, kind, block, shape, rows)) {
-    if (op.flops.count > 0) labels.push_back(op.label);
+    if (op.flops().count > 0) labels.push_back(op.label);
   }
   return labels;
 }

@@ -25,7 +25,7 @@ constexpr double kEvenRows = 1024 + 2048 + 512 + 1152;
 
 double FlopsOf(const std::vector<Op>& ops, const std::function<bool(const Op&)>& chosen) {
   double flops = 0;
-  for (const Op& op : ops) flops += chosen(op) ? op.flops.count : 0;
+  for (const Op& op : ops) flops += chosen(op) ? op.flops().count : 0;
   return flops;
 }
 
@@ -141,20 +141,28 @@ TEST(LayerOps, ARankThatReceivesNothingStillHasAList) {
   const RoutedRows none{{0, 0, 0, 0}, 0};
   for (const Block block : kAllBlocks) {
     for (const Op& op : BlockOps(spec, LayerKind::kMoe, block, ShapeFor(spec, true), none)) {
-      EXPECT_GE(op.bytes.count, 0) << op.label;
-      EXPECT_GE(op.flops.count, 0) << op.label;
+      EXPECT_GE(op.bytes().count, 0) << op.label;
+      EXPECT_GE(op.flops().count, 0) << op.label;
     }
   }
 }
 
 TEST(LayerOps, Bf16HasNoFp8KernelAtAll) {
-  const std::vector<OpKind> fp8_kinds = {OpKind::kGemmFp8,          OpKind::kGemmFp8Wgrad,
-                                         OpKind::kGroupedGemmFp8,   OpKind::kGroupedGemmFp8Wgrad,
-                                         OpKind::kCastFp8,          OpKind::kCastTransposeFp8,
-                                         OpKind::kRequantizeGather, OpKind::kTransposeFp8,
-                                         OpKind::kScaleTranspose,   OpKind::kDequantize,
-                                         OpKind::kSwiGluCast,       OpKind::kSwiGluCastTranspose,
-                                         OpKind::kSaveE5M6,         OpKind::kRestoreE5M6};
+  const std::vector<OpKind> fp8_kinds = {OpKind::kGemmFp8,
+                                         OpKind::kGemmFp8Wgrad,
+                                         OpKind::kGroupedGemmFp8,
+                                         OpKind::kGroupedGemmFp8Wgrad,
+                                         OpKind::kCastFp8,
+                                         OpKind::kCastTransposeFp8,
+                                         OpKind::kRequantizeGather,
+                                         OpKind::kRequantizeTranspose,
+                                         OpKind::kTransposeFp8,
+                                         OpKind::kScaleTranspose,
+                                         OpKind::kDequantize,
+                                         OpKind::kSwiGluCast,
+                                         OpKind::kSwiGluCastTranspose,
+                                         OpKind::kSaveE5M6,
+                                         OpKind::kRestoreE5M6};
   for (const ModelSpec& spec : AllKinds()) {
     for (const LayerKind kind : KindsOf(spec)) {
       for (const Op& op : LayerOps(spec, kind, ShapeFor(spec, false))) {
@@ -169,7 +177,7 @@ TEST(LayerOps, EveryOpHasALabelAndTraffic) {
     for (const LayerKind kind : KindsOf(spec)) {
       for (const Op& op : LayerOps(spec, kind, ShapeFor(spec, true))) {
         EXPECT_FALSE(op.label.empty());
-        EXPECT_GT(op.bytes.count, 0) << op.label;
+        EXPECT_GT(op.bytes().count, 0) << op.label;
       }
     }
   }

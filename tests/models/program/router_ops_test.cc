@@ -63,7 +63,7 @@ TEST(RouterOps, SmallKernelsAreSmall) {
     backward ? AppendRouterBackward(spec, shape, &ops) : AppendRouterForward(spec, shape, &ops);
     for (const Op& op : ops) {
       if (op.kind == OpKind::kGemmBf16) continue;
-      EXPECT_LE(op.bytes.count, 12 * 4096 * 256)
+      EXPECT_LE(op.bytes().count, 12 * 4096 * 256)
           << op.label;  // at most three FP32 passes over [tokens, experts]
     }
   }
@@ -78,8 +78,8 @@ TEST(RouterOps, ScaleWithTokensAndExperts) {
   AppendRouterForward(spec, shape, &two);
   ASSERT_EQ(one.size(), two.size());
   for (std::size_t i = 0; i < one.size(); ++i) {
-    EXPECT_GE(two[i].bytes, one[i].bytes) << one[i].label;
-    EXPECT_LE(two[i].bytes, 2 * one[i].bytes) << one[i].label;
+    EXPECT_GE(two[i].bytes(), one[i].bytes()) << one[i].label;
+    EXPECT_LE(two[i].bytes(), 2 * one[i].bytes()) << one[i].label;
   }
 }
 

@@ -195,6 +195,7 @@ TEST_F(TrainingTrace, PricesMemoryBoundKernelsWhoseShapesAreKnown) {
   using K = OpKind;
   for (const OpKind kind : {K::kCastFp8,
                             K::kCastTransposeFp8,
+                            K::kRequantizeTranspose,
                             K::kRequantizeGather,
                             K::kTransposeFp8,
                             K::kDequantize,

@@ -238,35 +238,5 @@ TEST_F(TrainingPricesTest, AGroupedGemmIsPricedOnTheRowsOfEachExpert) {
   EXPECT_LT(seconds({512, 0, 0, 0}), seconds({128, 128, 128, 128}));
 }
 
-TEST(OpClass, EveryKindHasItsPlaceInTheReport) {
-  using K = OpKind;
-  const std::map<std::string, std::vector<OpKind>> classes = {
-      {"FP8 GEMM, dense", {K::kGemmFp8, K::kGemmFp8Wgrad}},
-      {"FP8 GEMM, experts", {K::kGroupedGemmFp8, K::kGroupedGemmFp8Masked, K::kGroupedGemmFp8Wgrad}},
-      {"BF16 GEMM (router, head)", {K::kGemmBf16}},
-      {"attention core", {K::kAttentionForward, K::kAttentionBackward, K::kAttentionDecode}},
-      {"attention before and after", {K::kAttentionPreprocess, K::kAttentionPostprocess}},
-      {"quantise, cast, transpose",
-       {K::kCastFp8, K::kCastTransposeFp8, K::kRequantizeGather, K::kTransposeFp8, K::kScaleTranspose,
-        K::kDequantize, K::kSaveE5M6, K::kRestoreE5M6}},
-      {"SwiGLU",
-       {K::kSwiGlu, K::kSwiGluCast, K::kSwiGluCastTranspose, K::kSwiGluBackward, K::kSwiGluForwardBackward,
-        K::kRouterWeightGrad}},
-      {"norm", {K::kRmsNorm, K::kRmsNormBackward, K::kLayerNorm}},
-      {"RoPE, copies, residual", {K::kRope, K::kCopy, K::kResidualAdd, K::kScale, K::kMemset}},
-      {"permute and unpermute", {K::kPermute, K::kUnpermute}},
-      {"routing (top-k, bookkeeping)", {K::kTopK, K::kRouterMisc}},
-      {"embedding and loss", {K::kEmbedding, K::kEmbeddingBackward, K::kCrossEntropy}},
-      {"optimizer", {K::kAdamW, K::kGradientNorm, K::kHostCopy}}};
-  std::set<OpKind> seen;
-  for (const auto& [name, kinds] : classes) {
-    for (const OpKind kind : kinds) {
-      EXPECT_EQ(OpClass(kind), name) << Name(kind);
-      EXPECT_TRUE(seen.insert(kind).second) << Name(kind);
-    }
-  }
-  EXPECT_EQ(seen.size(), static_cast<std::size_t>(kOpKindCount));
-}
-
 }  // namespace
 }  // namespace orrery::scenarios
