@@ -61,7 +61,9 @@ std::vector<std::string> OddOperations(const AnalysedTrace& a) {
   const hw::Device& device = hw::DevicePreset(*preset);
   Odd slow, fast;
   const auto look = [&](const TracedOp& traced) {
-    if (traced.durations_us.empty() || (Traits(traced.kind).precision == Precision::kFp8 && device.fp8.value <= 0)) return;
+    if (traced.durations_us.empty() ||
+        (Traits(traced.kind).precision == Precision::kFp8 && device.fp8.value <= 0))
+      return;
     const Op op{traced.kind, WithBytes(traced.kind, traced.shape, traced.bytes), ""};
     const double least = *std::min_element(traced.durations_us.begin(), traced.durations_us.end());
     slow.Add(traced, "takes ", WhyTooSlow(op, device, device.sms, least));
