@@ -4,8 +4,6 @@
 #include <cstdint>
 #include <iterator>
 
-#include <fmt/format.h>
-
 #include "core/error.h"
 
 namespace orrery {
@@ -47,10 +45,19 @@ bool Obeyed(std::uint32_t code) {
                      [&](const Range& r) { return code >= r.first && code <= r.last; });
 }
 
+/// The last `digits` hexadecimal digits, or as many more as the number has. By hand, since the profiler's device half
+/// takes this file and needs the standard library alone.
+std::string Hexadecimal(std::uint32_t number, int digits) {
+  std::string text;
+  for (; number != 0 || digits > 0; number >>= 4, --digits)
+    text.insert(text.begin(), "0123456789abcdef"[number & 0xfU]);
+  return text;
+}
+
 std::string Escaped(std::uint32_t code) {
   if (code == '\n') return "\\n";
   if (code == '\t') return "\\t";
-  return code < 0x100 ? fmt::format("\\x{:02x}", code) : fmt::format("\\u{:04x}", code);
+  return code < 0x100 ? "\\x" + Hexadecimal(code, 2) : "\\u" + Hexadecimal(code, 4);
 }
 
 /// `text` with all escaped that a terminal obeys, but for what `keep` is true of.
@@ -112,13 +119,13 @@ std::string Clipped(std::string_view text, std::size_t most) {
   std::size_t end = most;
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0u) == 0x80u)
     --end;  // not inside a character
-  return fmt::format("{}... ({} bytes)", text.substr(0, end), text.size());
+  return std::string(text.substr(0, end)) + "... (" + std::to_string(text.size()) + " bytes)";
 }
 
 void RequireUtf8(std::string_view text, const std::string& name) {
-  if (const std::string_view encoding = OtherEncoding(text); !encoding.empty()) {
-    throw InputError(Place{name},
-                     fmt::format("is {0}, expected UTF-8: 'iconv -f {0} -t UTF-8' makes it that", encoding));
+  if (const std::string encoding(OtherEncoding(text)); !encoding.empty()) {
+    throw InputError(Place{name}, "is " + encoding + ", expected UTF-8: 'iconv -f " + encoding +
+                                      " -t UTF-8' makes it that");
   }
   const std::size_t valid = ValidBytes(text);
   if (valid == text.size()) return;
@@ -126,8 +133,8 @@ void RequireUtf8(std::string_view text, const std::string& name) {
   const auto line = 1 + std::count(before.begin(), before.end(), '\n');
   const std::size_t start = before.rfind('\n') + 1;  // 0 where there is none
   throw InputError(Place{name, static_cast<int>(line), static_cast<int>(valid - start) + 1},
-                   fmt::format("byte 0x{:02x} is no UTF-8, expected UTF-8 text",
-                               static_cast<unsigned>(static_cast<unsigned char>(text[valid]))));
+                   "byte 0x" + Hexadecimal(static_cast<unsigned char>(text[valid]), 2) +
+                       " is no UTF-8, expected UTF-8 text");
 }
 
 }  // namespace orrery
