@@ -2,9 +2,9 @@
 // two streams whose ranks wait for their neighbours' messages.
 #include <benchmark/benchmark.h>
 
-#include "core/radix_heap.h"
-#include "core/random.h"
-#include "core/stream_engine.h"
+#include "core/base/random.h"
+#include "core/engine/radix_heap.h"
+#include "core/engine/stream_engine.h"
 
 namespace orrery {
 namespace {

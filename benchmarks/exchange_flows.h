@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "core/random.h"
+#include "core/base/random.h"
 #include "hw/network/fabric_stretch.h"
 
 namespace orrery::benchmarks {

@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "core/random.h"
-#include "core/stream_engine.h"
-#include "models/routing/synthetic_loads.h"
-#include "scenarios/scenario.h"
+#include "core/base/random.h"
+#include "core/engine/stream_engine.h"
+#include "models/routing/sources/synthetic_loads.h"
+#include "scenarios/schema/scenario.h"
 #include "scenarios/training/simulation.h"
 
 namespace orrery {

@@ -2,7 +2,7 @@
 #include "benchmarks/exchange_flows.h"
 #include <benchmark/benchmark.h>
 
-#include "hw/network/exchange.h"
+#include "hw/comm/exchange.h"
 #include "hw/network/fold.h"
 
 namespace orrery::benchmarks {

@@ -4,12 +4,12 @@
 
 #include <benchmark/benchmark.h>
 
-#include "core/random.h"
-#include "models/routing/expert_choice.h"
-#include "models/routing/gate.h"
-#include "models/routing/load_table.h"
-#include "models/routing/synthetic_loads.h"
-#include "models/routing/training_dynamics.h"
+#include "core/base/random.h"
+#include "models/routing/dynamics/training_dynamics.h"
+#include "models/routing/gate/gate.h"
+#include "models/routing/sampling/load_table.h"
+#include "models/routing/sources/expert_choice.h"
+#include "models/routing/sources/synthetic_loads.h"
 
 namespace orrery::models {
 namespace {

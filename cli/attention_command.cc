@@ -15,12 +15,12 @@
 
 #include "cli/options.h"
 #include "cli/output_file.h"
-#include "core/document.h"
-#include "core/error.h"
-#include "core/json_text.h"
-#include "models/huggingface.h"
-#include "scenarios/attention_writers.h"
-#include "scenarios/scenario.h"
+#include "core/base/error.h"
+#include "core/base/json_text.h"
+#include "core/config/document.h"
+#include "models/spec/huggingface.h"
+#include "scenarios/report/attention_writers.h"
+#include "scenarios/schema/scenario.h"
 
 namespace orrery::cli {
 namespace {

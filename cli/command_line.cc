@@ -15,10 +15,10 @@
 #include "cli/routing_command.h"
 #include "cli/run_command.h"
 #include "cli/validate_command.h"
-#include "core/error.h"
-#include "core/file.h"
-#include "core/text.h"
-#include "scenarios/routing_step_time.h"
+#include "core/base/error.h"
+#include "core/base/file.h"
+#include "core/base/text.h"
+#include "scenarios/studies/routing_step_time.h"
 
 namespace orrery::cli {
 namespace {

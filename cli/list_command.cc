@@ -8,12 +8,12 @@
 #include <fmt/format.h>
 
 #include "cli/output_file.h"
-#include "core/resources.h"
+#include "core/config/resources.h"
+#include "hw/comm/exchange.h"
 #include "hw/device.h"
-#include "hw/network/exchange.h"
 #include "hw/network/topology.h"
-#include "models/model_spec.h"
-#include "scenarios/scenario.h"
+#include "models/spec/model_spec.h"
+#include "scenarios/schema/scenario.h"
 
 namespace orrery::cli {
 namespace {

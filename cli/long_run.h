@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "core/run_control.h"
+#include "core/base/run_control.h"
 
 namespace orrery::cli {
 

@@ -12,10 +12,10 @@
 #include "cli/command.h"
 #include "cli/command_line.h"
 #include "cli/commit.h"
-#include "core/error.h"
-#include "core/resources.h"
-#include "core/run_control.h"
-#include "core/text.h"
+#include "core/base/error.h"
+#include "core/base/run_control.h"
+#include "core/base/text.h"
+#include "core/config/resources.h"
 
 namespace {
 

@@ -7,8 +7,8 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
-#include "core/resources.h"
-#include "core/text.h"
+#include "core/base/text.h"
+#include "core/config/resources.h"
 
 namespace orrery::cli {
 namespace {

@@ -5,7 +5,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "core/error.h"
+#include "core/base/error.h"
 
 namespace orrery::cli {
 

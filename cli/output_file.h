@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "core/file.h"
-#include "core/text.h"
+#include "core/base/file.h"
+#include "core/base/text.h"
 
 namespace orrery::cli {
 

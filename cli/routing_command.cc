@@ -14,7 +14,7 @@
 #include "cli/options.h"
 #include "cli/output_file.h"
 #include "cli/routing_document.h"
-#include "core/error.h"
+#include "core/base/error.h"
 
 namespace orrery::cli {
 namespace {

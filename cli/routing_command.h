@@ -4,8 +4,8 @@
 #include <functional>
 
 #include "cli/command.h"
-#include "core/document.h"
-#include "scenarios/routing_report.h"
+#include "core/config/document.h"
+#include "scenarios/studies/routing_report.h"
 
 namespace orrery::cli {
 

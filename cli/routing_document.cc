@@ -5,9 +5,9 @@
 
 #include <fmt/format.h>
 
-#include "core/error.h"
-#include "models/routing/synthetic_loads.h"
-#include "scenarios/scenario.h"
+#include "core/base/error.h"
+#include "models/routing/sources/synthetic_loads.h"
+#include "scenarios/schema/scenario.h"
 
 namespace orrery::cli {
 namespace {

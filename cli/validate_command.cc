@@ -8,9 +8,9 @@
 
 #include "cli/long_run.h"
 #include "cli/output_file.h"
-#include "core/error.h"
-#include "scenarios/validation.h"
-#include "scenarios/validation_report.h"
+#include "core/base/error.h"
+#include "scenarios/validation/validation.h"
+#include "scenarios/validation/validation_report.h"
 
 namespace orrery::cli {
 namespace {

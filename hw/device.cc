@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "core/resources.h"
+#include "core/config/resources.h"
 
 namespace orrery::hw {
 namespace {

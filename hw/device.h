@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "core/document.h"
-#include "core/units.h"
+#include "core/base/units.h"
+#include "core/config/document.h"
 
 namespace orrery::hw {
 

@@ -6,8 +6,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "core/error.h"
-#include "core/resources.h"
+#include "core/base/error.h"
+#include "core/config/resources.h"
 #include "profiler/subprocess.h"
 
 namespace orrery::profiler {

@@ -9,11 +9,11 @@
 //       saying what is missing (no driver, no GPU, another compute capability).
 //   orrery-device run --suite NAME --out FILE --process N --seed S --samples N --warmups N
 //                     [--filter TEXT] [--priority N] [--no-counters]
-//       measures, writes a MeasurementRun (profiler/measurement.h) whose samples carry process N to FILE;
+//       measures, writes a MeasurementRun (profiler/measurement/measurement.h) whose samples carry process N to FILE;
 //       progress goes to standard error. Exit 0; 2 for a wrong argument or a kernel that fails its
 //       reference check; 77 as above or if another profiler is attached (its name in the line).
 // What `liborrery_injection.so` promises: loaded through CUDA_INJECTION64_PATH it writes one kernel log
-// (profiler/kernel_log.h) per process into the folder $ORRERY_PROFILE_DIR, and never disturbs the program.
+// (profiler/measurement/kernel_log.h) per process into the folder $ORRERY_PROFILE_DIR, and never disturbs the program.
 // With ORRERY_PROFILE_NVTX=1 it records NVTX ranges and launches too: it is then NVTX_INJECTION64_PATH as
 // well and hands InitializeInjectionNvtx2 on to CUPTI. If another profiler is attached it says so once on
 // standard error and records nothing.
@@ -26,7 +26,7 @@
 #include <string>
 #include <vector>
 
-#include "profiler/measurement.h"
+#include "profiler/measurement/measurement.h"
 
 namespace orrery::profiler {
 

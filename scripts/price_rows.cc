@@ -10,11 +10,11 @@
 #include <string>
 #include <vector>
 
-#include "core/error.h"
+#include "core/base/error.h"
 #include "hw/cost/cost_model.h"
 #include "hw/cost/plausible.h"
-#include "hw/network/exchange.h"
-#include "hw/network/low_latency.h"
+#include "hw/comm/exchange.h"
+#include "hw/comm/low_latency.h"
 
 namespace {
 

@@ -10,8 +10,8 @@
 #include <variant>
 #include <vector>
 
+#include "core/base/units.h"
 #include "core/config/fields.h"
-#include "core/units.h"
 
 namespace orrery {
 

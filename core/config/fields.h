@@ -27,8 +27,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/config/document.h"
 #include "core/config/written.h"
-#include "core/document.h"
 
 namespace orrery {
 

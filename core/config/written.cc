@@ -6,8 +6,8 @@
 
 #include <fmt/format.h>
 
-#include "core/document.h"
-#include "core/error.h"
+#include "core/base/error.h"
+#include "core/config/document.h"
 
 namespace orrery {
 namespace {

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "core/op_traits.h"
+#include "core/op/op_traits.h"
 
 namespace orrery::hw {
 

@@ -7,10 +7,10 @@
 #include <limits>
 #include <utility>
 
-#include "core/error.h"
-#include "core/op_traits.h"
-#include "core/resources.h"
-#include "core/text.h"
+#include "core/base/error.h"
+#include "core/base/text.h"
+#include "core/config/resources.h"
+#include "core/op/op_traits.h"
 #include "hw/cost/cost_model_data.h"
 #include "hw/cost/price_error.h"
 #include "hw/cost/roofline.h"

@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "core/op.h"
-#include "core/units.h"
+#include "core/base/units.h"
+#include "core/op/op.h"
 #include "hw/cost/basis.h"
 #include "hw/cost/kernel_table.h"
 #include "hw/device.h"

@@ -8,7 +8,7 @@
 #include <tuple>
 #include <utility>
 
-#include "core/date.h"
+#include "core/base/date.h"
 #include "hw/cost/cost_model_data.h"
 #include "hw/cost/plausible.h"
 #include "hw/cost/roofline.h"

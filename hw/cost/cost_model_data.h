@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "core/op_traits.h"
+#include "core/op/op_traits.h"
 #include "hw/cost/cost_model.h"
 #include "hw/cost/efficiency.h"
 

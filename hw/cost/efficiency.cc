@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "core/op_traits.h"
+#include "core/op/op_traits.h"
 #include "hw/cost/roofline.h"
 
 namespace orrery::hw {

@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "core/op.h"
+#include "core/op/op.h"
 
 namespace orrery::hw {
 

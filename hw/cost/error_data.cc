@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "core/resources.h"
+#include "core/config/resources.h"
 #include "hw/cost/cost_model.h"
 
 namespace orrery::hw {

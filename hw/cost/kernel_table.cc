@@ -5,10 +5,10 @@
 #include <map>
 #include <utility>
 
-#include "core/date.h"
-#include "core/foreign_file.h"
-#include "core/op_traits.h"
-#include "core/op_work.h"
+#include "core/base/date.h"
+#include "core/base/foreign_file.h"
+#include "core/op/op_traits.h"
+#include "core/op/op_work.h"
 
 namespace orrery::hw {
 namespace {

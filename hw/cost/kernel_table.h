@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "core/document.h"
-#include "core/op.h"
-#include "core/units.h"
+#include "core/base/units.h"
+#include "core/config/document.h"
+#include "core/op/op.h"
 #include "hw/device.h"
 
 namespace orrery::hw {

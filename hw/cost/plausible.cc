@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "core/op_traits.h"
+#include "core/op/op_traits.h"
 #include "hw/cost/roofline.h"
 
 namespace orrery::hw {

@@ -4,8 +4,8 @@
 #include <optional>
 #include <string>
 
-#include "core/op.h"
-#include "core/units.h"
+#include "core/base/units.h"
+#include "core/op/op.h"
 #include "hw/device.h"
 
 namespace orrery::hw {

@@ -6,7 +6,7 @@
 #include <numeric>
 #include <optional>
 
-#include "core/error.h"
+#include "core/base/error.h"
 #include "hw/cost/cost_model_data.h"
 #include "hw/cost/roofline.h"
 

@@ -15,8 +15,8 @@
 #include <memory>
 #include <vector>
 
-#include "core/op_traits.h"
-#include "core/random.h"
+#include "core/base/random.h"
+#include "core/op/op_traits.h"
 #include "hw/cost/basis.h"
 #include "hw/cost/error_data.h"
 

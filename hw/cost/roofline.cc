@@ -5,8 +5,8 @@
 #include <limits>
 #include <string>
 
-#include "core/error.h"
-#include "core/op_traits.h"
+#include "core/base/error.h"
+#include "core/op/op_traits.h"
 
 namespace orrery::hw {
 namespace {

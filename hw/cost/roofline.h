@@ -19,9 +19,9 @@
 // ratio that knows nothing of the device, prices have the same property.
 #pragma once
 
-#include "core/op.h"
-#include "core/op_work.h"
-#include "core/units.h"
+#include "core/base/units.h"
+#include "core/op/op.h"
+#include "core/op/op_work.h"
 #include "hw/device.h"
 
 namespace orrery::hw {

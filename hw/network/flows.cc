@@ -4,7 +4,7 @@
 #include <limits>
 #include <numeric>
 
-#include "core/error.h"
+#include "core/base/error.h"
 #include "hw/network/fold.h"
 
 namespace orrery::hw {

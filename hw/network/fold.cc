@@ -4,7 +4,7 @@
 #include <bit>
 #include <unordered_map>
 
-#include "core/error.h"
+#include "core/base/error.h"
 
 namespace orrery::hw {
 namespace {

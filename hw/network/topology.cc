@@ -4,7 +4,7 @@
 
 #include <boost/graph/breadth_first_search.hpp>
 
-#include "core/resources.h"
+#include "core/config/resources.h"
 
 namespace orrery::hw {
 namespace {

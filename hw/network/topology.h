@@ -12,9 +12,9 @@
 
 #include <boost/graph/adjacency_list.hpp>
 
-#include "core/document.h"
+#include "core/config/document.h"
 #include "hw/device.h"
-#include "hw/network/point_to_point.h"
+#include "hw/network/transport.h"
 
 namespace orrery::hw {
 

@@ -1,6 +1,6 @@
 #include "hw/network/topology_formulas.h"
 
-#include "core/error.h"
+#include "core/base/error.h"
 
 namespace orrery::hw {
 

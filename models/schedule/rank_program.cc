@@ -1,6 +1,6 @@
 #include "models/schedule/rank_program.h"
 
-#include "core/error.h"
+#include "core/base/error.h"
 
 namespace orrery::models::internal {
 

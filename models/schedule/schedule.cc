@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "core/error.h"
+#include "core/base/error.h"
 #include "models/schedule/rank_program.h"
 
 namespace orrery::models {

@@ -18,7 +18,7 @@
 #include <functional>
 #include <vector>
 
-#include "core/units.h"
+#include "core/base/units.h"
 #include "models/schedule/schedule.h"
 
 namespace orrery::models {

@@ -3,7 +3,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "core/op_work.h"
+#include "core/op/op_work.h"
 
 namespace orrery::profiler {
 namespace {

@@ -1,10 +1,10 @@
-// Operations and compulsory traffic of one launch (core/op_work.h), in the numbers a measurement keeps.
+// Operations and compulsory traffic of one launch (core/op/op_work.h), in the numbers a measurement keeps.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 
-#include "core/op.h"
+#include "core/op/op.h"
 
 namespace orrery::profiler {
 
@@ -13,7 +13,7 @@ struct LaunchCost {
   std::int64_t bytes = 0;
 };
 
-/// As core/op_work.h counts them. Absent for a rows kind without a formula whose shape does not tell its
+/// As core/op/op_work.h counts them. Absent for a rows kind without a formula whose shape does not tell its
 /// bytes, and for a shape whose bytes come near 2^62.
 std::optional<LaunchCost> FindCost(OpKind kind, const OpShape& shape);
 /// The same; std::invalid_argument where it is absent.

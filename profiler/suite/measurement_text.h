@@ -4,11 +4,11 @@
 
 #include <string>
 
-#include "profiler/measurement.h"
+#include "profiler/measurement/measurement.h"
 
 namespace orrery::profiler {
 
-/// The same document as MeasurementJson (profiler/measurement.h); a test reads it back through
+/// The same document as MeasurementJson (profiler/measurement/measurement.h); a test reads it back through
 /// ParseMeasurement.
 std::string MeasurementText(const MeasurementRun& run);
 

@@ -1,7 +1,7 @@
 // From a case of the suite to the sample that its measurement becomes.
 #pragma once
 
-#include "profiler/measurement.h"
+#include "profiler/measurement/measurement.h"
 #include "profiler/suite/suite.h"
 
 namespace orrery::profiler {

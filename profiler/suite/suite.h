@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/op.h"
+#include "core/op/op.h"
 
 namespace orrery::profiler {
 
@@ -32,7 +32,7 @@ struct SuiteCase {
 };
 
 /// The section of the suite that is no kernel: what launching one costs (LaunchGaps of
-/// profiler/measurement.h).
+/// profiler/measurement/measurement.h).
 inline constexpr std::string_view kLaunchSection = "launch";
 
 /// "deepseek-v3": every kernel of a training and a decode step of DeepSeek-V3 (shapes of its config.json: hidden 7168,

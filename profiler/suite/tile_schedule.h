@@ -18,7 +18,7 @@ inline constexpr int kBlockK = 128;
 /// Row blocks that share one pass over the weight tiles, so that both stay in L2.
 inline constexpr int kRasterRows = 16;
 
-/// Tiles of `divisor` that cover `value`; value padded up to a multiple. (core/units.h has the 64-bit,
+/// Tiles of `divisor` that cover `value`; value padded up to a multiple. (core/base/units.h has the 64-bit,
 /// host-only pair.)
 ORRERY_HOST_DEVICE constexpr int TilesIn(int value, int divisor) { return (value + divisor - 1) / divisor; }
 ORRERY_HOST_DEVICE constexpr int PadTo(int value, int multiple) {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "profiler/classify.h"
+#include "profiler/measurement/classify.h"
 #include "profiler/trace/trace.h"
 
 namespace orrery::profiler {

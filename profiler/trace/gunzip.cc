@@ -9,7 +9,7 @@
 #include <fmt/format.h>
 #include <zlib.h>
 
-#include "core/error.h"
+#include "core/base/error.h"
 
 namespace orrery::profiler {
 namespace {

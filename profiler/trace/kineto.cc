@@ -12,9 +12,9 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "core/error.h"
-#include "core/foreign_file.h"
-#include "profiler/printable.h"
+#include "core/base/error.h"
+#include "core/base/foreign_file.h"
+#include "profiler/measurement/printable.h"
 #include "profiler/trace/byte_source.h"
 #include "profiler/trace/gunzip.h"
 #include "profiler/trace/kineto_event.h"

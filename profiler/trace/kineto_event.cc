@@ -7,8 +7,8 @@
 
 #include <fmt/format.h>
 
-#include "core/error.h"
-#include "profiler/printable.h"
+#include "core/base/error.h"
+#include "profiler/measurement/printable.h"
 
 namespace orrery::profiler {
 namespace {

@@ -8,7 +8,7 @@
 
 #include <fmt/format.h>
 
-#include "core/op_work.h"
+#include "core/op/op_work.h"
 #include "profiler/suite/cost.h"
 
 namespace orrery::profiler {

@@ -4,15 +4,15 @@
 
 #include <fmt/format.h>
 
-#include "core/op_traits.h"
-#include "core/op_work.h"
-#include "core/units.h"
+#include "core/base/units.h"
+#include "core/op/op_traits.h"
+#include "core/op/op_work.h"
 #include "hw/cost/plausible.h"
 #include "hw/device.h"
-#include "profiler/calibration_file.h"
-#include "profiler/compare/statistics.h"
-#include "profiler/printable.h"
-#include "profiler/too_slow.h"
+#include "profiler/measurement/calibration_file.h"
+#include "profiler/measurement/printable.h"
+#include "profiler/measurement/statistics.h"
+#include "profiler/measurement/too_slow.h"
 
 namespace orrery::profiler {
 namespace {
@@ -32,7 +32,8 @@ std::string UnknownKernels(const TraceSummary& s, const Trace& trace) {
   if (names == 0) return "";
   const double share = all > 0 ? 100.0 * static_cast<double>(unknown) / static_cast<double>(all) : 0;
   return fmt::format(
-      "{} of {} kernel names are in no row of the table (profiler/kernel_rows.cc) and count as unknown: "
+      "{} of {} kernel names are in no row of the table (profiler/measurement/kernel_rows.cc) and count as "
+      "unknown: "
       "{:.2f} ms, "
       "{:.1f} % of GPU time: {}{}",
       names, s.kernels_by_time.size(), static_cast<double>(unknown) * 1e-6, share, examples,

@@ -8,7 +8,7 @@
 #include <numeric>
 #include <span>
 
-#include "core/op_traits.h"
+#include "core/op/op_traits.h"
 #include "profiler/suite/cost.h"
 
 namespace orrery::profiler {

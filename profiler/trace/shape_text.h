@@ -15,7 +15,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/op.h"
+#include "core/op/op.h"
 
 namespace orrery::profiler {
 
@@ -29,7 +29,7 @@ struct ShapedWork {
 
 /// Whether the text claims to be of the first grammar.
 bool IsOrreryRange(std::string_view text);
-/// KIND is a name of core/op.h. Keys: m n k [groups]; batch heads kv_heads q_len kv_len d_qk d_v [causal];
+/// KIND is a name of core/op/op.h. Keys: m n k [groups]; batch heads kv_heads q_len kv_len d_qk d_v [causal];
 /// rows cols [bytes]; and label, a word. Absent if anything is missing, unknown, no whole number from 1 to
 /// 2^40, or twice, or if the kind has no formula for bytes and none are given; `why` says what.
 std::optional<ShapedWork> ParseOrreryRange(std::string_view text, std::string* why);
@@ -56,7 +56,7 @@ std::optional<OperatorCall> ParseOperatorRange(std::string_view text);
 struct OperatorShape {
   bool is_gemm = false;
   bool block_scaled =
-      true;       ///< of FP8 GEMMs: a scale per row and 128 of k, as the kinds of core/op.h have it
+      true;       ///< of FP8 GEMMs: a scale per row and 128 of k, as the kinds of core/op/op.h have it
   OpKind kind{};  ///< of memory-bound operators
   OpShape shape{};
 };

@@ -5,8 +5,8 @@
 #include <optional>
 #include <set>
 
-#include "core/op_traits.h"
-#include "profiler/classify.h"
+#include "core/op/op_traits.h"
+#include "profiler/measurement/classify.h"
 #include "profiler/suite/cost.h"
 #include "profiler/trace/analysis.h"
 #include "profiler/trace/shape_text.h"

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "core/op.h"
+#include "core/op/op.h"
 #include "profiler/trace/trace.h"
 #include "profiler/trace/traced_op.h"
 

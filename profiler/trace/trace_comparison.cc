@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "profiler/printable.h"
+#include "profiler/measurement/printable.h"
 
 namespace orrery::profiler {
 namespace {

@@ -6,11 +6,11 @@
 
 #include <fmt/format.h>
 
-#include "core/error.h"
+#include "core/base/error.h"
 #include "hw/cost/kernel_table.h"
 #include "hw/device.h"
-#include "profiler/calibration_file.h"
-#include "profiler/printable.h"
+#include "profiler/measurement/calibration_file.h"
+#include "profiler/measurement/printable.h"
 #include "profiler/trace/trace_report.h"
 
 namespace orrery::profiler {

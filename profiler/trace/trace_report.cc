@@ -6,9 +6,9 @@
 
 #include <fmt/format.h>
 
-#include "core/text.h"
-#include "profiler/compare/statistics.h"
-#include "profiler/printable.h"
+#include "core/base/text.h"
+#include "profiler/measurement/printable.h"
+#include "profiler/measurement/statistics.h"
 #include "profiler/trace/remarks.h"
 
 namespace orrery::profiler {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "profiler/measurement.h"
+#include "profiler/measurement/measurement.h"
 #include "profiler/trace/analysis.h"
 #include "profiler/trace/layers.h"
 #include "profiler/trace/shaped_ops.h"

@@ -5,8 +5,8 @@
 #include <cmath>
 #include <map>
 
-#include "core/parallel.h"
-#include "core/random.h"
+#include "core/base/parallel.h"
+#include "core/base/random.h"
 #include "hw/cost/price_error.h"
 
 namespace orrery::scenarios {

@@ -3,10 +3,10 @@
 
 #include <vector>
 
-#include "models/program/memory.h"
-#include "models/program/stages.h"
+#include "models/memory/memory.h"
+#include "models/parallel/stages.h"
 #include "models/schedule/schedule.h"
-#include "scenarios/scenario.h"
+#include "scenarios/schema/scenario.h"
 #include "scenarios/training/loads.h"
 
 namespace orrery::scenarios {

@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/stream_program.h"
-#include "models/program/training_program.h"
+#include "core/engine/stream_program.h"
+#include "models/parallel/training_program.h"
 
 namespace orrery::scenarios {
 

@@ -4,11 +4,11 @@
 
 #include <fmt/format.h>
 
-#include "hw/network/collectives.h"
-#include "hw/network/placement.h"
-#include "hw/network/point_to_point.h"
-#include "models/program/memory.h"
-#include "models/program/optimizer_ops.h"
+#include "hw/comm/collectives.h"
+#include "hw/comm/placement.h"
+#include "hw/comm/point_to_point.h"
+#include "models/layers/optimizer_ops.h"
+#include "models/memory/memory.h"
 #include "scenarios/training/memory_plan.h"
 
 namespace orrery::scenarios {

@@ -3,12 +3,12 @@
 
 #include <vector>
 
+#include "hw/comm/exchange.h"
 #include "hw/cost/cost_model.h"
-#include "hw/network/exchange.h"
 #include "hw/network/topology.h"
-#include "models/program/stages.h"
+#include "models/parallel/stages.h"
 #include "models/schedule/schedule.h"
-#include "scenarios/scenario.h"
+#include "scenarios/schema/scenario.h"
 #include "scenarios/training/rebalancing.h"
 #include "scenarios/training/result.h"
 

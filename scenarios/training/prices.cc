@@ -4,10 +4,10 @@
 #include <array>
 #include <cmath>
 
-#include "core/error.h"
-#include "core/op_traits.h"
-#include "core/random.h"
-#include "models/program/end_ops.h"
+#include "core/base/error.h"
+#include "core/base/random.h"
+#include "core/op/op_traits.h"
+#include "models/layers/end_ops.h"
 
 namespace orrery::scenarios {
 namespace {

@@ -7,12 +7,12 @@
 #include <string>
 #include <vector>
 
-#include "core/stream_program.h"
+#include "core/engine/stream_program.h"
+#include "hw/comm/exchange.h"
 #include "hw/cost/cost_model.h"
-#include "hw/network/exchange.h"
-#include "models/program/layer_ops.h"
-#include "models/program/training_program.h"
-#include "scenarios/scenario.h"
+#include "models/layers/layer_ops.h"
+#include "models/parallel/training_program.h"
+#include "scenarios/schema/scenario.h"
 #include "scenarios/training/loads.h"
 
 namespace orrery::scenarios {

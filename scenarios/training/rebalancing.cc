@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "core/units.h"
+#include "core/base/units.h"
 
 namespace orrery::scenarios {
 namespace {
@@ -72,7 +72,7 @@ double Busiest(const Ports& p) {
 }  // namespace
 
 ExpertBytes BytesOfExpert(const Scenario& s, int stage_copies) {
-  // As models/program/memory.cc keeps them (V3 report 3.3.2, 3.3.3).
+  // As models/memory/memory.cc keeps them (V3 report 3.3.2, 3.3.3).
   const double parameters = 3.0 * static_cast<double>(s.model.hidden) * s.model.moe->intermediate;
   const double copies =
       std::max(1.0, static_cast<double>(s.parallelism.data) * stage_copies / s.parallelism.expert);

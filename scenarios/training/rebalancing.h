@@ -3,9 +3,9 @@
 
 #include <vector>
 
-#include "hw/network/point_to_point.h"
-#include "models/routing/planned_loads.h"
-#include "scenarios/scenario.h"
+#include "hw/comm/point_to_point.h"
+#include "models/routing/sources/planned_loads.h"
+#include "scenarios/schema/scenario.h"
 #include "scenarios/training/result.h"
 
 namespace orrery::scenarios {

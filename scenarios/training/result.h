@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "models/program/memory.h"
+#include "models/memory/memory.h"
 
 namespace orrery::scenarios {
 

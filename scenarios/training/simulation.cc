@@ -5,13 +5,13 @@
 
 #include <fmt/format.h>
 
-#include "core/parallel.h"
-#include "core/stream_engine.h"
-#include "hw/network/placement.h"
-#include "hw/network/point_to_point.h"
-#include "models/program/memory.h"
-#include "models/routing/planned_loads.h"
-#include "models/routing/synthetic_loads.h"
+#include "core/base/parallel.h"
+#include "core/engine/stream_engine.h"
+#include "hw/comm/placement.h"
+#include "hw/comm/point_to_point.h"
+#include "models/memory/memory.h"
+#include "models/routing/sources/planned_loads.h"
+#include "models/routing/sources/synthetic_loads.h"
 #include "scenarios/training/memory_plan.h"
 #include "scenarios/training/stage_choice.h"
 

@@ -10,15 +10,15 @@
 #include <string>
 #include <vector>
 
-#include "core/run_control.h"
-#include "core/timeline.h"
+#include "core/base/run_control.h"
+#include "core/engine/timeline.h"
+#include "hw/comm/exchange.h"
+#include "hw/comm/point_to_point.h"
 #include "hw/cost/cost_model.h"
-#include "hw/network/exchange.h"
-#include "hw/network/point_to_point.h"
-#include "models/program/stages.h"
-#include "models/program/training_program.h"
+#include "models/parallel/stages.h"
+#include "models/parallel/training_program.h"
 #include "models/routing/load_source.h"
-#include "scenarios/scenario.h"
+#include "scenarios/schema/scenario.h"
 #include "scenarios/training/loads.h"
 #include "scenarios/training/observer.h"
 #include "scenarios/training/optimizer.h"

@@ -6,7 +6,7 @@
 #include <optional>
 #include <utility>
 
-#include "core/stream_engine.h"
+#include "core/engine/stream_engine.h"
 #include "models/schedule/schedule_timing.h"
 #include "scenarios/training/observer.h"
 

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <functional>
 
-#include "models/program/stage_split.h"
-#include "models/program/training_program.h"
+#include "models/parallel/stage_split.h"
+#include "models/parallel/training_program.h"
 #include "scenarios/training/prices.h"
 
 namespace orrery::scenarios {

@@ -9,10 +9,10 @@
 #include <fmt/format.h>
 #include <sys/resource.h>
 
-#include "models/program/flops.h"
-#include "models/program/optimizer_ops.h"
-#include "models/routing/expert_choice.h"
-#include "models/routing/synthetic_loads.h"
+#include "models/layers/flops.h"
+#include "models/layers/optimizer_ops.h"
+#include "models/routing/sources/expert_choice.h"
+#include "models/routing/sources/synthetic_loads.h"
 #include "scenarios/training/memory_plan.h"
 #include "scenarios/training/simulation.h"
 

@@ -3,9 +3,9 @@
 
 #include <memory>
 
-#include "core/run_control.h"
-#include "core/timeline.h"
-#include "scenarios/scenario.h"
+#include "core/base/run_control.h"
+#include "core/engine/timeline.h"
+#include "scenarios/schema/scenario.h"
 #include "scenarios/training/analysis.h"
 #include "scenarios/training/result.h"
 

@@ -10,8 +10,8 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/output_file.h"
-#include "core/error.h"
-#include "core/resources.h"
+#include "core/base/error.h"
+#include "core/config/resources.h"
 
 namespace orrery::cli {
 namespace {

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "cli/profile_command.h"
-#include "core/document.h"
+#include "core/config/document.h"
 #include "profiler/subprocess.h"
 
 namespace orrery::cli {

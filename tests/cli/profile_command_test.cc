@@ -14,9 +14,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/error.h"
+#include "core/base/error.h"
 #include "hw/cost/kernel_table.h"
-#include "tests/profiler/synthetic_run.h"
+#include "tests/profiler/measurement/synthetic_run.h"
 
 namespace orrery::cli {
 namespace {

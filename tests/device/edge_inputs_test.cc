@@ -7,9 +7,9 @@
 
 #include <gtest/gtest.h>
 
-#include "profiler/device/check.h"
-#include "profiler/device/grouped_gemm.h"
-#include "profiler/device/kernels.h"
+#include "profiler/device/kernels/grouped_gemm.h"
+#include "profiler/device/kernels/kernels.h"
+#include "profiler/device/runtime/check.h"
 #include "profiler/suite/number_formats.h"
 #include "profiler/suite/reference.h"
 #include "profiler/suite/scale_layout.h"

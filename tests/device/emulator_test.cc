@@ -4,12 +4,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "profiler/device/check.h"
-#include "profiler/device/launch.cuh"
-#include "profiler/device/layout.cuh"
-#include "profiler/device/ptx.cuh"
-#include "profiler/device/tensor_map.h"
-#include "profiler/device/wgmma.cuh"
+#include "profiler/device/kernels/launch.cuh"
+#include "profiler/device/kernels/layout.cuh"
+#include "profiler/device/kernels/ptx.cuh"
+#include "profiler/device/kernels/wgmma.cuh"
+#include "profiler/device/runtime/check.h"
+#include "profiler/device/runtime/tensor_map.h"
 #include "profiler/suite/number_formats.h"
 #include "tests/device/workload_run.h"
 

@@ -5,8 +5,8 @@
 
 #include <gtest/gtest.h>
 
-#include "profiler/device/check.h"
-#include "profiler/device/mla_decode.h"
+#include "profiler/device/kernels/mla_decode.h"
+#include "profiler/device/runtime/check.h"
 #include "profiler/suite/number_formats.h"
 #include "profiler/suite/reference.h"
 #include "tests/device/workload_run.h"

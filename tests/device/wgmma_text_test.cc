@@ -11,7 +11,7 @@ namespace orrery::profiler {
 namespace {
 
 std::string HeaderText() {
-  std::ifstream file(std::string(ORRERY_SOURCE_DIR) + "/profiler/device/wgmma.cuh");
+  std::ifstream file(std::string(ORRERY_SOURCE_DIR) + "/profiler/device/kernels/wgmma.cuh");
   return {std::istreambuf_iterator<char>(file), {}};
 }
 

@@ -6,8 +6,8 @@
 
 #include <gtest/gtest.h>
 
-#include "profiler/device/cuda_support.h"
-#include "profiler/device/workload.h"
+#include "profiler/device/runtime/cuda_support.h"
+#include "profiler/device/workloads/workload.h"
 #include "tests/device/emulator/global_memory.h"
 #include "tests/device/emulator/machine.h"
 

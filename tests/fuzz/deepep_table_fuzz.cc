@@ -1,5 +1,5 @@
 // Tables of measured exchanges.
-#include "hw/network/deepep_table.h"
+#include "hw/comm/deepep_table.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace orrery;

@@ -1,7 +1,7 @@
 // Hugging Face configurations, and the model they become.
-#include "core/document.h"
-#include "models/huggingface.h"
-#include "models/model_spec.h"
+#include "core/config/document.h"
+#include "models/spec/huggingface.h"
+#include "models/spec/model_spec.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace orrery;

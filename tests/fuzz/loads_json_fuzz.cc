@@ -1,5 +1,5 @@
 // Recorded expert loads as JSON.
-#include "models/routing/recorded_loads.h"
+#include "models/routing/sources/recorded_loads.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace orrery;

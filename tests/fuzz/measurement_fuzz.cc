@@ -1,6 +1,6 @@
 // Measurements: what is read is written so that it reads back as the same, and compares with itself.
-#include "profiler/compare/comparison.h"
-#include "profiler/measurement.h"
+#include "profiler/gate/comparison.h"
+#include "profiler/measurement/measurement.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace orrery;

@@ -1,6 +1,6 @@
 // A value as each of the things a value may be.
-#include "core/date.h"
-#include "core/document.h"
+#include "core/base/date.h"
+#include "core/config/document.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace orrery;

@@ -1,7 +1,7 @@
 // Scenarios of training and of attention designs, with the sections read elsewhere.
-#include "models/routing/synthetic_loads.h"
-#include "scenarios/attention_scenario.h"
-#include "scenarios/scenario.h"
+#include "models/routing/sources/synthetic_loads.h"
+#include "scenarios/schema/attention_scenario.h"
+#include "scenarios/schema/scenario.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace orrery;

@@ -2,7 +2,7 @@
 #include <string>
 #include <vector>
 
-#include "scenarios/scenario.h"
+#include "scenarios/schema/scenario.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace orrery;

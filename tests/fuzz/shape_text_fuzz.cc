@@ -1,7 +1,7 @@
 // Shapes in the text of ranges and operators, one a line.
 #include <string>
 
-#include "profiler/classify.h"
+#include "profiler/measurement/classify.h"
 #include "profiler/trace/shape_text.h"
 #include "tests/fuzz/fuzz.h"
 

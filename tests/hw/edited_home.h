@@ -11,7 +11,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "core/resources.h"
+#include "core/config/resources.h"
 
 namespace orrery {
 

@@ -7,9 +7,9 @@
 #include <gmock/gmock.h>
 #include <unistd.h>
 
-#include "core/error.h"
+#include "core/base/error.h"
 #include "profiler/subprocess.h"
-#include "tests/profiler/synthetic_run.h"
+#include "tests/profiler/measurement/synthetic_run.h"
 
 namespace orrery::profiler {
 namespace {

@@ -8,12 +8,12 @@
 
 #include "hw/cost/cost_model.h"
 #include "hw/cost/roofline.h"
-#include "models/attention/step_ops.h"
-#include "models/program/end_ops.h"
-#include "models/program/kernels.h"
-#include "models/program/layer_ops.h"
-#include "models/program/optimizer_ops.h"
-#include "profiler/calibration_file.h"
+#include "models/layers/end_ops.h"
+#include "models/layers/kernels.h"
+#include "models/layers/layer_ops.h"
+#include "models/layers/optimizer_ops.h"
+#include "models/layers/step_ops.h"
+#include "profiler/measurement/calibration_file.h"
 #include "profiler/suite/cost.h"
 #include "profiler/suite/sample.h"
 

@@ -6,8 +6,8 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "core/resources.h"
-#include "scenarios/training/training_report.h"
+#include "core/config/resources.h"
+#include "scenarios/report/training_report.h"
 #include "scenarios/training/training_run.h"
 
 namespace orrery::scenarios {

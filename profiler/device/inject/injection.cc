@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include "profiler/cupti/session.h"
-#include "profiler/device/cupti_library.h"
-#include "profiler/kernel_log.h"
+#include "profiler/device/runtime/cupti_library.h"
+#include "profiler/measurement/kernel_log.h"
 
 namespace orrery::profiler {
 namespace {

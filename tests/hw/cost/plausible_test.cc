@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-#include "core/resources.h"
+#include "core/config/resources.h"
 #include "hw/cost/cost_model.h"
 #include "hw/cost/kernel_table.h"
 #include "hw/cost/roofline.h"

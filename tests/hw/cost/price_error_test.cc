@@ -11,12 +11,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "core/error.h"
-#include "core/resources.h"
+#include "core/base/error.h"
+#include "core/config/resources.h"
+#include "hw/comm/exchange.h"
+#include "hw/comm/low_latency.h"
 #include "hw/cost/cost_model.h"
 #include "hw/cost/roofline.h"
-#include "hw/network/exchange.h"
-#include "hw/network/low_latency.h"
 
 namespace orrery::hw {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "core/random.h"
+#include "core/base/random.h"
 #include "hw/network/fabric_stretch.h"
 
 namespace orrery::hw {

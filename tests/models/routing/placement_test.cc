@@ -7,9 +7,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "core/error.h"
-#include "core/random.h"
-#include "models/routing/balance_stats.h"
+#include "core/base/error.h"
+#include "core/base/random.h"
+#include "models/routing/balance/balance_stats.h"
 
 namespace orrery::models {
 namespace {

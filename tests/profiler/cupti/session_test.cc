@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-#include "core/error.h"
+#include "core/base/error.h"
 #include "tests/profiler/cupti/fake_cupti.h"
 
 namespace orrery::profiler::cupti {

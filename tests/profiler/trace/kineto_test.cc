@@ -7,7 +7,7 @@
 #include <gmock/gmock.h>
 #include <zlib.h>
 
-#include "core/error.h"
+#include "core/base/error.h"
 #include "profiler/trace/intervals.h"
 #include "profiler/trace/kineto_event.h"
 #include "profiler/trace/trace_report.h"

@@ -2,8 +2,8 @@
 
 #include <gmock/gmock.h>
 
-#include "core/error.h"
-#include "core/random.h"
+#include "core/base/error.h"
+#include "core/base/random.h"
 #include "profiler/trace/trace_report.h"
 #include "tests/profiler/trace/synthetic_trace.h"
 

@@ -5,9 +5,9 @@
 
 #include <gmock/gmock.h>
 
-#include "core/error.h"
-#include "profiler/calibration_file.h"
-#include "profiler/kernel_log.h"
+#include "core/base/error.h"
+#include "profiler/measurement/calibration_file.h"
+#include "profiler/measurement/kernel_log.h"
 #include "profiler/trace/kineto.h"
 #include "profiler/trace/trace_report.h"
 #include "tests/core/input_error.h"

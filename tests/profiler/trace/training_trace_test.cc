@@ -6,7 +6,7 @@
 
 #include <gmock/gmock.h>
 
-#include "profiler/calibration_file.h"
+#include "profiler/measurement/calibration_file.h"
 #include "profiler/trace/kineto.h"
 #include "profiler/trace/trace_report.h"
 

@@ -9,7 +9,7 @@
 
 #include <gtest/gtest.h>
 
-#include "core/stream_engine.h"
+#include "core/engine/stream_engine.h"
 
 namespace orrery::scenarios {
 namespace {

@@ -221,8 +221,9 @@ TEST_F(TrainingPricesTest, LaunchGapsAreMeasuredOnlyWhereTheDevicesOwnTraceOrTab
 /// Which experts of a rank the rows go to. Today a grouped GEMM is its padded rows, its experts and nothing
 /// else.
 TEST_F(TrainingPricesTest, AGroupedGemmIsPricedOnTheRowsOfEachExpert) {
-  GTEST_SKIP() << "a grouped GEMM is priced on the rows of its rank, evenly over the experts: core/op.h has "
-                  "no rows by expert (docs/training.md, Not simulated)";
+  GTEST_SKIP()
+      << "a grouped GEMM is priced on the rows of its rank, evenly over the experts: core/op/op.h has "
+         "no rows by expert (docs/training.md, Not simulated)";
   models::TrainingShape shape;
   shape.local_experts = 4;
   const auto seconds = [&](const std::vector<std::int32_t>& rows) {

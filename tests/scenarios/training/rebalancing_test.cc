@@ -6,10 +6,10 @@
 
 #include <gmock/gmock.h>
 
-#include "models/routing/planned_loads.h"
-#include "scenarios/routing_step_time.h"
+#include "models/routing/sources/planned_loads.h"
+#include "scenarios/report/training_report.h"
+#include "scenarios/studies/routing_step_time.h"
 #include "scenarios/training/simulation.h"
-#include "scenarios/training/training_report.h"
 #include "scenarios/training/training_run.h"
 #include "tests/core/input_error.h"
 

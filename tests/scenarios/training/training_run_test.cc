@@ -10,10 +10,10 @@
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
-#include "core/resources.h"
+#include "core/config/resources.h"
+#include "scenarios/report/trace_writer.h"
+#include "scenarios/report/training_report.h"
 #include "scenarios/training/analysis.h"
-#include "scenarios/training/trace_writer.h"
-#include "scenarios/training/training_report.h"
 #include "tests/core/input_error.h"
 #include "tests/hw/edited_home.h"
 

@@ -1,10 +1,10 @@
-// Stands for profiler/device/launch.cuh: kernels run on the CPU, at once.
+// Stands for profiler/device/kernels/launch.cuh: kernels run on the CPU, at once.
 #pragma once
 
 #include <tuple>
 #include <utility>
 
-#include "profiler/device/cuda_support.h"
+#include "profiler/device/runtime/cuda_support.h"
 #include "tests/device/emulator/machine.h"
 #include "tests/device/emulator/runtime.h"
 

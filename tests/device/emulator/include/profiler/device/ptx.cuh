@@ -1,4 +1,4 @@
-// Stands for profiler/device/ptx.cuh: the same functions, on the emulator.
+// Stands for profiler/device/kernels/ptx.cuh: the same functions, on the emulator.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Stands for profiler/device/wgmma.cuh: the same functions, on the emulator.
+// Stands for profiler/device/kernels/wgmma.cuh: the same functions, on the emulator.
 #pragma once
 
 #include <cstdint>

@@ -1,0 +1,163 @@
+// What is kept between the passes of one layer, tensor by tensor, and what one block needs while it runs.
+#include <algorithm>
+
+#include "models/layers/attention_ops.h"
+#include "models/layers/kernels.h"
+#include "models/memory/memory.h"
+
+namespace orrery::models {
+namespace {
+
+constexpr std::int64_t kBf16 = 2, kFp32 = 4, kIndex = 8;
+
+/// Collects tensors; FP8 ones with a scale of 4 bytes per 128 elements, BF16 where the run is BF16.
+class Saved {
+ public:
+  explicit Saved(bool fp8) : fp8_(fp8) {}
+
+  void Add(std::string name, std::int64_t bytes) { tensors_.push_back({std::move(name), {bytes}}); }
+  void Quantized(std::string name, std::int64_t elements) {
+    Add(std::move(name), fp8_ ? elements + elements * kFp32 / kernel::kFp8Tile : kBf16 * elements);
+  }
+  std::vector<SavedTensor> Take() { return std::move(tensors_); }
+
+ private:
+  bool fp8_;
+  std::vector<SavedTensor> tensors_;
+};
+
+void SaveMla(const AttentionSpec& a, const TrainingShape& s, Saved* saved) {
+  const std::int64_t t = s.tokens;
+  if (a.q_lora_rank > 0) saved->Add("q_a output", kBf16 * t * a.q_lora_rank);
+  saved->Add("kv_a output", kBf16 * t * (a.kv_lora_rank + a.rope_dim));
+  if (!s.recompute_norms) saved->Quantized("normed latents", t * (a.q_lora_rank + a.kv_lora_rank));
+  const std::int64_t d_qk = a.head_dim + a.rope_dim;
+  if (a.q_lora_rank == 0) saved->Add("queries", kBf16 * t * a.heads * d_qk);
+  if (s.recompute_up_projections) return;
+  if (a.q_lora_rank > 0) saved->Add("queries", kBf16 * t * a.heads * d_qk);
+  saved->Add("keys and values", kBf16 * t * a.heads * (d_qk + a.v_head_dim));
+}
+
+void SaveGqa(const AttentionSpec& a, const TrainingShape& s, Saved* saved) {
+  const std::int64_t heads = std::int64_t{a.heads} + a.kv_heads;
+  const std::int64_t cols = heads * a.head_dim + std::int64_t{a.kv_heads} * a.v_head_dim;
+  saved->Add("queries, keys and values", kBf16 * s.tokens * cols);
+  if (a.qk_norm) saved->Add("queries and keys before their norm", kBf16 * s.tokens * heads * a.head_dim);
+}
+
+void SaveAttention(const ModelSpec& spec, const TrainingShape& s, Saved* saved) {
+  const AttentionSpec& a = spec.attention;
+  saved->Add("layer input", kBf16 * s.tokens * spec.hidden);
+  saved->Add("norm statistics", 2 * kFp32 * s.tokens);
+  if (!s.recompute_norms) saved->Quantized("attention norm output", s.tokens * spec.hidden);
+  a.kind == AttentionKind::kMla ? SaveMla(a, s, saved) : SaveGqa(a, s, saved);
+  const std::int64_t output = s.tokens * a.heads * a.v_head_dim;
+  saved->Add("attention output", s.SavesE5M6() ? output * 3 / 2 : kBf16 * output);
+  saved->Add("attention log-sum-exp", kFp32 * s.tokens * a.heads);
+  saved->Add("mlp input before its norm", kBf16 * s.tokens * spec.hidden);
+}
+
+void SaveFfn(const std::string& name, std::int64_t rows, std::int64_t width, const TrainingShape& s,
+             Saved* saved) {
+  saved->Quantized(name + " SwiGLU input", rows * 2 * width);
+  if (!s.recompute_swiglu) saved->Quantized(name + " SwiGLU output", rows * width);
+}
+
+void SaveMoe(const ModelSpec& spec, const TrainingShape& s, const RoutedRows& rows, Saved* saved) {
+  const MoeSpec& m = *spec.moe;
+  const std::int64_t padded = PaddedRows(rows, s.row_alignment);
+  saved->Add("router affinities", kFp32 * s.tokens * m.routed_experts);
+  saved->Add("chosen experts and weights", (kIndex + kFp32) * s.tokens * m.top_k);
+  // The trace gathers the received rows again for the weight gradient, so they stay.
+  saved->Quantized("received tokens", std::int64_t{rows.unique_rows} * spec.hidden);
+  saved->Add("received choices and weights", (kIndex + kFp32) * rows.unique_rows * m.top_k);
+  saved->Add("row map", kIndex * padded);
+  SaveFfn("expert", padded, m.intermediate, s, saved);
+  if (m.shared_intermediate > 0) SaveFfn("shared", s.tokens, m.shared_intermediate, s, saved);
+}
+
+/// A linear's two operands, one byte an element in FP8.
+std::int64_t OperandBytes(const Linear& linear, const TrainingShape& s) {
+  const std::int64_t in = RoundUp(linear.in, kernel::kFp8Tile), out = RoundUp(linear.out, kernel::kFp8Tile);
+  const std::int64_t elements = s.tokens * (s.fp8 ? in + out : linear.in + linear.out);
+  return s.fp8 ? elements + elements * kFp32 / kernel::kFp8Tile : kBf16 * elements;
+}
+
+std::int64_t FfnOperandBytes(std::int64_t hidden, std::int64_t width, const TrainingShape& s) {
+  return OperandBytes({"gate_up", hidden, 2 * width}, s) + OperandBytes({"down", width, hidden}, s);
+}
+
+/// Attention backward: q, k, v, o, do and dq, dk, dv in BF16 and the FP32 accumulator of dq.
+std::int64_t AttentionBackwardBytes(const ModelSpec& spec, const TrainingShape& s) {
+  const AttentionShape f = FlashShape(spec, s);
+  const std::int64_t queries = s.tokens * f.heads * (kBf16 * (2 * f.d_qk + 2 * f.d_v) + kFp32 * f.d_qk);
+  return queries + s.tokens * f.kv_heads * kBf16 * 2 * (f.d_qk + f.d_v);
+}
+
+std::int64_t AttentionForwardBytes(const ModelSpec& spec, const TrainingShape& s) {
+  const AttentionShape f = FlashShape(spec, s);
+  return s.tokens * kBf16 * (f.heads + f.kv_heads) * (f.d_qk + f.d_v);
+}
+
+/// Rows and columns of the layer's widest feed-forward.
+struct Wide {
+  std::int64_t rows, width;
+};
+
+Wide WideFfn(const ModelSpec& spec, LayerKind layer, const TrainingShape& s, const RoutedRows& rows) {
+  if (layer == LayerKind::kDense) return {s.tokens, spec.dense_intermediate};
+  return {PaddedRows(rows, s.row_alignment), spec.moe->intermediate};
+}
+
+}  // namespace
+
+std::vector<SavedTensor> SavedActivations(const ModelSpec& spec, LayerKind layer, const TrainingShape& shape,
+                                          const RoutedRows& rows) {
+  Saved saved(shape.fp8);
+  SaveAttention(spec, shape, &saved);
+  if (!shape.recompute_norms) saved.Quantized("mlp norm output", shape.tokens * spec.hidden);
+  if (layer == LayerKind::kMoe) {
+    SaveMoe(spec, shape, rows, &saved);
+  } else {
+    SaveFfn("dense", shape.tokens, spec.dense_intermediate, shape, &saved);
+  }
+  return saved.Take();
+}
+
+Bytes WeightPassOperands(const ModelSpec& spec, LayerKind layer, const TrainingShape& shape,
+                         const RoutedRows& rows) {
+  const AttentionLinears linears = AttentionProjections(spec);
+  std::int64_t bytes = OperandBytes(linears.output, shape);
+  for (const Linear& l : linears.from_hidden) bytes += OperandBytes(l, shape);
+  for (const Linear& l : linears.up) bytes += OperandBytes(l, shape);
+  if (layer == LayerKind::kDense)
+    return {bytes + FfnOperandBytes(spec.hidden, spec.dense_intermediate, shape)};
+  const MoeSpec& m = *spec.moe;
+  if (m.shared_intermediate > 0) bytes += FfnOperandBytes(spec.hidden, m.shared_intermediate, shape);
+  TrainingShape experts = shape;
+  experts.tokens = PaddedRows(rows, shape.row_alignment);
+  // The hidden-wide operands are gathered from the received rows (gradients and tokens) when W runs.
+  bytes += OperandBytes({"expert activations", m.intermediate, 2 * std::int64_t{m.intermediate}}, experts);
+  experts.tokens = rows.unique_rows;
+  return {bytes + OperandBytes({"received rows", spec.hidden, spec.hidden}, experts)};
+}
+
+Bytes ForwardWorkspace(const ModelSpec& spec, LayerKind layer, const TrainingShape& shape,
+                       const RoutedRows& rows) {
+  // Rows in the GEMM's precision, their gate and up results, the activation, and the BF16 result.
+  const Wide w = WideFfn(spec, layer, shape, rows);
+  const std::int64_t in = shape.fp8 ? 1 : kBf16;
+  const std::int64_t ffn = w.rows * (in * (spec.hidden + w.width) + kBf16 * (2 * w.width + spec.hidden));
+  return {std::max(AttentionForwardBytes(spec, shape), ffn)};
+}
+
+Bytes BackwardWorkspace(const ModelSpec& spec, LayerKind layer, const TrainingShape& shape,
+                        const RoutedRows& rows) {
+  // Gradient rows, saved input and gradient of gate and up, gradient of the activation, and the BF16 result.
+  const Wide w = WideFfn(spec, layer, shape, rows);
+  const std::int64_t in = shape.fp8 ? 1 : kBf16;
+  const std::int64_t ffn = w.rows * (in * spec.hidden + kBf16 * (5 * w.width + spec.hidden));
+  return {std::max(AttentionBackwardBytes(spec, shape), ffn)};
+}
+
+}  // namespace orrery::models

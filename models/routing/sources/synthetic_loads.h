@@ -1,0 +1,189 @@
+// Load sources without recorded loads: balanced in expectation, or a synthetic router in which each domain has its
+// own hot experts, so that a globally balanced layer is still uneven in every micro-batch.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/config/document.h"
+#include "models/routing/balance/strategy.h"
+#include "models/routing/dynamics/training_dynamics.h"
+#include "models/routing/load_source.h"
+#include "models/routing/placement.h"
+#include "models/routing/sampling/load_table.h"
+#include "models/routing/sources/expert_choice.h"
+#include "models/routing/text/text_mix.h"
+#include "models/spec/model_spec.h"
+
+namespace orrery::models {
+
+/// Samples tables, whatever made them: the common half of every source here.
+class TableLoads : public LoadSource {
+ public:
+  TableLoads(const LoadShape& shape, TextMix mix, std::uint64_t seed)
+      : shape_(shape), mix_(std::move(mix)), seed_(seed) {}
+  const LoadShape& shape() const override { return shape_; }
+  const TextMix& mix() const { return mix_; }
+  std::uint64_t seed() const { return seed_; }
+  void Sample(int layer, int micro_batch, int group, ExchangeLoad* load) const override;
+  /// The table of a MoE layer.
+  virtual const LoadTable& Table(int layer) const = 0;
+  /// The layer's table when its experts stand on `map`'s slots of `physical`: the same text, the same
+  /// choices.
+  virtual LoadTable TableOn(int layer, const LoadShape& physical, const SlotMap& map) const = 0;
+  /// Sample with experts on `map`'s slots, `table` being TableOn of them.
+  virtual void SampleOn(const LoadTable& table, const LoadShape& physical, const SlotMap& map, int layer,
+                        int micro_batch, int group, ExchangeLoad* load) const;
+
+ private:
+  LoadShape shape_;
+  TextMix mix_;
+  std::uint64_t seed_;
+};
+
+/// Uniform experts under group-limited routing: balanced in expectation, multinomial noise only.
+class UniformLoads : public TableLoads {
+ public:
+  UniformLoads(const LoadShape& shape, std::uint64_t seed);
+  const LoadTable& Table(int) const override { return table_; }
+  LoadTable TableOn(int layer, const LoadShape& physical, const SlotMap& map) const override;
+  std::string Describe() const override;
+
+ private:
+  LoadTable table_;
+};
+
+/// What SyntheticLoads needs besides the shape.
+struct SyntheticOptions {
+  AffinityParameters affinity;
+  BalanceRule balance;  ///< what the converged router's biases are
+  int fewest_documents = 1, most_documents = 4, sequence_length = 4096;
+  int measured_documents =
+      16;             ///< of RoutedText::kDocumentTokens in each domain: the text tables are measured on
+  ChoiceChunk chunk;  ///< of Strategy::kExpertChoice
+};
+
+/// The text of a synthetic router.
+TextMix MixOf(const SyntheticOptions& options);
+
+/// The synthetic router, balanced by a strategy until it has converged. Layers beyond kDrawnLayers reuse the
+/// drawn ones with nodes, gate groups and ranks renumbered (renumbering.h): equal in distribution, cheaper to
+/// make.
+class SyntheticLoads : public TableLoads {
+ public:
+  static constexpr int kDrawnLayers = 12;
+
+  SyntheticLoads(const LoadShape& shape, const SyntheticOptions& options, int moe_layers, std::uint64_t seed);
+  const LoadTable& Table(int layer) const override;
+  LoadTable TableOn(int layer, const LoadShape& physical, const SlotMap& map) const override;
+  /// Fewer than LoadSampler::kFewestTokens tokens a rank are routed one by one.
+  void Sample(int layer, int micro_batch, int group, ExchangeLoad* load) const override;
+  void SampleOn(const LoadTable& table, const LoadShape& physical, const SlotMap& map, int layer,
+                int micro_batch, int group, ExchangeLoad* load) const override;
+  std::string Describe() const override;
+
+  /// The same micro-batch routed token by token: what Sample imitates. Slow (a million tokens a second).
+  void SampleExactly(int layer, int micro_batch, int group, ExchangeLoad* load) const;
+  void SampleExactlyOn(const LoadShape& physical, const SlotMap& map, int layer, int micro_batch, int group,
+                       ExchangeLoad* load) const;
+  /// How far the relative load of an expert may be from what the strategy asks for, where no biases were
+  /// found that bring it there; 0 where all layers' converged.
+  double NotConverged() const;
+  /// Loads of a layer's experts over the whole mix of domains, 1 where balanced; of a layer beyond the drawn
+  /// ones in the order of the drawn one it stands for.
+  const std::vector<double>& GlobalLoads(int layer) const;
+
+ private:
+  struct Drawn {
+    RouterLayer router;
+    std::vector<float> bias;  ///< [domains][experts]
+    std::vector<double> global;
+    LoadTable table;
+    std::vector<std::uint16_t> selected;  ///< experts of the measured text
+    double off = 0;                       ///< of ConvergedBiases that did not converge
+  };
+  Drawn Draw(int layer) const;
+  void SetBias(const RoutedText& text, Drawn* drawn) const;
+
+  SyntheticOptions options_;
+  GateShape gate_;
+  std::vector<Drawn> drawn_;
+  std::vector<std::vector<std::uint16_t>> renumber_;  ///< [layers][slots] drawn slot -> the layer's slot
+  std::vector<LoadTable> tables_;                     ///< [layers]
+};
+
+/// Feedback of BalanceRule a unit of auxiliary-loss weight. Calibrated once: with it the loss-controlled 1B model of
+/// arXiv 2408.15664 Table 2 (64 experts top-6, alpha 1e-3) keeps its MaxVio_global of 0.72.
+constexpr double kFeedbackPerAlpha = 250;
+/// The same for the 3B model of that table (0.52).
+constexpr double kFeedbackPerAlpha3B = 380;
+
+/// Domain deviations of one served domain, each set from one published CV: the three domains of the 16B loads
+/// (DeepSeek-V3 report App. C Fig. 10: 0.918, 1.535, 1.707; 64 experts top-6) and R1 translating (TensorRT-LLM blog 4:
+/// 1.282; 256 experts top-8, grouped, Student-t5 affinities with spread 0.35).
+constexpr double kDomainWikipedia = 0.55;
+constexpr double kDomainGithub = 1.04;
+constexpr double kDomainMath = 1.24;
+constexpr double kDomainR1 = 0.35;
+/// V2-Lite on the ESFT intent, summary and law tasks: mean CV 0.71.
+constexpr double kDomainV2Lite = 0.42;
+
+/// What a sequence-wise loss leaves of a domain: nearly even experts and a few outliers. Set from CV 0.400,
+/// Gini 0.171 and 3.0 % of experts above twice the mean, means over the three domains of the 16B
+/// auxiliary-loss model (DeepSeek-V3 report App. C Fig. 10); its MaxVio and share above four times judge.
+constexpr double kDomainSequenceLoss = 0.08;
+constexpr double kOutlierShare = 0.20;
+constexpr double kOutlierSd = 0.45;
+
+/// The router a strategy leads to; `alpha` is the weight of an auxiliary loss.
+SyntheticOptions DefaultOptions(Strategy strategy, double alpha);
+
+/// What a strategy that PullsDomains pulls by in training, with micro-batches of `shape`.
+LossPullWeights PullOf(const SyntheticOptions& options, const LoadShape& shape);
+
+/// A scenario's `routing` section, read and checked.
+struct RoutingSection {
+  Strategy strategy = Strategy::kLossFree;
+  SyntheticOptions options;
+  UpdateRule update = UpdateRule::kSign;  ///< of auxiliary-loss-free, for how it settles
+  double rate = 1e-3;                     ///< its gamma
+  int rate_until = 1 << 30;               ///< from this training step gamma is 0
+  int shift_step = 1 << 30;               ///< training step from which the text is another
+  DomainShift shift = DomainShift::kReversed;
+  PlacementOptions placement;
+  double capacity_factor = 0;  ///< 0: nothing is dropped
+  bool device_capacity = false;
+  DropOrder drop = DropOrder::kArrival;
+  double never_dropped = 0;
+  std::string loads;     ///< file of recorded loads instead of a strategy; empty: none
+  int dense_layers = 0;  ///< the model's, before those with experts: recorders list them too
+};
+RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe);
+
+/// Whether a section of the strategy may hold the key, beside the keys that all take.
+bool StrategyTakes(Strategy strategy, std::string_view key);
+/// Whether a section of recorded loads may.
+bool RecordedLoadsTake(std::string_view key);
+/// Whether a value that suits one strategy means another thing, or nothing, to the next: alpha, update, ...
+bool OwnToStrategy(std::string_view key);
+
+/// InputError with its place where what a section says does not go with the shape: the experts and redundant
+/// ones of placement eplb fill whole ranks, sequences whole micro-batches.
+void CheckSection(const Value& section, const RoutingSection& read, const LoadShape& shape);
+
+/// Physical slots of a MoE layer over the ranks of an expert-parallel group.
+int ExpertSlots(const RoutingSection& section, const MoeSpec& moe);
+
+/// The source a section describes: its strategy or recorded loads, its placement, its capacity.
+std::unique_ptr<TableLoads> MakeTableLoads(const RoutingSection& section, const LoadShape& shape,
+                                           int moe_layers, std::uint64_t seed);
+
+/// The load source of a scenario's `routing` section (null or absent: auxiliary-loss-free). `moe_layers` includes
+/// MTP modules. Keys and defaults: docs/routing.md. InputError on unknown keys and values out of range.
+std::unique_ptr<LoadSource> MakeLoadSource(const Value& routing_section, const MoeSpec& moe,
+                                           const LoadShape& shape, int moe_layers, std::uint64_t seed);
+
+}  // namespace orrery::models

@@ -1,0 +1,88 @@
+// Attention designs as numbers: any model's attention recast as MHA, GQA, MQA or MLA, the alternatives to MLA's
+// decoupled RoPE, and the cache each one keeps.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/base/units.h"
+#include "models/spec/model_spec.h"
+
+namespace orrery::models {
+
+/// Where the position enters.
+enum class RopeMode {
+  kOnHeads,    ///< MHA, GQA, MQA: every query and key head is rotated, the cache holds rotated keys
+  kDecoupled,  ///< MLA: d_h^R extra dimensions per query head and one shared rotated key beside the latent
+  kReapplied,  ///< MLA without the extra key: every cached key is up-projected and rotated again each step
+  kOnLatent,   ///< the latent itself is the rotated key; queries are compared in the latent space
+  kNone,       ///< no rotation: a distance bias on the scores (ALiBi), nothing stored for it
+};
+
+/// How MLA is computed while decoding. Prefill is materialised wherever the position allows it.
+enum class MlaDecode {
+  kAbsorbed,      ///< W^UK folded into the query, W^UV into the output: one shared head of d_c (+ d_h^R)
+  kMaterialised,  ///< every cached token's keys and values up-projected to memory each step
+};
+
+struct AttentionDesign {
+  std::string name;  ///< "mha", "gqa-8", "mqa", "mla", "mla-materialised", "mla-rope-reapplied", ...
+  AttentionSpec spec;
+  RopeMode rope = RopeMode::kOnHeads;
+  MlaDecode decode = MlaDecode::kAbsorbed;
+  std::string assumption;  ///< what recasting the model assumed; "" if nothing
+  std::string quality;     ///< published effect on quality with its source, or "not published"
+
+  bool is_mla() const { return spec.kind == AttentionKind::kMla; }
+};
+
+/// The design a model has by itself: "mha", "gqa-<groups>", "mqa" or "mla".
+std::string OwnDesign(const AttentionSpec& spec);
+/// The names MakeDesign understands ("gqa-N" stands for any N).
+std::vector<std::string> KnownDesigns();
+/// `base` recast as design `name` ("own" for its own). InputError on an unknown name or a group count that does
+/// not divide the heads. A model without MLA is given V2's proportions, d_c = 4 d_h and d_h^R = d_h / 2
+/// (DeepSeek-V2 report, table 1), and no query compression.
+AttentionDesign MakeDesign(const std::string& name, const AttentionSpec& base);
+
+enum class CachePrecision {
+  kBf16,
+  kFp8,  ///< e4m3 with one FP32 scale per 128 elements, RoPE dimensions kept in BF16 (FlashMLA docs/20250929)
+  kSixBit,  ///< 6 bits an element on average, as DeepSeek-V2 was deployed (V2 report section 3.2.3)
+};
+/// "bf16", "fp8", "6bit".
+const char* Name(CachePrecision precision);
+std::vector<std::string> CachePrecisionNames();
+
+/// What one token leaves in one layer's cache.
+struct CacheEntry {
+  std::int64_t content = 0;  ///< keys and values, or the latent
+  std::int64_t rope = 0;     ///< MLA's shared rotated key
+  std::int64_t elements() const { return content + rope; }
+};
+CacheEntry CachePerLayer(const AttentionDesign& design);
+
+/// Layers that keep a cache: the main model's, and the MTP modules' where they are served (one layer each).
+int CacheLayers(const ModelSpec& spec, bool with_mtp);
+
+/// Bytes of one token in one layer's cache.
+Bytes CacheBytesPerLayer(const AttentionDesign& design, CachePrecision precision);
+/// Bytes of one token over all layers.
+Bytes CacheBytesPerToken(const ModelSpec& spec, const AttentionDesign& design, CachePrecision precision,
+                         bool with_mtp);
+
+/// GPUs of a tensor-parallel group that hold different parts of the cache: its key/value heads can be split, a
+/// latent shared by all heads cannot.
+int CacheShards(const AttentionDesign& design, int tensor);
+
+/// `spec` with its attention replaced, for parameter and weight counts.
+ModelSpec WithDesign(const ModelSpec& spec, const AttentionDesign& design);
+
+/// YaRN: the factor s by which `context` exceeds the trained window (1 inside it). Shapes do not change, the
+/// cache grows with the context (arXiv 2309.00071; V3 report section 4.3).
+double YarnFactor(std::int64_t context, std::int64_t trained_positions);
+/// YaRN's sqrt(t) = 0.1 ln s + 1, by which queries and keys are scaled.
+double YarnAttentionScale(double factor);
+
+}  // namespace orrery::models

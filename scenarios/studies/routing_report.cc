@@ -1,0 +1,353 @@
+#include "scenarios/studies/routing_report.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include <fmt/format.h>
+
+#include "core/base/error.h"
+#include "core/base/units.h"
+#include "models/routing/placement.h"
+#include "models/routing/sources/choice_loads.h"
+#include "models/routing/sources/planned_loads.h"
+
+namespace orrery::scenarios {
+namespace {
+
+using models::BalanceStats;
+using models::ExpertLoads;
+
+constexpr int kMicroBatches = 8;  // sampled for MicroBatchBalance
+
+/// The micro-batches sampled: the first, or where slots are replanned those of a period between two plans
+/// made in the run, evenly spread.
+int SampledMicroBatch(const models::TableLoads& source, int i) {
+  const auto* planned = dynamic_cast<const models::PlannedLoads*>(&source);
+  const int every = planned != nullptr ? planned->options().replanned_every : 0;
+  if (every == 0) return i;
+  return every + (every < kMicroBatches ? i : static_cast<int>(std::int64_t{every} * i / kMicroBatches));
+}
+
+double HottestRank(std::span<const double> load, const models::ExpertPlacement& placement, int ranks) {
+  return models::Balance(models::RankLoads(load, placement, ranks)).max_vio;
+}
+
+/// The relative loads of a source's tables as a heat map.
+ExpertLoads LoadsOf(const models::TableLoads& source, int layers, int experts, int top_k) {
+  const std::size_t domains = source.mix().share.size(), n = static_cast<std::size_t>(experts);
+  ExpertLoads out{source.Describe(), {}, source.mix().share, experts, 0, {}, true};
+  for (std::size_t d = 0; d < domains; ++d) out.domains.push_back(fmt::format("domain {}", d + 1));
+  for (int l = 0; l < layers; ++l) {
+    auto& layer = out.load.emplace_back(domains);
+    const std::vector<float>& slot = source.Table(l).slot;
+    for (std::size_t i = 0; i < domains * n; ++i) layer[i / n].push_back(double{slot[i]} * experts / top_k);
+  }
+  return out;
+}
+
+void AddBalance(const ExpertLoads& loads, RoutingReport* report) {
+  std::vector<std::vector<BalanceStats>> by_domain(loads.domains.size());
+  for (int l = 0; l < loads.layers(); ++l) {
+    report->by_layer.push_back(models::Balance(loads.Mix(l)));
+    for (std::size_t d = 0; d < by_domain.size(); ++d) {
+      by_domain[d].push_back(models::Balance(loads.load[static_cast<std::size_t>(l)][d]));
+    }
+  }
+  for (const auto& stats : by_domain) report->by_domain.push_back(models::MeanStats(stats));
+  report->global = models::MeanStats(report->by_layer);
+}
+
+double HottestSampledRank(const models::LoadShape& shape, const std::vector<std::int32_t>& rows) {
+  std::vector<double> rank(static_cast<std::size_t>(shape.ranks));
+  const std::size_t each = rows.size() / rank.size();
+  for (std::size_t e = 0; e < rows.size(); ++e) rank[e / each] += rows[e];
+  return models::Balance(rank).max_vio;
+}
+
+double Excess(const std::vector<std::int32_t>& rows) {
+  return models::Balance(models::Relative(std::vector<double>(rows.begin(), rows.end()))).max_vio;
+}
+
+/// MaxVio of experts; on planned slots an expert's rows are those of all its slots.
+double ExpertMaxVio(const models::TableLoads& source, int layer, int micro_batch,
+                    const models::ExchangeLoad& load) {
+  const auto* planned = dynamic_cast<const models::PlannedLoads*>(&source);
+  if (planned == nullptr) return Excess(load.expert_rows);
+  const std::vector<int> expert = planned->ExpertOfSlots(layer, micro_batch);
+  std::vector<std::int32_t> rows(static_cast<std::size_t>(planned->logical().shape().experts));
+  for (std::size_t s = 0; s < expert.size(); ++s) {
+    const auto e = static_cast<std::size_t>(expert[s]);
+    if (e < rows.size()) rows[e] += load.expert_rows[s];  // beyond: a shared one, every token's
+  }
+  return Excess(rows);
+}
+
+/// Adds one micro-batch of one layer with weight `w`.
+void AddMicroBatch(const models::TableLoads& source, const models::ExchangeLoad& load, double w,
+                   MicroBatchBalance* out) {
+  const models::LoadShape& shape = source.shape();
+  const double tokens = double{1} * shape.tokens_per_rank * shape.ranks;
+  out->hottest_rank += w * HottestSampledRank(shape, load.expert_rows);
+  out->gpus_per_token += w * std::accumulate(load.unique_rows.begin(), load.unique_rows.end(), 0.0) / tokens;
+  if (out->hottest_slot) *out->hottest_slot += w * Excess(load.expert_rows);
+  if (out->lost) *out->lost += w * static_cast<double>(load.dropped_rows) / (tokens * shape.top_k);
+  const std::vector<double> relative =
+      models::Relative(std::vector<double>(load.expert_rows.begin(), load.expert_rows.end()));
+  for (auto& [factor, dropped] : out->dropped)
+    for (double x : relative) dropped += w * std::max(0.0, x - factor) / static_cast<double>(relative.size());
+}
+
+MicroBatchBalance SampleMicroBatches(const models::TableLoads& source, int layers) {
+  MicroBatchBalance out;
+  if (source.shape().capacity_factor > 0) out.lost = 0;
+  if (dynamic_cast<const models::PlannedLoads*>(&source) != nullptr) out.hottest_slot = 0;
+  for (double factor : {1.0, 1.25, 1.5, 2.0})
+    if (!out.lost) out.dropped.emplace_back(factor, 0.0);
+  models::ExchangeLoad load;
+  const double w = 1.0 / (layers * kMicroBatches);
+  for (int i = 0; i < layers * kMicroBatches; ++i) {
+    const int layer = i % layers, micro_batch = SampledMicroBatch(source, i / layers);
+    source.Sample(layer, micro_batch, 0, &load);
+    AddMicroBatch(source, load, w, &out);
+    out.max_vio += w * ExpertMaxVio(source, layer, micro_batch, load);
+  }
+  const auto* routed = dynamic_cast<const models::SyntheticLoads*>(&source);
+  if (out.lost && routed != nullptr) {
+    routed->SampleExactly(0, 0, 0, &load);
+    out.lost_weight = load.dropped_weight;
+  }
+  for (int l = 0; l < layers; ++l) {
+    const auto& nodes = source.Table(l).nodes_mean;
+    for (std::size_t d = 0; d < nodes.size(); ++d)
+      out.nodes_per_token += source.mix().share[d] * double{nodes[d]} / layers;
+  }
+  return out;
+}
+
+models::UpdateRule RuleOf(const models::RoutingSection& section) {
+  switch (section.strategy) {
+    case models::Strategy::kLossFree:
+    case models::Strategy::kLossFreePlus:
+      return section.update;
+    case models::Strategy::kSequenceLoss:
+    case models::Strategy::kBatchLoss:
+      return models::UpdateRule::kAuxiliaryLoss;
+    default:
+      return models::UpdateRule::kNone;
+  }
+}
+
+/// What experts that choose make of tokens; the loads are ChoiceLoads, perhaps on planned slots.
+std::optional<ChoiceBalance> ChoiceOf(const models::TableLoads& source, int layers, int moe_layers) {
+  const auto* loads = dynamic_cast<const models::ChoiceLoads*>(&source);
+  if (loads == nullptr) return std::nullopt;
+  ChoiceBalance out;
+  for (int l = 0; l < layers; ++l) {
+    const std::vector<double> share = loads->ExpertsPerToken(l);
+    if (share.size() > out.experts_share.size()) out.experts_share.resize(share.size());
+    for (std::size_t j = 0; j < share.size(); ++j) out.experts_share[j] += share[j] / layers;
+  }
+  double square = 0;
+  for (std::size_t j = 0; j < out.experts_share.size(); ++j) {
+    out.mean += static_cast<double>(j) * out.experts_share[j];
+    square += static_cast<double>(j * j) * out.experts_share[j];
+  }
+  out.deviation = std::sqrt(std::max(0.0, square - out.mean * out.mean));
+  out.leak_bits_per_token_layer = models::ChoiceLeakBits(source.shape().top_k, source.shape().experts);
+  out.leak_bits_per_token = out.leak_bits_per_token_layer * moe_layers;
+  return out;
+}
+
+/// Training runs know what pulls or biases a router by its loads.
+bool HasTrace(models::Strategy s) {
+  return s != models::Strategy::kBalanced && s != models::Strategy::kExpertChoice;
+}
+
+models::TrainingOptions TrainingOf(const RoutingRequest& request, const RoutingReport& report) {
+  const models::RoutingSection& section = request.section;
+  models::TrainingOptions o;
+  o.affinity = section.options.affinity;
+  o.gate = {report.experts, report.top_k, report.groups, report.top_groups};
+  o.rule = RuleOf(section);
+  o.rate = section.rate;
+  o.rate_until = section.rate_until;
+  o.shift_step = section.shift_step, o.shift = section.shift;
+  if (models::PullsDomains(section.strategy)) {
+    o.pull = models::PullOf(section.options, request.training);
+  } else {
+    o.feedback = section.options.balance.feedback;
+  }
+  o.steps = request.steps;
+  o.batch_sequences = request.batch_sequences;
+  o.documents_per_sequence = (section.options.fewest_documents + section.options.most_documents) / 2.0;
+  o.warm_up = std::min(1000, request.steps / 4);
+  return o;
+}
+
+void AddTraining(const RoutingRequest& request, RoutingReport* report) {
+  const models::TrainingOptions o = TrainingOf(request, *report);
+  if (o.shift_step < 1 << 30 && o.shift_step + models::TrainingTrace::kWindow > o.steps)
+    throw InputError(
+        fmt::format("routing: a shift at step {} of {} training steps, expected {} or more after it",
+                    o.shift_step, o.steps, models::TrainingTrace::kWindow));
+  report->engine = models::EngineName(o);
+  report->training = models::Train(o, request.seed, 0);
+  for (int sequences : {1, 4, 16, 64, 256}) {
+    report->computation.emplace_back(
+        sequences, models::ComputationBatchMaxVio(o, *report->training, sequences, 100, request.seed));
+  }
+}
+
+const models::TableLoads& LogicalOf(const models::TableLoads& source) {
+  const auto* planned = dynamic_cast<const models::PlannedLoads*>(&source);
+  return planned != nullptr ? planned->logical() : source;
+}
+
+/// One placement question over every layer and domain: the mean of `hottest(layer, domain)`.
+template <class Hottest>
+double MeanOver(const ExpertLoads& loads, Hottest hottest) {
+  double sum = 0;
+  for (const auto& layer : loads.load) {
+    for (std::size_t d = 0; d < layer.size(); ++d) sum += loads.share[d] * hottest(layer, d);
+  }
+  return sum / loads.layers();
+}
+
+/// An eighth more than the routed experts, rounded up; shared ones stand among the redundant.
+int Slots(const ExpertLoads& loads, int ranks, int shared) {
+  const int routed = loads.experts - shared;
+  return static_cast<int>(RoundUp(routed + std::max(routed / 8, shared), ranks));
+}
+
+RankBalance BalanceAt(const ExpertLoads& loads, int groups, int ranks_per_node, int ranks, int shared) {
+  const int experts = loads.experts;
+  const bool whole_nodes = ranks % ranks_per_node == 0;
+  RankBalance out{ranks, Slots(loads, ranks, shared), {}, {}, {}, {}};
+  const auto plan = [&](std::span<const double> weight, int slots) {
+    const int nodes = whole_nodes && slots % (ranks / ranks_per_node) == 0 ? ranks / ranks_per_node : 1;
+    return models::Eplb(weight, {slots, groups, nodes, ranks});
+  };
+  if (experts % ranks == 0 && shared == 0) {
+    const models::ExpertPlacement contiguous = models::ContiguousPlacement(experts);
+    out.contiguous =
+        MeanOver(loads, [&](const auto& layer, auto d) { return HottestRank(layer[d], contiguous, ranks); });
+    out.eplb = MeanOver(loads, [&](const auto& layer, auto d) {
+      return HottestRank(layer[d], plan(layer[d], experts), ranks);
+    });
+  }
+  out.redundant = MeanOver(loads, [&](const auto& layer, auto d) {
+    return HottestRank(layer[d], plan(layer[d], out.slots), ranks);
+  });
+  double stale = 0;
+  for (int l = 0; l < loads.layers(); ++l) {
+    const models::ExpertPlacement planned = plan(loads.Mix(l), out.slots);
+    const auto& layer = loads.load[static_cast<std::size_t>(l)];
+    for (std::size_t d = 0; d < layer.size(); ++d)
+      stale += loads.share[d] * HottestRank(layer[d], planned, ranks);
+  }
+  out.stale = stale / loads.layers();
+  return out;
+}
+
+}  // namespace
+
+namespace {
+
+/// The loads with shared experts after the routed ones.
+ExpertLoads WithShared(ExpertLoads loads, int shared, double load) {
+  for (auto& layer : loads.load) {
+    for (auto& domain : layer) {
+      domain = models::Relative(domain);
+      domain.insert(domain.end(), static_cast<std::size_t>(shared), load);
+    }
+  }
+  loads.experts += shared;
+  return loads;
+}
+
+}  // namespace
+
+std::vector<RankBalance> RankBalances(const ExpertLoads& routed, int groups, int ranks_per_node,
+                                      const std::vector<int>& ranks, int shared_experts, double shared_load) {
+  const bool shared = shared_experts > 0;
+  const ExpertLoads loads = shared ? WithShared(routed, shared_experts, shared_load) : routed;
+  std::vector<RankBalance> out;
+  for (int r : ranks) {
+    if (r < 1 || r > 65536)
+      throw InputError(fmt::format("routing: {} expert-parallel ranks, expected 1 to 65536", r));
+    if (r <= 2 * loads.experts)
+      out.push_back(BalanceAt(loads, shared ? 1 : groups, ranks_per_node, r, shared_experts));
+  }
+  return out;
+}
+
+RoutingRequest RequestFor(const models::ModelSpec& model, const models::RoutingSection& section) {
+  if (!model.moe) throw InputError(fmt::format("routing: model '{}' has no experts", model.name));
+  RoutingRequest r;
+  r.model_notes = model.notes;
+  r.model = model.name, r.moe = *model.moe, r.section = section;
+  r.moe_layers = model.MoeLayers() + model.mtp_modules;
+  r.training.experts = r.moe.routed_experts, r.training.top_k = r.moe.top_k;
+  r.training.groups = r.moe.groups, r.training.top_groups = r.moe.top_groups;
+  while (r.training.experts % r.training.ranks != 0) --r.training.ranks;
+  if (r.training.ranks % r.training.ranks_per_node != 0)
+    r.training.ranks_per_node = std::gcd(r.training.ranks, 8);
+  return r;
+}
+
+namespace {
+
+/// What of the request the report repeats.
+RoutingReport Named(const RoutingRequest& request) {
+  const models::LoadShape& shape = request.training;
+  RoutingReport r;
+  r.model = request.model;
+  r.strategy = request.section.loads.empty() ? models::StrategyName(request.section.strategy) : "recorded";
+  r.left_out = request.left_out, r.model_notes = request.model_notes;
+  r.experts = shape.experts, r.top_k = shape.top_k, r.groups = shape.groups, r.top_groups = shape.top_groups;
+  r.training_ranks = shape.ranks;
+  r.placed_shared_experts = request.section.placement.shared_experts;
+  r.moe_layers = request.moe_layers;
+  return r;
+}
+
+}  // namespace
+
+RoutingReport MakeRoutingReport(const RoutingRequest& request) {
+  if (request.layers < 1)
+    throw InputError(fmt::format("routing: {} layers, expected at least 1", request.layers));
+  RoutingReport report = Named(request);
+  const models::LoadShape& shape = request.training;
+  const bool recorded = !request.section.loads.empty();
+  int layers = std::min(request.layers, request.moe_layers), made = layers;
+  if (recorded) {
+    report.loads =
+        models::ReadExpertLoads(request.section.loads, shape.experts, request.section.dense_layers);
+    report.recorded_layers = report.loads.layers();
+    // A short file's layers are all made anyway, so that the source knows where they start over.
+    if (report.recorded_layers <= layers) made = request.moe_layers;
+    layers = std::min(layers, report.recorded_layers);
+    report.loads.load.resize(static_cast<std::size_t>(layers));
+  }
+  const std::unique_ptr<models::TableLoads> source = models::MakeTableLoads(
+      request.section, shape, request.step_time ? request.moe_layers : made, request.seed);
+  report.source = source->Describe();
+  if (!recorded) report.loads = LoadsOf(LogicalOf(*source), layers, shape.experts, shape.top_k);
+  AddBalance(report.loads, &report);
+  if (const auto* routed = dynamic_cast<const models::SyntheticLoads*>(&LogicalOf(*source));
+      routed != nullptr && routed->NotConverged() > 0)
+    report.not_converged = routed->NotConverged();
+  report.ranks = RankBalances(report.loads, shape.groups, shape.ranks_per_node, request.ranks,
+                              report.placed_shared_experts, double{1} * shape.experts / shape.top_k);
+  report.micro_batch = SampleMicroBatches(*source, layers);
+  if (request.section.shift_step < 1 << 30) report.shift_step = request.section.shift_step;
+  const bool chooses = shape.top_k < shape.experts;  // else every token takes every expert
+  if (!recorded && chooses && HasTrace(request.section.strategy) && request.steps > 0)
+    AddTraining(request, &report);
+  report.choice = ChoiceOf(LogicalOf(*source), layers, request.moe_layers);
+  if (request.step_time) report.step = request.step_time(*source);
+  return report;
+}
+
+}  // namespace orrery::scenarios

@@ -1,0 +1,189 @@
+#include "models/routing/balance/strategy.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "models/routing/balance/balance_stats.h"
+#include "models/routing/balance/converged_bias.h"
+#include "models/routing/sources/synthetic_loads.h"
+
+namespace orrery::models {
+namespace {
+
+const LoadShape kV3{256, 64, 8, 4096, 8, 8, 4};
+
+/// CV of the mix and mean CV of a domain in one layer.
+struct Spread {
+  double mix = 0, domain = 0;
+};
+
+Spread SpreadOf(const SyntheticOptions& options, const LoadShape& shape = kV3) {
+  const SyntheticLoads loads(shape, options, 1, 3);
+  Spread out{Balance(loads.GlobalLoads(0)).cv, 0};
+  const LoadTable& t = loads.Table(0);
+  const auto slots = static_cast<std::size_t>(t.slots);
+  for (std::size_t d = 0; d < static_cast<std::size_t>(t.domains); ++d) {
+    const std::vector<double> load(t.slot.begin() + static_cast<std::ptrdiff_t>(d * slots),
+                                   t.slot.begin() + static_cast<std::ptrdiff_t>((d + 1) * slots));
+    out.domain += Balance(load).cv / t.domains;
+  }
+  return out;
+}
+
+/// Gates of published models whose affinities are a softmax over few and over many experts.
+const LoadShape kMixtral{8, 8, 8, 4096, 2, 1, 1};
+const LoadShape kV2{160, 8, 8, 4096, 6, 8, 3};
+const LoadShape kQwen3{128, 64, 8, 4096, 8, 1, 1};
+
+TEST(LossFree, BalancesTheMixWhateverTheAffinities) {
+  for (const LoadShape& shape : {kMixtral, kV2, kQwen3, kV3}) {
+    for (const Affinity kind : {Affinity::kSigmoid, Affinity::kSoftmax}) {
+      SyntheticOptions options = DefaultOptions(Strategy::kLossFree, 0);
+      options.affinity.kind = kind;
+      const SyntheticLoads loads(shape, options, 1, 3);
+      EXPECT_LT(Balance(loads.GlobalLoads(0)).max_vio, 0.04)
+          << shape.experts << (kind == Affinity::kSoftmax ? " softmax" : " sigmoid");
+    }
+  }
+}
+
+/// A text of one layer, and what a strategy's biases do to its mix.
+ConvergedBiases Converge(const GateShape& gate, const AffinityParameters& affinity, const BalanceRule& rule) {
+  const RoutedText text(DrawRouterLayer(affinity, gate.experts, 1, 0), gate, affinity.domains, 16, 7);
+  return ConvergedBias(text, ZipfShares(affinity.domains), rule);
+}
+
+TEST(LossFree, ConvergesForFewExpertsATokenForOneDomainAndForSaturatedAffinities) {
+  AffinityParameters softmax, one, skewed, saturated;
+  softmax.kind = one.kind = Affinity::kSoftmax;
+  one.domains = saturated.domains = 1;
+  skewed.domain = 3, saturated.offset = -20;
+  const GateShape v3{256, 8, 8, 4};
+  const std::vector<std::pair<GateShape, AffinityParameters>> cases{
+      {{64, 1, 1, 1}, softmax},  // Switch's top-1
+      {{128, 2, 1, 1}, softmax}, {{128, 8, 1, 1}, one}, {{160, 6, 8, 3}, one},
+      {{8, 2, 1, 1}, one},       {v3, skewed},          {v3, saturated}};
+  for (const auto& [gate, affinity] : cases) {
+    const RoutedText text(DrawRouterLayer(affinity, gate.experts, 1, 0), gate, affinity.domains, 16, 7);
+    const std::vector<double> share = ZipfShares(affinity.domains);
+    const ConvergedBiases found = ConvergedBias(text, share, {});
+    EXPECT_TRUE(found.converged()) << gate.experts << " top-" << gate.top_k << " off " << found.off;
+    const std::vector<double> load = RelativeLoads(gate, text.Route(found.bias, 16), share);
+    EXPECT_LE(Balance(load).max_vio, found.tolerance);
+    EXPECT_LT(found.tolerance, 0.15);
+  }
+}
+
+TEST(Losses, ConvergeToTheirFixedPointHoweverStrong) {
+  BalanceRule batch{Strategy::kBatchLoss, 0.25}, micro{Strategy::kMicroBatchLoss, 0.25},
+      plus{Strategy::kLossFreePlus, 0.025};
+  micro.documents = plus.documents = 2.5;
+  AffinityParameters softmax;
+  softmax.kind = Affinity::kSoftmax, softmax.domains = 4;
+  for (BalanceRule rule : {batch, micro, plus}) {
+    for (const double strength : {1.0, 100.0}) {
+      BalanceRule strong = rule;
+      strong.feedback *= strength;
+      const ConvergedBiases found = Converge({128, 2, 1, 1}, softmax, strong);
+      EXPECT_TRUE(found.converged()) << StrategyName(rule.strategy) << ' ' << strength << " off "
+                                     << found.off;
+    }
+  }
+}
+
+TEST(Losses, OfDeepSeekV2ConvergeWhateverTheSeed) {
+  SyntheticOptions options = DefaultOptions(Strategy::kV2Losses, 0);
+  options.affinity.kind = Affinity::kSoftmax;
+  for (const std::uint64_t seed : {3, 4})  // in layer 1 many tokens lie close to one edge of selection
+    EXPECT_EQ(SyntheticLoads(kV2, options, 2, seed).NotConverged(), 0) << seed;
+}
+
+TEST(Losses, ConvergeWhereAnExpertHasOneTokenOfADomainAndTheNextIsFar) {
+  const LoadShape kimi{384, 64, 8, 4096, 8, 1, 1};
+  EXPECT_EQ(SyntheticLoads(kimi, DefaultOptions(Strategy::kLossFreePlus, 1e-4), 1, 3).NotConverged(), 0);
+}
+
+TEST(LossFree, SaysWhereNoBiasesBalanceAText) {
+  AffinityParameters alike;
+  alike.token = 0;  // a document's tokens all go the same way
+  const ConvergedBiases found = Converge({256, 8, 8, 4}, alike, {});
+  EXPECT_FALSE(found.converged());
+  EXPECT_GT(found.off, 0.2);
+  SyntheticOptions options = DefaultOptions(Strategy::kLossFree, 0);
+  EXPECT_EQ(SyntheticLoads(kV3, options, 1, 3).Describe().find("NOT CONVERGED"), std::string::npos);
+  options.affinity = alike;
+  const SyntheticLoads loads(kV3, options, 1, 3);
+  EXPECT_GT(loads.NotConverged(), 0.2);
+  EXPECT_NE(loads.Describe().find("NOT CONVERGED"), std::string::npos);
+}
+
+TEST(LossFree, ThatIsNeverUpdatedIsNone) {
+  BalanceRule still;
+  still.updated = false;
+  EXPECT_EQ(Converge({64, 6, 1, 1}, {}, still).bias, std::vector<float>(64));
+}
+
+TEST(AuxiliaryLosses, EvenASoftmaxRouterAsTheyDoASigmoidOne) {
+  for (const Strategy strategy : {Strategy::kSequenceLoss, Strategy::kBatchLoss, Strategy::kV2Losses}) {
+    for (const LoadShape& shape : {kV2, kQwen3}) {
+      SyntheticOptions options = DefaultOptions(strategy, 1e-3);
+      const double sigmoid = SpreadOf(options, shape).mix;
+      options.affinity.kind = Affinity::kSoftmax;
+      const double softmax = SpreadOf(options, shape).mix;
+      EXPECT_GT(softmax, 0.4 * sigmoid) << StrategyName(strategy) << ' ' << shape.experts;
+      EXPECT_LT(softmax, 2 * sigmoid) << StrategyName(strategy) << ' ' << shape.experts;
+    }
+  }
+}
+
+TEST(ComplementaryLoss, EvensDomainsALittleAndLeavesTheMixBalanced) {
+  const Spread plain = SpreadOf(DefaultOptions(Strategy::kLossFree, 0));
+  const Spread with = SpreadOf(DefaultOptions(Strategy::kLossFreePlus, 1e-4));
+  EXPECT_LT(with.mix, 0.05);
+  EXPECT_LT(with.domain, plain.domain);
+  const Spread strong = SpreadOf(DefaultOptions(Strategy::kLossFreePlus, 1e-2));
+  EXPECT_LT(strong.domain, 0.5 * with.domain);
+}
+
+TEST(ComplementaryLoss, OfNoWeightIsLossFree) {
+  const Spread plain = SpreadOf(DefaultOptions(Strategy::kLossFree, 0));
+  const Spread none = SpreadOf(DefaultOptions(Strategy::kLossFreePlus, 0));
+  EXPECT_NEAR(none.domain, plain.domain, 0.03 * plain.domain);
+}
+
+TEST(MicroBatchLoss, LeavesDomainsMoreFreedomTheMoreTheMicroBatchHolds) {
+  const SyntheticOptions options = DefaultOptions(Strategy::kMicroBatchLoss, 1e-3);
+  LoadShape large = kV3;
+  large.tokens_per_rank = 64 * 4096;
+  large.ranks = 8;
+  LoadShape small = large;
+  small.tokens_per_rank = 4096;
+  const Spread one = SpreadOf(options, small), many = SpreadOf(options, large);
+  const Spread whole = SpreadOf(DefaultOptions(Strategy::kBatchLoss, 1e-3), small);
+  EXPECT_LT(one.domain, many.domain);
+  EXPECT_NEAR(many.domain, whole.domain, 0.1 * whole.domain);
+}
+
+TEST(V2Losses, EvenGroupsMoreThanTheExpertLossAlone) {
+  SyntheticOptions all = DefaultOptions(Strategy::kV2Losses, 0), expert = all;
+  expert.balance.device_feedback = expert.balance.communication_feedback = 0;
+  const auto groups = [](const SyntheticOptions& options) {
+    const SyntheticLoads loads(kV3, options, 1, 3);
+    std::vector<double> group(8);
+    for (std::size_t e = 0; e < 256; ++e) group[e / 32] += loads.GlobalLoads(0)[e];
+    return Balance(group).cv;
+  };
+  EXPECT_LT(groups(all), 0.5 * groups(expert));
+}
+
+TEST(Strategies, HaveAName) {
+  EXPECT_EQ(StrategyName(Strategy::kV2Losses), "v2-auxiliary-losses");
+  EXPECT_EQ(StrategyNames().size(), static_cast<std::size_t>(Strategy::kExpertChoice) + 1);
+}
+
+}  // namespace
+}  // namespace orrery::models
