@@ -65,9 +65,7 @@ std::uint64_t Folded() {
   const scenarios::TrainingModel model(
       scenarios::ReadTrainingScenario(scenarios::LoadScenarioDocument("deepseek-v3-pretraining", {}), ""),
       true);
-  scenarios::Variant variant;
-  variant.fold = true;
-  return model.Simulate(variant).events;
+  return model.Simulate({.fold = true}).events;
 }
 
 /// Forty exchanges of a synthetic router in 64 ranks.

@@ -17,10 +17,10 @@
 #include "scenarios/report/attention_writers.h"
 #include "scenarios/report/trace_writer.h"
 #include "scenarios/report/training_report.h"
+#include "scenarios/run.h"
 #include "scenarios/schema/attention_scenario.h"
 #include "scenarios/schema/scenario.h"
 #include "scenarios/studies/attention_report.h"
-#include "scenarios/training/training_run.h"
 
 namespace orrery::cli {
 namespace {
@@ -54,7 +54,7 @@ int RunPretraining(const Options& o, Document document) {
   options.timeline = !o.trace.empty();
   if (options.timeline) scenarios::CheckTraceRanks(scenario, o.trace_ranks);
   const LongRun wait;
-  const scenarios::TrainingRun run = scenarios::SimulateTraining(scenario, options, wait.control());
+  const scenarios::Run run = scenarios::Simulate(scenario, options, wait.control());
   const scenarios::TrainingResult& result = run.result;
   Report report;
   report.Add(o.trace, [&] { return scenarios::TrainingTrace(run, o.trace_ranks); });

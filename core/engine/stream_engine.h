@@ -3,7 +3,7 @@
 // Ranks stand in a grid: `programs` rows (pipeline positions) by `columns` (data-parallel positions).
 // Communicators cut them into groups that exchange. What the streams of a rank are to each other stands in its
 // program (StreamRole). Two things slow a running step down, and are tracked exactly:
-//   - a stream that shares the SMs with it is running: its price's `beside`;
+//   - a stream that shares the SMs with it is running: its price's `contended`;
 //   - other steps pass its port in the same direction: the port is shared equally between those that use it.
 // Neither makes a step faster than alone, and no step may outlast the clock: both are checked as it starts, so
 // that every simulation ends.
@@ -263,7 +263,7 @@ class StreamEngine {
     const StepPrice price = pricer_(r / columns_, r % columns_, step);
     if (!internal::CanRun(price)) internal::ThrowUnpriceable(price, r, s, step);
     rank.SetRunning(s, true);
-    stream.beside = price.beside;
+    stream.contended = price.contended;
     stream.port = price.port;
     stream.work = static_cast<double>(price.work);
     stream.updated = stream.start = now_;

@@ -47,7 +47,7 @@ constexpr int kPorts = 5;
 
 /// What a stream is to the others of its rank.
 struct StreamRole {
-  /// Bit s: while stream s runs, a step of this one takes longer by its price's `beside` (they share the
+  /// Bit s: while stream s runs, a step of this one takes longer by its price's `contended` (they share the
   /// SMs).
   std::uint8_t slowed_by = 0;
   /// Of those, one whose pending end is foreseen, so that the end itself changes nothing; -1: none.
@@ -75,7 +75,7 @@ struct Program {
 /// What a step costs one rank.
 struct StepPrice {
   std::int64_t work = 0;  ///< picoseconds with nothing beside it
-  float beside = 0;       ///< extra time, as a share, while a stream it is slowed by is running
+  float contended = 0;    ///< extra time, as a share, while a stream it is slowed by is running
   float port = 0;         ///< share of the time bound by the stream's port (0 to 1)
 };
 

@@ -33,7 +33,7 @@ void ThrowUnpriceable(const StepPrice& price, int rank, int stream, const Progra
       "uses {:.3g} of the port cannot be simulated; expected a time from 0 to {:.0f} "
       "days and nothing that is faster beside another than alone",
       StepText(rank, stream, step), static_cast<double>(price.work) * 1e-12,
-      1 + static_cast<double>(price.beside), static_cast<double>(price.port), kLongestSeconds / 86400));
+      1 + static_cast<double>(price.contended), static_cast<double>(price.port), kLongestSeconds / 86400));
 }
 
 void ThrowTooLate(double elapsed, std::int64_t now, int rank, int stream, const ProgramStep& step) {

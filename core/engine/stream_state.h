@@ -15,7 +15,7 @@ namespace orrery::internal {
 enum class StepState : std::uint8_t { kBlocked, kArrived, kRunning };
 
 struct alignas(64) StreamState {  // one cache line
-  float beside = 0, port = 0;
+  float contended = 0, port = 0;
   double stretch = 1;  ///< current slow-down: elapsed = work * stretch
   double work = 0;     ///< picoseconds left at stretch 1, as of `updated`
   std::int64_t updated = 0;
@@ -62,7 +62,7 @@ struct RankState {
   /// those of `slowed_by`, and its port is shared equally by all that pass it in the same direction.
   double StretchOf(int s, const StreamRole& role) const {
     const StreamState& stream = streams[s];
-    const double sms = (running & role.slowed_by) != 0 ? 1.0 + stream.beside : 1.0;
+    const double sms = (running & role.slowed_by) != 0 ? 1.0 + stream.contended : 1.0;
     if (role.port == Port::kNone) return sms;
     const auto p = static_cast<std::size_t>(role.port);
     const int users = role.both_ways ? std::max(out[p], in[p]) : out[p];
@@ -74,7 +74,7 @@ constexpr double kLongestPicoseconds = kLongestSeconds * 1e12;
 
 /// Whether the engine can run a step of this price: nothing in it makes the step faster than alone.
 inline bool CanRun(const StepPrice& price) {
-  return price.work >= 0 && static_cast<double>(price.work) < kLongestPicoseconds && price.beside >= 0 &&
+  return price.work >= 0 && static_cast<double>(price.work) < kLongestPicoseconds && price.contended >= 0 &&
          price.port >= 0 && price.port <= 1.001F;
 }
 /// InputError naming the step and what is wrong with its price.

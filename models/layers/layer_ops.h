@@ -62,6 +62,7 @@ struct TrainingShape {
   std::int64_t row_alignment = 128;      ///< rows of each expert are padded to this (GEMM tile)
 
   bool SavesE5M6() const { return fp8 && attention_output_e5m6; }
+  bool operator==(const TrainingShape&) const = default;
 };
 
 /// Rows after each expert's are padded to `alignment`.

@@ -50,6 +50,7 @@ struct LoadShape {
                                ///< tokens_per_rank
   /// Tokens that one GPU routes in a micro-batch: what a choice or a loss over its micro-batch sees.
   int MicroBatchTokens() const { return micro_batch_tokens > 0 ? micro_batch_tokens : tokens_per_rank; }
+  bool operator==(const LoadShape&) const = default;
 };
 
 class LoadSource {

@@ -50,6 +50,7 @@ struct ScheduleSpec {
   int micro_batches = 1;  ///< per pipeline and training step, M; DualPipe sends half in each direction
   int virtual_stages =
       1;  ///< model chunks a rank: at least 2 if interleaved; DualPipeV has 2 whatever is asked (1 or 2)
+  bool operator==(const ScheduleSpec&) const = default;
 };
 
 struct Schedule {

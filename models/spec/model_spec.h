@@ -24,6 +24,7 @@ struct AttentionSpec {
   int kv_lora_rank = 0;  ///< MLA: key/value compression d_c
   bool qkv_bias = false;
   bool qk_norm = false;  ///< RMSNorm on each query and key head (Qwen3)
+  bool operator==(const AttentionSpec&) const = default;
 };
 
 struct MoeSpec {
@@ -38,6 +39,7 @@ struct MoeSpec {
   bool sigmoid = false;  ///< affinity: sigmoid, else softmax
   double route_scale = 1.0;
   bool shared_gate = false;  ///< a learned gate on the shared expert (Qwen2-MoE)
+  bool operator==(const MoeSpec&) const = default;
 };
 
 struct ModelSpec {
@@ -60,6 +62,7 @@ struct ModelSpec {
   std::int64_t LongestSequence() const { return std::max(max_positions, scaled_positions); }
   bool IsMoeLayer(int layer) const { return moe && layer >= moe->first_dense_layers; }
   int MoeLayers() const { return moe ? layers - moe->first_dense_layers : 0; }
+  bool operator==(const ModelSpec&) const = default;
 };
 
 /// Parameters of each part; biases and norms included.

@@ -56,9 +56,9 @@ void CheckTraceRanks(const Scenario& scenario, const std::vector<int>& pipeline_
   }
 }
 
-std::string TrainingTrace(const TrainingRun& run, const std::vector<int>& pipeline_ranks) {
+std::string TrainingTrace(const Run& run, const std::vector<int>& pipeline_ranks) {
   const TrainingModel& model = *run.model;
-  const Outcome& outcome = run.outcome;
+  const TrainingOutcome& outcome = run.outcome;
   const Timeline& timeline = outcome.timeline;
   CheckTraceRanks(model.scenario(), pipeline_ranks);
   const int columns = timeline.ranks() / model.scenario().parallelism.pipeline;

@@ -3,14 +3,14 @@
 #include <algorithm>
 #include <memory>
 
-#include "scenarios/training/analysis.h"
+#include "scenarios/studies/what_if.h"
 #include "scenarios/training/memory_plan.h"
 #include "scenarios/training/simulation.h"
 
 namespace orrery::scenarios {
 namespace {
 
-bool Fits(const TrainingModel& model, const Outcome& outcome) {
+bool Fits(const TrainingModel& model, const TrainingOutcome& outcome) {
   const auto memory =
       MemoryOfRanks(model.scenario(), model.schedule(), model.stages(), outcome.loads->mean());
   return std::all_of(memory.begin(), memory.end(), [&](const models::RankMemory& rank) {
@@ -27,9 +27,9 @@ StepTime StepTimeOf(const Document& scenario, RoutingRequest* request) {
   request->moe_layers = model->MoeLayers();
   const double even_s = EvenStep(*model);
   return [model, even_s](const models::LoadSource& loads) {
-    Variant variant;
-    variant.loads = &loads;
-    const Outcome outcome = model->Simulate(variant);
+    StepInputs inputs;
+    inputs.loads = &loads;
+    const TrainingOutcome outcome = model->Simulate({}, inputs);
     const Scenario& s = model->scenario();
     const auto tokens = static_cast<double>(s.TokensPerStep());
     StepFigures figures;
@@ -37,7 +37,7 @@ StepTime StepTimeOf(const Document& scenario, RoutingRequest* request) {
     figures.tokens_per_s = tokens / outcome.step_s;
     figures.dollars_per_trillion =
         1e12 / tokens * outcome.step_s / 3600 * s.Gpus() * s.cluster.device.dollars_per_hour;
-    const ImbalanceCost cost = CostOfImbalance(*model, outcome, even_s);
+    const ImbalanceCost cost = CostOfImbalance(*model, outcome.step_s, outcome.dropped_share, even_s);
     figures.imbalance_share = cost.step_share;
     figures.undone_s = cost.undone_s;
     figures.rebalancing_s = outcome.rebalance.Sum();

@@ -1,5 +1,6 @@
 #include "scenarios/training/memory_plan.h"
 
+#include <algorithm>
 #include <compare>
 #include <set>
 
@@ -15,6 +16,25 @@ struct Moment {
   int deferred = 0;
   auto operator<=>(const Moment&) const = default;
 };
+
+bool HoldsNoMore(const Moment& a, const Moment& b) {
+  if (a.deferred > b.deferred) return false;
+  for (std::size_t i = 0; i < a.in_flight.size(); ++i)
+    if (a.in_flight[i] > b.in_flight[i]) return false;
+  return true;
+}
+
+/// Without those that hold no more of anything than another does: memory grows with every count
+/// (models/memory/memory.h), so that they are never the worst.
+std::vector<Moment> Worst(const std::set<Moment>& moments) {
+  std::vector<Moment> worst;
+  for (const Moment& moment : moments) {
+    const bool other = std::any_of(moments.begin(), moments.end(),
+                                   [&](const Moment& m) { return m != moment && HoldsNoMore(moment, m); });
+    if (!other) worst.push_back(moment);
+  }
+  return worst;
+}
 
 /// Every moment of the schedule, each once. A backward holds its activations until it ends, and a deferred one its
 /// operands from its start: both count while it runs.
@@ -78,7 +98,7 @@ std::vector<models::RankMemory> MemoryOfRanks(const Scenario& scenario, const mo
     plan.held.clear();
     for (const auto& stage : schedule.StagesOf(rank)) plan.held.push_back(stage.first);
     models::RankMemory peak;
-    for (const Moment& moment : Moments(schedule, rank)) {
+    for (const Moment& moment : Worst(Moments(schedule, rank))) {
       plan.chunks_in_flight = moment.in_flight;
       plan.deferred_weight_chunks = moment.deferred;
       const models::RankMemory then = models::MemoryOfRank(model, layout, shape, rows, plan);

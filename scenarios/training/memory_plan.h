@@ -7,7 +7,7 @@
 #include "models/parallel/stages.h"
 #include "models/schedule/schedule.h"
 #include "scenarios/schema/scenario.h"
-#include "scenarios/training/loads.h"
+#include "scenarios/step/loads.h"
 
 namespace orrery::scenarios {
 

@@ -5,8 +5,6 @@
 #include <fmt/format.h>
 
 #include "hw/comm/collectives.h"
-#include "hw/comm/placement.h"
-#include "hw/comm/point_to_point.h"
 #include "models/layers/optimizer_ops.h"
 #include "models/memory/memory.h"
 #include "scenarios/training/memory_plan.h"
@@ -30,25 +28,6 @@ std::vector<int> StagesHeld(const models::Schedule& schedule, int rank) {
   return held;
 }
 
-/// GPUs that hold copies of the same parameters, one in `stride` data-parallel ranks, for every pipeline rank
-/// and every offset: of all parameters with stride 1, of experts with the expert-parallel degree. Both
-/// mirrored pipeline ranks under DualPipe. Pipeline ranks follow one another, `data` GPUs each.
-hw::GpuGroups Copies(const Scenario& s, const models::Schedule& schedule, int stride) {
-  const int mirrors = schedule.directions(), data = s.parallelism.data;
-  hw::GpuGroups groups;
-  for (int rank = 0; rank < s.parallelism.pipeline / mirrors; ++rank) {
-    for (int first = 0; first < stride; ++first) {
-      std::vector<int> gpus;
-      for (int mirror = 0; mirror < mirrors; ++mirror) {
-        const int holder = mirror == 0 ? rank : s.parallelism.pipeline - 1 - rank;
-        for (int column = first; column < data; column += stride) gpus.push_back(holder * data + column);
-      }
-      groups.push_back(std::move(gpus));
-    }
-  }
-  return groups;
-}
-
 /// The norm of all gradients, over every GPU of the cluster.
 double NormSeconds(const Scenario& s, const hw::CollectiveModel& collectives, const hw::Topology& topology) {
   const int switches = s.cluster.nodes > 1 ? 2 * topology.layers() - 1 : 1;
@@ -58,19 +37,14 @@ double NormSeconds(const Scenario& s, const hw::CollectiveModel& collectives, co
 }  // namespace
 
 std::vector<OptimizerReport> OptimizersOf(const Scenario& scenario, const models::Schedule& schedule,
-                                          const models::StageLayout& layout, const hw::CostModel& cost,
-                                          const hw::ExchangeModel& exchange, const hw::Topology& topology,
+                                          const models::StageLayout& layout, const Machine& machine,
+                                          const FabricPlacement& placed, const hw::CostModel& cost,
                                           const std::vector<ReplicaTime>& replicas) {
-  const hw::PointToPoint link(scenario.cluster.device, exchange, scenario.cluster.fabric.transport);
-  const hw::CollectiveModel collectives(scenario.cluster.device, link, scenario.cluster.fabric.transport);
-  const int expert = scenario.parallelism.expert;
-  const int copies = scenario.parallelism.data * schedule.directions(), expert_copies = copies / expert;
-  const hw::CollectiveGroup dense_group =
-      hw::PlacedGroup(scenario.cluster, topology, Copies(scenario, schedule, 1));
-  const hw::CollectiveGroup expert_group =
-      expert == 1 ? dense_group
-                  : hw::PlacedGroup(scenario.cluster, topology, Copies(scenario, schedule, expert));
-  const double norm_s = NormSeconds(scenario, collectives, topology);
+  const hw::CollectiveModel collectives(scenario.cluster.device, machine.Link(),
+                                        scenario.cluster.fabric.transport);
+  const int copies = scenario.parallelism.data * schedule.directions(),
+            expert_copies = copies / scenario.parallelism.expert;
+  const double norm_s = NormSeconds(scenario, collectives, machine.topology);
   const std::string how = fmt::format(
       "ZeRO-1: FP32 gradients reduce-scattered over {} copies (experts {}{}), AdamW on the shards, BF16 "
       "parameters all-gathered",
@@ -80,7 +54,7 @@ std::vector<OptimizerReport> OptimizersOf(const Scenario& scenario, const models
     const models::LocalParameters own = models::UniqueParametersPerRank(
         scenario.RankModel(), layout, StagesHeld(schedule, rank), scenario.Holding());
     const hw::ZeroOneTime traffic =
-        hw::PriceZeroOne(collectives, {own.NonExpert(), dense_group}, {own.expert, expert_group});
+        hw::PriceZeroOne(collectives, {own.NonExpert(), placed.copies}, {own.expert, placed.expert_copies});
     OptimizerReport& report = reports.emplace_back();
     report.how = how;
     report.norm_s = norm_s;

@@ -3,22 +3,22 @@
 
 #include <vector>
 
-#include "hw/comm/exchange.h"
 #include "hw/cost/cost_model.h"
-#include "hw/network/topology.h"
 #include "models/parallel/stages.h"
 #include "models/schedule/schedule.h"
 #include "scenarios/schema/scenario.h"
+#include "scenarios/step/machine.h"
+#include "scenarios/step/placement.h"
 #include "scenarios/training/rebalancing.h"
 #include "scenarios/training/result.h"
 
 namespace orrery::scenarios {
 
-/// Of every pipeline rank. `replicas` [pipeline rank]: of experts within an exchange group; empty where each
-/// expert has one slot.
+/// Of every pipeline rank. `cost`: the machine's, or drawn anew. `replicas` [pipeline rank]: of experts within
+/// an exchange group; empty where each expert has one slot.
 std::vector<OptimizerReport> OptimizersOf(const Scenario& scenario, const models::Schedule& schedule,
-                                          const models::StageLayout& layout, const hw::CostModel& cost,
-                                          const hw::ExchangeModel& exchange, const hw::Topology& topology,
+                                          const models::StageLayout& layout, const Machine& machine,
+                                          const FabricPlacement& placed, const hw::CostModel& cost,
                                           const std::vector<ReplicaTime>& replicas = {});
 
 /// The one with most to do.

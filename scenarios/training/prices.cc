@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <string>
+#include <utility>
 
 #include "core/base/error.h"
 #include "core/base/random.h"
-#include "core/op/op_traits.h"
 #include "models/layers/end_ops.h"
 
 namespace orrery::scenarios {
@@ -16,19 +17,6 @@ using models::Part;
 using models::UnitKind;
 
 constexpr int kRowGridPoints = 96;
-
-// How much the same kernel's time varies from run to run on one GPU: relative standard deviation of durations in
-// DeepSeek's training trace (deepseek-ai/profile-data train.json, 4 layers), pooled over groups of equal operation,
-// shape and state of the communication beside it (all of the kernel or none of it), kernels of 20 us or more.
-constexpr double kGemmVariation = 0.024;       // 30 groups, 55 degrees of freedom
-constexpr double kAttentionVariation = 0.041;  // 2 groups, 3 degrees of freedom
-constexpr double kMemoryVariation =
-    0.047;  // casts, copies, RoPE, SwiGLU, saves: 50 groups, 130 degrees of freedom
-
-constexpr std::array<double, 3> kVariation = {kGemmVariation, kAttentionVariation,
-                                              kMemoryVariation};  // by ShapeKind
-
-double VariationOf(OpKind kind) { return kVariation[static_cast<std::size_t>(Traits(kind).shape)]; }
 
 bool IsEnd(UnitKind kind) {
   return kind == UnitKind::kEmbedding || kind == UnitKind::kHead || kind == UnitKind::kMtpLayer;
@@ -81,169 +69,220 @@ std::int64_t RowGridStep(std::int64_t max_rows, const models::TrainingShape& sha
       "and scale-out links");
 }
 
-}  // namespace
+/// `price` with its times multiplied.
+void Scale(double factor, BlockPrice* price) {
+  price->constant.work = std::llround(static_cast<double>(price->constant.work) * factor);
+  for (double& work : price->work_by_rows) work *= factor;
+  for (KernelShare& kernel : price->kernels) kernel.picoseconds *= factor;
+}
 
-TrainingPrices::TrainingPrices(const PriceInputs& inputs, const StepLoads& loads, int group)
-    : in_(inputs), loads_(loads), group_(group), model_(inputs.scenario->RankModel()) {
-  const Scenario& s = *in_.scenario;
-  launch_gap_ = in_.free == Free::kLaunchGaps ? 0 : static_cast<double>(in_.cost->launch_gap().count());
-  shape_.tokens = s.workload.micro_batch * s.workload.sequence_length;
-  shape_.sequence = s.workload.sequence_length;
-  shape_.local_experts = s.ExpertSlots() / s.parallelism.expert;
-  shape_.fp8 = s.fp8;
-  if (in_.free == Free::kRecompute)
-    shape_.recompute_norms = shape_.recompute_up_projections = shape_.recompute_swiglu = false;
-  rows_step_ = RowGridStep(loads.max_rows(), shape_);
-  if (s.model.moe) {
-    for (std::size_t k = 0; k < pair_bytes_.size(); ++k)
-      pair_bytes_[k] =
-          hw::NormalPairBytes(static_cast<hw::ExchangeKind>(k), s.model.hidden, s.model.moe->top_k, s.fp8);
-  }
-  RandomStream random(in_.seed, "normals");
-  for (float& z : normals_) z = static_cast<float>(random.Normal());
+template <class F>
+void ForEachPart(bool experts, const F& visit) {
   for (int k = 0; k < models::kUnitKinds; ++k) {
     for (int p = 0; p < models::kParts; ++p) {
       const auto kind = static_cast<UnitKind>(k);
       const auto part = static_cast<Part>(p);
       if (!models::HasPart(kind, part)) continue;
-      if (!s.model.moe && (kind == UnitKind::kMoeLayer || kind == UnitKind::kMtpLayer)) continue;
+      if (!experts && (kind == UnitKind::kMoeLayer || kind == UnitKind::kMtpLayer)) continue;
+      visit(kind, part);
+    }
+  }
+}
+
+UnitKind KindOf(std::uint32_t key) { return static_cast<UnitKind>(key / models::kParts); }
+
+/// Prices every block of a model once.
+class UnitPricer {
+ public:
+  UnitPricer(const UnitPriceKey& key, const hw::CostModel& cost)
+      : key_(key), pricer_(cost, key.lent_sms, key.conditions) {}
+
+  UnitPrices Price() {
+    prices_.launch_gap = pricer_.launch_gap();
+    ForEachPart(key_.model.moe.has_value(), [&](UnitKind kind, Part part) {
       if (models::IsExchange(part)) {
         PriceExchange(kind, part);
       } else {
         PriceCompute(kind, part);
       }
-    }
+    });
+    return std::move(prices_);
   }
-  parts_[models::kSendPrice].constant = {in_.free == Free::kMessages ? 0 : in_.message_work, 0, 1.0F};
-}
 
-models::RoutedRows TrainingPrices::RowsAt(std::int64_t rows) const {
+ private:
+  models::RoutedRows RowsAt(std::int64_t rows) const;
+  std::vector<Op> OpsOf(UnitKind kind, Part part, const models::RoutedRows& rows) const;
+  void PriceCompute(UnitKind kind, Part part);
+  void PriceExchange(UnitKind kind, Part part);
+
+  const UnitPriceKey& key_;
+  BlockPricer pricer_;
+  UnitPrices prices_;
+};
+
+models::RoutedRows UnitPricer::RowsAt(std::int64_t rows) const {
   models::RoutedRows routed;
-  const RankLoad mean = loads_.mean();
-  for (int e = 0; e < shape_.local_experts; ++e) {
-    routed.expert_rows.push_back(static_cast<std::int32_t>(rows / shape_.local_experts));
+  const RankLoad mean = key_.mean;
+  for (int e = 0; e < key_.shape.local_experts; ++e) {
+    routed.expert_rows.push_back(static_cast<std::int32_t>(rows / key_.shape.local_experts));
   }
   const double unique_per_row = mean.rows > 0 ? static_cast<double>(mean.unique) / mean.rows : 1;
   routed.unique_rows = static_cast<std::int32_t>(std::lround(static_cast<double>(rows) * unique_per_row));
   return routed;
 }
 
-std::vector<Op> TrainingPrices::OpsOf(UnitKind kind, Part part, const models::RoutedRows& rows) const {
-  const models::ModelSpec& model = model_;
+std::vector<Op> UnitPricer::OpsOf(UnitKind kind, Part part, const models::RoutedRows& rows) const {
+  const models::ModelSpec& model = key_.rank_model;
   const auto block = static_cast<models::Block>(part);  // the compute parts come first, in the same order
   switch (kind) {
     case UnitKind::kEmbedding:
-      return models::EmbeddingOps(model, PassOf(part), shape_);
+      return models::EmbeddingOps(model, PassOf(part), key_.shape);
     case UnitKind::kHead:
-      return models::HeadOps(model, PassOf(part), shape_, {});
+      return models::HeadOps(model, PassOf(part), key_.shape, {});
     case UnitKind::kDenseLayer:
-      return models::BlockOps(model, models::LayerKind::kDense, block, shape_, {});
+      return models::BlockOps(model, models::LayerKind::kDense, block, key_.shape, {});
     case UnitKind::kMoeLayer:
-      return models::BlockOps(model, models::LayerKind::kMoe, block, shape_, rows);
+      return models::BlockOps(model, models::LayerKind::kMoe, block, key_.shape, rows);
     case UnitKind::kMtpLayer:
       break;
   }
   // The projection comes before the layer forwards, after it backwards; its weights with those of the
   // attention.
-  std::vector<Op> ops = models::BlockOps(model, models::LayerKind::kMoe, block, shape_, rows);
+  std::vector<Op> ops = models::BlockOps(model, models::LayerKind::kMoe, block, key_.shape, rows);
   if (part == Part::kAttentionForward || part == Part::kAttentionBackward || part == Part::kAttentionWeight) {
-    std::vector<Op> projection = models::MtpProjectionOps(model, PassOf(part), shape_);
+    std::vector<Op> projection = models::MtpProjectionOps(model, PassOf(part), key_.shape);
     ops.insert(part == Part::kAttentionForward ? ops.begin() : ops.end(), projection.begin(),
                projection.end());
   }
   return ops;
 }
 
-StepPrice TrainingPrices::PriceOps(const std::vector<Op>& ops, std::vector<KernelShare>* kernels,
-                                   float* variation) const {
-  const hw::Device& device = in_.scenario->cluster.device;
-  const bool all_sms = in_.free == Free::kCommunicationSms;
-  const int sms = device.sms - (all_sms ? 0 : in_.scenario->communication.sms);
-  double alone = 0, beside = 0, variance = 0;
-  for (const Op& op : ops) {
-    if (in_.free == Free::kCasts && Traits(op.kind).is_cast) continue;
-    const hw::Price price = in_.cost->PriceOp(op, sms);
-    const auto time = static_cast<double>(price.time.count());
-    alone += time + launch_gap_;
-    beside += (all_sms ? time : static_cast<double>(price.beside.count())) + launch_gap_;
-    variance += std::pow(VariationOf(op.kind) * time, 2);
-    if (kernels != nullptr)
-      kernels->push_back({std::string(Traits(op.kind).report_class), price.provenance, time, price.table});
-  }
-  if (kernels != nullptr && !ops.empty()) {
-    kernels->push_back(
-        {"launch gaps", in_.cost->launch_gap_provenance(), launch_gap_ * static_cast<double>(ops.size())});
-  }
-  StepPrice step;
-  if (variation != nullptr) *variation = alone > 0 ? static_cast<float>(std::sqrt(variance) / alone) : 0;
-  step.work = std::llround(alone);
-  step.beside = alone > 0 ? static_cast<float>(std::max(0.0, beside / alone - 1)) : 0;
-  return step;
-}
-
-void TrainingPrices::PriceCompute(UnitKind kind, Part part) {
-  PartPrice& price = parts_[models::PriceKey(kind, part)];
-  if (in_.free == Free::kEnds && IsEnd(kind)) return;
-  price.constant = PriceOps(OpsOf(kind, part, RowsAt(loads_.mean().rows)), &price.kernels, &price.variation);
-  if (!in_.vary || in_.free == Free::kVariation) price.variation = 0;
-  const bool routed = in_.scenario->model.moe &&
-                      (kind == UnitKind::kMoeLayer || kind == UnitKind::kMtpLayer) &&
+void UnitPricer::PriceCompute(UnitKind kind, Part part) {
+  BlockPrice& price = prices_.blocks[models::PriceKey(kind, part)];
+  const double factor = IsEnd(kind) ? key_.conditions.ends : 1;
+  if (factor == 0) return;
+  price.constant = pricer_.Price(OpsOf(kind, part, RowsAt(key_.mean.rows)), &price);
+  const bool routed = key_.model.moe && (kind == UnitKind::kMoeLayer || kind == UnitKind::kMtpLayer) &&
                       (part == Part::kMlpForward || part == Part::kMlpBackward || part == Part::kMlpWeight);
-  if (!routed) return;
-  for (int i = 0; i < kRowGridPoints; ++i) {
-    const StepPrice at = PriceOps(OpsOf(kind, part, RowsAt(i * rows_step_)), nullptr, nullptr);
+  price.first_point = static_cast<std::size_t>(key_.first_point);
+  for (int i = key_.first_point; routed && i < key_.first_point + key_.points; ++i) {
+    const StepPrice at = pricer_.Price(OpsOf(kind, part, RowsAt(i * key_.rows_step)));
     price.work_by_rows.push_back(static_cast<double>(at.work));
-    price.beside_by_rows.push_back(at.beside);
+    price.contended_by_rows.push_back(at.contended);
   }
+  if (factor != 1) Scale(factor, &price);
 }
 
-StepPrice TrainingPrices::ByRows(const PartPrice& part, std::int32_t rows) const {
-  const double at = static_cast<double>(rows) / static_cast<double>(rows_step_);
-  const std::size_t i = std::min(static_cast<std::size_t>(at), part.work_by_rows.size() - 2);
-  const double between = at - static_cast<double>(i);
-  const double work = part.work_by_rows[i] + between * (part.work_by_rows[i + 1] - part.work_by_rows[i]);
-  return {static_cast<std::int64_t>(work + 0.5), part.beside_by_rows[i], 0};
+/// What runs on the exchange's stream before its payload. A rank that holds all experts asks nobody where its
+/// tokens go; the cast before a backward is of its own kernels and stays.
+void UnitPricer::PriceExchange(UnitKind kind, Part part) {
+  if (key_.exchanges_alone && part == Part::kDispatch) return;
+  const auto ops = models::ExchangeOps(key_.model, ExchangeOf(part).exchange, key_.shape);
+  prices_.blocks[models::PriceKey(kind, part)].constant.work = pricer_.Price(ops).work;
 }
 
-void TrainingPrices::PriceExchange(UnitKind kind, Part part) {
-  const std::uint32_t key = models::PriceKey(kind, part);
-  is_exchange_[key] = true;
-  PartPrice& price = parts_[key];
-  if (in_.free == Free::kExchanges || (in_.free == Free::kEnds && IsEnd(kind))) return;
-  // What runs on the exchange's stream before its payload. A rank that holds all experts asks nobody where
-  // its tokens go; the cast before a backward is of its own kernels and stays.
-  const bool nobody = in_.scenario->parallelism.expert == 1 && part == Part::kDispatch;
-  const StepPrice before =
-      nobody ? StepPrice{}
-             : PriceOps(models::ExchangeOps(in_.scenario->model, ExchangeOf(part).exchange, shape_), nullptr,
-                        nullptr);
-  price.constant.work = before.work;
-  const StepPrice mean = Exchange(key, loads_.mean());
+}  // namespace
+
+UnitPrices PriceUnits(const UnitPriceKey& key, const hw::CostModel& cost) {
+  return UnitPricer(key, cost).Price();
+}
+
+TrainingPrices::TrainingPrices(const PriceInputs& inputs, const StepLoads& loads, int group)
+    : in_(inputs), loads_(loads), group_(group), even_(loads.even()) {
+  const Scenario& s = *in_.scenario;
+  const UnitPriceKey key = KeyOf(loads);
+  const auto make = [&] { return PriceUnits(key, *in_.cost); };
+  units_ =
+      in_.memo != nullptr ? in_.memo->Get<UnitPrices>(key, make) : std::make_shared<const UnitPrices>(make());
+  blocks_ = &units_->blocks;
+  if (s.model.moe) {
+    for (std::size_t k = 0; k < pair_bytes_.size(); ++k)
+      pair_bytes_[k] =
+          hw::NormalPairBytes(static_cast<hw::ExchangeKind>(k), s.model.hidden, s.model.moe->top_k, s.fp8);
+  }
+  if (in_.conditions.Varies()) {
+    RandomStream random(in_.seed, "normals");
+    for (float& z : normals_) z = static_cast<float>(random.Normal());
+  }
+  ForEachPart(s.model.moe.has_value(), [&](UnitKind kind, Part part) {
+    const std::uint32_t k = models::PriceKey(kind, part);
+    const BlockPrice& block = (*blocks_)[k];
+    is_exchange_[k] = models::IsExchange(part);
+    by_rows_[k] = !block.work_by_rows.empty();
+    variation_[k] = in_.conditions.Varies() ? block.variation : 0;
+    at_even_load_[k] = is_exchange_[k] ? Exchange(k, loads.mean())
+                       : by_rows_[k]   ? block.At(loads.mean().rows, rows_step_)
+                                       : block.constant;
+  });
+  const double factor = in_.conditions.transfers * in_.conditions.messages;
+  at_even_load_[models::kSendPrice] = {std::llround(static_cast<double>(in_.message_work) * factor), 0, 1.0F};
+}
+
+UnitPriceKey TrainingPrices::KeyOf(const StepLoads& loads) {
+  const Scenario& s = *in_.scenario;
+  UnitPriceKey key;
+  key.model = s.model;
+  key.rank_model = s.RankModel();
+  key.shape.tokens = s.workload.micro_batch * s.workload.sequence_length;
+  key.shape.sequence = s.workload.sequence_length;
+  key.shape.local_experts = s.ExpertSlots() / s.parallelism.expert;
+  key.shape.fp8 = s.fp8;
+  if (!in_.conditions.recompute)
+    key.shape.recompute_norms = key.shape.recompute_up_projections = key.shape.recompute_swiglu = false;
+  rows_step_ = RowGridStep(loads.max_rows(), key.shape);
+  key.rows_step = rows_step_;
+  key.points = kRowGridPoints;
+  if (even_) {
+    key.points = 2;
+    key.first_point = std::min(static_cast<int>(loads.mean().rows / rows_step_), kRowGridPoints - 2);
+  }
+  key.lent_sms = s.communication.sms;
+  key.exchanges_alone = s.parallelism.expert == 1;
+  key.mean = {loads.mean().rows, loads.mean().unique, 0, 0};
+  key.conditions.casts = in_.conditions.casts;
+  key.conditions.launch_gaps = in_.conditions.launch_gaps;
+  key.conditions.ends = in_.conditions.ends;
+  key.conditions.lend_sms = in_.conditions.lend_sms;
+  return key;
+}
+
+/// An exchange that takes no time at all.
+bool TrainingPrices::IsFree(std::uint32_t key) const {
+  return in_.conditions.exchanges == 0 || (in_.conditions.ends == 0 && IsEnd(KindOf(key)));
+}
+
+std::vector<KernelShare> TrainingPrices::Kernels(std::uint32_t key) const {
+  if (!is_exchange_[key]) return (*blocks_)[key].kernels;
+  if (IsFree(key)) return {};
+  const auto part = static_cast<Part>(key % models::kParts);
   // A dispatch is measured in FP8; in BF16 its bytes go through at the same rates.
   const bool measured_bytes = in_.scenario->fp8 || !hw::IsDispatch(ExchangeOf(part).kind);
   const hw::Provenance provenance =
       measured_bytes ? in_.exchange->beside_provenance()
                      : std::max(in_.exchange->beside_provenance(), hw::Provenance::kScaled);
-  price.kernels = {{"exchange " + std::string(Name(part)), provenance, static_cast<double>(mean.work)}};
+  const StepPrice mean = Exchange(key, loads_.mean());
+  return {{"exchange " + std::string(Name(part)), provenance, static_cast<double>(mean.work)}};
 }
 
 StepPrice TrainingPrices::Exchange(std::uint32_t key, const RankLoad& load) const {
-  const auto unit = static_cast<UnitKind>(key / models::kParts);
-  if (in_.free == Free::kExchanges || (in_.free == Free::kEnds && IsEnd(unit))) return {};
+  if (IsFree(key)) return {};
   const auto part = static_cast<Part>(key % models::kParts);
   const hw::ExchangeKind kind = ExchangeOf(part).kind;
   const hw::PairBytes& bytes = pair_bytes_[static_cast<std::size_t>(kind)];
   const Bytes out = bytes.wire * load.scale_out;
   const Bytes up = bytes.wire * load.scale_up;
   const hw::ExchangePrice price = in_.exchange->Price(kind, {out, out, up, up});
-  const double factor = in_.exchange_stretch * in_.exchange_factor;
+  const double factor = in_.exchange_stretch * in_.conditions.transfers;
   const double alone = static_cast<double>(price.alone.count()) * factor;
-  const double beside = static_cast<double>(price.beside_compute.count()) * factor;
-  if (!(beside < kLongestSeconds * 1e12)) ThrowEndlessExchange(part, beside * 1e-12);
+  const double contended = static_cast<double>(price.beside_compute.count()) * factor;
+  if (!(contended < kLongestSeconds * 1e12)) ThrowEndlessExchange(part, contended * 1e-12);
   StepPrice step;
-  step.work = std::llround(alone) + parts_[key].constant.work;
-  step.beside = step.work > 0 ? static_cast<float>((beside - alone) / static_cast<double>(step.work)) : 0;
+  step.work = std::llround(alone) + (*blocks_)[key].constant.work;
+  step.contended =
+      step.work > 0 ? static_cast<float>((contended - alone) / static_cast<double>(step.work)) : 0;
   step.port = static_cast<float>(price.scale_out_share);
+  const double share = in_.conditions.exchanges * (IsEnd(KindOf(key)) ? in_.conditions.ends : 1);
+  if (share != 1) step.work = std::llround(static_cast<double>(step.work) * share);
   return step;
 }
 

@@ -3,8 +3,7 @@
 
 #include <array>
 #include <cstdint>
-#include <map>
-#include <string>
+#include <memory>
 #include <vector>
 
 #include "core/engine/stream_program.h"
@@ -13,76 +12,77 @@
 #include "models/layers/layer_ops.h"
 #include "models/parallel/training_program.h"
 #include "scenarios/schema/scenario.h"
-#include "scenarios/training/loads.h"
+#include "scenarios/step/block_price.h"
+#include "scenarios/step/conditions.h"
+#include "scenarios/step/loads.h"
+#include "scenarios/step/memo.h"
 
 namespace orrery::scenarios {
 
-/// A resource made free, to see what it is worth.
-enum class Free : std::uint8_t {
-  kNothing,
-  kExchanges,
-  kImbalance,
-  kVariation,
-  kMessages,
-  kCasts,
-  kLaunchGaps,
-  kCommunicationSms,
-  kRecompute,
-  kEnds,
+/// Everything that the compute of a step costs by, apart from the tables.
+struct UnitPriceKey {
+  models::ModelSpec model;
+  models::ModelSpec rank_model;  ///< as a rank computes it beside its expert slots
+  models::TrainingShape shape;
+  int lent_sms = 0;
+  bool exchanges_alone = false;     ///< a rank holds all experts: nobody is asked where tokens go
+  std::int64_t rows_step = 1;       ///< of the grid of rows
+  int first_point = 0, points = 0;  ///< of the grid that are priced: all, or where all loads lie between two
+  RankLoad mean;                    ///< rows at which kernels are listed, and how many tokens they are of
+  Conditions conditions;            ///< those that change compute, others as they are by default
+  bool operator==(const UnitPriceKey&) const = default;
 };
 
-/// One kernel of a part, as a report lists it.
-struct KernelShare {
-  std::string op_class;  ///< OpTraits::report_class, "launch gaps", ...
-  hw::Provenance provenance{};
-  double picoseconds = 0;  ///< at the mean load
-  int table = -1;          ///< index into CostModel::sources(); -1: no kernel table
+/// What the compute of a training step costs, block by block: no loads, no payload of exchanges. Shared by all
+/// simulations that would price it alike.
+struct UnitPrices {
+  std::array<BlockPrice, models::kPriceKeys> blocks;  ///< by price key
+  double launch_gap = 0;                              ///< picoseconds
 };
-
-/// The price of one part of one kind of unit: constant, or by rows of the experts on this rank.
-struct PartPrice {
-  StepPrice constant;
-  std::vector<double> work_by_rows;  ///< picoseconds at multiples of the grid's step; empty: constant
-  std::vector<float> beside_by_rows;
-  std::vector<KernelShare> kernels;
-  float variation = 0;  ///< relative standard deviation between runs of the same part
-};
+UnitPrices PriceUnits(const UnitPriceKey& key, const hw::CostModel& cost);
 
 /// Everything the price of a step depends on, apart from the load.
 struct PriceInputs {
   const Scenario* scenario = nullptr;
   const hw::CostModel* cost = nullptr;
   const hw::ExchangeModel* exchange = nullptr;
+  Memo* memo = nullptr;           ///< of unit prices at `cost`; null: they are made anew
   double exchange_stretch = 1;    ///< of the fabric, for exchanges that leave a leaf
   std::int64_t message_work = 0;  ///< picoseconds of a pipeline send
-  double exchange_factor = 1;     ///< perturbation for the uncertainty interval
   std::uint64_t seed = 1;         ///< of the variation of kernel times
-  bool vary = true;               ///< kernels vary from run to run; off for folded simulations
-  Free free = Free::kNothing;
+  Conditions conditions;
 };
 
+/// What every step of a training program costs a rank.
 class TrainingPrices {
  public:
+  /// `loads` and what `inputs` point to must outlive the prices. `group`: columns of an exchange group.
   TrainingPrices(const PriceInputs& inputs, const StepLoads& loads, int group);
 
   /// The engine's pricer.
   StepPrice operator()(int row, int column, const ProgramStep& step) const {
-    const PartPrice& part = parts_[step.price];
-    if (!is_exchange_[step.price]) {
-      StepPrice price =
-          part.work_by_rows.empty()
-              ? part.constant
-              : ByRows(part, loads_.At(step.instance, column / group_, column % loads_.ranks()).rows);
-      price.work = Varied(price.work, part.variation, row, column, step);
-      return price;
-    }
-    return Exchange(step.price, loads_.At(step.instance, column / group_, column % loads_.ranks()));
+    const std::uint32_t key = step.price;
+    if (is_exchange_[key])
+      return even_ ? at_even_load_[key]
+                   : Exchange(key, loads_.At(step.instance, column / group_, column % loads_.ranks()));
+    StepPrice price =
+        even_ || !by_rows_[key]
+            ? at_even_load_[key]
+            : (*blocks_)[key].At(loads_.At(step.instance, column / group_, column % loads_.ranks()).rows,
+                                 rows_step_);
+    price.work = Varied(price.work, variation_[key], row, column, step);
+    return price;
   }
 
-  const std::array<PartPrice, models::kPriceKeys>& parts() const { return parts_; }
+  /// By price key. Of an exchange: what runs on its stream before the payload.
+  const std::array<BlockPrice, models::kPriceKeys>& blocks() const { return *blocks_; }
+  /// Of a block at the mean load, or of an exchange.
+  std::vector<KernelShare> Kernels(std::uint32_t key) const;
   /// The price of an exchange of `load`; `key` is a PriceKey of an exchange.
   StepPrice Exchange(std::uint32_t key, const RankLoad& load) const;
-  double launch_gap() const { return launch_gap_; }
+  double launch_gap() const { return units_->launch_gap; }
+  /// Equal where two prices price compute alike.
+  const std::shared_ptr<const UnitPrices>& units() const { return units_; }
 
  private:
   /// `work` as this rank runs it this time: normal about it, a pure function of seed, rank and step.
@@ -96,23 +96,20 @@ class TrainingPrices {
     const float z = normals_[h >> 52];
     return work + static_cast<std::int64_t>(static_cast<double>(work) * static_cast<double>(variation * z));
   }
-  StepPrice ByRows(const PartPrice& part, std::int32_t rows) const;
-  void PriceCompute(models::UnitKind kind, models::Part part);
-  void PriceExchange(models::UnitKind kind, models::Part part);
-  std::vector<Op> OpsOf(models::UnitKind kind, models::Part part, const models::RoutedRows& rows) const;
-  StepPrice PriceOps(const std::vector<Op>& ops, std::vector<KernelShare>* kernels, float* variation) const;
-  models::RoutedRows RowsAt(std::int64_t rows) const;
+  UnitPriceKey KeyOf(const StepLoads& loads);
+  bool IsFree(std::uint32_t key) const;
 
   PriceInputs in_;
   const StepLoads& loads_;
   int group_;
-  models::ModelSpec model_;  ///< as a rank computes it
-  double launch_gap_ = 0;
-  models::TrainingShape shape_;
   std::int64_t rows_step_ = 1;
-  std::array<hw::PairBytes, hw::kExchangeKindCount> pair_bytes_{};  ///< [hw::ExchangeKind]
-  std::array<PartPrice, models::kPriceKeys> parts_;
-  std::array<bool, models::kPriceKeys> is_exchange_{};
+  std::shared_ptr<const UnitPrices> units_;
+  const std::array<BlockPrice, models::kPriceKeys>* blocks_ = nullptr;  ///< of `units_`
+  std::array<hw::PairBytes, hw::kExchangeKindCount> pair_bytes_{};      ///< [hw::ExchangeKind]
+  bool even_ = false;                                                   ///< all loads are alike
+  std::array<StepPrice, models::kPriceKeys> at_even_load_{};  ///< or at any, of what no load changes
+  std::array<bool, models::kPriceKeys> is_exchange_{}, by_rows_{};
+  std::array<float, models::kPriceKeys> variation_{};
   std::array<float, 4096> normals_{};  ///< draws from the standard normal
 };
 

@@ -7,7 +7,6 @@
 
 #include "core/base/parallel.h"
 #include "core/engine/stream_engine.h"
-#include "hw/comm/placement.h"
 #include "hw/comm/point_to_point.h"
 #include "models/memory/memory.h"
 #include "models/routing/sources/planned_loads.h"
@@ -45,17 +44,6 @@ void CheckStages(const Scenario& s, const models::Schedule& schedule) {
                          schedule.stages, most, s.model.name, s.model.layers, most - 1 - s.model.layers));
 }
 
-/// Runs `make`; an InputError in it gets the place of the key that asked for it.
-template <class F>
-auto AtKey(const Value& root, const char* key, F&& make) -> decltype(make()) {
-  try {
-    return make();
-  } catch (const InputError& e) {
-    const Value* value = root.Find(key);
-    throw value != nullptr ? value->Error(e.what()) : e;
-  }
-}
-
 models::LoadShape ShapeOf(const Scenario& s) {
   const models::MoeSpec& moe = *s.model.moe;
   models::LoadShape shape;
@@ -69,72 +57,102 @@ models::LoadShape ShapeOf(const Scenario& s) {
   return shape;
 }
 
+/// What even loads follow from.
+struct EvenLoadKey {
+  models::LoadShape shape;
+  int placed_shared_experts = 0, slots = 0;
+  std::uint64_t seed = 0;
+  bool operator==(const EvenLoadKey&) const = default;
+};
+
+EvenLoadKey EvenLoadKeyOf(const Scenario& s) {
+  if (!s.model.moe) return {};
+  return {ShapeOf(s), s.placed_shared_experts, s.ExpertSlots(), s.seed};
+}
+
+/// What the choice of a layout follows from: times of blocks, and memory.
+struct LayoutKey {
+  std::shared_ptr<const UnitPrices> units;
+  double exchange_stretch = 1;
+  RankLoad load;
+  models::ScheduleSpec schedule;
+  std::vector<std::int64_t> memory;
+  bool operator==(const LayoutKey&) const = default;
+};
+
+LayoutKey LayoutKeyOf(const Scenario& s, const models::Schedule& schedule, const TrainingPrices& prices,
+                      const RankLoad& load, double exchange_stretch) {
+  const Parallelism& p = s.parallelism;
+  return {prices.units(),
+          exchange_stretch,
+          load,
+          schedule.spec,
+          {p.data, p.expert, p.zero, s.expert_slots, s.placed_shared_experts, s.communication.sms}};
+}
+
 }  // namespace
 
-TrainingModel::TrainingModel(Scenario scenario, bool folded_only) : scenario_(std::move(scenario)) {
-  const Value& root = scenario_.document.root();
-  schedule_ = ScheduleOf(scenario_);
-  cost_ = std::make_unique<hw::CostModel>(AtKey(root, "calibration", [&] {
-    return hw::CostModel::Load(scenario_.cluster.device, scenario_.calibration);
-  }));
-  exchange_ = std::make_unique<hw::ExchangeModel>(AtKey(root, "communication", [&] {
-    return hw::ExchangeModel::Load(scenario_.cluster.device, scenario_.communication.kernels);
-  }));
-  if (scenario_.model.moe) PrepareEvenLoad();
-  // Folded variants need no router, but what is asked of it is checked all the same: of no layers at all, a
+TrainingModel::TrainingModel(const Scenario& scenario, bool folded_only)
+    : TrainingModel(scenario, LoadMachine(scenario), folded_only) {}
+
+TrainingModel::TrainingModel(Scenario scenario, std::shared_ptr<const Machine> machine, bool folded_only)
+    : scenario_(std::move(scenario)), machine_(std::move(machine)), schedule_(ScheduleOf(scenario_)) {
+  ORRERY_CHECK(machine_->cluster.devices() == scenario_.Gpus() &&
+                   machine_->cluster.device.name == scenario_.cluster.device.name,
+               "a model on a machine that is not its scenario's");
+  even_ = machine_->memo().Get<EvenLoad>(EvenLoadKeyOf(scenario_), [&] { return MakeEvenLoad(); });
+  // Folded simulations need no router, but what is asked of it is checked all the same: of no layers at all, a
   // source makes its checks and draws nothing.
   auto loads = MakeLoads(scenario_.seed, folded_only ? 0 : MoeLayers());
   if (!folded_only) loads_ = std::move(loads);
-  StretchTraffic();
+  const Parallelism& p = scenario_.parallelism;
+  placed_ = PlaceOn(*machine_, {p.pipeline, p.data, p.expert, schedule_.directions()});
   PlanStages();
   rebalance_ = PriceRebalance(loads_.get());
 }
 
-/// Lays the model out over the stages, as the scenario says or by what its parts cost, and writes the
-/// programs.
-void TrainingModel::PlanStages() {
-  CheckStages(scenario_, schedule_);
-  // Two micro-batches, for a forward beside a backward.
-  const StepLoads loads =
-      scenario_.model.moe ? StepLoads(1, 1, std::vector<RankLoad>(2, even_load_)) : StepLoads();
+/// The prices of a simulation, its seed aside.
+PriceInputs TrainingModel::PricesUnder(const Conditions& conditions) const {
   PriceInputs inputs;
   inputs.scenario = &scenario_;
-  inputs.cost = cost_.get();
-  inputs.exchange = exchange_.get();
-  inputs.exchange_stretch = exchange_stretch_;
-  inputs.vary = false;
+  inputs.cost = &machine_->cost;
+  inputs.exchange = &machine_->exchange;
+  inputs.memo = &machine_->memo();
+  inputs.exchange_stretch = placed_->exchange_stretch;
+  inputs.message_work = MessageWork();
+  inputs.conditions = conditions;
+  return inputs;
+}
+
+/// Lays the model out over the stages and writes the programs.
+void TrainingModel::PlanStages() {
+  CheckStages(scenario_, schedule_);
+  Conditions folded;
+  folded.fold = true;
+  const StepLoads loads = scenario_.model.moe ? StepLoads::Even(even_->load) : StepLoads();
+  PriceInputs inputs = PricesUnder(folded);
+  inputs.message_work = 0;  // chunks are played alone
   const TrainingPrices prices(inputs, loads, 1);
-  const Value* list = scenario_.document.root().At("parallelism").Find("layers_per_stage");
-  const auto lacking = [&](const models::StageLayout& layout) {
-    std::int64_t most = 0;
-    for (const models::RankMemory& memory : MemoryOfRanks(scenario_, schedule_, layout, even_load_))
-      most = std::max(most, memory.Total().count - scenario_.cluster.device.memory.count);
-    return most;
-  };
-  layout_ = list != nullptr ? models::ReadStageLayout(*list, scenario_.model, schedule_)
-                            : ChooseStageLayout(scenario_.model, schedule_, prices, lacking);
+  layout_ = Layout(prices);
   std::vector<std::vector<models::Unit>> units;
   for (const models::Stage& stage : layout_.stages) units.push_back(models::UnitsOf(scenario_.model, stage));
   programs_ =
-      models::BuildTrainingPrograms(schedule_, units, WeightPassesOf(scenario_.model, prices, even_load_));
+      models::BuildTrainingPrograms(schedule_, units, WeightPassesOf(scenario_.model, prices, even_->load));
 }
 
-/// What the fabric adds where groups of neighbouring nodes leave their leaf or flows collide.
-void TrainingModel::StretchTraffic() {
-  const hw::Cluster& cluster = scenario_.cluster;
-  const hw::Topology topology(cluster);
-  const int nodes_per_exchange = scenario_.parallelism.expert / cluster.devices_per_node;
-  if (nodes_per_exchange > 1) {
-    exchange_stretch_ =
-        hw::ExchangeStretch(cluster, topology, hw::ContiguousGroups(cluster.nodes, nodes_per_exchange)).last;
-  }
-  if (scenario_.parallelism.pipeline == 1) return;
-  // Pipeline ranks follow one another, `data` GPUs each. Where those are no whole nodes, some messages stay
-  // in their node; all are taken for those that go furthest.
-  const auto nodes_on = static_cast<int>(CeilDiv(scenario_.parallelism.data, cluster.devices_per_node));
-  const int distance = std::min(nodes_on, cluster.nodes - 1);
-  message_stretch_ = hw::HandOverStretch(cluster, topology, distance).last;
-  message_latency_ = hw::MessageLatency(cluster, topology, 0, distance);
+/// As the scenario says, or by what its parts cost.
+models::StageLayout TrainingModel::Layout(const TrainingPrices& prices) const {
+  const Value* list = scenario_.document.root().At("parallelism").Find("layers_per_stage");
+  if (list != nullptr) return models::ReadStageLayout(*list, scenario_.model, schedule_);
+  const auto lacking = [&](const models::StageLayout& layout) {
+    std::int64_t most = 0;
+    for (const models::RankMemory& memory : MemoryOfRanks(scenario_, schedule_, layout, even_->load))
+      most = std::max(most, memory.Total().count - scenario_.cluster.device.memory.count);
+    return most;
+  };
+  const LayoutKey key = LayoutKeyOf(scenario_, schedule_, prices, even_->load, placed_->exchange_stretch);
+  return *machine_->memo().Get<models::StageLayout>(
+      key, [&] { return ChooseStageLayout(scenario_.model, schedule_, prices, lacking); });
 }
 
 models::LoadShape TrainingModel::load_shape() const { return ShapeOf(scenario_); }
@@ -165,30 +183,26 @@ std::vector<std::vector<int>> TrainingModel::MoeLayersOfRanks() const {
   return moe_layers;
 }
 
-hw::PointToPoint TrainingModel::Link() const {
-  return {scenario_.cluster.device, *exchange_, scenario_.cluster.fabric.transport};
-}
-
 RebalanceReport TrainingModel::PriceRebalance(const models::LoadSource* loads) const {
   const auto* planned = dynamic_cast<const models::PlannedLoads*>(loads);
   if (planned == nullptr) return {};
-  return PriceRebalancing(scenario_, *planned, MoeLayersOfRanks(), schedule_.directions(), Link(),
-                          exchange_stretch_);
+  return PriceRebalancing(scenario_, *planned, MoeLayersOfRanks(), schedule_.directions(), machine_->Link(),
+                          placed_->exchange_stretch);
 }
 
 std::vector<ReplicaTime> TrainingModel::ReplicasOf(const models::LoadSource* loads) const {
   const auto* planned = dynamic_cast<const models::PlannedLoads*>(loads);
   const bool even = loads == nullptr;
-  if (even ? even_plan_.expert_of.empty() : planned == nullptr) return {};
+  if (even ? even_->plan.expert_of.empty() : planned == nullptr) return {};
   const ExpertBytes bytes = BytesOfExpert(scenario_, schedule_.directions());
   const models::LoadShape shape = ShapeOf(scenario_);
   std::vector<ReplicaTime> times;
   for (const std::vector<int>& layers : MoeLayersOfRanks()) {
     std::vector<models::ExpertMoves::Port> chains;
     for (const int layer : layers)
-      chains.push_back(models::ReplicaChains(even ? even_plan_ : planned->Plan(layer, 0), shape.ranks,
+      chains.push_back(models::ReplicaChains(even ? even_->plan : planned->Plan(layer, 0), shape.ranks,
                                              shape.ranks_per_node));
-    times.push_back(PriceReplicas(bytes, chains, Link(), exchange_stretch_, even));
+    times.push_back(PriceReplicas(bytes, chains, machine_->Link(), placed_->exchange_stretch, even));
   }
   return times;
 }
@@ -197,20 +211,22 @@ std::int64_t TrainingModel::MessageWork() const {
   const std::int64_t tokens = scenario_.workload.micro_batch * scenario_.workload.sequence_length;
   const Bytes bytes{tokens * scenario_.model.hidden * 2};  // activations and their gradients cross in BF16
   const hw::Reach reach = scenario_.cluster.nodes > 1 ? hw::Reach::kCrossLeaf : hw::Reach::kNode;
-  const Time wire = Link().Wire(bytes, reach);
-  return static_cast<std::int64_t>(static_cast<double>(wire.count()) * message_stretch_) +
-         message_latency_.count();
+  const Time wire = machine_->Link().Wire(bytes, reach);
+  return static_cast<std::int64_t>(static_cast<double>(wire.count()) * placed_->message_stretch) +
+         placed_->message_latency.count();
 }
 
-void TrainingModel::PrepareEvenLoad() {
+TrainingModel::EvenLoad TrainingModel::MakeEvenLoad() const {
+  EvenLoad even;
+  if (!scenario_.model.moe) return even;
   const models::LoadShape shape = ShapeOf(scenario_);
-  const auto take = [this](const models::TableLoads& uniform) {
-    even_load_ = StepLoads(uniform, 1, 8, 1, kRowAlignment).mean();
-    even_rows_per_node_ = uniform.shape().top_k / std::max(1.0, double{uniform.Table(0).nodes_mean.front()});
+  const auto take = [&even](const models::TableLoads& uniform) {
+    even.load = StepLoads(uniform, 1, 8, 1, kRowAlignment).mean();
+    even.rows_per_node = uniform.shape().top_k / std::max(1.0, double{uniform.Table(0).nodes_mean.front()});
   };
   if (scenario_.ExpertSlots() == shape.experts) {
     take(models::UniformLoads(shape, scenario_.seed));
-    return;
+    return even;
   }
   models::PlacementOptions slots;  // the scenario's, with every expert alike
   slots.eplb = true;
@@ -219,60 +235,52 @@ void TrainingModel::PrepareEvenLoad() {
   const models::PlannedLoads uniform(
       std::make_unique<models::UniformLoads>(models::LogicalShape(shape), scenario_.seed), shape, slots, 1);
   take(uniform);
-  even_plan_ = uniform.Plan(0, 0);
+  even.plan = uniform.Plan(0, 0);
+  return even;
 }
 
-std::unique_ptr<StepLoads> TrainingModel::LoadsOf(const Variant& variant, int groups) const {
+std::unique_ptr<StepLoads> TrainingModel::LoadsOf(const Conditions& conditions, const StepInputs& inputs,
+                                                  int groups) const {
   if (!scenario_.model.moe) return std::make_unique<StepLoads>();
-  if (variant.fold || variant.free == Free::kImbalance) {
-    const int ranks = variant.fold ? 1 : scenario_.parallelism.expert;
-    const RankLoad even = variant.dropped_share > 0
-                              ? WithoutRows(even_load_, variant.dropped_share, even_rows_per_node_)
-                              : even_load_;
-    const auto instances =
-        static_cast<std::size_t>(MoeLayers()) * static_cast<std::size_t>(scenario_.MicroBatches());
-    const std::size_t count = instances * static_cast<std::size_t>(groups) * static_cast<std::size_t>(ranks);
-    return std::make_unique<StepLoads>(groups, ranks, std::vector<RankLoad>(count, even));
+  if (conditions.EvenLoads()) {
+    return std::make_unique<StepLoads>(
+        StepLoads::Even(conditions.dropped_share > 0
+                            ? WithoutRows(even_->load, conditions.dropped_share, even_->rows_per_node)
+                            : even_->load));
   }
-  const auto reseeded = variant.seed ? MakeLoads(*variant.seed, MoeLayers()) : nullptr;
-  const models::LoadSource* source = variant.loads != nullptr ? variant.loads
-                                     : reseeded               ? reseeded.get()
-                                                              : loads_.get();
-  ORRERY_CHECK(source != nullptr, "a model made for folded variants was asked for another");
+  const auto reseeded = conditions.seed ? MakeLoads(*conditions.seed, MoeLayers()) : nullptr;
+  const models::LoadSource* source = inputs.loads != nullptr ? inputs.loads
+                                     : reseeded              ? reseeded.get()
+                                                             : loads_.get();
+  ORRERY_CHECK(source != nullptr, "a model made for folded simulations was asked for another");
   return std::make_unique<StepLoads>(*source, MoeLayers(), scenario_.MicroBatches(), groups, kRowAlignment);
 }
 
-Outcome TrainingModel::Prepare(const Variant& variant) const {
+TrainingOutcome TrainingModel::Prepare(const Conditions& conditions, const StepInputs& inputs) const {
   const Parallelism& p = scenario_.parallelism;
   const int all_groups = p.data / p.expert;
-  const int groups =
-      variant.fold ? 1 : (variant.groups > 0 ? std::min(variant.groups, all_groups) : all_groups);
-  Outcome outcome;
-  outcome.columns = variant.fold ? 1 : groups * p.expert;
+  const int groups = conditions.fold         ? 1
+                     : conditions.groups > 0 ? std::min(conditions.groups, all_groups)
+                                             : all_groups;
+  TrainingOutcome outcome;
+  outcome.columns = conditions.fold ? 1 : groups * p.expert;
   outcome.gpus = outcome.columns * p.pipeline;
-  outcome.loads = LoadsOf(variant, groups);
-  PriceInputs inputs;
-  inputs.scenario = &scenario_;
-  inputs.cost = variant.cost != nullptr ? variant.cost : cost_.get();
-  inputs.exchange = exchange_.get();
-  inputs.exchange_stretch = exchange_stretch_;
-  inputs.exchange_factor = variant.exchange_factor;
-  inputs.message_work = std::llround(static_cast<double>(MessageWork()) * variant.exchange_factor);
-  inputs.free = variant.free;
-  inputs.seed = variant.seed.value_or(scenario_.seed);
-  inputs.vary = !variant.fold;
-  outcome.prices = std::make_unique<TrainingPrices>(inputs, *outcome.loads, variant.fold ? 1 : p.expert);
+  outcome.loads = LoadsOf(conditions, inputs, groups);
+  PriceInputs prices = PricesUnder(conditions);
+  prices.seed = conditions.seed.value_or(scenario_.seed);
+  if (inputs.cost != nullptr) prices.cost = inputs.cost, prices.memo = nullptr;
+  outcome.prices = std::make_unique<TrainingPrices>(prices, *outcome.loads, conditions.fold ? 1 : p.expert);
   outcome.hottest_excess = outcome.loads->hottest_excess();
   outcome.row_deviation = outcome.loads->row_deviation();
   outcome.dropped_share = outcome.loads->dropped_share();
-  const bool even = variant.fold || variant.free == Free::kImbalance;
-  const models::LoadSource* placed = variant.loads != nullptr ? variant.loads : loads_.get();
-  outcome.optimizers = PriceOptimizers(*inputs.cost, even ? nullptr : placed);
+  const bool even = conditions.EvenLoads();
+  const models::LoadSource* placed = inputs.loads != nullptr ? inputs.loads : loads_.get();
+  outcome.optimizers = PriceOptimizers(*prices.cost, even ? nullptr : placed);
   for (OptimizerReport& rank : outcome.optimizers) {
-    rank.gradients_s *= variant.exchange_factor;
-    rank.parameters_s *= variant.exchange_factor;
+    rank.gradients_s *= conditions.transfers;
+    rank.parameters_s *= conditions.transfers;
   }
-  if (!even) outcome.rebalance = variant.loads != nullptr ? PriceRebalance(variant.loads) : rebalance_;
+  if (!even) outcome.rebalance = inputs.loads != nullptr ? PriceRebalance(inputs.loads) : rebalance_;
   return outcome;
 }
 
@@ -297,8 +305,9 @@ EngineResult RunGroup(const std::vector<Program>& programs, int columns, const G
 
 }  // namespace
 
-void TrainingModel::RunGroups(const Variant& variant, const RunControl& control, Outcome* outcome) const {
-  const int columns = variant.fold ? 1 : scenario_.parallelism.expert;
+void TrainingModel::RunGroups(const Conditions& conditions, const StepInputs& inputs,
+                              const RunControl& control, TrainingOutcome* outcome) const {
+  const int columns = conditions.fold ? 1 : scenario_.parallelism.expert;
   const int groups = outcome->columns / columns;
   const int rows = static_cast<int>(programs_.programs.size());
   outcome->observer = std::make_unique<GroupObservers>(programs_, groups, columns);
@@ -308,7 +317,7 @@ void TrainingModel::RunGroups(const Variant& variant, const RunControl& control,
     TrainingObserver& observer = outcome->observer->Of(group);
     const GroupPrices prices{*outcome->prices, group * columns};
     EngineResult& result = results[g];
-    if (variant.record && group == 0) {
+    if (inputs.timeline && group == 0) {
       TimelineRecorder recorder(rows * columns, models::kTrainingStreams);
       BothObservers<TrainingObserver, TimelineRecorder> both(observer, recorder);
       result = RunGroup(programs_.programs, columns, prices, both, control);
@@ -332,16 +341,20 @@ void TrainingModel::RunGroups(const Variant& variant, const RunControl& control,
   outcome->step_s = outcome->end.end_s + outcome->rebalance.Sum();
 }
 
-Outcome TrainingModel::Simulate(const Variant& variant, const RunControl& control) const {
-  Outcome outcome = Prepare(variant);
-  RunGroups(variant, control, &outcome);
+TrainingOutcome TrainingModel::Simulate(const Conditions& conditions, const StepInputs& inputs,
+                                        const RunControl& control) const {
+  TrainingOutcome outcome = Prepare(conditions, inputs);
+  RunGroups(conditions, inputs, control, &outcome);
   return outcome;
+}
+
+StepOutcome TrainingModel::Step(const Conditions& conditions, const RunControl& control) const {
+  return Simulate(conditions, control);
 }
 
 std::vector<OptimizerReport> TrainingModel::PriceOptimizers(const hw::CostModel& cost,
                                                             const models::LoadSource* loads) const {
-  return OptimizersOf(scenario_, schedule_, layout_, cost, *exchange_, hw::Topology(scenario_.cluster),
-                      ReplicasOf(loads));
+  return OptimizersOf(scenario_, schedule_, layout_, *machine_, *placed_, cost, ReplicasOf(loads));
 }
 
 std::string TrainingModel::Holds(int rank) const {

@@ -4,22 +4,23 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/base/run_control.h"
-#include "core/engine/timeline.h"
 #include "hw/comm/exchange.h"
-#include "hw/comm/point_to_point.h"
 #include "hw/cost/cost_model.h"
 #include "models/parallel/stages.h"
 #include "models/parallel/training_program.h"
 #include "models/routing/load_source.h"
+#include "models/routing/placement.h"
 #include "scenarios/schema/scenario.h"
-#include "scenarios/training/loads.h"
+#include "scenarios/step/conditions.h"
+#include "scenarios/step/loads.h"
+#include "scenarios/step/machine.h"
+#include "scenarios/step/placement.h"
+#include "scenarios/step/step_model.h"
 #include "scenarios/training/observer.h"
 #include "scenarios/training/optimizer.h"
 #include "scenarios/training/prices.h"
@@ -28,57 +29,56 @@
 
 namespace orrery::scenarios {
 
-/// A step simulated under changed conditions.
-struct Variant {
-  Free free = Free::kNothing;
-  bool fold = false;                          ///< one GPU a pipeline rank, mean loads
-  int groups = 0;                             ///< exchange groups a pipeline rank; 0: all of them
-  std::optional<std::uint64_t> seed;          ///< of the loads; else the scenario's
-  const hw::CostModel* cost = nullptr;        ///< else the scenario's
+/// What a simulation takes instead of the model's own, and what it keeps.
+struct StepInputs {
+  const hw::CostModel* cost = nullptr;        ///< else the machine's
   const models::LoadSource* loads = nullptr;  ///< else the scenario's; of the scenario's LoadShape
-  double exchange_factor = 1;                 ///< on the time of exchanges, messages and collectives
-  double dropped_share = 0;                   ///< of the rows of even loads: not computed
-  bool record = false;                        ///< keep the timeline of the first exchange group
+  bool timeline = false;                      ///< keep that of the first exchange group
 };
 
-/// What one simulation gives. Times are picoseconds.
-struct Outcome {
+/// What one simulation of a training step gives. Times are picoseconds unless their names end in _s.
+struct TrainingOutcome : StepOutcome {
   std::int64_t pipeline = 0;                ///< until the last rank has finished its last task
   std::vector<OptimizerReport> optimizers;  ///< [pipeline rank]
   StepEnd end;
   RebalanceReport rebalance;
-  double step_s = 0;
-  std::uint64_t events = 0, steps = 0;
-  int gpus = 0, columns = 0;
+  int columns = 0;  ///< GPUs simulated of a pipeline rank
   double hottest_excess = 0, row_deviation = 0, dropped_share = 0;
   std::unique_ptr<TrainingPrices> prices;  ///< refers to `loads`
   std::unique_ptr<StepLoads> loads;
   std::unique_ptr<GroupObservers> observer;
-  Timeline timeline;  ///< of the first exchange group's ranks, pipeline rank x group size + place; empty if
-                      ///< not recorded
 };
 
-/// A scenario made ready to simulate: everything that does not depend on the variant. Immutable, so that
-/// variants may run on several threads.
-class TrainingModel {
+/// A training scenario made ready to simulate: everything that does not depend on the conditions. Immutable,
+/// so that simulations may run on several threads.
+class TrainingModel : public StepModel {
  public:
-  /// `folded_only`: for folded variants alone, which need no router; much faster to make.
-  explicit TrainingModel(Scenario scenario, bool folded_only = false);
+  /// On a machine of its own. `folded_only`: for folded simulations alone, which need no router; much faster
+  /// to make.
+  explicit TrainingModel(const Scenario& scenario, bool folded_only = false);
+  /// On the machine of the scenario's cluster, calibration and communication, which others may share.
+  TrainingModel(Scenario scenario, std::shared_ptr<const Machine> machine, bool folded_only = false);
 
   /// Exchange groups meet nobody else before the optimizer: they are simulated side by side, on as many
   /// threads as there are, with the same outcome.
-  Outcome Simulate(const Variant& variant, const RunControl& control = {}) const;
+  TrainingOutcome Simulate(const Conditions& conditions, const StepInputs& inputs,
+                           const RunControl& control = {}) const;
+  TrainingOutcome Simulate(const Conditions& conditions = {}, const RunControl& control = {}) const {
+    return Simulate(conditions, StepInputs{}, control);
+  }
+  StepOutcome Step(const Conditions& conditions, const RunControl& control = {}) const override;
 
   const Scenario& scenario() const { return scenario_; }
-  const hw::CostModel& cost() const { return *cost_; }
-  const hw::ExchangeModel& exchange() const { return *exchange_; }
+  const Machine& machine() const { return *machine_; }
+  const hw::CostModel& cost() const { return machine_->cost; }
+  const hw::ExchangeModel& exchange() const { return machine_->exchange; }
   const models::Schedule& schedule() const { return schedule_; }
   const models::TrainingPrograms& programs() const { return programs_; }
   const models::StageLayout& stages() const { return layout_; }
   /// Seconds of a step during which experts move to new plans.
   const RebalanceReport& rebalance() const { return rebalance_; }
-  double exchange_stretch() const { return exchange_stretch_; }
-  double message_stretch() const { return message_stretch_; }
+  double exchange_stretch() const { return placed_->exchange_stretch; }
+  double message_stretch() const { return placed_->message_stretch; }
   std::string LoadDescription() const {
     return loads_ ? loads_->Describe() : scenario_.model.moe ? "even: every rank alike" : "no routed experts";
   }
@@ -93,33 +93,37 @@ class TrainingModel {
   std::string Holds(int rank) const;
 
  private:
-  void RunGroups(const Variant& variant, const RunControl& control, Outcome* outcome) const;
-  Outcome Prepare(const Variant& variant) const;
-  std::unique_ptr<StepLoads> LoadsOf(const Variant& variant, int groups) const;
-  void PrepareEvenLoad();
+  /// What a rank gets when all are alike.
+  struct EvenLoad {
+    RankLoad load;
+    double rows_per_node = 1;      ///< and of its token that goes to a node at all
+    models::ExpertPlacement plan;  ///< of experts all alike on the scenario's slots; empty: one slot each
+  };
+  void RunGroups(const Conditions& conditions, const StepInputs& inputs, const RunControl& control,
+                 TrainingOutcome* outcome) const;
+  TrainingOutcome Prepare(const Conditions& conditions, const StepInputs& inputs) const;
+  PriceInputs PricesUnder(const Conditions& conditions) const;
+  std::unique_ptr<StepLoads> LoadsOf(const Conditions& conditions, const StepInputs& inputs,
+                                     int groups) const;
+  EvenLoad MakeEvenLoad() const;
   void PlanStages();
+  models::StageLayout Layout(const TrainingPrices& prices) const;
   std::vector<std::vector<int>> MoeLayersOfRanks() const;
   std::vector<ReplicaTime> ReplicasOf(const models::LoadSource* loads) const;
-  void StretchTraffic();
   std::int64_t MessageWork() const;
-  hw::PointToPoint Link() const;
   RebalanceReport PriceRebalance(const models::LoadSource* loads) const;
   std::unique_ptr<models::LoadSource> MakeLoads(std::uint64_t seed, int moe_layers) const;
 
   Scenario scenario_;
-  std::unique_ptr<hw::CostModel> cost_;
-  std::unique_ptr<hw::ExchangeModel> exchange_;
+  std::shared_ptr<const Machine> machine_;
   std::unique_ptr<models::LoadSource>
-      loads_;                          ///< absent in dense models and where only folded variants are asked
-  RankLoad even_load_;                 ///< what a rank gets when all are alike
-  double even_rows_per_node_ = 1;      ///< and of its token that goes to a node at all
-  models::ExpertPlacement even_plan_;  ///< of experts all alike on the scenario's slots; empty: one slot each
-  RebalanceReport rebalance_;          ///< of loads_
+      loads_;  ///< absent in dense models and where only folded simulations are asked
+  std::shared_ptr<const EvenLoad> even_;
+  std::shared_ptr<const FabricPlacement> placed_;
+  RebalanceReport rebalance_;  ///< of loads_
   models::StageLayout layout_;
   models::Schedule schedule_;
   models::TrainingPrograms programs_;
-  double exchange_stretch_ = 1, message_stretch_ = 1;
-  Time message_latency_{};
 };
 
 }  // namespace orrery::scenarios

@@ -160,7 +160,7 @@ class Timeline {
 };
 
 std::int64_t WorkOf(const TrainingPrices& prices, Part part) {
-  return prices.parts()[models::PriceKey(UnitKind::kMoeLayer, part)].constant.work;
+  return prices.blocks()[models::PriceKey(UnitKind::kMoeLayer, part)].constant.work;
 }
 
 }  // namespace

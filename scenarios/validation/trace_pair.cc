@@ -52,8 +52,8 @@ double MeanMs(const TrainingObserver& observer, Part part) {
 
 void Provenances(const TrainingPrices& prices, TracePair* pair) {
   double total = 0;
-  for (const PartPrice& part : prices.parts()) {
-    for (const KernelShare& kernel : part.kernels) {
+  for (std::uint32_t key = 0; key < models::kPriceKeys; ++key) {
+    for (const KernelShare& kernel : prices.Kernels(key)) {
       (kernel.provenance == hw::Provenance::kMeasured ? pair->measured
        : kernel.provenance == hw::Provenance::kScaled ? pair->scaled
                                                       : pair->analytic) += kernel.picoseconds;
@@ -76,8 +76,8 @@ TracePair SimulateTracePair(const hw::CostModel& cost, const hw::ExchangeModel& 
   inputs.scenario = &scenario;
   inputs.cost = &cost;
   inputs.exchange = &exchange;
-  inputs.vary = false;
-  inputs.exchange_factor = exchange_factor;
+  inputs.conditions.vary = false;
+  inputs.conditions.transfers = exchange_factor;
   const TrainingPrices prices(inputs, loads, 1);
   TrainingObserver observer(programs, 1);
   StreamEngine<const TrainingPrices, TrainingObserver> engine(programs.programs, 1, 1, prices, observer);

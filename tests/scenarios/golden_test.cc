@@ -8,7 +8,7 @@
 
 #include "core/config/resources.h"
 #include "scenarios/report/training_report.h"
-#include "scenarios/training/training_run.h"
+#include "scenarios/run.h"
 
 namespace orrery::scenarios {
 namespace {

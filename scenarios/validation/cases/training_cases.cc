@@ -3,7 +3,9 @@
 #include <cmath>
 
 #include "core/base/random.h"
-#include "scenarios/training/training_run.h"
+#include "scenarios/run.h"
+#include "scenarios/studies/uncertainty.h"
+#include "scenarios/training/summary.h"
 #include "scenarios/validation/trace_pair.h"
 #include "scenarios/validation/validation.h"
 
@@ -125,10 +127,10 @@ void GeneralTableCases(std::vector<ValidationCase>* cases) {
 
 /// The figures of StepCases that are a time of the step, and that of the step itself first.
 std::vector<Figure> StepFigures() {
-  std::vector<Figure> figures = {[](const Outcome& o) { return o.step_s; }};
+  std::vector<Figure> figures = {[](const TrainingOutcome& o) { return o.step_s; }};
   for (double Phases::*phase : {&Phases::forward, &Phases::bubble, &Phases::backward_input,
                                 &Phases::backward_weight, &Phases::forward_backward, &Phases::optimizer})
-    figures.push_back([phase](const Outcome& o) { return PhasesOf(o).*phase; });
+    figures.push_back([phase](const TrainingOutcome& o) { return PhasesOf(o).*phase; });
   return figures;
 }
 

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "scenarios/training/training_run.h"
+#include "scenarios/run.h"
 
 namespace orrery::scenarios {
 namespace {

@@ -50,7 +50,7 @@ TEST_F(TrainingPricesTest, ExpertWorkGrowsWithTheRowsOfTheRank) {
   for (int r = 0; r < kRanks; ++r) loads.push_back({1024 * (r + 1), 512 * (r + 1), 13000, 20000});
   const StepLoads skewed(1, kRanks, loads);
   PriceInputs in = Inputs();
-  in.vary = false;
+  in.conditions.vary = false;
   const TrainingPrices prices(in, skewed, kRanks);
   std::int64_t before = 0;
   for (int rank = 0; rank < kRanks; ++rank) {
@@ -66,23 +66,23 @@ TEST_F(TrainingPricesTest, ExpertWorkGrowsWithTheRowsOfTheRank) {
 TEST_F(TrainingPricesTest, WhatIsNotRoutedDoesNotSeeTheLoad) {
   const StepLoads few = Even(1024), many = Even(65536);
   const TrainingPrices a(Inputs(), few, kRanks), b(Inputs(), many, kRanks);
-  EXPECT_EQ(a.parts()[kAttention].constant.work, b.parts()[kAttention].constant.work);
-  EXPECT_TRUE(a.parts()[kAttention].work_by_rows.empty());
+  EXPECT_EQ(a.blocks()[kAttention].constant.work, b.blocks()[kAttention].constant.work);
+  EXPECT_TRUE(a.blocks()[kAttention].work_by_rows.empty());
 }
 
 TEST_F(TrainingPricesTest, AtTheMeanLoadTheGridAgreesWithThePartPricedAlone) {
   const StepLoads loads = Even(32768);
   PriceInputs in = Inputs();
-  in.vary = false;
+  in.conditions.vary = false;
   const TrainingPrices prices(in, loads, kRanks);
-  const auto direct = static_cast<double>(prices.parts()[kMlp].constant.work);
+  const auto direct = static_cast<double>(prices.blocks()[kMlp].constant.work);
   EXPECT_NEAR(static_cast<double>(prices(0, 0, Step(kMlp)).work) / direct, 1, 0.005);
 }
 
 TEST_F(TrainingPricesTest, KernelsVaryAboutTheirPriceByTheSpreadOfTheTrace) {
   const StepLoads loads = Even(32768);
   const TrainingPrices prices(Inputs(), loads, kRanks);
-  const auto mean = static_cast<double>(prices.parts()[kAttention].constant.work);
+  const auto mean = static_cast<double>(prices.blocks()[kAttention].constant.work);
   constexpr int kDraws = 4000;
   double sum = 0, squares = 0;
   for (int i = 0; i < kDraws; ++i) {
@@ -91,7 +91,7 @@ TEST_F(TrainingPricesTest, KernelsVaryAboutTheirPriceByTheSpreadOfTheTrace) {
     const double z = static_cast<double>(prices(1, 7, step).work) / mean - 1;
     sum += z, squares += z * z;
   }
-  const double sd = prices.parts()[kAttention].variation;
+  const double sd = prices.blocks()[kAttention].variation;
   EXPECT_GT(sd, 0.005);
   EXPECT_LT(sd, 0.047) << "a part of several kernels varies less than its most variable one";
   EXPECT_NEAR(sum / kDraws, 0, 5 * sd / std::sqrt(kDraws));
@@ -129,9 +129,9 @@ TEST_F(TrainingPricesTest, AnExchangeTakesItsPairsThroughBothPortsAtTheFittedRat
     const double payload = std::pow(std::pow(out, 4) + std::pow(up, 4), 0.25);
     const std::uint32_t key = PriceKey(UnitKind::kMoeLayer, part);
     const StepPrice price = prices.Exchange(key, load);
-    const auto before = static_cast<double>(prices.parts()[key].constant.work);
+    const auto before = static_cast<double>(prices.blocks()[key].constant.work);
     EXPECT_NEAR(static_cast<double>(price.work), before + payload, 2) << Name(part);
-    EXPECT_NEAR(static_cast<double>(price.beside),
+    EXPECT_NEAR(static_cast<double>(price.contended),
                 (exchange_.SlowDown(kind) - 1) * payload / (before + payload), 1e-6)
         << Name(part);
     EXPECT_NEAR(static_cast<double>(price.port), out / payload, 1e-6) << Name(part);
@@ -151,15 +151,15 @@ TEST_F(TrainingPricesTest, InBf16DispatchesCarryTwoBytesAnElement) {
   const RankLoad load{0, 0, 13000, 20000};
   const auto payload = [&load](const TrainingPrices& prices, Part part) {
     const std::uint32_t key = PriceKey(UnitKind::kMoeLayer, part);
-    return static_cast<double>(prices.Exchange(key, load).work - prices.parts()[key].constant.work);
+    return static_cast<double>(prices.Exchange(key, load).work - prices.blocks()[key].constant.work);
   };
   const auto ratio = [&](Part part) { return payload(sixteen, part) / payload(eight, part); };
   EXPECT_NEAR(ratio(Part::kDispatch), 14416.0 / 7472, 1e-6);
   EXPECT_NEAR(ratio(Part::kCombineBackward), 14352.0 / 7408, 1e-6);
   EXPECT_NEAR(ratio(Part::kCombine), 1, 1e-9) << "BF16 in either";
   EXPECT_NEAR(ratio(Part::kDispatchBackward), 1, 1e-9);
-  EXPECT_EQ(eight.parts()[kDispatch].kernels.front().provenance, hw::Provenance::kMeasured);
-  EXPECT_EQ(sixteen.parts()[kDispatch].kernels.front().provenance, hw::Provenance::kScaled)
+  EXPECT_EQ(eight.Kernels(kDispatch).front().provenance, hw::Provenance::kMeasured);
+  EXPECT_EQ(sixteen.Kernels(kDispatch).front().provenance, hw::Provenance::kScaled)
       << "no dispatch of BF16 is measured";
 }
 
@@ -167,11 +167,11 @@ TEST_F(TrainingPricesTest, TheStretchOfTheFabricAndThePerturbationMultiplyTheTra
   const StepLoads loads = Even(32768);
   PriceInputs in = Inputs();
   const TrainingPrices once(in, loads, kRanks);
-  in.exchange_stretch = 1.5, in.exchange_factor = 2;
+  in.exchange_stretch = 1.5, in.conditions.transfers = 2;
   const TrainingPrices thrice(in, loads, kRanks);
   const RankLoad load{0, 0, 13000, 20000};
-  const auto before = once.parts()[kDispatch].constant.work;  // what runs ahead of the payload
-  EXPECT_EQ(before, thrice.parts()[kDispatch].constant.work);
+  const auto before = once.blocks()[kDispatch].constant.work;  // what runs ahead of the payload
+  EXPECT_EQ(before, thrice.blocks()[kDispatch].constant.work);
   EXPECT_NEAR(static_cast<double>(thrice.Exchange(kDispatch, load).work - before) /
                   static_cast<double>(once.Exchange(kDispatch, load).work - before),
               3, 1e-6);
@@ -180,17 +180,17 @@ TEST_F(TrainingPricesTest, TheStretchOfTheFabricAndThePerturbationMultiplyTheTra
 TEST_F(TrainingPricesTest, WhatIsMadeFreeCostsNothing) {
   const StepLoads loads = Even(32768);
   PriceInputs in = Inputs();
-  in.free = Free::kExchanges;
+  in.conditions = {.exchanges = 0};
   EXPECT_EQ(TrainingPrices(in, loads, kRanks).Exchange(kDispatch, loads.At(0, 0, 0)).work, 0);
-  in.free = Free::kMessages;
+  in.conditions = {.messages = 0};
   EXPECT_EQ(TrainingPrices(in, loads, kRanks)(0, 0, Step(models::kSendPrice)).work, 0);
-  in.free = Free::kLaunchGaps;
+  in.conditions = {.launch_gaps = 0};
   EXPECT_EQ(TrainingPrices(in, loads, kRanks).launch_gap(), 0);
-  in.free = Free::kEnds;
+  in.conditions = {.ends = 0};
   const std::uint32_t head = PriceKey(UnitKind::kHead, Part::kMlpForward);
-  EXPECT_EQ(TrainingPrices(in, loads, kRanks).parts()[head].constant.work, 0);
-  in.free = Free::kNothing;
-  EXPECT_GT(TrainingPrices(in, loads, kRanks).parts()[head].constant.work, 0);
+  EXPECT_EQ(TrainingPrices(in, loads, kRanks).blocks()[head].constant.work, 0);
+  in.conditions = {};
+  EXPECT_GT(TrainingPrices(in, loads, kRanks).blocks()[head].constant.work, 0);
 }
 
 TEST_F(TrainingPricesTest, TheKernelsOfAPartMakeUpItsPrice) {
@@ -198,8 +198,8 @@ TEST_F(TrainingPricesTest, TheKernelsOfAPartMakeUpItsPrice) {
   const TrainingPrices prices(Inputs(), loads, kRanks);
   for (std::uint32_t key : {kAttention, kMlp}) {
     double sum = 0;
-    for (const KernelShare& kernel : prices.parts()[key].kernels) sum += kernel.picoseconds;
-    EXPECT_NEAR(sum / static_cast<double>(prices.parts()[key].constant.work), 1, 1e-6);
+    for (const KernelShare& kernel : prices.Kernels(key)) sum += kernel.picoseconds;
+    EXPECT_NEAR(sum / static_cast<double>(prices.blocks()[key].constant.work), 1, 1e-6);
   }
 }
 
@@ -209,7 +209,7 @@ TEST_F(TrainingPricesTest, LaunchGapsAreMeasuredOnlyWhereTheDevicesOwnTraceOrTab
     PriceInputs in = Inputs();
     in.cost = &cost;
     const TrainingPrices prices(in, loads, kRanks);
-    for (const KernelShare& k : prices.parts()[kAttention].kernels)
+    for (const KernelShare& k : prices.Kernels(kAttention))
       if (k.op_class == "launch gaps") return k.provenance;
     return hw::Provenance::kAnalytic;
   };

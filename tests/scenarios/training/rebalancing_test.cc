@@ -8,9 +8,9 @@
 
 #include "models/routing/sources/planned_loads.h"
 #include "scenarios/report/training_report.h"
+#include "scenarios/run.h"
 #include "scenarios/studies/routing_step_time.h"
 #include "scenarios/training/simulation.h"
-#include "scenarios/training/training_run.h"
 #include "tests/core/input_error.h"
 
 namespace orrery::scenarios {

@@ -1,6 +1,4 @@
 // Laws of a simulated training step, on 32 GPUs and an eight-layer relative of DeepSeek-V3.
-#include "scenarios/training/training_run.h"
-
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -13,7 +11,11 @@
 #include "core/config/resources.h"
 #include "scenarios/report/trace_writer.h"
 #include "scenarios/report/training_report.h"
-#include "scenarios/training/analysis.h"
+#include "scenarios/run.h"
+#include "scenarios/studies/critical_path.h"
+#include "scenarios/studies/uncertainty.h"
+#include "scenarios/studies/what_if.h"
+#include "scenarios/training/summary.h"
 #include "tests/core/input_error.h"
 #include "tests/hw/edited_home.h"
 
@@ -159,34 +161,26 @@ TEST(TrainingRun, MoreMicroBatchesTakeLongerButNotInProportion) {
 
 TEST(TrainingSimulation, FoldedIsUnfoldedWithEvenLoadsAndEvenKernels) {
   const TrainingModel model(Small({"routing.strategy=balanced"}));
-  Variant folded;
-  folded.fold = true;
-  Variant even;
-  even.free = Free::kVariation;
-  const double a = model.Simulate(folded).step_s, b = model.Simulate(even).step_s;
+  const double a = model.Simulate({.fold = true}).step_s, b = model.Simulate({.vary = false}).step_s;
   EXPECT_NEAR(a, b, 0.01 * b);
 }
 
 TEST(TrainingSimulation, NothingMadeFreeSlowsTheStep) {
   const TrainingModel model(Small());
   const double base = model.Simulate({}).step_s;
-  for (Free free : {Free::kExchanges, Free::kImbalance, Free::kVariation, Free::kMessages, Free::kCasts,
-                    Free::kLaunchGaps, Free::kCommunicationSms, Free::kRecompute, Free::kEnds}) {
-    Variant variant;
-    variant.free = free;
-    EXPECT_LE(model.Simulate(variant).step_s, base * 1.0005) << static_cast<int>(free);
-  }
+  for (const Question& question : TrainingQuestions())
+    EXPECT_LE(model.Simulate(question.conditions).step_s, base * 1.0005) << question.name;
 }
 
 TEST(TrainingSimulation, TheSlowestOfMoreExchangeGroupsIsSlower) {
   const TrainingModel model(Small({"cluster.nodes=16", "workload.global_batch=512 sequences"}));
   double one = 0, all = 0;
   for (std::uint64_t seed = 1; seed <= 4; ++seed) {  // of one seed alone the first group may be the slowest
-    Variant variant;
-    variant.seed = seed;
-    all += static_cast<double>(model.Simulate(variant).pipeline);
-    variant.groups = 1;
-    one += static_cast<double>(model.Simulate(variant).pipeline);
+    Conditions conditions;
+    conditions.seed = seed;
+    all += static_cast<double>(model.Simulate(conditions).pipeline);
+    conditions.groups = 1;
+    one += static_cast<double>(model.Simulate(conditions).pipeline);
   }
   EXPECT_GT(all, one) << "eight groups of four ranks";
 }
@@ -195,9 +189,7 @@ TEST(TrainingSimulation, SlowerExchangesSlowTheStep) {
   const TrainingModel model(Small());
   double before = 0;
   for (double factor : {0.5, 1.0, 2.0, 8.0}) {
-    Variant variant;
-    variant.exchange_factor = factor;
-    const double step = model.Simulate(variant).step_s;
+    const double step = model.Simulate({.transfers = factor}).step_s;
     EXPECT_GT(step, before) << factor;
     before = step;
   }
@@ -205,10 +197,9 @@ TEST(TrainingSimulation, SlowerExchangesSlowTheStep) {
 
 TEST(TrainingAnalysis, TheCriticalPathFillsThePipelineTime) {
   const TrainingModel model(Small());
-  Variant one_group;
-  one_group.groups = 1;
-  one_group.record = true;
-  const Outcome outcome = model.Simulate(one_group);
+  StepInputs inputs;
+  inputs.timeline = true;
+  const TrainingOutcome outcome = model.Simulate({.groups = 1}, inputs);
   const double pipeline = static_cast<double>(outcome.pipeline) * 1e-12;
   double seconds = 0, share = 0;
   for (const CriticalPathShare& s : CriticalPath(outcome.timeline)) {
@@ -239,7 +230,8 @@ TEST(TrainingAnalysis, TheIntervalIsAsWideAsItsTwoSpreadsTogether) {
 }
 
 Drawn StepOn(const std::string& set) {
-  return DrawCalibration(TrainingModel(Small({set}), true), {[](const Outcome& o) { return o.step_s; }}, 32)
+  return DrawCalibration(TrainingModel(Small({set}), true),
+                         {[](const TrainingOutcome& o) { return o.step_s; }}, 32)
       .front();
 }
 
@@ -250,7 +242,8 @@ TEST(TrainingAnalysis, TheIntervalIsWidestWhereLeastIsMeasured) {
     const Scenario dense = Small({"model={preset: deepseek-67b, override: {layers: 8}}", "routing=null",
                                   "parallelism={pipeline: 4, expert: 1, schedule: dualpipe}",
                                   std::string("cluster.device=") + device});
-    return DrawCalibration(TrainingModel(dense, true), {[](const Outcome& o) { return o.step_s; }}, 64)
+    return DrawCalibration(TrainingModel(dense, true), {[](const TrainingOutcome& o) { return o.step_s; }},
+                           64)
         .front()
         .sd;
   };
@@ -269,11 +262,12 @@ TEST(TrainingAnalysis, TheIntervalOfPricesFromADataSheetLeansToLonger) {
 }
 
 TEST(TrainingAnalysis, EveryFigureOfAStepHasItsOwnInterval) {
-  const std::vector<Drawn> drawn = DrawCalibration(
-      TrainingModel(Small(), true),
-      {[](const Outcome& o) { return o.step_s; }, [](const Outcome& o) { return PhasesOf(o).bubble; },
-       [](const Outcome& o) { return PhasesOf(o).optimizer; }},
-      16);
+  const std::vector<Drawn> drawn =
+      DrawCalibration(TrainingModel(Small(), true),
+                      {[](const TrainingOutcome& o) { return o.step_s; },
+                       [](const TrainingOutcome& o) { return PhasesOf(o).bubble; },
+                       [](const TrainingOutcome& o) { return PhasesOf(o).optimizer; }},
+                      16);
   ASSERT_EQ(drawn.size(), 3u);
   for (const Drawn& d : drawn) EXPECT_GT(d.sd, 0);
   EXPECT_GT(drawn[2].sd, drawn[0].sd) << "a single phase has less to average over";
@@ -501,7 +495,7 @@ TEST(Placement, OfPipelineRanksThatFillNoNodeWorksUnderEverySchedule) {
 TEST(TrainingTrace, IsValidJsonWhoseSlicesDoNotOverlap) {
   RunOptions options = Quick();
   options.timeline = true;
-  const auto trace = nlohmann::json::parse(TrainingTrace(SimulateTraining(Small(), options), {0, 3}));
+  const auto trace = nlohmann::json::parse(TrainingTrace(Simulate(Small(), options), {0, 3}));
   std::map<std::pair<int, int>, double> end;
   int slices = 0;
   for (const auto& event : trace.at("traceEvents")) {
@@ -525,14 +519,14 @@ TEST(TrainingRun, StopsSoonAndLeavesNothing) {
         if (what.find("each resource") != std::string_view::npos) stop.request_stop();
       },
       stop.get_token());
-  EXPECT_THROW(SimulateTraining(Small(), Analysed(), control), Stopped);
+  EXPECT_THROW(Simulate(Small(), Analysed(), control), Stopped);
 }
 
 TEST(TrainingRun, RecordsWhatHappensWithoutChangingIt) {
   RunOptions options = Quick();
-  const TrainingRun plain = SimulateTraining(Small(), options);
+  const Run plain = Simulate(Small(), options);
   options.timeline = true;
-  const TrainingRun recorded = SimulateTraining(Small(), options);
+  const Run recorded = Simulate(Small(), options);
   EXPECT_EQ(plain.outcome.pipeline, recorded.outcome.pipeline);
   EXPECT_EQ(plain.outcome.timeline.spans(), 0u);
   EXPECT_LE(recorded.outcome.timeline.At(recorded.outcome.timeline.Last()).end(), recorded.outcome.pipeline);

@@ -14,6 +14,7 @@ struct RankLoad {
   std::int32_t unique = 0;
   std::int32_t scale_out = 0;  ///< what the slowest NIC its tokens pass carries, in (token, node) pairs
   std::int32_t scale_up = 0;   ///< the same for NVLink, in (token, GPU) pairs
+  bool operator==(const RankLoad&) const = default;
 };
 
 /// An even load with the share `dropped` of its rows taken off evenly, as LoadSampler::Drop takes them:
@@ -30,15 +31,19 @@ class StepLoads {
   /// Loads already known: [instances][groups][ranks].
   StepLoads(int groups, int ranks, std::vector<RankLoad> loads);
   StepLoads() : StepLoads(1, 1, {}) {}
+  /// Every rank has the same load in every exchange.
+  static StepLoads Even(const RankLoad& load);
 
   /// `instance` as models::LoadInstance(layer, micro_batch).
   const RankLoad& At(std::uint32_t instance, int group, int rank) const {
+    if (even_) return mean_;
     return loads_[(static_cast<std::size_t>(instance) * static_cast<std::size_t>(groups_) +
                    static_cast<std::size_t>(group)) *
                       static_cast<std::size_t>(ranks_) +
                   static_cast<std::size_t>(rank)];
   }
   int ranks() const { return ranks_; }
+  bool even() const { return even_; }
   std::int32_t max_rows() const { return max_rows_; }
   RankLoad mean() const { return mean_; }
   /// Mean over exchanges of (rows of the fullest rank) / (mean rows) - 1: the straggler each exchange waits
@@ -53,6 +58,7 @@ class StepLoads {
   void Summarise();
 
   int groups_ = 1, ranks_ = 1;
+  bool even_ = false;
   std::vector<RankLoad> loads_;
   std::int32_t max_rows_ = 0;
   RankLoad mean_;

@@ -1,4 +1,4 @@
-#include "scenarios/training/loads.h"
+#include "scenarios/step/loads.h"
 
 #include <algorithm>
 #include <cmath>
@@ -91,6 +91,12 @@ StepLoads::StepLoads(const models::LoadSource& source, int layers, int micro_bat
 StepLoads::StepLoads(int groups, int ranks, std::vector<RankLoad> loads)
     : groups_(groups), ranks_(ranks), loads_(std::move(loads)) {
   Summarise();
+}
+
+StepLoads StepLoads::Even(const RankLoad& load) {
+  StepLoads loads(1, 1, {load});
+  loads.even_ = true;
+  return loads;
 }
 
 void StepLoads::Summarise() {

@@ -1,4 +1,4 @@
-#include "scenarios/training/loads.h"
+#include "scenarios/step/loads.h"
 
 #include <cmath>
 

@@ -1,20 +1,17 @@
-#include "scenarios/training/training_run.h"
+#include "scenarios/training/summary.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <map>
 #include <optional>
 
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include "models/layers/flops.h"
 #include "models/layers/optimizer_ops.h"
 #include "models/routing/sources/expert_choice.h"
 #include "models/routing/sources/synthetic_loads.h"
 #include "scenarios/training/memory_plan.h"
-#include "scenarios/training/simulation.h"
 
 namespace orrery::scenarios {
 namespace {
@@ -24,7 +21,7 @@ using models::StepKind;
 constexpr double kPico = 1e-12;
 
 /// Seconds in tasks of each kind, mean over the GPUs of a pipeline rank.
-std::array<double, 5> MeanTasks(const Outcome& o, int rank) {
+std::array<double, 5> MeanTasks(const TrainingOutcome& o, int rank) {
   std::array<double, 5> mean{};
   for (int c = 0; c < o.columns; ++c) {
     const TaskTimes& tasks = o.observer->Tasks(rank * o.columns + c);
@@ -44,12 +41,12 @@ double Sum(const std::array<double, 5>& values) {
 
 /// What is left of the step of a pipeline rank that is busy for `busy_s`, beside its own optimizer step.
 /// Where nothing is left, the sums differ by their rounding, which may be negative.
-double BubbleOf(const Outcome& o, int rank, double busy_s) {
+double BubbleOf(const TrainingOutcome& o, int rank, double busy_s) {
   const double left = o.end.end_s - busy_s - o.optimizers[static_cast<std::size_t>(rank)].Sum();
   return std::abs(left) < 1e-9 * o.end.end_s ? 0 : left;
 }
 
-std::vector<PipelineRankReport> RanksOf(const TrainingModel& model, const Outcome& o) {
+std::vector<PipelineRankReport> RanksOf(const TrainingModel& model, const TrainingOutcome& o) {
   const Scenario& s = model.scenario();
   const auto memory = MemoryOfRanks(s, model.schedule(), model.stages(), o.loads->mean());
   std::vector<PipelineRankReport> ranks;
@@ -85,11 +82,11 @@ std::vector<OpClassReport> ByTime(const std::map<std::string, double>& classes, 
 }
 
 /// Times of kernels by class and by provenance. A part's time is split over its kernels as at the mean load.
-void Kernels(const Outcome& o, TrainingResult* result) {
+void Kernels(const TrainingOutcome& o, TrainingResult* result) {
   std::map<std::string, double> classes, others;
   double total = 0, provenance[3] = {};
   for (std::uint32_t key = 0; key < models::kPriceKeys; ++key) {
-    const auto& kernels = o.prices->parts()[key].kernels;
+    const auto kernels = o.prices->Kernels(key);
     double weight = 0;
     for (const KernelShare& k : kernels) weight += k.picoseconds;
     if (weight <= 0) continue;
@@ -114,7 +111,7 @@ void Kernels(const Outcome& o, TrainingResult* result) {
   result->analytic = provenance[2] / total;
 }
 
-CommunicationReport CommunicationOf(const Outcome& o) {
+CommunicationReport CommunicationOf(const TrainingOutcome& o) {
   CommunicationReport c;
   for (int rank = 0; rank < o.gpus; ++rank) {
     const Idle& idle = o.observer->IdleOf(rank);
@@ -191,7 +188,7 @@ int PairsOf(const TrainingModel& model, int rank) {
 }
 
 /// Mean overlapped pair of the pipeline rank in the middle; 0 for schedules without pairs.
-double PairMs(const TrainingModel& model, const Outcome& o) {
+double PairMs(const TrainingModel& model, const TrainingOutcome& o) {
   const int middle = model.scenario().parallelism.pipeline / 2;
   const int pairs = PairsOf(model, middle);
   return pairs > 0 ? At(MeanTasks(o, middle), StepKind::kForwardBackward) / pairs * 1e3 : 0;
@@ -259,7 +256,7 @@ std::optional<ChoiceLeak> LeakOf(const TrainingModel& model) {
   return ChoiceLeak{bits, bits * model.MoeLayers(), model.MoeLayers()};
 }
 
-ImbalanceReport ImbalanceOf(const TrainingModel& model, const Outcome& o) {
+ImbalanceReport ImbalanceOf(const TrainingModel& model, const TrainingOutcome& o) {
   ImbalanceReport i;
   i.source = model.LoadDescription();
   i.hottest_excess = o.hottest_excess;
@@ -269,49 +266,9 @@ ImbalanceReport ImbalanceOf(const TrainingModel& model, const Outcome& o) {
   return i;
 }
 
-/// After the rates.
-void AddCostOfImbalance(const TrainingModel& model, const Outcome& outcome, const RunControl& control,
-                        TrainingResult* r) {
-  if (!model.scenario().model.moe || r->folded) return;
-  ImbalanceCost cost = CostOfImbalance(model, outcome, EvenStep(model, 0, control));
-  cost.tokens_per_second_per_gpu = r->tokens_per_second_per_gpu * cost.step_share / (1 - cost.step_share);
-  cost.dollars_per_trillion_tokens = r->run.dollars_per_trillion * cost.step_share;
-  r->imbalance.cost = cost;
-}
-
-/// What the step is made of and how sure it is.
-void Analyse(const RunOptions& options, const RunControl& control, TrainingRun* run) {
-  const TrainingModel& model = *run->model;
-  TrainingResult& r = run->result;
-  control.Tell(0, "making each resource free in turn");
-  AddCostOfImbalance(model, run->outcome, control.Part(0, 0.1), &r);
-  r.what_ifs = WhatWouldHelp(model, run->outcome.dropped_share, control.Part(0.1, 0.5));
-  control.Tell(0.5, "walking the critical path");
-  if (options.fold) {  // a folded timeline has no ranks that wait for each other
-    Variant variant;
-    variant.groups = 1;
-    variant.record = true;
-    r.critical_path = CriticalPath(model.Simulate(variant, control.Part(0.5, 0.6)).timeline);
-  } else {
-    r.critical_path = CriticalPath(run->outcome.timeline);
-  }
-  control.Tell(0.6, "resampling calibration and seeds");
-  r.interval = UncertaintyOf(model, r.step_s, options.resamples, options.seeds, control.Part(0.6, 1));
-}
-
-std::int64_t PeakRss() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return usage.ru_maxrss * 1024;
-}
-
-double Now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
 }  // namespace
 
-Phases PhasesOf(const Outcome& o) {
+Phases PhasesOf(const TrainingOutcome& o) {
   const std::array<double, 5> tasks = MeanTasks(o, 0);
   Phases p;
   p.forward = At(tasks, StepKind::kForward);
@@ -326,21 +283,9 @@ Phases PhasesOf(const Outcome& o) {
   return p;
 }
 
-TrainingRun SimulateTraining(const Scenario& scenario, const RunOptions& options, const RunControl& control) {
-  control.Tell(0, "pricing kernels");
-  const double start = Now();
-  TrainingRun run;
-  const auto owned = std::make_shared<const TrainingModel>(scenario, options.fold && !options.analyse);
-  const TrainingModel& model = *owned;
-  run.model = owned;
-  control.Tell(0.05, "simulating every GPU");
-  Variant variant;
-  variant.fold = options.fold;
-  variant.record = options.timeline || (options.analyse && !options.fold);
-  run.outcome = model.Simulate(variant, control.Part(0.05, 0.2));
-  const Outcome& outcome = run.outcome;
-
-  TrainingResult& r = run.result;
+TrainingResult Summarise(const TrainingModel& model, const TrainingOutcome& outcome, bool folded) {
+  const Scenario& scenario = model.scenario();
+  TrainingResult r;
   r.scenario = scenario.name;
   r.file = scenario.file;
   r.hash = scenario.hash;
@@ -350,9 +295,9 @@ TrainingRun SimulateTraining(const Scenario& scenario, const RunOptions& options
   r.model = scenario.model.name;
   r.cluster = scenario.cluster.Title();
   r.gpus = scenario.Gpus();
-  r.folded = options.fold;
+  r.folded = folded;
   r.step_s = outcome.step_s;
-  r.simulator = {outcome.events, outcome.steps, Now() - start, 0, outcome.gpus};
+  r.simulator = {outcome.events, outcome.steps, 0, 0, outcome.gpus};
   r.phases = PhasesOf(outcome);
   r.chunk_pair_ms = PairMs(model, outcome);
   Rates(scenario, &r);
@@ -372,22 +317,8 @@ TrainingRun SimulateTraining(const Scenario& scenario, const RunOptions& options
       r.phases.forward_backward > 0 ? r.chunk_pair_ms * 1e-3
                                     : static_cast<double>(outcome.pipeline) * kPico / scenario.MicroBatches();
   r.run = RunOf(r, scenario, per_micro_batch);
-  if (options.analyse) Analyse(options, control.Part(0.2, 1), &run);
-  if (!options.timeline) run.outcome.timeline = {};
-  r.simulator.peak_rss_bytes = PeakRss();
   r.notes = NotesOf(model, r);
-  control.Tell(1, "");
-  return run;
-}
-
-TrainingResult RunTraining(const Scenario& scenario, const RunOptions& options, const RunControl& control) {
-  return SimulateTraining(scenario, options, control).result;
-}
-
-TrainingResult StepOnly(const Scenario& scenario) {
-  RunOptions options;
-  options.analyse = false;
-  return RunTraining(scenario, options);
+  return r;
 }
 
 }  // namespace orrery::scenarios
