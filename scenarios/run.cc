@@ -46,7 +46,7 @@ Run Simulate(const Scenario& scenario, const RunOptions& options, const RunContr
   const Clock clock;
   const auto machine = options.machine ? options.machine : LoadMachine(scenario);
   const auto model =
-      std::make_shared<const TrainingModel>(scenario, machine, options.fold && !options.analyse);
+      std::make_shared<const TrainingModel>(scenario, machine, options.fold && !options.analyse, control);
   control.Tell(0.05, "simulating every GPU");
   const Conditions conditions{.fold = options.fold};
   TrainingOutcome outcome = model->Simulate(conditions, InputsOf(options), control.Part(0.05, 0.2));

@@ -62,7 +62,7 @@ RankLoad WithoutRows(const RankLoad& even, double dropped, double rows_per_node)
 }
 
 StepLoads::StepLoads(const models::LoadSource& source, int layers, int micro_batches, int groups,
-                     std::int64_t row_alignment)
+                     std::int64_t row_alignment, const RunControl& control)
     : groups_(groups), ranks_(source.shape().ranks) {
   const models::LoadShape& shape = source.shape();
   std::vector<RankLoad> ranks(static_cast<std::size_t>(shape.ranks));
@@ -72,6 +72,7 @@ StepLoads::StepLoads(const models::LoadSource& source, int layers, int micro_bat
   double dropped = 0, asked = 0;
   for (int layer = 0; layer < layers; ++layer) {
     for (int mb = 0; mb < micro_batches; ++mb) {
+      control.Check();
       for (int group = 0; group < groups; ++group) {
         source.Sample(layer, mb, group, &exchange);
         dropped += static_cast<double>(exchange.dropped_rows);

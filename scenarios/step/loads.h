@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/base/run_control.h"
 #include "models/routing/load_source.h"
 
 namespace orrery::scenarios {
@@ -24,9 +25,9 @@ RankLoad WithoutRows(const RankLoad& even, double dropped, double rows_per_node)
 
 class StepLoads {
  public:
-  /// Samples `layers` x `micro_batches` x `groups` exchanges.
+  /// Samples `layers` x `micro_batches` x `groups` exchanges. Throws Stopped where `control` says so.
   StepLoads(const models::LoadSource& source, int layers, int micro_batches, int groups,
-            std::int64_t row_alignment);
+            std::int64_t row_alignment, const RunControl& control = {});
 
   /// Loads already known: [instances][groups][ranks].
   StepLoads(int groups, int ranks, std::vector<RankLoad> loads);

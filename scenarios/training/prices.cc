@@ -91,11 +91,27 @@ void ForEachPart(bool experts, const F& visit) {
 
 UnitKind KindOf(std::uint32_t key) { return static_cast<UnitKind>(key / models::kParts); }
 
+/// The kernels of a model's blocks.
+class UnitOps {
+ public:
+  explicit UnitOps(const UnitPriceKey& key) : key_(key) {}
+  std::vector<Op> Of(UnitKind kind, Part part, std::int64_t rows) const {
+    return models::IsExchange(part) ? BeforeExchange(part) : OpsOf(kind, part, RowsAt(rows));
+  }
+
+ private:
+  std::vector<Op> BeforeExchange(Part part) const;
+  models::RoutedRows RowsAt(std::int64_t rows) const;
+  std::vector<Op> OpsOf(UnitKind kind, Part part, const models::RoutedRows& rows) const;
+
+  const UnitPriceKey& key_;
+};
+
 /// Prices every block of a model once.
 class UnitPricer {
  public:
   UnitPricer(const UnitPriceKey& key, const hw::CostModel& cost)
-      : key_(key), pricer_(cost, key.lent_sms, key.conditions) {}
+      : key_(key), ops_(key), pricer_(cost, key.lent_sms, key.conditions) {}
 
   UnitPrices Price() {
     prices_.launch_gap = pricer_.launch_gap();
@@ -110,17 +126,23 @@ class UnitPricer {
   }
 
  private:
-  models::RoutedRows RowsAt(std::int64_t rows) const;
-  std::vector<Op> OpsOf(UnitKind kind, Part part, const models::RoutedRows& rows) const;
   void PriceCompute(UnitKind kind, Part part);
   void PriceExchange(UnitKind kind, Part part);
 
   const UnitPriceKey& key_;
+  UnitOps ops_;
   BlockPricer pricer_;
   UnitPrices prices_;
 };
 
-models::RoutedRows UnitPricer::RowsAt(std::int64_t rows) const {
+/// A rank that holds all experts asks nobody where its tokens go; the cast before a backward is of its own
+/// kernels and stays.
+std::vector<Op> UnitOps::BeforeExchange(Part part) const {
+  if (key_.exchanges_alone && part == Part::kDispatch) return {};
+  return models::ExchangeOps(key_.model, ExchangeOf(part).exchange, key_.shape);
+}
+
+models::RoutedRows UnitOps::RowsAt(std::int64_t rows) const {
   models::RoutedRows routed;
   const RankLoad mean = key_.mean;
   for (int e = 0; e < key_.shape.local_experts; ++e) {
@@ -131,7 +153,7 @@ models::RoutedRows UnitPricer::RowsAt(std::int64_t rows) const {
   return routed;
 }
 
-std::vector<Op> UnitPricer::OpsOf(UnitKind kind, Part part, const models::RoutedRows& rows) const {
+std::vector<Op> UnitOps::OpsOf(UnitKind kind, Part part, const models::RoutedRows& rows) const {
   const models::ModelSpec& model = key_.rank_model;
   const auto block = static_cast<models::Block>(part);  // the compute parts come first, in the same order
   switch (kind) {
@@ -161,24 +183,20 @@ void UnitPricer::PriceCompute(UnitKind kind, Part part) {
   BlockPrice& price = prices_.blocks[models::PriceKey(kind, part)];
   const double factor = IsEnd(kind) ? key_.conditions.ends : 1;
   if (factor == 0) return;
-  price.constant = pricer_.Price(OpsOf(kind, part, RowsAt(key_.mean.rows)), &price);
+  price.constant = pricer_.Price(ops_.Of(kind, part, key_.mean.rows), &price);
   const bool routed = key_.model.moe && (kind == UnitKind::kMoeLayer || kind == UnitKind::kMtpLayer) &&
                       (part == Part::kMlpForward || part == Part::kMlpBackward || part == Part::kMlpWeight);
   price.first_point = static_cast<std::size_t>(key_.first_point);
   for (int i = key_.first_point; routed && i < key_.first_point + key_.points; ++i) {
-    const StepPrice at = pricer_.Price(OpsOf(kind, part, RowsAt(i * key_.rows_step)));
+    const StepPrice at = pricer_.Price(ops_.Of(kind, part, i * key_.rows_step));
     price.work_by_rows.push_back(static_cast<double>(at.work));
     price.contended_by_rows.push_back(at.contended);
   }
   if (factor != 1) Scale(factor, &price);
 }
 
-/// What runs on the exchange's stream before its payload. A rank that holds all experts asks nobody where its
-/// tokens go; the cast before a backward is of its own kernels and stays.
 void UnitPricer::PriceExchange(UnitKind kind, Part part) {
-  if (key_.exchanges_alone && part == Part::kDispatch) return;
-  const auto ops = models::ExchangeOps(key_.model, ExchangeOf(part).exchange, key_.shape);
-  prices_.blocks[models::PriceKey(kind, part)].constant.work = pricer_.Price(ops).work;
+  prices_.blocks[models::PriceKey(kind, part)].constant.work = pricer_.Price(ops_.Of(kind, part, 0)).work;
 }
 
 }  // namespace
@@ -187,10 +205,15 @@ UnitPrices PriceUnits(const UnitPriceKey& key, const hw::CostModel& cost) {
   return UnitPricer(key, cost).Price();
 }
 
+std::vector<Op> OpsOfBlock(const UnitPriceKey& key, UnitKind unit, Part part, std::int64_t rows) {
+  return UnitOps(key).Of(unit, part, rows);
+}
+
 TrainingPrices::TrainingPrices(const PriceInputs& inputs, const StepLoads& loads, int group)
     : in_(inputs), loads_(loads), group_(group), even_(loads.even()) {
   const Scenario& s = *in_.scenario;
-  const UnitPriceKey key = KeyOf(loads);
+  const UnitPriceKey key = UnitKey();
+  rows_step_ = key.rows_step;
   const auto make = [&] { return PriceUnits(key, *in_.cost); };
   units_ =
       in_.memo != nullptr ? in_.memo->Get<UnitPrices>(key, make) : std::make_shared<const UnitPrices>(make());
@@ -218,7 +241,7 @@ TrainingPrices::TrainingPrices(const PriceInputs& inputs, const StepLoads& loads
   at_even_load_[models::kSendPrice] = {std::llround(static_cast<double>(in_.message_work) * factor), 0, 1.0F};
 }
 
-UnitPriceKey TrainingPrices::KeyOf(const StepLoads& loads) {
+UnitPriceKey TrainingPrices::UnitKey() const {
   const Scenario& s = *in_.scenario;
   UnitPriceKey key;
   key.model = s.model;
@@ -229,16 +252,15 @@ UnitPriceKey TrainingPrices::KeyOf(const StepLoads& loads) {
   key.shape.fp8 = s.fp8;
   if (!in_.conditions.recompute)
     key.shape.recompute_norms = key.shape.recompute_up_projections = key.shape.recompute_swiglu = false;
-  rows_step_ = RowGridStep(loads.max_rows(), key.shape);
-  key.rows_step = rows_step_;
+  key.rows_step = RowGridStep(loads_.max_rows(), key.shape);
   key.points = kRowGridPoints;
   if (even_) {
     key.points = 2;
-    key.first_point = std::min(static_cast<int>(loads.mean().rows / rows_step_), kRowGridPoints - 2);
+    key.first_point = std::min(static_cast<int>(loads_.mean().rows / key.rows_step), kRowGridPoints - 2);
   }
   key.lent_sms = s.communication.sms;
   key.exchanges_alone = s.parallelism.expert == 1;
-  key.mean = {loads.mean().rows, loads.mean().unique, 0, 0};
+  key.mean = {loads_.mean().rows, loads_.mean().unique, 0, 0};
   key.conditions.casts = in_.conditions.casts;
   key.conditions.launch_gaps = in_.conditions.launch_gaps;
   key.conditions.ends = in_.conditions.ends;

@@ -40,6 +40,10 @@ struct UnitPrices {
   double launch_gap = 0;                              ///< picoseconds
 };
 UnitPrices PriceUnits(const UnitPriceKey& key, const hw::CostModel& cost);
+/// The kernels of a block in launch order, where `rows` reach the rank. Of an exchange: those that run on its
+/// stream before its payload.
+std::vector<Op> OpsOfBlock(const UnitPriceKey& key, models::UnitKind unit, models::Part part,
+                           std::int64_t rows);
 
 /// Everything the price of a step depends on, apart from the load.
 struct PriceInputs {
@@ -81,7 +85,9 @@ class TrainingPrices {
   /// The price of an exchange of `load`; `key` is a PriceKey of an exchange.
   StepPrice Exchange(std::uint32_t key, const RankLoad& load) const;
   double launch_gap() const { return units_->launch_gap; }
-  /// Equal where two prices price compute alike.
+  /// What compute is priced by.
+  UnitPriceKey UnitKey() const;
+  /// The same object where two prices price compute alike.
   const std::shared_ptr<const UnitPrices>& units() const { return units_; }
 
  private:
@@ -96,7 +102,6 @@ class TrainingPrices {
     const float z = normals_[h >> 52];
     return work + static_cast<std::int64_t>(static_cast<double>(work) * static_cast<double>(variation * z));
   }
-  UnitPriceKey KeyOf(const StepLoads& loads);
   bool IsFree(std::uint32_t key) const;
 
   PriceInputs in_;

@@ -95,7 +95,8 @@ LayoutKey LayoutKeyOf(const Scenario& s, const models::Schedule& schedule, const
 TrainingModel::TrainingModel(const Scenario& scenario, bool folded_only)
     : TrainingModel(scenario, LoadMachine(scenario), folded_only) {}
 
-TrainingModel::TrainingModel(Scenario scenario, std::shared_ptr<const Machine> machine, bool folded_only)
+TrainingModel::TrainingModel(Scenario scenario, std::shared_ptr<const Machine> machine, bool folded_only,
+                             const RunControl& control)
     : scenario_(std::move(scenario)), machine_(std::move(machine)), schedule_(ScheduleOf(scenario_)) {
   ORRERY_CHECK(machine_->cluster.devices() == scenario_.Gpus() &&
                    machine_->cluster.device.name == scenario_.cluster.device.name,
@@ -105,9 +106,11 @@ TrainingModel::TrainingModel(Scenario scenario, std::shared_ptr<const Machine> m
   // source makes its checks and draws nothing.
   auto loads = MakeLoads(scenario_.seed, folded_only ? 0 : MoeLayers());
   if (!folded_only) loads_ = std::move(loads);
+  control.Check();
   const Parallelism& p = scenario_.parallelism;
   placed_ = PlaceOn(*machine_, {p.pipeline, p.data, p.expert, schedule_.directions()});
   PlanStages();
+  control.Check();
   rebalance_ = PriceRebalance(loads_.get());
 }
 
@@ -240,7 +243,7 @@ TrainingModel::EvenLoad TrainingModel::MakeEvenLoad() const {
 }
 
 std::unique_ptr<StepLoads> TrainingModel::LoadsOf(const Conditions& conditions, const StepInputs& inputs,
-                                                  int groups) const {
+                                                  int groups, const RunControl& control) const {
   if (!scenario_.model.moe) return std::make_unique<StepLoads>();
   if (conditions.EvenLoads()) {
     return std::make_unique<StepLoads>(
@@ -253,10 +256,12 @@ std::unique_ptr<StepLoads> TrainingModel::LoadsOf(const Conditions& conditions, 
                                      : reseeded              ? reseeded.get()
                                                              : loads_.get();
   ORRERY_CHECK(source != nullptr, "a model made for folded simulations was asked for another");
-  return std::make_unique<StepLoads>(*source, MoeLayers(), scenario_.MicroBatches(), groups, kRowAlignment);
+  return std::make_unique<StepLoads>(*source, MoeLayers(), scenario_.MicroBatches(), groups, kRowAlignment,
+                                     control);
 }
 
-TrainingOutcome TrainingModel::Prepare(const Conditions& conditions, const StepInputs& inputs) const {
+TrainingOutcome TrainingModel::Prepare(const Conditions& conditions, const StepInputs& inputs,
+                                       const RunControl& control) const {
   const Parallelism& p = scenario_.parallelism;
   const int all_groups = p.data / p.expert;
   const int groups = conditions.fold         ? 1
@@ -265,7 +270,7 @@ TrainingOutcome TrainingModel::Prepare(const Conditions& conditions, const StepI
   TrainingOutcome outcome;
   outcome.columns = conditions.fold ? 1 : groups * p.expert;
   outcome.gpus = outcome.columns * p.pipeline;
-  outcome.loads = LoadsOf(conditions, inputs, groups);
+  outcome.loads = LoadsOf(conditions, inputs, groups, control);
   PriceInputs prices = PricesUnder(conditions);
   prices.seed = conditions.seed.value_or(scenario_.seed);
   if (inputs.cost != nullptr) prices.cost = inputs.cost, prices.memo = nullptr;
@@ -343,7 +348,7 @@ void TrainingModel::RunGroups(const Conditions& conditions, const StepInputs& in
 
 TrainingOutcome TrainingModel::Simulate(const Conditions& conditions, const StepInputs& inputs,
                                         const RunControl& control) const {
-  TrainingOutcome outcome = Prepare(conditions, inputs);
+  TrainingOutcome outcome = Prepare(conditions, inputs, control);
   RunGroups(conditions, inputs, control, &outcome);
   return outcome;
 }

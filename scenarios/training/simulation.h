@@ -57,7 +57,8 @@ class TrainingModel : public StepModel {
   /// to make.
   explicit TrainingModel(const Scenario& scenario, bool folded_only = false);
   /// On the machine of the scenario's cluster, calibration and communication, which others may share.
-  TrainingModel(Scenario scenario, std::shared_ptr<const Machine> machine, bool folded_only = false);
+  TrainingModel(Scenario scenario, std::shared_ptr<const Machine> machine, bool folded_only = false,
+                const RunControl& control = {});
 
   /// Exchange groups meet nobody else before the optimizer: they are simulated side by side, on as many
   /// threads as there are, with the same outcome.
@@ -101,10 +102,11 @@ class TrainingModel : public StepModel {
   };
   void RunGroups(const Conditions& conditions, const StepInputs& inputs, const RunControl& control,
                  TrainingOutcome* outcome) const;
-  TrainingOutcome Prepare(const Conditions& conditions, const StepInputs& inputs) const;
+  TrainingOutcome Prepare(const Conditions& conditions, const StepInputs& inputs,
+                          const RunControl& control) const;
   PriceInputs PricesUnder(const Conditions& conditions) const;
-  std::unique_ptr<StepLoads> LoadsOf(const Conditions& conditions, const StepInputs& inputs,
-                                     int groups) const;
+  std::unique_ptr<StepLoads> LoadsOf(const Conditions& conditions, const StepInputs& inputs, int groups,
+                                     const RunControl& control) const;
   EvenLoad MakeEvenLoad() const;
   void PlanStages();
   models::StageLayout Layout(const TrainingPrices& prices) const;

@@ -130,8 +130,12 @@ class Timeline {
       kinds_.push_back(times_.KindOf(stage));
       empty_.push_back(models::UnitsOf(model_, stage).empty());
     }
-    const double end = Played(schedule_);
-    return more_ > 0 ? end + more_ * (end - Played(shorter_)) : end;
+    const auto [known, added] = ends_.try_emplace(kinds_, 0);
+    if (added) {
+      const double end = Played(schedule_);
+      known->second = more_ > 0 ? end + more_ * (end - Played(shorter_)) : end;
+    }
+    return known->second;
   }
 
  private:
@@ -156,7 +160,8 @@ class Timeline {
   models::Schedule schedule_, shorter_;
   double more_ = 0;                 ///< how often what `schedule_` has beyond `shorter_` comes again
   std::vector<std::size_t> kinds_;  ///< [stage] of the layout
-  std::vector<bool> empty_;         ///< [stage]
+  std::map<std::vector<std::size_t>, double> ends_;  ///< of layouts played already, by their kinds
+  std::vector<bool> empty_;                          ///< [stage]
 };
 
 std::int64_t WorkOf(const TrainingPrices& prices, Part part) {

@@ -109,5 +109,16 @@ TEST(WithoutRows, ChangesNothingWhereNothingIsDroppedAndLeavesNothingOfNothing) 
   EXPECT_EQ(none.rows + none.unique + none.scale_out + none.scale_up, 0);
 }
 
+TEST(StepLoads, OneEvenLoadIsThatOfEveryRankAndExchange) {
+  const StepLoads loads = StepLoads::Even({256, 200, 30, 40});
+  EXPECT_TRUE(loads.even());
+  EXPECT_EQ(loads.At(12345, 3, 17), (RankLoad{256, 200, 30, 40}));
+  EXPECT_EQ(loads.mean(), (RankLoad{256, 200, 30, 40}));
+  EXPECT_EQ(loads.max_rows(), 256);
+  EXPECT_EQ(loads.hottest_excess(), 0);
+  EXPECT_EQ(loads.row_deviation(), 0);
+  EXPECT_FALSE(StepLoads(KnownLoads(), 1, 1, 1, 1).even());
+}
+
 }  // namespace
 }  // namespace orrery::scenarios

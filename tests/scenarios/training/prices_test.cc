@@ -8,6 +8,8 @@
 
 #include <gmock/gmock.h>
 
+#include "scenarios/training/block_kernels.h"
+
 namespace orrery::scenarios {
 namespace {
 
@@ -191,6 +193,82 @@ TEST_F(TrainingPricesTest, WhatIsMadeFreeCostsNothing) {
   EXPECT_EQ(TrainingPrices(in, loads, kRanks).blocks()[head].constant.work, 0);
   in.conditions = {};
   EXPECT_GT(TrainingPrices(in, loads, kRanks).blocks()[head].constant.work, 0);
+}
+
+TEST_F(TrainingPricesTest, WhatIsScaledCostsItsShare) {
+  const StepLoads loads = Even(32768);
+  PriceInputs in = Inputs();
+  const RankLoad load = loads.At(0, 0, 0);
+  const std::uint32_t head = PriceKey(UnitKind::kHead, Part::kMlpForward);
+  const TrainingPrices whole(in, loads, kRanks);
+  in.conditions = {.exchanges = 0.5, .messages = 3, .ends = 0.25};
+  const TrainingPrices scaled(in, loads, kRanks);
+  const auto ratio = [](std::int64_t a, std::int64_t b) {
+    return static_cast<double>(a) / static_cast<double>(b);
+  };
+  EXPECT_NEAR(ratio(scaled.Exchange(kDispatch, load).work, whole.Exchange(kDispatch, load).work), 0.5, 1e-6);
+  const std::uint32_t mtp = PriceKey(UnitKind::kMtpLayer, Part::kDispatch);
+  EXPECT_NEAR(ratio(scaled.Exchange(mtp, load).work, whole.Exchange(mtp, load).work), 0.125, 1e-6);
+  EXPECT_NEAR(ratio(scaled.blocks()[head].constant.work, whole.blocks()[head].constant.work), 0.25, 1e-6);
+  EXPECT_EQ(scaled(0, 0, Step(models::kSendPrice)).work, 3000);
+  EXPECT_EQ(scaled.blocks()[kAttention].constant.work, whole.blocks()[kAttention].constant.work);
+}
+
+TEST_F(TrainingPricesTest, OneEvenLoadCostsWhatTheSameLoadOfEveryRankDoes) {
+  for (const std::int32_t rows : {1024, 30000, 65536}) {
+    PriceInputs in = Inputs();
+    in.conditions.vary = false;
+    const StepLoads each = Even(rows), one = StepLoads::Even(each.At(0, 0, 0));
+    const TrainingPrices a(in, each, kRanks), b(in, one, kRanks);
+    for (const std::uint32_t key : {kMlp, kAttention, kDispatch}) {
+      EXPECT_EQ(a(0, 5, Step(key)).work, b(0, 5, Step(key)).work) << rows;
+      EXPECT_EQ(a(0, 5, Step(key)).contended, b(0, 5, Step(key)).contended) << rows;
+    }
+  }
+}
+
+TEST_F(TrainingPricesTest, SharesUnitPricesWhereComputeIsPricedAlike) {
+  Memo memo;
+  const StepLoads loads = StepLoads::Even({32768, 16384, 13000, 20000});
+  PriceInputs in = Inputs();
+  in.memo = &memo;
+  const TrainingPrices first(in, loads, 1);
+  in.conditions = {.messages = 0, .transfers = 2};
+  EXPECT_EQ(TrainingPrices(in, loads, 1).units(), first.units());
+  in.conditions = {.casts = 0};
+  EXPECT_NE(TrainingPrices(in, loads, 1).units(), first.units());
+  in.conditions = {};
+  Scenario bf16 = scenario_;
+  bf16.fp8 = false;
+  in.scenario = &bf16;
+  EXPECT_NE(TrainingPrices(in, loads, 1).units(), first.units());
+}
+
+TEST_F(TrainingPricesTest, TheKernelsOfABlockSayWhatTheyAreAndWhatPricedThem) {
+  const StepLoads loads = Even(32768);
+  const TrainingPrices prices(Inputs(), loads, kRanks);
+  const auto kernels = KernelsOfBlock(cost_, prices.UnitKey(), UnitKind::kMoeLayer, Part::kMlpForward, 32768);
+  double seconds = 0;
+  int measured = 0;
+  for (const BlockKernel& kernel : kernels) {
+    EXPECT_GT(kernel.work.bytes, 0) << kernel.text;
+    EXPECT_GE(kernel.contended_s, kernel.seconds) << kernel.text;
+    EXPECT_NE(kernel.text.find("@112"), std::string::npos) << kernel.text;
+    if (kernel.nearest_row) {
+      EXPECT_EQ(kernel.nearest_row->op.kind, kernel.op.kind) << kernel.text;
+    }
+    if (kernel.provenance == hw::Provenance::kMeasured) {
+      ++measured;
+      EXPECT_FALSE(kernel.table.empty()) << kernel.text;
+      EXPECT_TRUE(kernel.nearest_row.has_value()) << kernel.text;
+    }
+    seconds += kernel.seconds;
+  }
+  EXPECT_GT(measured, 0);
+  const double gaps = prices.launch_gap() * 1e-12 * static_cast<double>(kernels.size());
+  EXPECT_NEAR(seconds + gaps, static_cast<double>(prices.blocks()[kMlp].constant.work) * 1e-12, 1e-9);
+  EXPECT_FALSE(KernelsOfBlock(cost_, prices.UnitKey(), UnitKind::kMoeLayer, Part::kDispatch, 0).empty())
+      << "what prepares an exchange";
 }
 
 TEST_F(TrainingPricesTest, TheKernelsOfAPartMakeUpItsPrice) {

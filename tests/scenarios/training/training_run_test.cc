@@ -16,6 +16,7 @@
 #include "scenarios/studies/uncertainty.h"
 #include "scenarios/studies/what_if.h"
 #include "scenarios/training/summary.h"
+#include "scenarios/training/waits.h"
 #include "tests/core/input_error.h"
 #include "tests/hw/edited_home.h"
 
@@ -531,6 +532,44 @@ TEST(TrainingRun, RecordsWhatHappensWithoutChangingIt) {
   EXPECT_EQ(plain.outcome.timeline.spans(), 0u);
   EXPECT_LE(recorded.outcome.timeline.At(recorded.outcome.timeline.Last()).end(), recorded.outcome.pipeline);
   EXPECT_GT(recorded.outcome.timeline.spans(), 1000u);
+}
+
+TEST(TrainingRun, KeepsTheTimelineOnlyWhereItIsAskedFor) {
+  RunOptions options = Analysed();
+  const Run freed = Simulate(Small(), options);
+  EXPECT_EQ(freed.outcome.timeline.spans(), 0u);
+  EXPECT_FALSE(freed.result.critical_path.empty()) << "it was walked before";
+  options.timeline = true;
+  EXPECT_GT(Simulate(Small(), options).outcome.timeline.spans(), 1000u);
+}
+
+TEST(TrainingRun, OnASharedMachineIsTheSame) {
+  RunOptions options = Quick();
+  options.machine = LoadMachine(Small());
+  for (const bool fold : {true, false, true}) {  // the last with everything remembered
+    options.fold = fold;
+    RunOptions alone = options;
+    alone.machine = nullptr;
+    for (const std::vector<std::string>& sets : {std::vector<std::string>{}, {"precision=bf16"}})
+      EXPECT_EQ(JsonWithoutSimulator(RunTraining(Small(sets), options)),
+                JsonWithoutSimulator(RunTraining(Small(sets), alone)));
+  }
+}
+
+/// What a timeline and a model tell beyond the result: the sums agree with it.
+TEST(WhatHappened, WaitsOfATimelineAddUpToTheReportedOnes) {
+  RunOptions options = Quick();
+  options.timeline = true;
+  // Two nodes: one exchange group of every pipeline rank, so that the timeline is of all GPUs.
+  const Run run = Simulate(Small({"cluster={preset: h800-512, nodes: 2}"}), options);
+  const Scenario& s = run.model->scenario();
+  const int pipeline = s.parallelism.pipeline, group = s.parallelism.expert;
+  ASSERT_EQ(run.outcome.columns, group);
+  const auto waits = ExchangeWaits(run.outcome.timeline, pipeline, s.MicroBatches());
+  const WaitSums sums = SumWaits(waits, pipeline, group, run.model->MoeLayers(), s.MicroBatches());
+  double waited = 0;
+  for (const double seconds : sums.by_layer) waited += seconds;
+  EXPECT_NEAR(waited / run.outcome.gpus, run.result.communication.notify_s, 1e-9);
 }
 
 TEST(TrainingTrace, RefusesRanksThatDoNotExist) {
