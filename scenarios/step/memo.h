@@ -20,18 +20,18 @@ namespace orrery::scenarios {
 
 class Memo {
  public:
-  /// Values kept of one type of key; the oldest goes first.
+  /// Values kept of one type of key, unless it is asked for with another number; the oldest goes first.
   static constexpr std::size_t kMost = 64;
 
   template <class Value, class Key, class Make>
-  std::shared_ptr<const Value> Get(const Key& key, const Make& make) {
+  std::shared_ptr<const Value> Get(const Key& key, const Make& make, std::size_t most = kMost) {
     if (auto known = Find<Value>(key)) return known;
     auto made =
         std::make_shared<const Value>(make());  // not under the lock: it may take long, or ask for others
     const std::lock_guard lock(mutex_);
     List<Key, Value>& list = ListOf<Key, Value>();
     if (auto known = list.Find(key)) return known;
-    list.Add(key, made);
+    list.Add(key, made, most);
     return made;
   }
 
@@ -49,11 +49,11 @@ class Memo {
         if (known == key) return value;
       return nullptr;
     }
-    void Add(const Key& key, std::shared_ptr<const Value> value) {
-      if (entries.size() < kMost) {
+    void Add(const Key& key, std::shared_ptr<const Value> value, std::size_t most) {
+      if (entries.size() < most) {
         entries.emplace_back(key, std::move(value));
       } else {
-        entries[oldest++ % kMost] = {key, std::move(value)};
+        entries[oldest++ % most] = {key, std::move(value)};
       }
     }
   };

@@ -20,10 +20,11 @@ namespace {
 /// Rows of an expert are padded to the tile that layer_ops.h prices.
 const std::int64_t kRowAlignment = models::TrainingShape{}.row_alignment;
 
-models::Schedule ScheduleOf(const Scenario& s) {
+std::shared_ptr<const models::Schedule> ScheduleOf(const Scenario& s, Memo* memo) {
   try {
-    return models::MakeSchedule(
-        {s.parallelism.schedule, s.parallelism.pipeline, s.MicroBatches(), s.parallelism.virtual_stages});
+    const models::ScheduleSpec spec{s.parallelism.schedule, s.parallelism.pipeline, s.MicroBatches(),
+                                    s.parallelism.virtual_stages};
+    return memo->Get<models::Schedule>(spec, [&] { return models::MakeSchedule(spec); });
   } catch (const InputError& e) {
     const Value& p = s.document.root().At("parallelism");
     if (p.Find("schedule") != nullptr) throw p.At("schedule").Error(e.what());
@@ -80,6 +81,22 @@ struct LayoutKey {
   bool operator==(const LayoutKey&) const = default;
 };
 
+/// What programs follow from.
+struct ProgramsKey {
+  models::ScheduleSpec schedule;
+  models::WeightPasses weights{};
+  std::vector<int> units;  ///< of all stages, each stage's number of units first
+  bool operator==(const ProgramsKey&) const = default;
+
+  void Add(const std::vector<models::Unit>& stage) {
+    units.push_back(static_cast<int>(stage.size()));
+    for (const models::Unit& unit : stage) {
+      units.push_back(static_cast<int>(unit.kind));
+      units.push_back(unit.moe_layer);
+    }
+  }
+};
+
 LayoutKey LayoutKeyOf(const Scenario& s, const models::Schedule& schedule, const TrainingPrices& prices,
                       const RankLoad& load, double exchange_stretch) {
   const Parallelism& p = s.parallelism;
@@ -97,7 +114,9 @@ TrainingModel::TrainingModel(const Scenario& scenario, bool folded_only)
 
 TrainingModel::TrainingModel(Scenario scenario, std::shared_ptr<const Machine> machine, bool folded_only,
                              const RunControl& control)
-    : scenario_(std::move(scenario)), machine_(std::move(machine)), schedule_(ScheduleOf(scenario_)) {
+    : scenario_(std::move(scenario)),
+      machine_(std::move(machine)),
+      schedule_(ScheduleOf(scenario_, &machine_->memo())) {
   ORRERY_CHECK(machine_->cluster.devices() == scenario_.Gpus() &&
                    machine_->cluster.device.name == scenario_.cluster.device.name,
                "a model on a machine that is not its scenario's");
@@ -108,7 +127,7 @@ TrainingModel::TrainingModel(Scenario scenario, std::shared_ptr<const Machine> m
   if (!folded_only) loads_ = std::move(loads);
   control.Check();
   const Parallelism& p = scenario_.parallelism;
-  placed_ = PlaceOn(*machine_, {p.pipeline, p.data, p.expert, schedule_.directions()});
+  placed_ = PlaceOn(*machine_, {p.pipeline, p.data, p.expert, schedule_->directions()});
   PlanStages();
   control.Check();
   rebalance_ = PriceRebalance(loads_.get());
@@ -129,7 +148,7 @@ PriceInputs TrainingModel::PricesUnder(const Conditions& conditions) const {
 
 /// Lays the model out over the stages and writes the programs.
 void TrainingModel::PlanStages() {
-  CheckStages(scenario_, schedule_);
+  CheckStages(scenario_, *schedule_);
   Conditions folded;
   folded.fold = true;
   const StepLoads loads = scenario_.model.moe ? StepLoads::Even(even_->load) : StepLoads();
@@ -138,24 +157,29 @@ void TrainingModel::PlanStages() {
   const TrainingPrices prices(inputs, loads, 1);
   layout_ = Layout(prices);
   std::vector<std::vector<models::Unit>> units;
-  for (const models::Stage& stage : layout_.stages) units.push_back(models::UnitsOf(scenario_.model, stage));
-  programs_ =
-      models::BuildTrainingPrograms(schedule_, units, WeightPassesOf(scenario_.model, prices, even_->load));
+  ProgramsKey key{schedule_->spec, WeightPassesOf(scenario_.model, prices, even_->load), {}};
+  for (const models::Stage& stage : layout_.stages) {
+    units.push_back(models::UnitsOf(scenario_.model, stage));
+    key.Add(units.back());
+  }
+  constexpr std::size_t kKept = 8;  // a long schedule's programs take megabytes
+  programs_ = machine_->memo().Get<models::TrainingPrograms>(
+      key, [&] { return models::BuildTrainingPrograms(*schedule_, units, key.weights); }, kKept);
 }
 
 /// As the scenario says, or by what its parts cost.
 models::StageLayout TrainingModel::Layout(const TrainingPrices& prices) const {
   const Value* list = scenario_.document.root().At("parallelism").Find("layers_per_stage");
-  if (list != nullptr) return models::ReadStageLayout(*list, scenario_.model, schedule_);
+  if (list != nullptr) return models::ReadStageLayout(*list, scenario_.model, *schedule_);
   const auto lacking = [&](const models::StageLayout& layout) {
     std::int64_t most = 0;
-    for (const models::RankMemory& memory : MemoryOfRanks(scenario_, schedule_, layout, even_->load))
+    for (const models::RankMemory& memory : MemoryOfRanks(scenario_, *schedule_, layout, even_->load))
       most = std::max(most, memory.Total().count - scenario_.cluster.device.memory.count);
     return most;
   };
-  const LayoutKey key = LayoutKeyOf(scenario_, schedule_, prices, even_->load, placed_->exchange_stretch);
+  const LayoutKey key = LayoutKeyOf(scenario_, *schedule_, prices, even_->load, placed_->exchange_stretch);
   return *machine_->memo().Get<models::StageLayout>(
-      key, [&] { return ChooseStageLayout(scenario_.model, schedule_, prices, lacking); });
+      key, [&] { return ChooseStageLayout(scenario_.model, *schedule_, prices, lacking); });
 }
 
 models::LoadShape TrainingModel::load_shape() const { return ShapeOf(scenario_); }
@@ -176,7 +200,7 @@ std::vector<std::vector<int>> TrainingModel::MoeLayersOfRanks() const {
   std::vector<std::vector<int>> moe_layers;
   for (int rank = 0; rank < scenario_.parallelism.pipeline; ++rank) {
     auto& mine = moe_layers.emplace_back();
-    for (const auto& [stage, direction] : schedule_.StagesOf(rank)) {
+    for (const auto& [stage, direction] : schedule_->StagesOf(rank)) {
       for (const models::Unit& unit :
            models::UnitsOf(scenario_.model, layout_.stages[static_cast<std::size_t>(stage)]))
         if (unit.kind == models::UnitKind::kMoeLayer || unit.kind == models::UnitKind::kMtpLayer)
@@ -189,7 +213,7 @@ std::vector<std::vector<int>> TrainingModel::MoeLayersOfRanks() const {
 RebalanceReport TrainingModel::PriceRebalance(const models::LoadSource* loads) const {
   const auto* planned = dynamic_cast<const models::PlannedLoads*>(loads);
   if (planned == nullptr) return {};
-  return PriceRebalancing(scenario_, *planned, MoeLayersOfRanks(), schedule_.directions(), machine_->Link(),
+  return PriceRebalancing(scenario_, *planned, MoeLayersOfRanks(), schedule_->directions(), machine_->Link(),
                           placed_->exchange_stretch);
 }
 
@@ -197,7 +221,7 @@ std::vector<ReplicaTime> TrainingModel::ReplicasOf(const models::LoadSource* loa
   const auto* planned = dynamic_cast<const models::PlannedLoads*>(loads);
   const bool even = loads == nullptr;
   if (even ? even_->plan.expert_of.empty() : planned == nullptr) return {};
-  const ExpertBytes bytes = BytesOfExpert(scenario_, schedule_.directions());
+  const ExpertBytes bytes = BytesOfExpert(scenario_, schedule_->directions());
   const models::LoadShape shape = ShapeOf(scenario_);
   std::vector<ReplicaTime> times;
   for (const std::vector<int>& layers : MoeLayersOfRanks()) {
@@ -314,8 +338,8 @@ void TrainingModel::RunGroups(const Conditions& conditions, const StepInputs& in
                               const RunControl& control, TrainingOutcome* outcome) const {
   const int columns = conditions.fold ? 1 : scenario_.parallelism.expert;
   const int groups = outcome->columns / columns;
-  const int rows = static_cast<int>(programs_.programs.size());
-  outcome->observer = std::make_unique<GroupObservers>(programs_, groups, columns);
+  const int rows = static_cast<int>(programs_->programs.size());
+  outcome->observer = std::make_unique<GroupObservers>(*programs_, groups, columns);
   std::vector<EngineResult> results(static_cast<std::size_t>(groups));
   ParallelFor(static_cast<std::size_t>(groups), [&](std::size_t g) {
     const int group = static_cast<int>(g);
@@ -325,10 +349,10 @@ void TrainingModel::RunGroups(const Conditions& conditions, const StepInputs& in
     if (inputs.timeline && group == 0) {
       TimelineRecorder recorder(rows * columns, models::kTrainingStreams);
       BothObservers<TrainingObserver, TimelineRecorder> both(observer, recorder);
-      result = RunGroup(programs_.programs, columns, prices, both, control);
+      result = RunGroup(programs_->programs, columns, prices, both, control);
       outcome->timeline = recorder.Take();
     } else {
-      result = RunGroup(programs_.programs, columns, prices, observer, control);
+      result = RunGroup(programs_->programs, columns, prices, observer, control);
     }
     observer.Finish();
   });
@@ -342,7 +366,7 @@ void TrainingModel::RunGroups(const Conditions& conditions, const StepInputs& in
     double& last = finished[static_cast<std::size_t>(rank / outcome->columns)];
     last = std::max(last, static_cast<double>(outcome->observer->FinishOf(rank)) * 1e-12);
   }
-  outcome->end = EndOfStep(outcome->optimizers, finished, schedule_.directions());
+  outcome->end = EndOfStep(outcome->optimizers, finished, schedule_->directions());
   outcome->step_s = outcome->end.end_s + outcome->rebalance.Sum();
 }
 
@@ -359,12 +383,12 @@ StepOutcome TrainingModel::Step(const Conditions& conditions, const RunControl& 
 
 std::vector<OptimizerReport> TrainingModel::PriceOptimizers(const hw::CostModel& cost,
                                                             const models::LoadSource* loads) const {
-  return OptimizersOf(scenario_, schedule_, layout_, *machine_, *placed_, cost, ReplicasOf(loads));
+  return OptimizersOf(scenario_, *schedule_, layout_, *machine_, *placed_, cost, ReplicasOf(loads));
 }
 
 std::string TrainingModel::Holds(int rank) const {
   std::string text;
-  for (const auto& [stage, direction] : schedule_.StagesOf(rank)) {
+  for (const auto& [stage, direction] : schedule_->StagesOf(rank)) {
     text += (text.empty() ? "" : " | ") +
             models::Describe(scenario_.model, layout_.stages[static_cast<std::size_t>(stage)]);
   }

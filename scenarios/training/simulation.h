@@ -73,8 +73,8 @@ class TrainingModel : public StepModel {
   const Machine& machine() const { return *machine_; }
   const hw::CostModel& cost() const { return machine_->cost; }
   const hw::ExchangeModel& exchange() const { return machine_->exchange; }
-  const models::Schedule& schedule() const { return schedule_; }
-  const models::TrainingPrograms& programs() const { return programs_; }
+  const models::Schedule& schedule() const { return *schedule_; }
+  const models::TrainingPrograms& programs() const { return *programs_; }
   const models::StageLayout& stages() const { return layout_; }
   /// Seconds of a step during which experts move to new plans.
   const RebalanceReport& rebalance() const { return rebalance_; }
@@ -124,8 +124,8 @@ class TrainingModel : public StepModel {
   std::shared_ptr<const FabricPlacement> placed_;
   RebalanceReport rebalance_;  ///< of loads_
   models::StageLayout layout_;
-  models::Schedule schedule_;
-  models::TrainingPrograms programs_;
+  std::shared_ptr<const models::Schedule> schedule_;
+  std::shared_ptr<const models::TrainingPrograms> programs_;
 };
 
 }  // namespace orrery::scenarios

@@ -27,7 +27,8 @@ TEST(LoadMachine, RefusesWhatNoTableHas) {
   EXPECT_THAT(ErrorOf([] { Load("h800-512", "1999-01"); }), testing::HasSubstr("1999-01"));
   const auto scenario = ReadTrainingScenario(
       LoadScenarioDocument("deepseek-v3-pretraining", {"communication.kernels=1999-01"}), "");
-  EXPECT_THAT(ErrorOf([&] { LoadMachine(scenario); }), testing::HasSubstr("communication")) << "names the key";
+  EXPECT_THAT(ErrorOf([&] { LoadMachine(scenario); }), testing::HasSubstr("communication"))
+      << "names the key";
 }
 
 TEST(PlaceOn, RemembersWhatItWorkedOut) {

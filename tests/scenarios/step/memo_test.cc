@@ -46,6 +46,18 @@ TEST(Memo, ForgetsTheOldestAndWhatIsHeldStays) {
   EXPECT_EQ(*held, 0);
 }
 
+TEST(Memo, KeepsFewerWhereItIsToldTo) {
+  Memo memo;
+  const auto get = [&](int key, int value) {
+    return *memo.Get<int>(
+        key, [value] { return value; }, 2);
+  };
+  for (const int key : {1, 2, 3}) EXPECT_EQ(get(key, key), key);
+  EXPECT_EQ(get(3, -3), 3);
+  EXPECT_EQ(get(2, -2), 2);
+  EXPECT_EQ(get(1, -1), -1) << "the oldest went";
+}
+
 TEST(Memo, AValueMayAskForAnother) {
   Memo memo;
   EXPECT_EQ(*memo.Get<int>(1, [&] { return 1 + *memo.Get<int>(2, [] { return 2; }); }), 3);
