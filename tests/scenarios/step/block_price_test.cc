@@ -14,7 +14,7 @@ const hw::CostModel& H800() {
 }
 
 Op Gemm() { return {OpKind::kGemmFp8, GemmShape{4096, 1536, 7168}, {}}; }
-Op Cast() { return {OpKind::kCast, RowsShape{4096, 7168}, {}}; }
+Op Cast() { return {OpKind::kCastFp8, RowsShape{4096, 7168}, {}}; }
 
 double Work(const std::vector<Op>& ops, const Conditions& conditions = {}) {
   return static_cast<double>(BlockPricer(H800(), 20, conditions).Price(ops).work);

@@ -12,8 +12,8 @@ using models::Part;
 using models::PriceKey;
 using models::UnitKind;
 
-void Run(TimelineRecorder* recorder, int rank, int stream, std::uint32_t price, std::int64_t start,
-         std::int64_t end, int by_rank, int by_stream) {
+void Record(TimelineRecorder* recorder, int rank, int stream, std::uint32_t price, std::int64_t start,
+            std::int64_t end, int by_rank, int by_stream) {
   ProgramStep step;
   step.price = price;
   recorder->OnCause(rank, stream, by_rank, by_stream);
@@ -24,10 +24,10 @@ void Run(TimelineRecorder* recorder, int rank, int stream, std::uint32_t price, 
 TEST(CriticalPath, FollowsTheCausesBackFromTheLastEnd) {
   TimelineRecorder recorder(2, 4);
   // Rank 0 computes, sends; rank 1 computes on what came, its head last. Rank 0 goes on, which nobody awaits.
-  Run(&recorder, 0, 0, PriceKey(UnitKind::kMoeLayer, Part::kAttentionForward), 0, 100, 0, 0);
-  Run(&recorder, 0, 2, models::kSendPrice, 100, 130, 0, 0);
-  Run(&recorder, 0, 0, PriceKey(UnitKind::kDenseLayer, Part::kMlpForward), 100, 150, 0, 0);
-  Run(&recorder, 1, 0, PriceKey(UnitKind::kHead, Part::kMlpForward), 130, 200, 0, 2);
+  Record(&recorder, 0, 0, PriceKey(UnitKind::kMoeLayer, Part::kAttentionForward), 0, 100, 0, 0);
+  Record(&recorder, 0, 2, models::kSendPrice, 100, 130, 0, 0);
+  Record(&recorder, 0, 0, PriceKey(UnitKind::kDenseLayer, Part::kMlpForward), 100, 150, 0, 0);
+  Record(&recorder, 1, 0, PriceKey(UnitKind::kHead, Part::kMlpForward), 130, 200, 0, 2);
   const std::vector<CriticalPathShare> path = CriticalPath(recorder.Take());
   ASSERT_EQ(path.size(), 3u);
   EXPECT_EQ(path[0].name, "MoE layers: attn(F)");

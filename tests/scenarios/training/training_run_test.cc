@@ -525,9 +525,9 @@ TEST(TrainingRun, StopsSoonAndLeavesNothing) {
 
 TEST(TrainingRun, RecordsWhatHappensWithoutChangingIt) {
   RunOptions options = Quick();
-  const Run plain = Simulate(Small(), options);
+  const auto plain = Simulate(Small(), options);
   options.timeline = true;
-  const Run recorded = Simulate(Small(), options);
+  const auto recorded = Simulate(Small(), options);
   EXPECT_EQ(plain.outcome.pipeline, recorded.outcome.pipeline);
   EXPECT_EQ(plain.outcome.timeline.spans(), 0u);
   EXPECT_LE(recorded.outcome.timeline.At(recorded.outcome.timeline.Last()).end(), recorded.outcome.pipeline);
@@ -536,7 +536,7 @@ TEST(TrainingRun, RecordsWhatHappensWithoutChangingIt) {
 
 TEST(TrainingRun, KeepsTheTimelineOnlyWhereItIsAskedFor) {
   RunOptions options = Analysed();
-  const Run freed = Simulate(Small(), options);
+  const auto freed = Simulate(Small(), options);
   EXPECT_EQ(freed.outcome.timeline.spans(), 0u);
   EXPECT_FALSE(freed.result.critical_path.empty()) << "it was walked before";
   options.timeline = true;
@@ -561,7 +561,7 @@ TEST(WhatHappened, WaitsOfATimelineAddUpToTheReportedOnes) {
   RunOptions options = Quick();
   options.timeline = true;
   // Two nodes: one exchange group of every pipeline rank, so that the timeline is of all GPUs.
-  const Run run = Simulate(Small({"cluster={preset: h800-512, nodes: 2}"}), options);
+  const auto run = Simulate(Small({"cluster={preset: h800-512, nodes: 2}"}), options);
   const Scenario& s = run.model->scenario();
   const int pipeline = s.parallelism.pipeline, group = s.parallelism.expert;
   ASSERT_EQ(run.outcome.columns, group);
