@@ -84,12 +84,6 @@ std::string_view Name(Block block) { return kBlockNames[static_cast<std::size_t>
 
 std::string_view Name(Exchange exchange) { return kExchangeNames[static_cast<std::size_t>(exchange)]; }
 
-std::int64_t PaddedRows(const RoutedRows& rows, std::int64_t alignment) {
-  std::int64_t padded = 0;
-  for (const std::int32_t r : rows.expert_rows) padded += RoundUp(r, alignment);
-  return padded;
-}
-
 RoutedRows BalancedRows(const MoeSpec& moe, const TrainingShape& shape) {
   const std::int64_t ranks = moe.routed_experts / shape.local_experts;
   const std::int64_t pairs = shape.tokens * moe.top_k;  // of each rank, and by evenness to each rank

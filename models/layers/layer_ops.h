@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/op/op.h"
+#include "models/layers/routed_rows.h"
 #include "models/spec/model_spec.h"
 
 namespace orrery::models {
@@ -39,13 +40,6 @@ std::string_view Name(Exchange exchange);
 
 enum class LayerKind { kDense, kMoe };
 
-/// What routing gave to this rank in one layer: rows per local expert, unpadded, and distinct tokens
-/// received.
-struct RoutedRows {
-  std::vector<std::int32_t> expert_rows;
-  std::int32_t unique_rows = 0;
-};
-
 /// What one rank computes of a micro-batch, and how it saves memory.
 struct TrainingShape {
   std::int64_t tokens = 4096;    ///< of a micro-batch: sequences x sequence length
@@ -64,8 +58,6 @@ struct TrainingShape {
   bool SavesE5M6() const { return fp8 && attention_output_e5m6; }
 };
 
-/// Rows after each expert's are padded to `alignment`.
-std::int64_t PaddedRows(const RoutedRows& rows, std::int64_t alignment);
 /// Rows of a perfectly even router: tokens x top_k / experts each from every rank, all of `ranks` sending the
 /// same number of tokens; unique tokens as top_k experts drawn at random from `top_groups` of `groups` nodes.
 RoutedRows BalancedRows(const MoeSpec& moe, const TrainingShape& shape);

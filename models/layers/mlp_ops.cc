@@ -81,24 +81,27 @@ void AppendSharedGate(const ModelSpec& spec, const TrainingShape& s, bool backwa
 /// Routed experts of one rank.
 struct Experts {
   const TrainingShape& shape;
-  std::int64_t hidden, width, groups, padded, unique, top_k;
+  std::int64_t hidden, width, experts;
+  GroupRows group_rows;
+  std::int64_t padded, unique, top_k;
 
   Experts(const ModelSpec& spec, const TrainingShape& s, const RoutedRows& rows)
       : shape(s),
         hidden(spec.hidden),
         width(spec.moe->intermediate),
-        groups(s.local_experts),
-        padded(PaddedRows(rows, s.row_alignment)),
+        experts(s.local_experts),
+        group_rows(GroupsOf(rows.expert_rows, s.row_alignment)),
+        padded(group_rows.rows),
         unique(rows.unique_rows),
         top_k(spec.moe->top_k) {}
 
   Op GroupedGemm(std::int64_t n, std::int64_t k, const std::string& label) const {
-    return shape.fp8 ? kernel::GroupedGemmFp8(padded, n, k, groups, label)
-                     : kernel::GroupedGemmBf16(padded, n, k, groups, label);
+    return shape.fp8 ? kernel::GroupedGemmFp8(group_rows, n, k, label)
+                     : kernel::GroupedGemmBf16(group_rows, n, k, label);
   }
   Op GroupedWgrad(std::int64_t m, std::int64_t n, const std::string& label) const {
-    return shape.fp8 ? kernel::GroupedGemmFp8Wgrad(m, n, padded, groups, label)
-                     : kernel::GroupedGemmBf16Wgrad(m, n, padded, groups, label);
+    return shape.fp8 ? kernel::GroupedGemmFp8Wgrad(m, n, group_rows, label)
+                     : kernel::GroupedGemmBf16Wgrad(m, n, group_rows, label);
   }
   /// Per received token and choice: weights of experts that live elsewhere are masked.
   Op GateWeights(const std::string& label) const {
@@ -111,7 +114,7 @@ struct Experts {
   /// FP8 expert weights are stored for the input gradient, so the forward pass transposes them.
   void AppendWeightTranspose(std::int64_t n, std::int64_t k, const std::string& label,
                              std::vector<Op>* ops) const {
-    if (shape.fp8) ops->push_back(kernel::TransposeWeight(n, k, groups, label + " weight transpose"));
+    if (shape.fp8) ops->push_back(kernel::TransposeWeight(n, k, experts, label + " weight transpose"));
   }
 
   void Forward(std::vector<Op>* ops) const;
@@ -126,7 +129,7 @@ void Experts::Forward(std::vector<Op>* ops) const {
   // Which received tokens go to which expert: scans of [unique, top_k] indices, one thread block per local
   // expert.
   ops->push_back(kernel::Rows(OpKind::kRouterMisc, unique, top_k, 8, "expert count"));
-  ops->push_back(kernel::Rows(OpKind::kRouterMisc, unique * top_k, groups, 8, "expert mapping"));
+  ops->push_back(kernel::Rows(OpKind::kRouterMisc, unique * top_k, experts, 8, "expert mapping"));
   ops->push_back(kernel::Permute(unique, padded, hidden, shape.fp8, "permute to experts"));
   AppendWeightTranspose(2 * width, hidden, "expert gate_up fprop", ops);
   AppendScales(hidden, "expert gate_up fprop", ops);

@@ -38,12 +38,9 @@ std::set<Moment> Moments(const models::Schedule& schedule, int rank) {
   return seen;
 }
 
-models::RoutedRows Spread(const RankLoad& load, int local_experts) {
-  models::RoutedRows rows;
-  rows.expert_rows.assign(static_cast<std::size_t>(local_experts),
-                          local_experts > 0 ? load.rows / local_experts : 0);
-  rows.unique_rows = load.unique;
-  return rows;
+/// The rows of a load are padded: dealt in whole tiles, so that they are not padded once more.
+models::RoutedRows Spread(const RankLoad& load, const models::TrainingShape& shape) {
+  return {models::EvenTiles(load.rows, shape.local_experts, 0, shape.row_alignment), load.unique};
 }
 
 }  // namespace
@@ -72,7 +69,7 @@ std::vector<models::RankMemory> MemoryOfRanks(const Scenario& scenario, const mo
     plan.communication = models::ExpertExchangeBuffers(scenario.model, scenario.parallelism.expert,
                                                        scenario.communication.sms);
   }
-  const models::RoutedRows rows = Spread(load, shape.local_experts);
+  const models::RoutedRows rows = Spread(load, shape);
   std::vector<models::RankMemory> memory;
   for (int rank = 0; rank < scenario.parallelism.pipeline; ++rank) {
     plan.held.clear();

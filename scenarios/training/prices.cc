@@ -117,12 +117,11 @@ TrainingPrices::TrainingPrices(const PriceInputs& inputs, const StepLoads& loads
   parts_[models::kSendPrice].constant = {in_.free == Free::kMessages ? 0 : in_.message_work, 0, 1.0F};
 }
 
-models::RoutedRows TrainingPrices::RowsAt(std::int64_t rows) const {
+/// `rows` are padded already; `idle` experts have none of them.
+models::RoutedRows TrainingPrices::RowsAt(std::int64_t rows, int idle) const {
   models::RoutedRows routed;
   const RankLoad mean = loads_.mean();
-  for (int e = 0; e < shape_.local_experts; ++e) {
-    routed.expert_rows.push_back(static_cast<std::int32_t>(rows / shape_.local_experts));
-  }
+  routed.expert_rows = models::EvenTiles(rows, shape_.local_experts, idle, shape_.row_alignment);
   const double unique_per_row = mean.rows > 0 ? static_cast<double>(mean.unique) / mean.rows : 1;
   routed.unique_rows = static_cast<std::int32_t>(std::lround(static_cast<double>(rows) * unique_per_row));
   return routed;
@@ -184,24 +183,36 @@ StepPrice TrainingPrices::PriceOps(const std::vector<Op>& ops, std::vector<Kerne
 void TrainingPrices::PriceCompute(UnitKind kind, Part part) {
   PartPrice& price = parts_[models::PriceKey(kind, part)];
   if (in_.free == Free::kEnds && IsEnd(kind)) return;
-  price.constant = PriceOps(OpsOf(kind, part, RowsAt(loads_.mean().rows)), &price.kernels, &price.variation);
+  price.constant =
+      PriceOps(OpsOf(kind, part, RowsAt(loads_.mean().rows, 0)), &price.kernels, &price.variation);
   if (!in_.vary || in_.free == Free::kVariation) price.variation = 0;
   const bool routed = in_.scenario->model.moe &&
                       (kind == UnitKind::kMoeLayer || kind == UnitKind::kMtpLayer) &&
                       (part == Part::kMlpForward || part == Part::kMlpBackward || part == Part::kMlpWeight);
   if (!routed) return;
-  for (int i = 0; i < kRowGridPoints; ++i) {
-    const StepPrice at = PriceOps(OpsOf(kind, part, RowsAt(i * rows_step_)), nullptr, nullptr);
-    price.work_by_rows.push_back(static_cast<double>(at.work));
-    price.beside_by_rows.push_back(at.beside);
+  // A rank all of whose experts idle has no rows either: the second grid stops at one expert with rows.
+  for (const int idle : {0, std::min(loads_.max_idle_experts(), shape_.local_experts - 1)}) {
+    if (idle == 0 && !price.work_by_rows.empty()) break;
+    for (int i = 0; i < kRowGridPoints; ++i) {
+      const StepPrice at = PriceOps(OpsOf(kind, part, RowsAt(i * rows_step_, idle)), nullptr, nullptr);
+      price.work_by_rows.push_back(static_cast<double>(at.work));
+      price.beside_by_rows.push_back(at.beside);
+    }
   }
 }
 
-StepPrice TrainingPrices::ByRows(const PartPrice& part, std::int32_t rows) const {
-  const double at = static_cast<double>(rows) / static_cast<double>(rows_step_);
-  const std::size_t i = std::min(static_cast<std::size_t>(at), part.work_by_rows.size() - 2);
+StepPrice TrainingPrices::ByRows(const PartPrice& part, const RankLoad& load) const {
+  const double at = static_cast<double>(load.rows) / static_cast<double>(rows_step_);
+  const std::size_t i = std::min(static_cast<std::size_t>(at), std::size_t{kRowGridPoints} - 2);
   const double between = at - static_cast<double>(i);
-  const double work = part.work_by_rows[i] + between * (part.work_by_rows[i + 1] - part.work_by_rows[i]);
+  const auto grid = [&](std::size_t k) {
+    return part.work_by_rows[k] + between * (part.work_by_rows[k + 1] - part.work_by_rows[k]);
+  };
+  double work = grid(i);
+  if (load.idle_experts > 0 && part.work_by_rows.size() > kRowGridPoints) {
+    const int most = std::min(loads_.max_idle_experts(), shape_.local_experts - 1);
+    work += (grid(kRowGridPoints + i) - work) * std::min(1.0, static_cast<double>(load.idle_experts) / most);
+  }
   return {static_cast<std::int64_t>(work + 0.5), part.beside_by_rows[i], 0};
 }
 

@@ -42,7 +42,9 @@ struct KernelShare {
 /// The price of one part of one kind of unit: constant, or by rows of the experts on this rank.
 struct PartPrice {
   StepPrice constant;
-  std::vector<double> work_by_rows;  ///< picoseconds at multiples of the grid's step; empty: constant
+  /// Picoseconds at multiples of the grid's step; empty: constant. Where a rank may have experts without rows, a
+  /// second grid follows for as many of them as any rank has.
+  std::vector<double> work_by_rows;
   std::vector<float> beside_by_rows;
   std::vector<KernelShare> kernels;
   float variation = 0;  ///< relative standard deviation between runs of the same part
@@ -72,7 +74,7 @@ class TrainingPrices {
       StepPrice price =
           part.work_by_rows.empty()
               ? part.constant
-              : ByRows(part, loads_.At(step.instance, column / group_, column % loads_.ranks()).rows);
+              : ByRows(part, loads_.At(step.instance, column / group_, column % loads_.ranks()));
       price.work = Varied(price.work, part.variation, row, column, step);
       return price;
     }
@@ -96,12 +98,12 @@ class TrainingPrices {
     const float z = normals_[h >> 52];
     return work + static_cast<std::int64_t>(static_cast<double>(work) * static_cast<double>(variation * z));
   }
-  StepPrice ByRows(const PartPrice& part, std::int32_t rows) const;
+  StepPrice ByRows(const PartPrice& part, const RankLoad& load) const;
   void PriceCompute(models::UnitKind kind, models::Part part);
   void PriceExchange(models::UnitKind kind, models::Part part);
   std::vector<Op> OpsOf(models::UnitKind kind, models::Part part, const models::RoutedRows& rows) const;
   StepPrice PriceOps(const std::vector<Op>& ops, std::vector<KernelShare>* kernels, float* variation) const;
-  models::RoutedRows RowsAt(std::int64_t rows) const;
+  models::RoutedRows RowsAt(std::int64_t rows, int idle) const;
 
   PriceInputs in_;
   const StepLoads& loads_;

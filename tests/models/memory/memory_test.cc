@@ -170,7 +170,7 @@ TEST(Memory, ActivationsGrowByTheSameAmountWithEachChunkInFlight) {
 TEST(Memory, HotterRoutingHoldsMore) {
   V3 v3;
   const std::int64_t even = v3.Memory().Total().count;
-  for (std::int32_t& r : v3.rows.expert_rows) r *= 2;
+  for (std::int64_t& r : v3.rows.expert_rows) r *= 2;
   v3.rows.unique_rows *= 2;
   EXPECT_GT(v3.Memory().Total().count, even);
 }

@@ -218,15 +218,11 @@ TEST_F(TrainingPricesTest, LaunchGapsAreMeasuredOnlyWhereTheDevicesOwnTraceOrTab
             hw::Provenance::kScaled);
 }
 
-/// Which experts of a rank the rows go to. Today a grouped GEMM is its padded rows, its experts and nothing
-/// else.
+/// Which experts of a rank the rows go to.
 TEST_F(TrainingPricesTest, AGroupedGemmIsPricedOnTheRowsOfEachExpert) {
-  GTEST_SKIP()
-      << "a grouped GEMM is priced on the rows of its rank, evenly over the experts: core/op/op.h has "
-         "no rows by expert (docs/training.md, Not simulated)";
   models::TrainingShape shape;
   shape.local_experts = 4;
-  const auto seconds = [&](const std::vector<std::int32_t>& rows) {
+  const auto seconds = [&](const std::vector<std::int64_t>& rows) {
     double sum = 0;
     for (const Op& op : models::BlockOps(scenario_.model, models::LayerKind::kMoe, models::Block::kMlpForward,
                                          shape, {rows, 400})) {
@@ -237,6 +233,20 @@ TEST_F(TrainingPricesTest, AGroupedGemmIsPricedOnTheRowsOfEachExpert) {
   // 512 rows after padding in either. At 128 rows an expert the weights bound the time (256 operations a
   // byte, an H800 has 590), and those of an expert without rows are not read.
   EXPECT_LT(seconds({512, 0, 0, 0}), seconds({128, 128, 128, 128}));
+}
+
+/// A rank whose experts idle reads fewer weights than one with the same rows on all of them.
+TEST_F(TrainingPricesTest, ARankWithIdleExpertsIsPricedOnThoseThatHaveRows) {
+  std::vector<RankLoad> loads(kRanks, RankLoad{512, 400, 13000, 20000});
+  loads[1].idle_experts = 3;
+  loads[2].idle_experts = 1;
+  const StepLoads some(1, kRanks, loads);
+  PriceInputs in = Inputs();
+  in.vary = false;
+  const TrainingPrices prices(in, some, kRanks);
+  const auto work = [&](int rank) { return prices(0, rank, Step(kMlp)).work; };
+  EXPECT_LT(work(1), work(2));
+  EXPECT_LT(work(2), work(0));
 }
 
 }  // namespace
