@@ -8,6 +8,7 @@
 #include "core/base/random.h"
 #include "core/op/op_traits.h"
 #include "models/layers/end_ops.h"
+#include "scenarios/training/memory_plan.h"
 
 namespace orrery::scenarios {
 namespace {
@@ -58,18 +59,18 @@ models::Pass PassOf(Part part) {
   switch (part) {
     case Part::kMlpBackward:
     case Part::kAttentionBackward:
-      return models::Pass::kInputBackward;
+      return models::Pass::kInputGradient;
     case Part::kMlpWeight:
     case Part::kAttentionWeight:
-      return models::Pass::kWeight;
+      return models::Pass::kWeightGradient;
     default:
       return models::Pass::kForward;
   }
 }
 
 /// Grid points of whole tiles for every expert, as the loads are: between them a GEMM's time is a staircase.
-std::int64_t RowGridStep(std::int64_t max_rows, const models::TrainingShape& shape) {
-  const std::int64_t tiles = shape.row_alignment * std::max(1, shape.local_experts);
+std::int64_t RowGridStep(std::int64_t max_rows, const models::LayerShape& shape) {
+  const std::int64_t tiles = shape.row_alignment * std::max(1, shape.shard.local_experts);
   return std::max(tiles, RoundUp(CeilDiv(max_rows, kRowGridPoints - 1), tiles));
 }
 
@@ -87,12 +88,11 @@ TrainingPrices::TrainingPrices(const PriceInputs& inputs, const StepLoads& loads
     : in_(inputs), loads_(loads), group_(group), model_(inputs.scenario->RankModel()) {
   const Scenario& s = *in_.scenario;
   launch_gap_ = in_.free == Free::kLaunchGaps ? 0 : static_cast<double>(in_.cost->launch_gap().count());
-  shape_.tokens = s.workload.micro_batch * s.workload.sequence_length;
-  shape_.sequence = s.workload.sequence_length;
-  shape_.local_experts = s.ExpertSlots() / s.parallelism.expert;
-  shape_.fp8 = s.fp8;
-  if (in_.free == Free::kRecompute)
-    shape_.recompute_norms = shape_.recompute_up_projections = shape_.recompute_swiglu = false;
+  shape_ = RankShape(s);
+  if (in_.free == Free::kRecompute) {
+    models::MemorySavings& savings = shape_.savings;
+    savings.recompute_norms = savings.recompute_up_projections = savings.recompute_swiglu = false;
+  }
   rows_step_ = RowGridStep(loads.max_rows(), shape_);
   if (s.model.moe) {
     for (std::size_t k = 0; k < pair_bytes_.size(); ++k)
@@ -121,45 +121,51 @@ TrainingPrices::TrainingPrices(const PriceInputs& inputs, const StepLoads& loads
 models::RoutedRows TrainingPrices::RowsAt(std::int64_t rows, int idle) const {
   models::RoutedRows routed;
   const RankLoad mean = loads_.mean();
-  routed.expert_rows = models::EvenTiles(rows, shape_.local_experts, idle, shape_.row_alignment);
+  routed.expert_rows = models::EvenTiles(rows, shape_.shard.local_experts, idle, shape_.row_alignment);
   const double unique_per_row = mean.rows > 0 ? static_cast<double>(mean.unique) / mean.rows : 1;
   routed.unique_rows = static_cast<std::int32_t>(std::lround(static_cast<double>(rows) * unique_per_row));
   return routed;
 }
 
-std::vector<Op> TrainingPrices::OpsOf(UnitKind kind, Part part, const models::RoutedRows& rows) const {
+std::vector<models::PlacedOp> TrainingPrices::OpsOf(UnitKind kind, Part part, models::RoutedRows rows) const {
   const models::ModelSpec& model = model_;
-  const auto block = static_cast<models::Block>(part);  // the compute parts come first, in the same order
+  models::LayerShape shape = shape_;
+  shape.batch.routed = std::move(rows);
+  const auto layer = [&](models::LayerKind layer_kind) {
+    // The compute parts come first, in the order of kTrainingPhases.
+    return models::PhaseOps(model, {layer_kind}, models::kTrainingPhases[static_cast<std::size_t>(part)],
+                            shape);
+  };
   switch (kind) {
     case UnitKind::kEmbedding:
-      return models::EmbeddingOps(model, PassOf(part), shape_);
+      return models::EmbeddingOps(model, PassOf(part), shape);
     case UnitKind::kHead:
-      return models::HeadOps(model, PassOf(part), shape_, {});
+      return models::HeadOps(model, PassOf(part), shape, {});
     case UnitKind::kDenseLayer:
-      return models::BlockOps(model, models::LayerKind::kDense, block, shape_, {});
+      return layer(models::LayerKind::kDense);
     case UnitKind::kMoeLayer:
-      return models::BlockOps(model, models::LayerKind::kMoe, block, shape_, rows);
+      return layer(models::LayerKind::kMoe);
     case UnitKind::kMtpLayer:
       break;
   }
   // The projection comes before the layer forwards, after it backwards; its weights with those of the
   // attention.
-  std::vector<Op> ops = models::BlockOps(model, models::LayerKind::kMoe, block, shape_, rows);
+  std::vector<models::PlacedOp> ops = layer(models::LayerKind::kMoe);
   if (part == Part::kAttentionForward || part == Part::kAttentionBackward || part == Part::kAttentionWeight) {
-    std::vector<Op> projection = models::MtpProjectionOps(model, PassOf(part), shape_);
+    std::vector<models::PlacedOp> projection = models::MtpProjectionOps(model, PassOf(part), shape);
     ops.insert(part == Part::kAttentionForward ? ops.begin() : ops.end(), projection.begin(),
                projection.end());
   }
   return ops;
 }
 
-StepPrice TrainingPrices::PriceOps(const std::vector<Op>& ops, std::vector<KernelShare>* kernels,
-                                   float* variation) const {
+StepPrice TrainingPrices::PriceOps(const std::vector<models::PlacedOp>& ops,
+                                   std::vector<KernelShare>* kernels, float* variation) const {
   const hw::Device& device = in_.scenario->cluster.device;
   const bool all_sms = in_.free == Free::kCommunicationSms;
   const int sms = device.sms - (all_sms ? 0 : in_.scenario->communication.sms);
   double alone = 0, beside = 0, variance = 0;
-  for (const Op& op : ops) {
+  for (const auto& [op, count, block] : ops) {  // of a layer each once
     if (in_.free == Free::kCasts && Traits(op.kind).is_cast) continue;
     const hw::Price price = in_.cost->PriceOp(op, sms);
     const auto time = static_cast<double>(price.time.count());
@@ -191,7 +197,7 @@ void TrainingPrices::PriceCompute(UnitKind kind, Part part) {
                       (part == Part::kMlpForward || part == Part::kMlpBackward || part == Part::kMlpWeight);
   if (!routed) return;
   // A rank all of whose experts idle has no rows either: the second grid stops at one expert with rows.
-  for (const int idle : {0, std::min(loads_.max_idle_experts(), shape_.local_experts - 1)}) {
+  for (const int idle : {0, std::min(loads_.max_idle_experts(), shape_.shard.local_experts - 1)}) {
     if (idle == 0 && !price.work_by_rows.empty()) break;
     for (int i = 0; i < kRowGridPoints; ++i) {
       const StepPrice at = PriceOps(OpsOf(kind, part, RowsAt(i * rows_step_, idle)), nullptr, nullptr);
@@ -210,7 +216,7 @@ StepPrice TrainingPrices::ByRows(const PartPrice& part, const RankLoad& load) co
   };
   double work = grid(i);
   if (load.idle_experts > 0 && part.work_by_rows.size() > kRowGridPoints) {
-    const int most = std::min(loads_.max_idle_experts(), shape_.local_experts - 1);
+    const int most = std::min(loads_.max_idle_experts(), shape_.shard.local_experts - 1);
     work += (grid(kRowGridPoints + i) - work) * std::min(1.0, static_cast<double>(load.idle_experts) / most);
   }
   return {static_cast<std::int64_t>(work + 0.5), part.beside_by_rows[i], 0};

@@ -10,7 +10,7 @@
 #include "core/engine/stream_program.h"
 #include "hw/comm/exchange.h"
 #include "hw/cost/cost_model.h"
-#include "models/layers/layer_ops.h"
+#include "models/layers/layer.h"
 #include "models/parallel/training_program.h"
 #include "scenarios/schema/scenario.h"
 #include "scenarios/training/loads.h"
@@ -101,8 +101,10 @@ class TrainingPrices {
   StepPrice ByRows(const PartPrice& part, const RankLoad& load) const;
   void PriceCompute(models::UnitKind kind, models::Part part);
   void PriceExchange(models::UnitKind kind, models::Part part);
-  std::vector<Op> OpsOf(models::UnitKind kind, models::Part part, const models::RoutedRows& rows) const;
-  StepPrice PriceOps(const std::vector<Op>& ops, std::vector<KernelShare>* kernels, float* variation) const;
+  std::vector<models::PlacedOp> OpsOf(models::UnitKind kind, models::Part part,
+                                      models::RoutedRows rows) const;
+  StepPrice PriceOps(const std::vector<models::PlacedOp>& ops, std::vector<KernelShare>* kernels,
+                     float* variation) const;
   models::RoutedRows RowsAt(std::int64_t rows, int idle) const;
 
   PriceInputs in_;
@@ -110,7 +112,7 @@ class TrainingPrices {
   int group_;
   models::ModelSpec model_;  ///< as a rank computes it
   double launch_gap_ = 0;
-  models::TrainingShape shape_;
+  models::LayerShape shape_;
   std::int64_t rows_step_ = 1;
   std::array<hw::PairBytes, hw::kExchangeKindCount> pair_bytes_{};  ///< [hw::ExchangeKind]
   std::array<PartPrice, models::kPriceKeys> parts_;
