@@ -10,6 +10,7 @@ namespace orrery::models {
 
 class OpList {
  public:
+  OpList() { ops_.reserve(kMostOps); }
   void set_block(Block block) { block_ = block; }
   Block block() const { return block_; }
   void push_back(Op op) { ops_.push_back({std::move(op), 1, block_}); }
@@ -17,6 +18,8 @@ class OpList {
   std::vector<PlacedOp> Take() { return std::move(ops_); }
 
  private:
+  static constexpr std::size_t kMostOps = 64;  ///< of half a layer, about
+
   std::vector<PlacedOp> ops_;
   Block block_ = Block::kAttention;
 };

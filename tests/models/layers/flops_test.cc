@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "models/layers/layer.h"
+#include "tests/models/layers/shapes.h"
 #include "tests/models/layers/specs.h"
 
 namespace orrery::models {
@@ -53,7 +54,7 @@ TEST(Flops, TheForwardKernelsOfALayerDoWhatTheFormulaCounts) {
   for (const ModelSpec& spec : AllKinds()) {
     const bool moe = spec.moe.has_value();
     LayerShape shape;
-    shape.tokens() = shape.sequence = 2048;
+    shape.batch = Sequences(1, 2048);
     shape.shard.local_experts = moe ? 4 : 0;
     const RoutedRows rows = moe ? BalancedRows(*spec.moe, shape) : RoutedRows{};
     double flops = 0;

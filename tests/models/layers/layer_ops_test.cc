@@ -212,7 +212,7 @@ TEST(LayerOps, BalancedRowsAreTheTokensTimesTopK) {
   const RoutedRows rows = BalancedRows(*spec.moe, shape);
   EXPECT_THAT(rows.expert_rows, testing::Each(4096 * 8 / 4));
   // The trace: 0.93 of 32768 with random top-8 inside 4 of 8 nodes (ANALYSIS.md "Tokens": mean U 29932).
-  EXPECT_NEAR(rows.unique_rows, 29932, 0.01 * 29932);
+  EXPECT_NEAR(static_cast<double>(rows.unique_rows), 29932, 0.01 * 29932);
 }
 
 TEST(ExchangeOps, OnlyFp8GradientsAreCastBeforeTheyAreSent) {

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "models/spec/parameters.h"
 #include "tests/models/layers/shapes.h"
 #include "tests/models/layers/specs.h"
 
