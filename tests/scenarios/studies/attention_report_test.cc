@@ -41,7 +41,7 @@ TEST(AttentionReport, PartsAndProvenancesOfAStepAddUp) {
   for (const DesignReport& d : r.models.at(0).designs) {
     for (const DecodePoint& p : d.decode) {
       double parts = p.time.gaps_s;
-      for (double part : p.time.part_s) parts += part;
+      for (double part : p.time.block_s) parts += part;
       EXPECT_NEAR(parts, p.time.total_s(), 1e-12) << d.design.name;
       EXPECT_GT(p.time.kernels_s(), 0);
     }
