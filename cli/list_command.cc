@@ -13,6 +13,7 @@
 #include "hw/device.h"
 #include "hw/network/topology.h"
 #include "models/spec/model_spec.h"
+#include "models/spec/parameters.h"
 #include "scenarios/schema/scenario.h"
 
 namespace orrery::cli {

@@ -69,14 +69,24 @@ std::string_view Name(OpKind kind);
 /// The kind of that name; absent if none.
 bool ParseOpKind(std::string_view name, OpKind* kind);
 
-/// D[m,n] (+)= A[m,k] B[k,n], `groups` times. For grouped kinds see OpKind: the ragged dimension is a total.
+/// D[m,n] (+)= A[m,k] B[k,n], `groups` times. For grouped kinds see OpKind: the ragged dimension is the total of
+/// all groups, and `groups` counts those that have a row: a kernel reads and writes nothing of the others.
 struct GemmShape {
   std::int64_t m = 0, n = 0, k = 0;
   std::int64_t groups = 1;
+  /// Tiles of 64 and of 128 along the ragged dimension, summed over groups that each begin a tile of their own.
+  /// 0: the rows of each group are not known, only their total.
+  std::int64_t tiles_64 = 0, tiles_128 = 0;
   bool operator==(const GemmShape&) const = default;
 };
-/// Groups with at least one row: a masked kernel reads no weight for the others.
-std::int64_t ActiveGroups(const GemmShape& shape);
+
+/// Sums over sequences that differ in length.
+struct AttentionTotals {
+  std::int64_t queries = 0;  ///< new tokens
+  std::int64_t keys = 0;     ///< tokens that are attended to
+  std::int64_t scores = 0;   ///< of one head, counted as Scores counts them
+  bool operator==(const AttentionTotals&) const = default;
+};
 
 struct AttentionShape {
   std::int64_t batch = 1, heads = 1, kv_heads = 1;
@@ -88,6 +98,8 @@ struct AttentionShape {
   std::int64_t kv_bytes = 0;
   bool latent =
       false;  ///< a latent without a part for the rotation: d_qk = d_v, which only this tells from MQA
+  /// Where sequences differ in length; q_len and kv_len are then their means, rounded up. All 0: they are alike.
+  AttentionTotals totals{};
   bool operator==(const AttentionShape&) const = default;
 };
 /// An absorbed MLA cache: one vector of d_qk a token, whose first d_v are the value too.

@@ -24,11 +24,10 @@ Matrices MatricesOf(const OpTraits& traits, const GemmShape& s) {
     case Ragged::kNone:
       return {groups, groups, groups};
     case Ragged::kM:
-      return {1, groups, 1};
     case Ragged::kMaskedM:
-      return {1, D(ActiveGroups(s)), 1};
+      return {1, D(std::min(s.groups, s.m)), 1};
     case Ragged::kK:
-      return {1, 1, groups};
+      return {1, 1, D(std::min(s.groups, s.k))};
   }
   return {};
 }
@@ -44,14 +43,17 @@ Work GemmWork(const OpTraits& traits, const GemmShape& s) {
 
 Work AttentionWork(OpKind kind, const AttentionShape& s) {
   const double heads = D(s.batch) * D(s.heads), widths = D(s.d_qk) + D(s.d_v);
-  const double queries = kBf16Bytes * heads * D(s.q_len) * widths;
+  const bool ragged = s.totals.keys > 0;
+  const double scores = ragged ? D(s.heads) * D(s.totals.scores) : heads * Scores(s);
+  const double queries =
+      kBf16Bytes * widths * (ragged ? D(s.heads) * D(s.totals.queries) : heads * D(s.q_len));
   const double token = s.kv_bytes > 0 ? D(s.kv_bytes)
                        : kind == OpKind::kAttentionDecode && IsLatent(s)
                            ? kBf16Bytes * D(s.kv_heads) * D(s.d_qk)
                            : kBf16Bytes * D(s.kv_heads) * widths;
-  const double moved = queries + D(s.batch) * D(s.kv_len) * token;
-  if (kind != OpKind::kAttentionBackward) return {2 * heads * Scores(s) * widths, moved};
-  return {2 * heads * Scores(s) * (3 * D(s.d_qk) + 2 * D(s.d_v)), 2 * moved};
+  const double moved = queries + (ragged ? D(s.totals.keys) : D(s.batch) * D(s.kv_len)) * token;
+  if (kind != OpKind::kAttentionBackward) return {2 * scores * widths, moved};
+  return {2 * scores * (3 * D(s.d_qk) + 2 * D(s.d_v)), 2 * moved};
 }
 
 Work RowsWork(const OpTraits& traits, const RowsShape& s) {
@@ -67,8 +69,6 @@ double Scores(const AttentionShape& s) {
   const double q = D(s.q_len), kv = D(s.kv_len);
   return s.causal && s.q_len > 1 ? q * kv - q * std::min(q, kv) / 2 : q * kv;
 }
-
-std::int64_t ActiveGroups(const GemmShape& s) { return std::min(s.groups, s.m); }
 
 std::int64_t Bf16KvBytes(OpKind kind, const AttentionShape& s) {
   const bool once = kind == OpKind::kAttentionDecode && IsLatent(s);

@@ -20,14 +20,17 @@ double D(std::int64_t v) { return static_cast<double>(v); }
 
 /// A GEMM as a launch sees it: `problems` equal problems of `rows` x n, each with `steps` k steps.
 struct GemmGrid {
-  std::int64_t problems, rows, n, steps;
-  bool fixed_tile;  ///< grouped contiguous kernels take 128-row tiles only
-  bool uneven;      ///< `rows` is a mean: problems have more and fewer
+  std::int64_t problems, rows, n;
+  double steps;                              ///< of k; the mean of the problems where they differ
+  bool fixed_tile;                           ///< grouped contiguous kernels take 128-row tiles only
+  bool uneven;                               ///< `rows` is a mean: problems have more and fewer
+  std::int64_t tiles_64 = 0, tiles_128 = 0;  ///< row tiles of all problems where the rows of each are known
 };
 
-/// Tiles of bm rows over all problems. Uneven ones are drawn as the masked tables were, 0.7 to 1.3 of the mean
-/// (InferSim kernel_benchmark), here at the four octiles of that range.
+/// Tiles of bm rows over all problems. Uneven ones of which only the total is known are drawn as the masked tables
+/// were, 0.7 to 1.3 of the mean (InferSim kernel_benchmark), here at the four octiles of that range.
 double RowTiles(const GemmGrid& grid, std::int64_t bm) {
+  if (grid.tiles_128 > 0) return D(bm == 64 ? grid.tiles_64 : grid.tiles_128);
   if (!grid.uneven) return D(grid.problems * CeilDiv(grid.rows, bm));
   double tiles = 0;
   for (const double share : {0.775, 0.925, 1.075, 1.225})
@@ -36,18 +39,23 @@ double RowTiles(const GemmGrid& grid, std::int64_t bm) {
 }
 
 GemmGrid Grid(OpKind kind, const GemmShape& s) {
-  const std::int64_t steps = CeilDiv(s.k, kStepK);
+  const double steps = D(CeilDiv(s.k, kStepK));
   switch (Traits(kind).ragged) {
     case Ragged::kM:
-      return {1, s.m, s.n, steps, true, false};
-    case Ragged::kMaskedM:
-      return {ActiveGroups(s), CeilDiv(s.m, ActiveGroups(s)), s.n, steps, false, s.groups > 1};
-    case Ragged::kK:
-      return {s.groups, s.m, s.n, CeilDiv(CeilDiv(s.k, s.groups), kStepK), false, false};
+      return {1, s.m, s.n, steps, true, false, s.tiles_64, s.tiles_128};
+    case Ragged::kMaskedM: {
+      const std::int64_t active = std::max<std::int64_t>(1, std::min(s.groups, s.m));
+      return {active, CeilDiv(s.m, active), s.n, steps, false, s.groups > 1, s.tiles_64, s.tiles_128};
+    }
+    case Ragged::kK: {
+      const double mean =
+          s.tiles_128 > 0 ? D(s.tiles_128) / D(s.groups) : D(CeilDiv(CeilDiv(s.k, s.groups), kStepK));
+      return {s.groups, s.m, s.n, mean, false, false};
+    }
     case Ragged::kNone:
       break;
   }
-  return {s.groups, s.m, s.n, steps, false, false};
+  return {s.groups, s.m, s.n, steps, false, false, s.tiles_64, s.tiles_128};
 }
 
 /// Seconds of the tensor-core part with the best tile: 64 or 128 rows by up to 128 columns, unaligned widths
@@ -63,7 +71,7 @@ double GemmTileSeconds(OpKind kind, const GemmGrid& grid, const Device& device, 
       const double waves = std::ceil(row_tiles * D(CeilDiv(grid.n, bn)) / sms);
       const double math = 2 * D(bm * bn * kStepK) / sm_peak;
       const double feed = D((bm + bn) * kStepK) * element / device.operand_feed.value;
-      best = std::min(best, waves * D(grid.steps) * std::max(math, feed));
+      best = std::min(best, waves * grid.steps * std::max(math, feed));
     }
   }
   return best;

@@ -5,16 +5,14 @@
 #include <vector>
 
 #include "core/op/op.h"
-#include "models/layers/layer_ops.h"
+#include "models/layers/layer.h"
 #include "models/spec/model_spec.h"
 
 namespace orrery::models {
 
-enum class Pass { kForward, kInputBackward, kWeight };
-
-/// Embedding look-up (forward) and the accumulation of its gradient in FP32 (weight). Nothing in the input
+/// Embedding look-up (forward, prefill, decode) and the accumulation of its gradient in FP32 (weight). Nothing in the input
 /// pass.
-std::vector<Op> EmbeddingOps(const ModelSpec& spec, Pass pass, const TrainingShape& shape);
+std::vector<PlacedOp> EmbeddingOps(const ModelSpec& spec, Pass pass, const LayerShape& shape);
 
 /// How the head bounds its logits. Unchunked, the softmax writes the logits' gradient in their place, and they
 /// stay until the weight pass. Chunked, each chunk of tokens runs all three GEMMs in the forward pass and its
@@ -23,15 +21,17 @@ struct HeadShape {
   std::int64_t chunk_tokens = 0;  ///< 0: unchunked
 };
 
-/// Final norm, BF16 GEMM to the vocabulary (V3 3.3.1 keeps the head in BF16), softmax cross-entropy.
-std::vector<Op> HeadOps(const ModelSpec& spec, Pass pass, const TrainingShape& shape, const HeadShape& head);
+/// Final norm, BF16 GEMM to the vocabulary (V3 3.3.1 keeps the head in BF16), softmax cross-entropy. A prefill needs
+/// the logits of each sequence's last token alone, and serving has no loss.
+std::vector<PlacedOp> HeadOps(const ModelSpec& spec, Pass pass, const LayerShape& shape,
+                              const HeadShape& head);
 
 /// BF16 logits that live at a time.
-Bytes LogitsBytes(const ModelSpec& spec, const TrainingShape& shape, const HeadShape& head);
+Bytes LogitsBytes(const ModelSpec& spec, const LayerShape& shape, const HeadShape& head);
 
 /// What an MTP module adds before its transformer layer (V3 2.2): the next tokens' embeddings, two norms, and the
-/// projection of [hidden; embedding] to hidden. Its layer is BlockOps of an MoE layer (dense if the model is),
+/// projection of [hidden; embedding] to hidden. Its layer is LayerOps of an MoE layer (dense if the model is),
 /// its loss HeadOps a second time.
-std::vector<Op> MtpProjectionOps(const ModelSpec& spec, Pass pass, const TrainingShape& shape);
+std::vector<PlacedOp> MtpProjectionOps(const ModelSpec& spec, Pass pass, const LayerShape& shape);
 
 }  // namespace orrery::models

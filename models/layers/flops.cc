@@ -1,24 +1,15 @@
 #include "models/layers/flops.h"
 
-#include "models/layers/attention_ops.h"
+#include "models/spec/parameters.h"
 
 namespace orrery::models {
 namespace {
 
-std::int64_t AttentionMatrices(const ModelSpec& spec) {
-  const AttentionLinears linears = AttentionProjections(spec);
-  std::int64_t parameters = linears.output.in * linears.output.out;
-  for (const Linear& l : linears.from_hidden) parameters += l.in * l.out;
-  for (const Linear& l : linears.up) parameters += l.in * l.out;
-  return parameters;
-}
-
-std::int64_t FfnMatrices(const ModelSpec& spec, bool moe_layer) {
-  const std::int64_t hidden = spec.hidden;
-  if (!moe_layer) return 3 * hidden * spec.dense_intermediate;
-  const MoeSpec& m = *spec.moe;
-  const std::int64_t experts = 3 * hidden * (m.shared_intermediate + std::int64_t{m.top_k} * m.intermediate);
-  return experts + hidden * m.routed_experts + (m.shared_gate ? hidden : 0);
+/// Matrix parameters of one layer that a token passes.
+std::int64_t ActivatedOfLayer(const ModelSpec& spec, bool moe_layer) {
+  const LayerParameterCount c = CountLayer(spec, moe_layer);
+  const std::int64_t routed = moe_layer ? spec.moe->top_k * c.one_expert : 0;
+  return c.attention + c.dense + c.shared_experts + c.shared_gate + c.gate + routed;
 }
 
 double AttentionPerToken(const ModelSpec& spec, std::int64_t sequence, bool causal) {
@@ -30,10 +21,9 @@ double AttentionPerToken(const ModelSpec& spec, std::int64_t sequence, bool caus
 }  // namespace
 
 std::int64_t ActivatedMatrixParameters(const ModelSpec& spec) {
-  const std::int64_t moe_layers = spec.MoeLayers();
-  std::int64_t parameters = spec.layers * AttentionMatrices(spec) + spec.vocabulary * spec.hidden;
-  parameters += (spec.layers - moe_layers) * FfnMatrices(spec, false);
-  return moe_layers == 0 ? parameters : parameters + moe_layers * FfnMatrices(spec, true);
+  const std::int64_t moe_layers = spec.MoeLayers(), head = spec.vocabulary * spec.hidden;
+  return head + (spec.layers - moe_layers) * ActivatedOfLayer(spec, false) +
+         (moe_layers > 0 ? moe_layers * ActivatedOfLayer(spec, true) : 0);
 }
 
 TokenFlops ForwardFlopsPerToken(const ModelSpec& spec, std::int64_t sequence, bool causal) {
@@ -47,8 +37,8 @@ TokenFlops TrainingFlopsPerToken(const ModelSpec& spec, std::int64_t sequence, b
 }
 
 Flops LayerForwardFlops(const ModelSpec& spec, bool moe_layer, std::int64_t sequence, bool causal) {
-  const std::int64_t matrices = AttentionMatrices(spec) + FfnMatrices(spec, moe_layer);
-  return {2.0 * static_cast<double>(matrices) + AttentionPerToken(spec, sequence, causal)};
+  return {2.0 * static_cast<double>(ActivatedOfLayer(spec, moe_layer)) +
+          AttentionPerToken(spec, sequence, causal)};
 }
 
 Flops HeadForwardFlops(const ModelSpec& spec) {
@@ -56,7 +46,7 @@ Flops HeadForwardFlops(const ModelSpec& spec) {
 }
 
 Flops MtpForwardFlops(const ModelSpec& spec, std::int64_t sequence, bool causal) {
-  const Flops projection{4.0 * spec.hidden * spec.hidden};
+  const Flops projection{2.0 * static_cast<double>(MtpProjection(spec).parameters())};
   return projection + LayerForwardFlops(spec, spec.moe.has_value(), sequence, causal) +
          HeadForwardFlops(spec);
 }

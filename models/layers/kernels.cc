@@ -28,27 +28,36 @@ Op GemmFp8Wgrad(std::int64_t m, std::int64_t n, std::int64_t k, std::string labe
   return MakeGemm(OpKind::kGemmFp8Wgrad, {m, n, k, 1}, std::move(label));
 }
 
-Op GroupedGemmFp8(std::int64_t rows, std::int64_t n, std::int64_t k, std::int64_t groups, std::string label) {
-  return MakeGemm(OpKind::kGroupedGemmFp8, {rows, n, k, groups}, std::move(label));
+Op GroupedGemmFp8(const GroupRows& r, std::int64_t n, std::int64_t k, std::string label) {
+  return MakeGemm(OpKind::kGroupedGemmFp8, {r.rows, n, k, r.groups, r.tiles_64, r.tiles_128},
+                  std::move(label));
 }
 
-Op GroupedGemmFp8Wgrad(std::int64_t m, std::int64_t n, std::int64_t rows, std::int64_t groups,
-                       std::string label) {
-  return MakeGemm(OpKind::kGroupedGemmFp8Wgrad, {m, n, rows, groups}, std::move(label));
+Op GroupedGemmFp8Masked(const GroupRows& r, std::int64_t n, std::int64_t k, std::string label) {
+  return MakeGemm(OpKind::kGroupedGemmFp8Masked, {r.rows, n, k, r.groups, r.tiles_64, r.tiles_128},
+                  std::move(label));
+}
+
+Op GroupedGemmFp8Wgrad(std::int64_t m, std::int64_t n, const GroupRows& r, std::string label) {
+  return MakeGemm(OpKind::kGroupedGemmFp8Wgrad, {m, n, r.rows, r.groups, r.tiles_64, r.tiles_128},
+                  std::move(label));
 }
 
 Op GemmBf16(std::int64_t m, std::int64_t n, std::int64_t k, std::string label) {
   return MakeGemm(OpKind::kGemmBf16, {m, n, k, 1}, std::move(label));
 }
 
-Op GroupedGemmBf16(std::int64_t rows, std::int64_t n, std::int64_t k, std::int64_t groups,
-                   std::string label) {
-  return MakeGemm(OpKind::kGemmBf16, {CeilDiv(rows, groups), n, k, groups}, std::move(label));
+Op BatchedGemmBf16(std::int64_t groups, std::int64_t m, std::int64_t n, std::int64_t k, std::string label) {
+  return MakeGemm(OpKind::kGemmBf16, {m, n, k, groups}, std::move(label));
 }
 
-Op GroupedGemmBf16Wgrad(std::int64_t m, std::int64_t n, std::int64_t rows, std::int64_t groups,
-                        std::string label) {
-  return MakeGemm(OpKind::kGemmBf16, {m, n, CeilDiv(rows, groups), groups}, std::move(label));
+Op GroupedGemmBf16(const GroupRows& r, std::int64_t n, std::int64_t k, std::string label) {
+  return MakeGemm(OpKind::kGemmBf16, {CeilDiv(r.rows, r.groups), n, k, r.groups, r.tiles_64, r.tiles_128},
+                  std::move(label));
+}
+
+Op GroupedGemmBf16Wgrad(std::int64_t m, std::int64_t n, const GroupRows& r, std::string label) {
+  return MakeGemm(OpKind::kGemmBf16, {m, n, CeilDiv(r.rows, r.groups), r.groups}, std::move(label));
 }
 
 Op AttentionForward(const AttentionShape& s, std::string label) {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "core/op/op.h"
+#include "models/layers/routed_rows.h"
 
 namespace orrery::models::kernel {
 
@@ -19,17 +20,19 @@ constexpr std::int64_t kFp8Tile = 128;
 Op GemmFp8(std::int64_t m, std::int64_t n, std::int64_t k, std::string label);
 /// FP8 in, accumulated into an FP32 gradient (read and written).
 Op GemmFp8Wgrad(std::int64_t m, std::int64_t n, std::int64_t k, std::string label);
-/// `rows` padded rows of all `groups` experts, each expert with its own n x k weight.
-Op GroupedGemmFp8(std::int64_t rows, std::int64_t n, std::int64_t k, std::int64_t groups, std::string label);
-/// k-grouped: one m x n FP32 gradient per expert, `rows` of all experts reduced.
-Op GroupedGemmFp8Wgrad(std::int64_t m, std::int64_t n, std::int64_t rows, std::int64_t groups,
-                       std::string label);
+/// Padded rows of all experts, each expert with its own n x k weight.
+Op GroupedGemmFp8(const GroupRows& rows, std::int64_t n, std::int64_t k, std::string label);
+/// The same with each expert's rows in a buffer of its own, as low-latency exchanges leave them (decode).
+Op GroupedGemmFp8Masked(const GroupRows& rows, std::int64_t n, std::int64_t k, std::string label);
+/// k-grouped: one m x n FP32 gradient per expert, its rows reduced.
+Op GroupedGemmFp8Wgrad(std::int64_t m, std::int64_t n, const GroupRows& rows, std::string label);
 Op GemmBf16(std::int64_t m, std::int64_t n, std::int64_t k, std::string label);
-/// BF16 grouped GEMM over `rows` rows of all experts. The vocabulary has no ragged BF16 kind: every group has
-/// the mean rows, rounded up.
-Op GroupedGemmBf16(std::int64_t rows, std::int64_t n, std::int64_t k, std::int64_t groups, std::string label);
-Op GroupedGemmBf16Wgrad(std::int64_t m, std::int64_t n, std::int64_t rows, std::int64_t groups,
-                        std::string label);
+/// `groups` equal products, as of the heads of absorbed MLA.
+Op BatchedGemmBf16(std::int64_t groups, std::int64_t m, std::int64_t n, std::int64_t k, std::string label);
+/// BF16 over the rows of every expert. The vocabulary has no ragged BF16 kind: operations and bytes are those of
+/// the mean rows, rounded up, tiles those of each expert's rows.
+Op GroupedGemmBf16(const GroupRows& rows, std::int64_t n, std::int64_t k, std::string label);
+Op GroupedGemmBf16Wgrad(std::int64_t m, std::int64_t n, const GroupRows& rows, std::string label);
 
 Op AttentionForward(const AttentionShape& shape, std::string label);
 Op AttentionBackward(const AttentionShape& shape, std::string label);

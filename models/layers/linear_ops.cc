@@ -4,22 +4,24 @@
 
 namespace orrery::models {
 
-void AppendFprop(const Linear& linear, std::int64_t tokens, bool fp8, Operand input, const std::string& pass,
-                 std::vector<Op>* ops) {
-  const std::string label = linear.name + " " + pass;
-  if (!fp8) {
+void AppendFprop(const Linear& linear, const LinearPass& pass, Operand input, const std::string& what,
+                 OpList* ops) {
+  const std::string label = linear.name + " " + what;
+  const std::int64_t tokens = pass.tokens;
+  if (!pass.fp8) {
     ops->push_back(kernel::GemmBf16(tokens, linear.out, linear.in, label));
     return;
   }
   if (input == Operand::kBf16) ops->push_back(kernel::Cast(tokens, linear.in, label + " input cast"));
-  ops->push_back(kernel::ScaleTranspose(tokens, linear.in, label + " scale transpose"));
+  if (pass.transposes_scales)
+    ops->push_back(kernel::ScaleTranspose(tokens, linear.in, label + " scale transpose"));
   ops->push_back(kernel::GemmFp8(tokens, linear.out, linear.in, label));
 }
 
-void AppendDgrad(const Linear& linear, std::int64_t tokens, bool fp8, Operand gradient,
-                 std::vector<Op>* ops) {
+void AppendDgrad(const Linear& linear, const LinearPass& pass, Operand gradient, OpList* ops) {
   const std::string label = linear.name + " dgrad";
-  if (!fp8) {
+  const std::int64_t tokens = pass.tokens;
+  if (!pass.fp8) {
     ops->push_back(kernel::GemmBf16(tokens, linear.in, linear.out, label));
     return;
   }
@@ -29,9 +31,9 @@ void AppendDgrad(const Linear& linear, std::int64_t tokens, bool fp8, Operand gr
   ops->push_back(kernel::GemmFp8(tokens, linear.in, linear.out, label));
 }
 
-void AppendWgradOperands(const Linear& linear, std::int64_t tokens, bool fp8, Operand gradient,
-                         std::vector<Op>* ops) {
-  if (!fp8) return;
+void AppendWgradOperands(const Linear& linear, const LinearPass& pass, Operand gradient, OpList* ops) {
+  if (!pass.fp8) return;
+  const std::int64_t tokens = pass.tokens;
   const std::string label = linear.name + " wgrad";
   ops->push_back(
       gradient == Operand::kBf16
@@ -40,10 +42,11 @@ void AppendWgradOperands(const Linear& linear, std::int64_t tokens, bool fp8, Op
   ops->push_back(kernel::CastTranspose(tokens, linear.in, label + " input cast-transpose"));
 }
 
-void AppendWgrad(const Linear& linear, std::int64_t tokens, bool fp8, std::vector<Op>* ops) {
+void AppendWgrad(const Linear& linear, const LinearPass& pass, OpList* ops) {
   const std::string label = linear.name + " wgrad";
-  ops->push_back(fp8 ? kernel::GemmFp8Wgrad(linear.out, linear.in, tokens, label)
-                     : kernel::GemmBf16(linear.out, linear.in, tokens, label));
+  const std::int64_t tokens = pass.tokens;
+  ops->push_back(pass.fp8 ? kernel::GemmFp8Wgrad(linear.out, linear.in, tokens, label)
+                          : kernel::GemmBf16(linear.out, linear.in, tokens, label));
 }
 
 }  // namespace orrery::models

@@ -1,6 +1,6 @@
-#include "models/layers/router_ops.h"
-
+// The router of one MoE layer: gate GEMMs, top-k and the small kernels around them.
 #include "models/layers/kernels.h"
+#include "models/layers/op_list.h"
 
 namespace orrery::models {
 namespace {
@@ -8,8 +8,8 @@ namespace {
 /// What a small kernel runs over, per token or once.
 enum class Extent { kExperts, kTopK, kGroups, kTopGroups, kToken, kExpertVector, kScalar };
 
-/// Which routers launch it.
-enum class When { kAlways, kSigmoid, kGrouped };
+/// Which routers launch it; kTrained: in training only.
+enum class When { kAlways, kSigmoid, kGrouped, kTrained };
 
 struct SmallKernel {
   OpKind kind;
@@ -55,22 +55,22 @@ constexpr SmallKernel kForward[] = {
     {kMisc, kTopK, 4, kAlways, "gate weight sum"},
     {kMisc, kToken, 8, kAlways, "gate weight sum plus epsilon"},
     {kMisc, kTopK, 8, kAlways, "gate weight normalise"},
-    {OpKind::kTopK, kExperts, 4, kAlways, "balance loss top-k"},
-    {OpKind::kMemset, kExpertVector, 4, kAlways, "balance loss reduction clear"},
-    {kMisc, kExperts, 4, kAlways, "balance loss mean affinity"},
-    {OpKind::kMemset, kExpertVector, 4, kAlways, "balance loss counts clear"},
-    {kMisc, kTopK, 8, kAlways, "balance loss counts"},
-    {kMisc, kExpertVector, 12, kAlways, "balance loss product"},
-    {kMisc, kExpertVector, 4, kAlways, "balance loss sum"},
-    {kMisc, kScalar, 8, kAlways, "balance loss scale"},
+    {OpKind::kTopK, kExperts, 4, kTrained, "balance loss top-k"},
+    {OpKind::kMemset, kExpertVector, 4, kTrained, "balance loss reduction clear"},
+    {kMisc, kExperts, 4, kTrained, "balance loss mean affinity"},
+    {OpKind::kMemset, kExpertVector, 4, kTrained, "balance loss counts clear"},
+    {kMisc, kTopK, 8, kTrained, "balance loss counts"},
+    {kMisc, kExpertVector, 12, kTrained, "balance loss product"},
+    {kMisc, kExpertVector, 4, kTrained, "balance loss sum"},
+    {kMisc, kScalar, 8, kTrained, "balance loss scale"},
 };
 
 // The same for attn(B), down to the gate's input gradient.
 constexpr SmallKernel kBackward[] = {
-    {OpKind::kMemset, kScalar, 4, kAlways, "balance loss gradient seed"},
-    {kMisc, kScalar, 8, kAlways, "balance loss gradient sum"},
-    {kMisc, kScalar, 8, kAlways, "balance loss gradient scale"},
-    {kMisc, kExpertVector, 12, kAlways, "balance loss gradient product"},
+    {OpKind::kMemset, kScalar, 4, kTrained, "balance loss gradient seed"},
+    {kMisc, kScalar, 8, kTrained, "balance loss gradient sum"},
+    {kMisc, kScalar, 8, kTrained, "balance loss gradient scale"},
+    {kMisc, kExpertVector, 12, kTrained, "balance loss gradient product"},
     {OpKind::kMemset, kExperts, 4, kAlways, "mean affinity gradient clear"},
     {kMisc, kExperts, 8, kAlways, "mean affinity gradient expand"},
     {kMisc, kTopK, 12, kAlways, "gate weight gradient product"},
@@ -115,35 +115,47 @@ RowsShape ShapeOf(Extent extent, const MoeSpec& moe, std::int64_t tokens) {
   return {};
 }
 
-bool Launches(When when, const MoeSpec& moe) {
-  if (when == kSigmoid) return moe.sigmoid;
-  if (when == kGrouped) return moe.groups > 1;
+bool Launches(When when, const MoeSpec& moe, bool training) {
+  switch (when) {
+    case kSigmoid:
+      return moe.sigmoid;
+    case kGrouped:
+      return moe.groups > 1;
+    case kTrained:
+      return training;
+    case kAlways:
+      break;
+  }
   return true;
 }
 
 template <std::size_t kCount>
-void AppendSmall(const SmallKernel (&kernels)[kCount], const MoeSpec& moe, std::int64_t tokens,
-                 std::vector<Op>* ops) {
+void AppendSmall(const SmallKernel (&kernels)[kCount], const SublayerContext& c, OpList* ops) {
+  const MoeSpec& moe = *c.spec.moe;
   for (const SmallKernel& k : kernels) {
-    if (!Launches(k.when, moe)) continue;
-    const RowsShape shape = ShapeOf(k.extent, moe, tokens);
+    if (!Launches(k.when, moe, !c.inference())) continue;
+    const RowsShape shape = ShapeOf(k.extent, moe, c.shape.tokens());
     ops->push_back(kernel::Rows(k.kind, shape.rows, shape.cols, k.bytes_per_element, k.label));
   }
 }
 
 }  // namespace
 
-void AppendRouterForward(const ModelSpec& spec, const TrainingShape& shape, std::vector<Op>* ops) {
-  const MoeSpec& moe = *spec.moe;
-  ops->push_back(kernel::GemmBf16(shape.tokens, moe.routed_experts, spec.hidden, "router gate fprop"));
-  AppendSmall(kForward, moe, shape.tokens, ops);
-}
-
-void AppendRouterBackward(const ModelSpec& spec, const TrainingShape& shape, std::vector<Op>* ops) {
-  const MoeSpec& moe = *spec.moe;
-  AppendSmall(kBackward, moe, shape.tokens, ops);
-  ops->push_back(kernel::GemmBf16(shape.tokens, spec.hidden, moe.routed_experts, "router gate dgrad"));
-  ops->push_back(kernel::GemmBf16(moe.routed_experts, spec.hidden, shape.tokens, "router gate wgrad"));
+void AppendRouter(const SublayerContext& c, OpList* ops) {
+  const InBlock router(ops, Block::kRouter);
+  const std::int64_t tokens = c.shape.tokens(), experts = c.spec.moe->routed_experts, hidden = c.spec.hidden;
+  if (c.pass == Pass::kInputGradient) {
+    AppendSmall(kBackward, c, ops);
+    ops->push_back(kernel::GemmBf16(tokens, hidden, experts, "router gate dgrad"));
+    ops->push_back(kernel::GemmBf16(experts, hidden, tokens, "router gate wgrad"));
+    return;
+  }
+  ops->push_back(kernel::GemmBf16(tokens, experts, hidden, "router gate fprop"));
+  if (c.inference() && c.shape.shard.router == RouterKernels::kFused) {
+    ops->push_back(kernel::Rows(OpKind::kTopK, tokens, experts, "gate top-k"));
+    return;
+  }
+  AppendSmall(kForward, c, ops);
 }
 
 }  // namespace orrery::models

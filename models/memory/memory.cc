@@ -3,30 +3,21 @@
 #include <algorithm>
 
 #include "core/base/error.h"
-#include "models/layers/attention_ops.h"
+#include "models/spec/parameters.h"
 
 namespace orrery::models {
 namespace {
 
 constexpr std::int64_t kBf16 = 2, kFp32 = 4;
 
-std::int64_t AttentionMatrixParameters(const ModelSpec& spec) {
-  const AttentionLinears linears = AttentionProjections(spec);
-  std::int64_t parameters = linears.output.in * linears.output.out;
-  for (const Linear& l : linears.from_hidden) parameters += l.in * l.out;
-  for (const Linear& l : linears.up) parameters += l.in * l.out;
-  return parameters;
-}
-
 LocalParameters operator+(const LocalParameters& a, const LocalParameters& b) {
   return {a.expert + b.expert, a.linear + b.linear, a.other + b.other};
 }
 
 LocalParameters MtpParameters(const ModelSpec& spec, ExpertHolding holding) {
-  const std::int64_t hidden = spec.hidden;
   LocalParameters p = LayerParameters(spec, spec.moe.has_value(), holding);
-  p.linear += 2 * hidden * hidden;
-  p.other += 3 * hidden;  // norms of hidden and embedding, and the one before the shared head
+  p.linear += MtpProjection(spec).parameters();
+  p.other += MtpNormParameters(spec);
   return p;
 }
 
@@ -40,26 +31,25 @@ std::int64_t SumLayers(const ModelSpec& spec, const Stage& stage, Of of) {
   return sum;
 }
 
-std::int64_t EndActivations(const ModelSpec& spec, const Stage& stage, const TrainingShape& s) {
+std::int64_t EndActivations(const ModelSpec& spec, const Stage& stage, const LayerShape& s) {
   const std::int64_t row = kBf16 * spec.hidden;
   std::int64_t bytes = 0;
-  if (stage.has_embedding) bytes += 8 * s.tokens;   // token ids
-  bytes += stage.Heads() * s.tokens * row;          // input of the norm before a pass through the head
-  bytes += stage.MtpLayers() * s.tokens * 2 * row;  // hidden and embedding
+  if (stage.has_embedding) bytes += 8 * s.tokens();   // token ids
+  bytes += stage.Heads() * s.tokens() * row;          // input of the norm before a pass through the head
+  bytes += stage.MtpLayers() * s.tokens() * 2 * row;  // hidden and embedding
   return bytes;
 }
 
-std::int64_t StageActivations(const ModelSpec& spec, const Stage& stage, const TrainingShape& shape,
-                              const RoutedRows& rows) {
+std::int64_t StageActivations(const ModelSpec& spec, const Stage& stage, const LayerShape& shape) {
   return EndActivations(spec, stage, shape) + SumLayers(spec, stage, [&](LayerKind kind) {
            std::int64_t bytes = 0;
-           for (const SavedTensor& t : SavedActivations(spec, kind, shape, rows)) bytes += t.bytes.count;
+           for (const SavedTensor& t : SavedActivations(spec, kind, shape)) bytes += t.bytes.count;
            return bytes;
          });
 }
 
-Bytes Weights(const LocalParameters& p, const TrainingShape& shape, const MemoryPlan& plan) {
-  if (!shape.fp8) return {kBf16 * p.Total()};
+Bytes Weights(const LocalParameters& p, const LayerShape& shape, const MemoryPlan& plan) {
+  if (!shape.fp8()) return {kBf16 * p.Total()};
   const std::int64_t fp8 = p.expert + p.linear;
   const std::int64_t scales = fp8 * kFp32 / (128 * 128);  // one per 128x128 block (V3 3.3.2)
   return {fp8 + scales + kBf16 * (p.other + (plan.keep_bf16_weights ? fp8 : 0))};
@@ -76,13 +66,13 @@ Bytes Optimizer(const LocalParameters& p, const MemoryPlan& plan) {
 }
 
 /// The largest workspace of any layer the rank holds.
-Bytes Workspace(const ModelSpec& spec, const StageLayout& layout, const TrainingShape& shape,
-                const RoutedRows& rows, const MemoryPlan& plan) {
+Bytes Workspace(const ModelSpec& spec, const StageLayout& layout, const LayerShape& shape,
+                const MemoryPlan& plan) {
   Bytes forward{}, backward{};
   for (const int held : plan.held) {
     SumLayers(spec, layout.stages[static_cast<std::size_t>(held)], [&](LayerKind kind) {
-      forward = std::max(forward, ForwardWorkspace(spec, kind, shape, rows));
-      backward = std::max(backward, BackwardWorkspace(spec, kind, shape, rows));
+      forward = std::max(forward, ForwardWorkspace(spec, kind, shape));
+      backward = std::max(backward, BackwardWorkspace(spec, kind, shape));
       return 0;
     });
   }
@@ -99,20 +89,14 @@ constexpr std::int64_t kRdmaTokens = 140;
 }  // namespace
 
 LocalParameters LayerParameters(const ModelSpec& spec, bool moe_layer, ExpertHolding holding) {
-  const std::int64_t hidden = spec.hidden;
-  const std::int64_t attention = AttentionMatrixParameters(spec);
-  LocalParameters p{0, attention, AttentionParameters(spec) - attention + 2 * hidden};
-  if (!moe_layer) {
-    p.linear += 3 * hidden * spec.dense_intermediate;
-    return p;
-  }
-  const MoeSpec& m = *spec.moe;
-  const int slots = holding.slots > 0 ? holding.slots : m.routed_experts;
+  const LayerParameterCount c = CountLayer(spec, moe_layer);
+  LocalParameters p{0, c.attention + c.dense + c.shared_experts, c.attention_vectors + c.norms};
+  if (!moe_layer) return p;
+  const int slots = holding.slots > 0 ? holding.slots : spec.moe->routed_experts;
   ORRERY_CHECK(holding.ranks >= 1 && slots % holding.ranks == 0,
                std::to_string(slots) + " experts over " + std::to_string(holding.ranks) + " ranks");
-  p.expert = 3 * hidden * m.intermediate * (slots / holding.ranks);
-  p.linear += 3 * hidden * m.shared_intermediate;
-  p.other += hidden * m.routed_experts + (m.sigmoid ? m.routed_experts : 0) + (m.shared_gate ? hidden : 0);
+  p.expert = c.one_expert * (slots / holding.ranks);
+  p.other += c.router() + c.shared_gate;
   return p;
 }
 
@@ -155,8 +139,8 @@ Bytes RankMemory::Total() const {
          communication + reserve;
 }
 
-RankMemory MemoryOfRank(const ModelSpec& spec, const StageLayout& layout, const TrainingShape& shape,
-                        const RoutedRows& rows, const MemoryPlan& plan) {
+RankMemory MemoryOfRank(const ModelSpec& spec, const StageLayout& layout, const LayerShape& shape,
+                        const MemoryPlan& plan) {
   ORRERY_CHECK(plan.held.size() == plan.chunks_in_flight.size(),
                std::to_string(plan.held.size()) + " stages, chunks in flight of " +
                    std::to_string(plan.chunks_in_flight.size()));
@@ -169,14 +153,14 @@ RankMemory MemoryOfRank(const ModelSpec& spec, const StageLayout& layout, const 
   std::int64_t deferred = 0;
   for (std::size_t i = 0; i < plan.held.size(); ++i) {
     const Stage& stage = layout.stages[static_cast<std::size_t>(plan.held[i])];
-    memory.activations += plan.chunks_in_flight[i] * Bytes{StageActivations(spec, stage, shape, rows)};
+    memory.activations += plan.chunks_in_flight[i] * Bytes{StageActivations(spec, stage, shape)};
     deferred = std::max(deferred, SumLayers(spec, stage, [&](LayerKind kind) {
-                          return WeightPassOperands(spec, kind, shape, rows).count;
+                          return WeightPassOperands(spec, kind, shape).count;
                         }));
     memory.logits = std::max(memory.logits, stage.Heads() * LogitsBytes(spec, shape, plan.head));
   }
   memory.deferred_weights = plan.deferred_weight_chunks * Bytes{deferred};
-  memory.workspace = Workspace(spec, layout, shape, rows, plan);
+  memory.workspace = Workspace(spec, layout, shape, plan);
   memory.communication = plan.communication;
   memory.reserve = plan.reserve;
   return memory;

@@ -7,7 +7,7 @@
 
 #include "core/base/units.h"
 #include "models/layers/end_ops.h"
-#include "models/layers/layer_ops.h"
+#include "models/layers/layer.h"
 #include "models/parallel/stages.h"
 #include "models/spec/model_spec.h"
 
@@ -48,18 +48,14 @@ struct SavedTensor {
   std::string name;
   Bytes bytes{};
 };
-std::vector<SavedTensor> SavedActivations(const ModelSpec& spec, LayerKind layer, const TrainingShape& shape,
-                                          const RoutedRows& rows);
+std::vector<SavedTensor> SavedActivations(const ModelSpec& spec, LayerKind layer, const LayerShape& shape);
 
 /// What a deferred weight pass of a layer holds between B and W: both operands of every weight gradient.
-Bytes WeightPassOperands(const ModelSpec& spec, LayerKind layer, const TrainingShape& shape,
-                         const RoutedRows& rows);
+Bytes WeightPassOperands(const ModelSpec& spec, LayerKind layer, const LayerShape& shape);
 
 /// Transient tensors of the block that needs most, forward and backward; both where two chunks overlap.
-Bytes ForwardWorkspace(const ModelSpec& spec, LayerKind layer, const TrainingShape& shape,
-                       const RoutedRows& rows);
-Bytes BackwardWorkspace(const ModelSpec& spec, LayerKind layer, const TrainingShape& shape,
-                        const RoutedRows& rows);
+Bytes ForwardWorkspace(const ModelSpec& spec, LayerKind layer, const LayerShape& shape);
+Bytes BackwardWorkspace(const ModelSpec& spec, LayerKind layer, const LayerShape& shape);
 
 /// DeepEP's NVLink and RDMA buffers for `expert_parallel` ranks, 8 a node, with `comm_sms` SMs.
 Bytes ExpertExchangeBuffers(const ModelSpec& spec, int expert_parallel, int comm_sms);
@@ -101,8 +97,8 @@ struct RankMemory {
   bool Fits(Bytes device) const { return Total() <= device; }
 };
 
-/// Peak of one rank; `rows` stands for every MoE layer. Aborts if chunks_in_flight does not match `held`.
-RankMemory MemoryOfRank(const ModelSpec& spec, const StageLayout& layout, const TrainingShape& shape,
-                        const RoutedRows& rows, const MemoryPlan& plan);
+/// Peak of one rank; the shape's routed rows stand for every MoE layer. Aborts if chunks_in_flight does not match `held`.
+RankMemory MemoryOfRank(const ModelSpec& spec, const StageLayout& layout, const LayerShape& shape,
+                        const MemoryPlan& plan);
 
 }  // namespace orrery::models

@@ -144,9 +144,8 @@ const char* Name(CachePrecision precision) {
 
 std::vector<std::string> CachePrecisionNames() { return {"bf16", "fp8", "6bit"}; }
 
-CacheEntry CachePerLayer(const AttentionDesign& design) {
-  const AttentionSpec& a = design.spec;
-  if (design.is_mla()) return {a.kv_lora_rank, a.rope_dim};
+CacheEntry CachePerLayer(const AttentionSpec& a) {
+  if (a.kind == AttentionKind::kMla) return {a.kv_lora_rank, a.rope_dim};
   return {std::int64_t{a.kv_heads} * (a.head_dim + a.v_head_dim), 0};
 }
 
@@ -154,8 +153,8 @@ int CacheLayers(const ModelSpec& spec, bool with_mtp) {
   return spec.layers + (with_mtp ? spec.mtp_modules : 0);
 }
 
-Bytes CacheBytesPerLayer(const AttentionDesign& design, CachePrecision precision) {
-  const CacheEntry entry = CachePerLayer(design);
+Bytes CacheBytesPerLayer(const AttentionSpec& attention, CachePrecision precision) {
+  const CacheEntry entry = CachePerLayer(attention);
   switch (precision) {
     case CachePrecision::kBf16:
       return {2 * entry.elements()};

@@ -61,13 +61,17 @@ struct CacheEntry {
   std::int64_t rope = 0;     ///< MLA's shared rotated key
   std::int64_t elements() const { return content + rope; }
 };
-CacheEntry CachePerLayer(const AttentionDesign& design);
+CacheEntry CachePerLayer(const AttentionSpec& attention);
+inline CacheEntry CachePerLayer(const AttentionDesign& design) { return CachePerLayer(design.spec); }
 
 /// Layers that keep a cache: the main model's, and the MTP modules' where they are served (one layer each).
 int CacheLayers(const ModelSpec& spec, bool with_mtp);
 
 /// Bytes of one token in one layer's cache.
-Bytes CacheBytesPerLayer(const AttentionDesign& design, CachePrecision precision);
+Bytes CacheBytesPerLayer(const AttentionSpec& attention, CachePrecision precision);
+inline Bytes CacheBytesPerLayer(const AttentionDesign& design, CachePrecision precision) {
+  return CacheBytesPerLayer(design.spec, precision);
+}
 /// Bytes of one token over all layers.
 Bytes CacheBytesPerToken(const ModelSpec& spec, const AttentionDesign& design, CachePrecision precision,
                          bool with_mtp);

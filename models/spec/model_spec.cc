@@ -163,10 +163,6 @@ std::string ChangedName(const std::string& preset, const Value& changes) {
   return keys.empty() ? preset : preset + " with " + keys + " changed";
 }
 
-std::int64_t SwiGluParameters(std::int64_t hidden, std::int64_t intermediate) {
-  return 3 * hidden * intermediate;
-}
-
 }  // namespace
 
 std::vector<std::string> ModelPresets() { return ResourceNames("models/data", "yaml"); }
@@ -201,63 +197,6 @@ ModelSpec ReadModel(const Value& value) {
     return ReadHuggingFace(ResolveBeside(*file));
   }
   return ReadSpec(value, "model");
-}
-
-std::int64_t AttentionParameters(const ModelSpec& spec) {
-  const AttentionSpec& a = spec.attention;
-  const std::int64_t hidden = spec.hidden;
-  if (a.kind == AttentionKind::kMla) {
-    const std::int64_t d_qk = a.head_dim + a.rope_dim;
-    const std::int64_t q = a.q_lora_rank > 0 ? hidden * a.q_lora_rank + a.q_lora_rank /* norm */ +
-                                                   std::int64_t{a.q_lora_rank} * a.heads * d_qk
-                                             : hidden * a.heads * d_qk;
-    const std::int64_t kv = hidden * (a.kv_lora_rank + a.rope_dim) + a.kv_lora_rank /* norm */ +
-                            std::int64_t{a.kv_lora_rank} * a.heads * (a.head_dim + a.v_head_dim);
-    return q + kv + std::int64_t{a.heads} * a.v_head_dim * hidden;
-  }
-  const std::int64_t q = std::int64_t{a.heads} * a.head_dim;
-  const std::int64_t k = std::int64_t{a.kv_heads} * a.head_dim;
-  const std::int64_t v = std::int64_t{a.kv_heads} * a.v_head_dim;
-  const std::int64_t bias = a.qkv_bias ? q + k + v : 0;
-  const std::int64_t norm = a.qk_norm ? 2 * a.head_dim : 0;
-  return hidden * (q + k + v) + std::int64_t{a.heads} * a.v_head_dim * hidden + bias + norm;
-}
-
-ParameterCount CountParameters(const ModelSpec& spec) {
-  ParameterCount p;
-  const std::int64_t hidden = spec.hidden;
-  const std::int64_t moe_layers = spec.MoeLayers();
-  p.embedding = spec.vocabulary * hidden;
-  p.head = spec.tied_embeddings ? 0 : spec.vocabulary * hidden;
-  p.attention = spec.layers * AttentionParameters(spec);
-  p.dense_ffn = (spec.layers - moe_layers) * SwiGluParameters(hidden, spec.dense_intermediate);
-  p.norms = (2 * spec.layers + 1) * hidden;
-  std::int64_t activated_routed = 0;
-  std::int64_t moe_layer = 0, moe_layer_activated = 0;
-  if (spec.moe) {
-    const MoeSpec& m = *spec.moe;
-    const std::int64_t router = hidden * m.routed_experts + (m.sigmoid ? m.routed_experts : 0) /* bias */;
-    const std::int64_t shared =
-        SwiGluParameters(hidden, m.shared_intermediate) + (m.shared_gate ? hidden : 0);
-    const std::int64_t expert = SwiGluParameters(hidden, m.intermediate);
-    p.router = moe_layers * router;
-    p.shared_experts = moe_layers * shared;
-    p.routed_experts = moe_layers * m.routed_experts * expert;
-    activated_routed = moe_layers * m.top_k * expert;
-    moe_layer = router + shared + m.routed_experts * expert;
-    moe_layer_activated = router + shared + m.top_k * expert;
-  } else {
-    moe_layer = moe_layer_activated = SwiGluParameters(hidden, spec.dense_intermediate);
-  }
-  p.total = p.embedding + p.head + p.attention + p.dense_ffn + p.router + p.shared_experts +
-            p.routed_experts + p.norms;
-  p.activated = p.total - p.routed_experts + activated_routed;
-  // One module: projection of [hidden; embedding] to hidden, two norms before it, one transformer layer
-  // (two norms), one norm before the shared head (V3 report section 2.2).
-  const std::int64_t mtp_shared = 2 * hidden * hidden + 5 * hidden + AttentionParameters(spec);
-  p.mtp = spec.mtp_modules * (mtp_shared + moe_layer);
-  p.mtp_activated = spec.mtp_modules * (mtp_shared + moe_layer_activated);
-  return p;
 }
 
 }  // namespace orrery::models

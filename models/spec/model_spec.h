@@ -65,23 +65,6 @@ struct ModelSpec {
   bool operator==(const ModelSpec&) const = default;
 };
 
-/// Parameters of each part; biases and norms included.
-struct ParameterCount {
-  std::int64_t embedding = 0, head = 0;  ///< head is 0 when tied
-  std::int64_t attention = 0;            ///< all layers of the main model
-  std::int64_t dense_ffn = 0;
-  std::int64_t router = 0, shared_experts = 0, routed_experts = 0;
-  std::int64_t norms = 0;
-  std::int64_t mtp = 0;            ///< MTP modules, without the shared embedding and head
-  std::int64_t mtp_activated = 0;  ///< per token, without the shared embedding and head
-  std::int64_t total = 0;          ///< main model, without MTP
-  std::int64_t activated = 0;      ///< per token in the main model, embedding and head included
-};
-ParameterCount CountParameters(const ModelSpec& spec);
-
-/// Parameters of one layer's attention (projections and its inner norms).
-std::int64_t AttentionParameters(const ModelSpec& spec);
-
 /// Reads a model: a preset name, {preset: NAME, override: {...}}, {huggingface: FILE}, or a whole spec.
 ModelSpec ReadModel(const Value& value);
 /// A preset of models/data/; InputError naming the known ones.

@@ -21,10 +21,10 @@ Json TimeJson(const StepTime& t) {
   Json j;
   j["time_s"] = t.total_s();
   AddRange(&j, "time", t.total_s(), t.range);
-  for (int p = 0; p < models::kStepParts; ++p) {
-    std::string key = models::Name(static_cast<models::StepPart>(p));
+  for (const StepHeading& heading : Headings(t)) {
+    std::string key = heading.name;
     std::replace(key.begin(), key.end(), '-', '_');
-    j[key + "_s"] = t.part_s[static_cast<std::size_t>(p)];
+    j[key + "_s"] = heading.seconds;
   }
   j["launch_gaps_s"] = t.gaps_s;
   j["measured_s"] = t.measured_s;

@@ -103,7 +103,7 @@ std::string DecodeTable(const AttentionScenario& s, const ModelReport& m, std::i
       if (p.batch != batch) continue;
       row.push_back(fmt::format(
           "{}{}{} ({})", Duration(p.time.total_s()), p.fits ? "" : "*", Interval(p.time.range),
-          Duration(p.time.part(models::StepPart::kCore) + p.time.part(models::StepPart::kUpProjection))));
+          Duration(p.time.block(models::Block::kAttention) + p.time.block(models::Block::kUpProjection))));
     }
     t.Row(row);
   }
@@ -276,7 +276,7 @@ std::string ModelText(const AttentionReport& r, const ModelReport& m) {
 
 std::string CsvTime(const StepTime& t) {
   std::string text = fmt::format("{:.9g}", t.total_s());
-  for (double part : t.part_s) text += fmt::format(",{:.9g}", part);
+  for (const StepHeading& heading : Headings(t)) text += fmt::format(",{:.9g}", heading.seconds);
   text += fmt::format(",{:.9g},{:.9g},{:.9g},{:.9g},{}", t.gaps_s, t.measured_s, t.scaled_s, t.analytic_s,
                       Name(t.limit));
   return t.range

@@ -16,7 +16,7 @@
 #include "core/config/document.h"
 #include "hw/cost/cost_model.h"
 #include "hw/device.h"
-#include "models/layers/step_ops.h"
+#include "models/layers/layer.h"
 #include "models/spec/model_spec.h"
 
 namespace orrery::scenarios {

@@ -30,9 +30,9 @@ BlockPricer::BlockPricer(const hw::CostModel& cost, int lent_sms, const Conditio
       launch_gap_(static_cast<double>(cost.launch_gap().count()) * conditions.launch_gaps),
       disturbed_(conditions.lend_sms) {}
 
-StepPrice BlockPricer::Price(const std::vector<Op>& ops, BlockPrice* block) const {
+StepPrice BlockPricer::Price(const std::vector<models::PlacedOp>& ops, BlockPrice* block) const {
   double alone = 0, contended = 0, variance = 0;
-  for (const Op& op : ops) {
+  for (const auto& [op, count, block_of_op] : ops) {  // of a layer each once
     const bool is_cast = Traits(op.kind).is_cast;
     if (is_cast && casts_ == 0) continue;
     const double factor = is_cast ? casts_ : 1;

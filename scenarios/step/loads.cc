@@ -37,8 +37,9 @@ RankLoad LoadOf(const models::ExchangeLoad& exchange, const Busiest& busiest, co
   const int experts_per_rank = shape.experts / shape.ranks;
   RankLoad load;
   for (int e = rank * experts_per_rank; e < (rank + 1) * experts_per_rank; ++e) {
-    load.rows +=
-        static_cast<std::int32_t>(RoundUp(exchange.expert_rows[static_cast<std::size_t>(e)], alignment));
+    const std::int32_t rows = exchange.expert_rows[static_cast<std::size_t>(e)];
+    load.rows += static_cast<std::int32_t>(RoundUp(rows, alignment));
+    load.idle_experts += rows == 0 ? 1 : 0;
   }
   load.unique = exchange.unique_rows[r];
   load.scale_out = std::max(busiest.sender, busiest.received[node]);
@@ -116,6 +117,7 @@ void StepLoads::Summarise() {
       out += load.scale_out;
       up += load.scale_up;
       fullest = std::max(fullest, load.rows);
+      max_idle_experts_ = std::max(max_idle_experts_, load.idle_experts);
     }
     rows += sum;
     excess += sum > 0 ? fullest * static_cast<double>(ranks) / sum - 1 : 0;

@@ -15,6 +15,9 @@ struct RankLoad {
   std::int32_t unique = 0;
   std::int32_t scale_out = 0;  ///< what the slowest NIC its tokens pass carries, in (token, node) pairs
   std::int32_t scale_up = 0;   ///< the same for NVLink, in (token, GPU) pairs
+  std::int32_t idle_experts =
+      0;  ///< of this rank, without a row. With `rows`, all of them that a price depends on:
+          ///< tiles are whole, so that it does not matter which expert has which
   bool operator==(const RankLoad&) const = default;
 };
 
@@ -46,6 +49,7 @@ class StepLoads {
   int ranks() const { return ranks_; }
   bool even() const { return even_; }
   std::int32_t max_rows() const { return max_rows_; }
+  std::int32_t max_idle_experts() const { return max_idle_experts_; }
   RankLoad mean() const { return mean_; }
   /// Mean over exchanges of (rows of the fullest rank) / (mean rows) - 1: the straggler each exchange waits
   /// for.
@@ -61,7 +65,7 @@ class StepLoads {
   int groups_ = 1, ranks_ = 1;
   bool even_ = false;
   std::vector<RankLoad> loads_;
-  std::int32_t max_rows_ = 0;
+  std::int32_t max_rows_ = 0, max_idle_experts_ = 0;
   RankLoad mean_;
   double hottest_excess_ = 0, row_deviation_ = 0, dropped_share_ = 0;
 };

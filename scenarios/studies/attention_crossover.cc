@@ -5,7 +5,7 @@
 namespace orrery::scenarios {
 namespace {
 
-using models::DecodeShape;
+using models::SequenceSpan;
 
 /// Absorbed and materialised attention of one layer, priced.
 class Duel {
@@ -17,16 +17,16 @@ class Duel {
         absorbed_(models::MakeDesign("mla", spec.attention)),
         materialised_(models::MakeDesign("mla-materialised", spec.attention)) {}
 
-  StepTime Absorbed(const DecodeShape& shape) const { return Price(absorbed_, shape); }
-  StepTime Materialised(const DecodeShape& shape) const { return Price(materialised_, shape); }
-  bool MaterialisedWins(const DecodeShape& shape) const {
+  StepTime Absorbed(const SequenceSpan& shape) const { return Price(absorbed_, shape); }
+  StepTime Materialised(const SequenceSpan& shape) const { return Price(materialised_, shape); }
+  bool MaterialisedWins(const SequenceSpan& shape) const {
     return Materialised(shape).total_s() < Absorbed(shape).total_s();
   }
   const models::AttentionSpec& spec() const { return absorbed_.spec; }
 
  private:
-  StepTime Price(const models::AttentionDesign& design, const DecodeShape& shape) const {
-    return pricer_.Price(models::DecodeAttentionOps(spec_, design, layout_, shape));
+  StepTime Price(const models::AttentionDesign& design, const SequenceSpan& shape) const {
+    return pricer_.Price(models::ServedAttentionOps(spec_, design, layout_, models::Pass::kDecode, {shape}));
   }
 
   const models::ModelSpec& spec_;
@@ -35,21 +35,21 @@ class Duel {
   models::AttentionDesign absorbed_, materialised_;
 };
 
-std::int64_t& Along(Crossover::Axis axis, DecodeShape* shape) {
+std::int64_t& Along(Crossover::Axis axis, SequenceSpan* shape) {
   switch (axis) {
     case Crossover::Axis::kQueryLength:
-      return shape->query_length;
+      return shape->tokens;
     case Crossover::Axis::kContext:
-      return shape->context;
+      return shape->cached;
     case Crossover::Axis::kBatch:
-      return shape->batch;
+      return shape->count;
   }
-  return shape->batch;
+  return shape->count;
 }
 
 /// Doubles along the axis until the winner at 1 loses, then halves the last step down to the least such
 /// value.
-std::optional<std::int64_t> Search(const Duel& duel, Crossover::Axis axis, DecodeShape shape,
+std::optional<std::int64_t> Search(const Duel& duel, Crossover::Axis axis, SequenceSpan shape,
                                    std::int64_t limit) {
   const auto materialised_wins = [&](std::int64_t value) {
     Along(axis, &shape) = value;
@@ -69,17 +69,17 @@ std::optional<std::int64_t> Search(const Duel& duel, Crossover::Axis axis, Decod
   return other;
 }
 
-Crossover Find(const Duel& duel, Crossover::Axis axis, DecodeShape shape, std::int64_t limit) {
+Crossover Find(const Duel& duel, Crossover::Axis axis, SequenceSpan shape, std::int64_t limit) {
   Crossover c;
   c.axis = axis;
   Along(axis, &shape) = 0;
-  c.batch = shape.batch;
-  c.context = shape.context;
-  c.query_length = shape.query_length;
+  c.batch = shape.count;
+  c.context = shape.cached;
+  c.query_length = shape.tokens;
   c.searched_to = limit;
   if (axis == Crossover::Axis::kQueryLength)
-    c.by_operations = models::MaterialisedQueryLength(duel.spec(), shape.context);
-  DecodeShape start = shape;
+    c.by_operations = models::MaterialisedQueryLength(duel.spec(), shape.cached);
+  SequenceSpan start = shape;
   Along(axis, &start) = 1;
   c.first = duel.MaterialisedWins(start) ? models::MlaDecode::kMaterialised : models::MlaDecode::kAbsorbed;
   c.from = Search(duel, axis, shape, limit);
@@ -101,13 +101,13 @@ std::vector<Crossover> MlaCrossovers(const models::ModelSpec& spec, const models
   std::vector<Crossover> found;
   for (std::int64_t context : contexts) {
     for (std::int64_t batch : {std::int64_t{1}, std::int64_t{32}}) {
-      found.push_back(Find(duel, Axis::kQueryLength, {batch, context, 1}, 4096));
+      found.push_back(Find(duel, Axis::kQueryLength, {batch, 1, context}, 4096));
     }
   }
   // Plain decode, one drafted token, a short and a long chunk of prompt against a cached prefix.
   for (std::int64_t query : {1, 2, 64, 512}) {
-    found.push_back(Find(duel, Axis::kContext, {1, 1, query}, 131072));
-    found.push_back(Find(duel, Axis::kBatch, {1, 4096, query}, 256));
+    found.push_back(Find(duel, Axis::kContext, {1, query, 1}, 131072));
+    found.push_back(Find(duel, Axis::kBatch, {1, query, 4096}, 256));
   }
   return found;
 }

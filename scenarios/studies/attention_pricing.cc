@@ -15,7 +15,7 @@ namespace {
 struct Bounds {
   double tensor_s = 0, memory_s = 0, launches_s = 0;
 
-  void Add(const models::StepOp& o, const hw::Device& device, double seconds, double gaps_s) {
+  void Add(const models::PlacedOp& o, const hw::Device& device, double seconds, double gaps_s) {
     const Work work = WorkOf(o.op);
     const double compute = work.flops / (IsFp8(o.op.kind) ? device.fp8 : device.bf16).value;
     const double move = work.bytes / device.memory_rate.value;
@@ -51,7 +51,7 @@ class DrawnTotals {
       : draws_(draws), seconds_(draws.size(), 0) {}
 
   /// A kernel is never faster than its roofline.
-  void Add(const models::StepOp& o, const hw::Price& price, const hw::Device& device, double seconds,
+  void Add(const models::PlacedOp& o, const hw::Price& price, const hw::Device& device, double seconds,
            double gaps_s) {
     if (draws_.empty()) return;
     const double least = std::min(1.0, Seconds(hw::Roofline(o.op, device, device.sms)) / Seconds(price.time));
@@ -74,15 +74,30 @@ class DrawnTotals {
 
 }  // namespace
 
-StepTime StepPricer::Price(const std::vector<models::StepOp>& ops, hw::Launching how) const {
+std::array<StepHeading, 5> Headings(const StepTime& time) {
+  using models::Block;
+  double feed_forward = 0, other = 0;
+  for (int b = 0; b < models::kBlocks; ++b) {
+    const auto block = static_cast<Block>(b);
+    if (block == Block::kAttention || block == Block::kUpProjection || block == Block::kProjection) continue;
+    (models::IsFeedForward(block) ? feed_forward : other) += time.block(block);
+  }
+  return {{{"attention", time.block(Block::kAttention)},
+           {"up-projection", time.block(Block::kUpProjection)},
+           {"projections", time.block(Block::kProjection)},
+           {"feed-forward", feed_forward},
+           {"other", other}}};
+}
+
+StepTime StepPricer::Price(const std::vector<models::PlacedOp>& ops, hw::Launching how) const {
   StepTime time;
   Bounds bounds;
   DrawnTotals drawn(draws_);
   const double gap_s = Seconds(cost_.launch_gap(how));
-  for (const models::StepOp& o : ops) {
+  for (const models::PlacedOp& o : ops) {
     const hw::Price price = cost_.PriceOp(o.op, device().sms);
     const double seconds = Seconds(price.time) * static_cast<double>(o.count);
-    time.part_s[static_cast<std::size_t>(o.part)] += seconds;
+    time.block_s[static_cast<std::size_t>(o.block)] += seconds;
     const double gaps = gap_s * static_cast<double>(o.count);
     time.gaps_s += gaps;
     switch (price.provenance) {

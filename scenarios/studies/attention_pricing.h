@@ -10,7 +10,7 @@
 
 #include "hw/cost/cost_model.h"
 #include "hw/cost/price_error.h"
-#include "models/layers/step_ops.h"
+#include "models/layers/layer.h"
 
 namespace orrery::scenarios {
 
@@ -21,7 +21,7 @@ enum class Limit { kTensorCores, kMemory, kLaunches };
 const char* Name(Limit limit);
 
 struct StepTime {
-  std::array<double, models::kStepParts> part_s{};      ///< indexed by models::StepPart
+  std::array<double, models::kBlocks> block_s{};        ///< indexed by models::Block
   double gaps_s = 0;                                    ///< between kernels
   double measured_s = 0, scaled_s = 0, analytic_s = 0;  ///< kernels by the provenance of their price
   Limit limit = Limit::kMemory;
@@ -30,8 +30,16 @@ struct StepTime {
 
   double kernels_s() const { return measured_s + scaled_s + analytic_s; }
   double total_s() const { return kernels_s() + gaps_s; }
-  double part(models::StepPart p) const { return part_s[static_cast<std::size_t>(p)]; }
+  double block(models::Block b) const { return block_s[static_cast<std::size_t>(b)]; }
 };
+
+/// What a report sums a step's kernels under.
+struct StepHeading {
+  const char* name;
+  double seconds;
+};
+/// "attention", "up-projection", "projections", "feed-forward" (with its router), "other" (norms and ends).
+std::array<StepHeading, 5> Headings(const StepTime& time);
 
 class StepPricer {
  public:
@@ -43,7 +51,7 @@ class StepPricer {
       : cost_(cost), draws_(std::move(draws)) {}
 
   /// Decode steps are replayed from CUDA graphs; prefill is launched kernel by kernel.
-  StepTime Price(const std::vector<models::StepOp>& ops, hw::Launching how = hw::Launching::kGraph) const;
+  StepTime Price(const std::vector<models::PlacedOp>& ops, hw::Launching how = hw::Launching::kGraph) const;
   const hw::Device& device() const { return cost_.device(); }
 
  private:

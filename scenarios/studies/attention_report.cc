@@ -8,9 +8,10 @@ namespace orrery::scenarios {
 namespace {
 
 using models::AttentionDesign;
+using models::Block;
 using models::Layout;
 using models::ModelSpec;
-using models::StepPart;
+using models::Pass;
 
 constexpr std::int64_t kMaxBatch = 65536;
 /// Of every price's error, for the intervals: 20 beyond either end.
@@ -63,19 +64,22 @@ std::int64_t RequestsThatFit(const Context& c, const DesignReport& d, std::int64
   return left <= 0 ? 0 : left / request;
 }
 
+std::vector<models::PlacedOp> DecodeOps(const Context& c, const AttentionDesign& design,
+                                        const models::SequenceSpan& sequences) {
+  return models::ServedOps(c.spec, design, c.layout, Pass::kDecode, {sequences});
+}
+
 StepTime DecodeTime(const Context& c, const AttentionDesign& design, std::int64_t batch,
                     std::int64_t context) {
-  return c.pricer.Price(
-      models::DecodeStepOps(c.spec, design, c.layout, {batch, context, c.scenario.query_length}));
+  return c.pricer.Price(DecodeOps(c, design, {batch, c.scenario.query_length, context}));
 }
 
 DecodePoint Decode(const Context& c, const DesignReport& d, std::int64_t batch, std::int64_t context) {
-  const auto ops =
-      models::DecodeStepOps(c.spec, d.design, c.layout, {batch, context, c.scenario.query_length});
+  const auto ops = DecodeOps(c, d.design, {batch, c.scenario.query_length, context});
   const double tokens = static_cast<double>(batch * c.scenario.query_length);
   const Work all = models::TotalWork(ops);
-  const Work core = models::TotalWork(ops, StepPart::kCore);
-  const Work up = models::TotalWork(ops, StepPart::kUpProjection);
+  const Work core = models::TotalWork(ops, Block::kAttention);
+  const Work up = models::TotalWork(ops, Block::kUpProjection);
   DecodePoint p;
   p.context = context;
   p.batch = batch;
@@ -89,7 +93,7 @@ DecodePoint Decode(const Context& c, const DesignReport& d, std::int64_t batch, 
 }
 
 PrefillPoint Prefill(const Context& c, const AttentionDesign& design, std::int64_t prompt) {
-  const auto ops = models::PrefillOps(c.spec, design, c.layout, {1, prompt});
+  const auto ops = models::ServedOps(c.spec, design, c.layout, Pass::kPrefill, {{1, prompt, 0}});
   const Work all = models::TotalWork(ops);
   PrefillPoint p;
   p.prompt = prompt;
@@ -97,7 +101,7 @@ PrefillPoint Prefill(const Context& c, const AttentionDesign& design, std::int64
   p.flops = all.flops;
   p.bytes = all.bytes;
   p.attention_flops =
-      models::TotalWork(ops, StepPart::kCore).flops + models::TotalWork(ops, StepPart::kUpProjection).flops;
+      models::TotalWork(ops, Block::kAttention).flops + models::TotalWork(ops, Block::kUpProjection).flops;
   return p;
 }
 
@@ -131,7 +135,7 @@ CapacityPoint Capacity(const Context& c, const DesignReport& d, std::int64_t con
 /// Of all norms for one token: activations, and gain and LayerNorm's bias, in BF16.
 std::int64_t NormBytes(const Context& c, const AttentionDesign& design) {
   std::int64_t bytes = 0;
-  for (const models::StepOp& o : models::DecodeStepOps(c.spec, design, c.layout, {1, 1, 1})) {
+  for (const models::PlacedOp& o : DecodeOps(c, design, {1, 1, 1})) {
     const bool bias = o.op.kind == OpKind::kLayerNorm;
     if (o.op.kind != OpKind::kRmsNorm && !bias) continue;
     const std::int64_t weights = (bias ? 4 : 2) * std::get<RowsShape>(o.op.shape).cols;

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "models/layers/serving_ops.h"
+#include "models/spec/parameters.h"
 #include "scenarios/schema/attention_scenario.h"
 #include "scenarios/studies/attention_pricing.h"
 

@@ -39,7 +39,7 @@ std::vector<BlockKernel> KernelsOfBlock(const hw::CostModel& cost, const UnitPri
   const std::vector<hw::KernelRow> measured = cost.rows();
   const std::vector<std::string> tables = cost.sources();
   std::vector<BlockKernel> kernels;
-  for (const Op& op : OpsOfBlock(key, unit, part, rows)) {
+  for (const auto& [op, count, block] : OpsOfBlock(key, unit, part, rows)) {
     const hw::Price price = cost.PriceOp(op, sms);
     BlockKernel& kernel = kernels.emplace_back();
     kernel.op = op;

@@ -58,15 +58,20 @@ std::set<Moment> Moments(const models::Schedule& schedule, int rank) {
   return seen;
 }
 
-models::RoutedRows Spread(const RankLoad& load, int local_experts) {
-  models::RoutedRows rows;
-  rows.expert_rows.assign(static_cast<std::size_t>(local_experts),
-                          local_experts > 0 ? load.rows / local_experts : 0);
-  rows.unique_rows = load.unique;
-  return rows;
+/// The rows of a load are padded: dealt in whole tiles, so that they are not padded once more.
+models::RoutedRows Spread(const RankLoad& load, const models::LayerShape& shape) {
+  return {models::EvenTiles(load.rows, shape.shard.local_experts, 0, shape.row_alignment), load.unique};
 }
 
 }  // namespace
+
+models::LayerShape RankShape(const Scenario& s) {
+  models::LayerShape shape;
+  shape.batch = models::Sequences(s.workload.micro_batch, s.workload.sequence_length);
+  shape.shard.local_experts = s.ExpertSlots() / s.parallelism.expert;
+  shape.shard.weights = s.fp8 ? models::WeightPrecision::kFp8 : models::WeightPrecision::kBf16;
+  return shape;
+}
 
 int DistinctExperts(const Scenario& s) {
   return (s.model.moe ? s.model.moe->routed_experts : 0) + s.placed_shared_experts;
@@ -75,11 +80,7 @@ int DistinctExperts(const Scenario& s) {
 std::vector<models::RankMemory> MemoryOfRanks(const Scenario& scenario, const models::Schedule& schedule,
                                               const models::StageLayout& layout, const RankLoad& load) {
   const models::ModelSpec model = scenario.RankModel();
-  models::TrainingShape shape;
-  shape.tokens = scenario.workload.micro_batch * scenario.workload.sequence_length;
-  shape.sequence = scenario.workload.sequence_length;
-  shape.local_experts = scenario.ExpertSlots() / scenario.parallelism.expert;
-  shape.fp8 = scenario.fp8;
+  models::LayerShape shape = RankShape(scenario);
   models::MemoryPlan plan;
   plan.overlapped = schedule.overlapped();
   plan.data_parallel = scenario.parallelism.data;
@@ -92,7 +93,7 @@ std::vector<models::RankMemory> MemoryOfRanks(const Scenario& scenario, const mo
     plan.communication = models::ExpertExchangeBuffers(scenario.model, scenario.parallelism.expert,
                                                        scenario.communication.sms);
   }
-  const models::RoutedRows rows = Spread(load, shape.local_experts);
+  shape.batch.routed = Spread(load, shape);
   std::vector<models::RankMemory> memory;
   for (int rank = 0; rank < scenario.parallelism.pipeline; ++rank) {
     plan.held.clear();
@@ -101,7 +102,7 @@ std::vector<models::RankMemory> MemoryOfRanks(const Scenario& scenario, const mo
     for (const Moment& moment : Worst(Moments(schedule, rank))) {
       plan.chunks_in_flight = moment.in_flight;
       plan.deferred_weight_chunks = moment.deferred;
-      const models::RankMemory then = models::MemoryOfRank(model, layout, shape, rows, plan);
+      const models::RankMemory then = models::MemoryOfRank(model, layout, shape, plan);
       if (then.Total() > peak.Total()) peak = then;
     }
     memory.push_back(peak);

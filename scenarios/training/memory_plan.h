@@ -11,6 +11,9 @@
 
 namespace orrery::scenarios {
 
+/// What a rank of the scenario computes of a micro-batch; the rows of its experts are yet to come.
+models::LayerShape RankShape(const Scenario& scenario);
+
 /// Experts of a MoE layer's slots, each counted once however many replicas it has.
 int DistinctExperts(const Scenario& scenario);
 

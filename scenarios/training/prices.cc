@@ -9,6 +9,7 @@
 #include "core/base/error.h"
 #include "core/base/random.h"
 #include "models/layers/end_ops.h"
+#include "scenarios/training/memory_plan.h"
 
 namespace orrery::scenarios {
 namespace {
@@ -46,18 +47,18 @@ models::Pass PassOf(Part part) {
   switch (part) {
     case Part::kMlpBackward:
     case Part::kAttentionBackward:
-      return models::Pass::kInputBackward;
+      return models::Pass::kInputGradient;
     case Part::kMlpWeight:
     case Part::kAttentionWeight:
-      return models::Pass::kWeight;
+      return models::Pass::kWeightGradient;
     default:
       return models::Pass::kForward;
   }
 }
 
 /// Grid points of whole tiles for every expert, as the loads are: between them a GEMM's time is a staircase.
-std::int64_t RowGridStep(std::int64_t max_rows, const models::TrainingShape& shape) {
-  const std::int64_t tiles = shape.row_alignment * std::max(1, shape.local_experts);
+std::int64_t RowGridStep(std::int64_t max_rows, const models::LayerShape& shape) {
+  const std::int64_t tiles = shape.row_alignment * std::max(1, shape.shard.local_experts);
   return std::max(tiles, RoundUp(CeilDiv(max_rows, kRowGridPoints - 1), tiles));
 }
 
@@ -95,14 +96,14 @@ UnitKind KindOf(std::uint32_t key) { return static_cast<UnitKind>(key / models::
 class UnitOps {
  public:
   explicit UnitOps(const UnitPriceKey& key) : key_(key) {}
-  std::vector<Op> Of(UnitKind kind, Part part, std::int64_t rows) const {
-    return models::IsExchange(part) ? BeforeExchange(part) : OpsOf(kind, part, RowsAt(rows));
+  std::vector<models::PlacedOp> Of(UnitKind kind, Part part, std::int64_t rows, int idle = 0) const {
+    return models::IsExchange(part) ? BeforeExchange(part) : OpsOf(kind, part, RowsAt(rows, idle));
   }
 
  private:
-  std::vector<Op> BeforeExchange(Part part) const;
-  models::RoutedRows RowsAt(std::int64_t rows) const;
-  std::vector<Op> OpsOf(UnitKind kind, Part part, const models::RoutedRows& rows) const;
+  std::vector<models::PlacedOp> BeforeExchange(Part part) const;
+  models::RoutedRows RowsAt(std::int64_t rows, int idle) const;
+  std::vector<models::PlacedOp> OpsOf(UnitKind kind, Part part, models::RoutedRows rows) const;
 
   const UnitPriceKey& key_;
 };
@@ -137,42 +138,48 @@ class UnitPricer {
 
 /// A rank that holds all experts asks nobody where its tokens go; the cast before a backward is of its own
 /// kernels and stays.
-std::vector<Op> UnitOps::BeforeExchange(Part part) const {
+std::vector<models::PlacedOp> UnitOps::BeforeExchange(Part part) const {
   if (key_.exchanges_alone && part == Part::kDispatch) return {};
   return models::ExchangeOps(key_.model, ExchangeOf(part).exchange, key_.shape);
 }
 
-models::RoutedRows UnitOps::RowsAt(std::int64_t rows) const {
+/// `rows` are padded already; `idle` experts have none of them.
+models::RoutedRows UnitOps::RowsAt(std::int64_t rows, int idle) const {
   models::RoutedRows routed;
   const RankLoad mean = key_.mean;
-  for (int e = 0; e < key_.shape.local_experts; ++e) {
-    routed.expert_rows.push_back(static_cast<std::int32_t>(rows / key_.shape.local_experts));
-  }
+  routed.expert_rows =
+      models::EvenTiles(rows, key_.shape.shard.local_experts, idle, key_.shape.row_alignment);
   const double unique_per_row = mean.rows > 0 ? static_cast<double>(mean.unique) / mean.rows : 1;
   routed.unique_rows = static_cast<std::int32_t>(std::lround(static_cast<double>(rows) * unique_per_row));
   return routed;
 }
 
-std::vector<Op> UnitOps::OpsOf(UnitKind kind, Part part, const models::RoutedRows& rows) const {
+std::vector<models::PlacedOp> UnitOps::OpsOf(UnitKind kind, Part part, models::RoutedRows rows) const {
   const models::ModelSpec& model = key_.rank_model;
-  const auto block = static_cast<models::Block>(part);  // the compute parts come first, in the same order
+  models::LayerShape shape = key_.shape;
+  shape.batch.routed = std::move(rows);
+  const auto layer = [&](models::LayerKind layer_kind) {
+    // The compute parts come first, in the order of kTrainingPhases.
+    return models::PhaseOps(model, {layer_kind}, models::kTrainingPhases[static_cast<std::size_t>(part)],
+                            shape);
+  };
   switch (kind) {
     case UnitKind::kEmbedding:
-      return models::EmbeddingOps(model, PassOf(part), key_.shape);
+      return models::EmbeddingOps(model, PassOf(part), shape);
     case UnitKind::kHead:
-      return models::HeadOps(model, PassOf(part), key_.shape, {});
+      return models::HeadOps(model, PassOf(part), shape, {});
     case UnitKind::kDenseLayer:
-      return models::BlockOps(model, models::LayerKind::kDense, block, key_.shape, {});
+      return layer(models::LayerKind::kDense);
     case UnitKind::kMoeLayer:
-      return models::BlockOps(model, models::LayerKind::kMoe, block, key_.shape, rows);
+      return layer(models::LayerKind::kMoe);
     case UnitKind::kMtpLayer:
       break;
   }
   // The projection comes before the layer forwards, after it backwards; its weights with those of the
   // attention.
-  std::vector<Op> ops = models::BlockOps(model, models::LayerKind::kMoe, block, key_.shape, rows);
+  std::vector<models::PlacedOp> ops = layer(models::LayerKind::kMoe);
   if (part == Part::kAttentionForward || part == Part::kAttentionBackward || part == Part::kAttentionWeight) {
-    std::vector<Op> projection = models::MtpProjectionOps(model, PassOf(part), key_.shape);
+    std::vector<models::PlacedOp> projection = models::MtpProjectionOps(model, PassOf(part), shape);
     ops.insert(part == Part::kAttentionForward ? ops.begin() : ops.end(), projection.begin(),
                projection.end());
   }
@@ -187,10 +194,16 @@ void UnitPricer::PriceCompute(UnitKind kind, Part part) {
   const bool routed = key_.model.moe && (kind == UnitKind::kMoeLayer || kind == UnitKind::kMtpLayer) &&
                       (part == Part::kMlpForward || part == Part::kMlpBackward || part == Part::kMlpWeight);
   price.first_point = static_cast<std::size_t>(key_.first_point);
-  for (int i = key_.first_point; routed && i < key_.first_point + key_.points; ++i) {
-    const StepPrice at = pricer_.Price(ops_.Of(kind, part, i * key_.rows_step));
-    price.work_by_rows.push_back(static_cast<double>(at.work));
-    price.contended_by_rows.push_back(at.contended);
+  price.points = static_cast<std::size_t>(key_.points);
+  // A rank all of whose experts idle has no rows either: the second grid stops at one expert with rows.
+  price.idle_experts = routed ? std::min(key_.idle_experts, key_.shape.shard.local_experts - 1) : 0;
+  for (const int idle : {0, price.idle_experts}) {
+    if (!routed || (idle == 0 && !price.work_by_rows.empty())) break;
+    for (int i = key_.first_point; i < key_.first_point + key_.points; ++i) {
+      const StepPrice at = pricer_.Price(ops_.Of(kind, part, i * key_.rows_step, idle));
+      price.work_by_rows.push_back(static_cast<double>(at.work));
+      price.contended_by_rows.push_back(at.contended);
+    }
   }
   if (factor != 1) Scale(factor, &price);
 }
@@ -205,7 +218,7 @@ UnitPrices PriceUnits(const UnitPriceKey& key, const hw::CostModel& cost) {
   return UnitPricer(key, cost).Price();
 }
 
-std::vector<Op> OpsOfBlock(const UnitPriceKey& key, UnitKind unit, Part part, std::int64_t rows) {
+std::vector<models::PlacedOp> OpsOfBlock(const UnitPriceKey& key, UnitKind unit, Part part, std::int64_t rows) {
   return UnitOps(key).Of(unit, part, rows);
 }
 
@@ -234,7 +247,7 @@ TrainingPrices::TrainingPrices(const PriceInputs& inputs, const StepLoads& loads
     by_rows_[k] = !block.work_by_rows.empty();
     variation_[k] = in_.conditions.Varies() ? block.variation : 0;
     at_even_load_[k] = is_exchange_[k] ? Exchange(k, loads.mean())
-                       : by_rows_[k]   ? block.At(loads.mean().rows, rows_step_)
+                       : by_rows_[k]   ? block.At(loads.mean().rows, loads.mean().idle_experts, rows_step_)
                                        : block.constant;
   });
   const double factor = in_.conditions.transfers * in_.conditions.messages;
@@ -246,21 +259,21 @@ UnitPriceKey TrainingPrices::UnitKey() const {
   UnitPriceKey key;
   key.model = s.model;
   key.rank_model = s.RankModel();
-  key.shape.tokens = s.workload.micro_batch * s.workload.sequence_length;
-  key.shape.sequence = s.workload.sequence_length;
-  key.shape.local_experts = s.ExpertSlots() / s.parallelism.expert;
-  key.shape.fp8 = s.fp8;
-  if (!in_.conditions.recompute)
-    key.shape.recompute_norms = key.shape.recompute_up_projections = key.shape.recompute_swiglu = false;
+  key.shape = RankShape(s);
+  if (!in_.conditions.recompute) {
+    models::MemorySavings& savings = key.shape.savings;
+    savings.recompute_norms = savings.recompute_up_projections = savings.recompute_swiglu = false;
+  }
   key.rows_step = RowGridStep(loads_.max_rows(), key.shape);
   key.points = kRowGridPoints;
+  key.idle_experts = loads_.max_idle_experts();
   if (even_) {
     key.points = 2;
     key.first_point = std::min(static_cast<int>(loads_.mean().rows / key.rows_step), kRowGridPoints - 2);
   }
   key.lent_sms = s.communication.sms;
   key.exchanges_alone = s.parallelism.expert == 1;
-  key.mean = {loads_.mean().rows, loads_.mean().unique, 0, 0};
+  key.mean = {loads_.mean().rows, loads_.mean().unique};
   key.conditions.casts = in_.conditions.casts;
   key.conditions.launch_gaps = in_.conditions.launch_gaps;
   key.conditions.ends = in_.conditions.ends;

@@ -9,7 +9,7 @@
 #include "core/engine/stream_program.h"
 #include "hw/comm/exchange.h"
 #include "hw/cost/cost_model.h"
-#include "models/layers/layer_ops.h"
+#include "models/layers/layer.h"
 #include "models/parallel/training_program.h"
 #include "scenarios/schema/scenario.h"
 #include "scenarios/step/block_price.h"
@@ -23,11 +23,12 @@ namespace orrery::scenarios {
 struct UnitPriceKey {
   models::ModelSpec model;
   models::ModelSpec rank_model;  ///< as a rank computes it beside its expert slots
-  models::TrainingShape shape;
+  models::LayerShape shape;
   int lent_sms = 0;
   bool exchanges_alone = false;     ///< a rank holds all experts: nobody is asked where tokens go
   std::int64_t rows_step = 1;       ///< of the grid of rows
   int first_point = 0, points = 0;  ///< of the grid that are priced: all, or where all loads lie between two
+  int idle_experts = 0;             ///< most that any rank has without a row; above 0 a second grid is priced
   RankLoad mean;                    ///< rows at which kernels are listed, and how many tokens they are of
   Conditions conditions;            ///< those that change compute, others as they are by default
   bool operator==(const UnitPriceKey&) const = default;
@@ -42,7 +43,7 @@ struct UnitPrices {
 UnitPrices PriceUnits(const UnitPriceKey& key, const hw::CostModel& cost);
 /// The kernels of a block in launch order, where `rows` reach the rank. Of an exchange: those that run on its
 /// stream before its payload.
-std::vector<Op> OpsOfBlock(const UnitPriceKey& key, models::UnitKind unit, models::Part part,
+std::vector<models::PlacedOp> OpsOfBlock(const UnitPriceKey& key, models::UnitKind unit, models::Part part,
                            std::int64_t rows);
 
 /// Everything the price of a step depends on, apart from the load.
@@ -72,8 +73,7 @@ class TrainingPrices {
     StepPrice price =
         even_ || !by_rows_[key]
             ? at_even_load_[key]
-            : (*blocks_)[key].At(loads_.At(step.instance, column / group_, column % loads_.ranks()).rows,
-                                 rows_step_);
+            : ByRows(key, loads_.At(step.instance, column / group_, column % loads_.ranks()));
     price.work = Varied(price.work, variation_[key], row, column, step);
     return price;
   }
@@ -103,6 +103,9 @@ class TrainingPrices {
     return work + static_cast<std::int64_t>(static_cast<double>(work) * static_cast<double>(variation * z));
   }
   bool IsFree(std::uint32_t key) const;
+  StepPrice ByRows(std::uint32_t key, const RankLoad& load) const {
+    return (*blocks_)[key].At(load.rows, load.idle_experts, rows_step_);
+  }
 
   PriceInputs in_;
   const StepLoads& loads_;

@@ -17,8 +17,8 @@
 namespace orrery::scenarios {
 namespace {
 
-/// Rows of an expert are padded to the tile that layer_ops.h prices.
-const std::int64_t kRowAlignment = models::TrainingShape{}.row_alignment;
+/// Rows of an expert are padded to the tile that models/layers/layer.h lists.
+const std::int64_t kRowAlignment = models::LayerShape{}.row_alignment;
 
 std::shared_ptr<const models::Schedule> ScheduleOf(const Scenario& s, Memo* memo) {
   try {

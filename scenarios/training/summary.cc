@@ -11,6 +11,7 @@
 #include "models/layers/optimizer_ops.h"
 #include "models/routing/sources/expert_choice.h"
 #include "models/routing/sources/synthetic_loads.h"
+#include "models/spec/parameters.h"
 #include "scenarios/training/memory_plan.h"
 
 namespace orrery::scenarios {

@@ -2,6 +2,7 @@
 #include "core/config/document.h"
 #include "models/spec/huggingface.h"
 #include "models/spec/model_spec.h"
+#include "models/spec/parameters.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace orrery;

@@ -10,9 +10,9 @@
 #include "hw/cost/roofline.h"
 #include "models/layers/end_ops.h"
 #include "models/layers/kernels.h"
-#include "models/layers/layer_ops.h"
+#include "models/layers/layer.h"
 #include "models/layers/optimizer_ops.h"
-#include "models/layers/step_ops.h"
+#include "models/layers/serving_ops.h"
 #include "profiler/measurement/calibration_file.h"
 #include "profiler/suite/cost.h"
 #include "profiler/suite/sample.h"
@@ -107,26 +107,29 @@ TEST(MeasuredOps, OfEveryKindAndManyShapesArePricedAtTheirRows) {
 TEST(MeasuredOps, OfTrainingArePricedAtTheirRows) {
   const ModelSpec spec = ModelPreset("deepseek-v3");
   std::vector<Op> ops;
-  const auto append = [&](const std::vector<Op>& more) { ops.insert(ops.end(), more.begin(), more.end()); };
+  const auto append = [&](const std::vector<models::PlacedOp>& more) {
+    for (const models::PlacedOp& o : more) ops.push_back(o.op);
+  };
   for (const bool fp8 : {true, false}) {
-    models::TrainingShape shape;
-    shape.local_experts = 4;
-    shape.fp8 = fp8;
-    const models::RoutedRows rows{{7000, 8000, 7500, 9001}, 29000};
+    models::LayerShape shape;
+    shape.shard.local_experts = 4;
+    shape.shard.weights = fp8 ? models::WeightPrecision::kFp8 : models::WeightPrecision::kBf16;
+    shape.batch.routed = {{7000, 8000, 7500, 9001}, 29000};
     for (const models::LayerKind kind : {models::LayerKind::kDense, models::LayerKind::kMoe}) {
-      for (const models::Block block : models::kAllBlocks)
-        append(models::BlockOps(spec, kind, block, shape, rows));
+      for (const models::Phase phase : models::kTrainingPhases)
+        append(models::PhaseOps(spec, {kind}, phase, shape));
     }
     for (const models::Pass pass :
-         {models::Pass::kForward, models::Pass::kInputBackward, models::Pass::kWeight}) {
+         {models::Pass::kForward, models::Pass::kInputGradient, models::Pass::kWeightGradient}) {
       append(models::EmbeddingOps(spec, pass, shape));
       append(models::HeadOps(spec, pass, shape, {}));
       append(models::MtpProjectionOps(spec, pass, shape));
     }
     append(models::ExchangeOps(spec, models::Exchange::kDispatchForward, shape));
   }
-  append(models::OptimizerOps(
-      {.updated = 100'000'000, .held = 400'000'000, .fp8 = 90'000'000, .ema_on_host = true}));
+  for (const Op& op : models::OptimizerOps(
+           {.updated = 100'000'000, .held = 400'000'000, .fp8 = 90'000'000, .ema_on_host = true}))
+    ops.push_back(op);
   ExpectAllMeasured(ops);
 }
 
@@ -136,9 +139,12 @@ TEST(MeasuredOps, OfDecodeStepsAndPrefillArePricedAtTheirRows) {
     const ModelSpec spec = ModelPreset(name);
     const models::AttentionDesign design = models::MakeDesign("own", spec.attention);
     const models::Layout layout{.tensor = 4, .expert = spec.moe ? 32 : 1};
-    for (const models::StepOp& o : models::DecodeStepOps(spec, design, layout, {32, 4096, 1}))
+    for (const models::PlacedOp& o :
+         models::ServedOps(spec, design, layout, models::Pass::kDecode, {{32, 1, 4096}}))
       ops.push_back(o.op);
-    for (const models::StepOp& o : models::PrefillOps(spec, design, layout, {1, 4096})) ops.push_back(o.op);
+    for (const models::PlacedOp& o :
+         models::ServedOps(spec, design, layout, models::Pass::kPrefill, {{1, 4096, 0}}))
+      ops.push_back(o.op);
   }
   ExpectAllMeasured(ops);
 }

@@ -8,7 +8,7 @@
 #include "core/config/resources.h"
 #include "hw/cost/cost_model.h"
 #include "models/layers/flops.h"
-#include "models/layers/step_ops.h"
+#include "models/layers/serving_ops.h"
 #include "models/spec/attention_numerics.h"
 #include "scenarios/studies/attention_pricing.h"
 #include "scenarios/validation/validation.h"
@@ -115,6 +115,14 @@ void AddTrainingFlops(std::vector<ValidationCase>* cases) {
   }
 }
 
+double FeedForwardFlops(const std::vector<models::PlacedOp>& ops) {
+  double flops = 0;
+  for (const models::PlacedOp& o : ops) {
+    if (models::IsFeedForward(o.block)) flops += WorkOf(o.op).flops * static_cast<double>(o.count);
+  }
+  return flops;
+}
+
 /// Step-3 report, tables 2 and 3: DeepSeek-V3 per decoded token.
 void AddDecodeWork(std::vector<ValidationCase>* cases) {
   const ModelSpec v3 = ModelPreset("deepseek-v3");
@@ -128,40 +136,42 @@ void AddDecodeWork(std::vector<ValidationCase>* cases) {
     double cache, core;
   };
   for (const Row& r : {Row{"3P-P05", 8192, 2.88e8, 1.47e11}, Row{"3P-P06", 32768, 1.15e9, 5.89e11}}) {
-    const auto ops = models::DecodeStepOps(v3, mla, layout, {1, r.context, 1});
+    const auto ops = models::ServedOps(v3, mla, layout, models::Pass::kDecode, {{1, 1, r.context}});
     const std::string at = fmt::format(", V3 at {} K", r.context / 1024);
     const double elements =
         static_cast<double>(models::CachePerLayer(mla).elements() * v3.layers * r.context);
     cases->push_back(Case(r.id, "cache read a token, 1 B an element" + at, r.cache, elements, "B",
                           ToleranceKind::kRelative, 0.01, source));
     cases->push_back(Case(r.id, "attention linear layers" + at, 2.28e10,
-                          TotalWork(ops, models::StepPart::kProjection).flops, "FLOP/token",
+                          TotalWork(ops, models::Block::kProjection).flops, "FLOP/token",
                           ToleranceKind::kRelative, 0.01, source));
-    cases->push_back(Case(r.id, "feed-forward, router included" + at, 4.84e10,
-                          TotalWork(ops, models::StepPart::kFeedForward).flops, "FLOP/token",
-                          ToleranceKind::kRelative, 0.01, source));
-    ValidationCase core = Case(r.id, "attention" + at, r.core, TotalWork(ops, models::StepPart::kCore).flops,
-                               "FLOP/token", ToleranceKind::kRelative, 0.01, source);
+    cases->push_back(Case(r.id, "feed-forward, router included" + at, 4.84e10, FeedForwardFlops(ops),
+                          "FLOP/token", ToleranceKind::kRelative, 0.01, source));
+    ValidationCase core =
+        Case(r.id, "attention" + at, r.core, TotalWork(ops, models::Block::kAttention).flops, "FLOP/token",
+             ToleranceKind::kRelative, 0.01, source);
     core.residual =
         "the report counts 576 + 576 dimensions a head; the values of absorbed MLA are the 512 of the latent";
     cases->push_back(std::move(core));
   }
 }
 
-models::StepOp Core(const std::vector<models::StepOp>& ops) {
-  const auto core =
-      std::find_if(ops.begin(), ops.end(), [](const auto& o) { return o.part == models::StepPart::kCore; });
+models::PlacedOp Core(const std::vector<models::PlacedOp>& ops) {
+  const auto core = std::find_if(ops.begin(), ops.end(),
+                                 [](const auto& o) { return o.block == models::Block::kAttention; });
   ORRERY_CHECK(core != ops.end(), "no attention op");
   return *core;
 }
 
 /// V3's attention kernels, as steps and prefills contain them.
-models::StepOp MlaDecode(const ModelSpec& v3, std::int64_t batch, std::int64_t context,
-                         std::int64_t query = 1) {
-  return Core(models::DecodeAttentionOps(v3, MakeDesign("mla", v3.attention), {}, {batch, context, query}));
+models::PlacedOp MlaDecode(const ModelSpec& v3, std::int64_t batch, std::int64_t context,
+                           std::int64_t query = 1) {
+  return Core(models::ServedAttentionOps(v3, MakeDesign("mla", v3.attention), {}, models::Pass::kDecode,
+                                         {{batch, query, context}}));
 }
-models::StepOp MlaPrefill(const ModelSpec& v3, std::int64_t prompt) {
-  return Core(models::PrefillAttentionOps(v3, MakeDesign("mla", v3.attention), {}, {1, prompt}));
+models::PlacedOp MlaPrefill(const ModelSpec& v3, std::int64_t prompt) {
+  return Core(models::ServedAttentionOps(v3, MakeDesign("mla", v3.attention), {}, models::Pass::kPrefill,
+                                         {{1, prompt, 0}}));
 }
 
 void AddKernels(const hw::CostModel& cost, std::vector<ValidationCase>* cases) {
@@ -172,7 +182,7 @@ void AddKernels(const hw::CostModel& cost, std::vector<ValidationCase>* cases) {
   };
   const ModelSpec v3 = ModelPreset("deepseek-v3");
   const StepPricer pricer(cost);
-  const auto add = [&](const char* id, const std::string& what, double us, const models::StepOp& op) {
+  const auto add = [&](const char* id, const std::string& what, double us, const models::PlacedOp& op) {
     ValidationCase c = Case(id, what, us, 1e6 * pricer.Price({op}).kernels_s(), "us",
                             ToleranceKind::kRelative, 0.1, kInferSim);
     c.role = CaseRole::kCalibrates;
@@ -295,7 +305,7 @@ void AddFlashMlaLimits(const hw::CostModel& cost, std::vector<ValidationCase>* c
   for (std::int64_t batch = 1; batch <= 1024; batch *= 2) {
     for (std::int64_t context = 64; context <= 262144; context *= 2) {
       for (std::int64_t query : {1, 2, 4}) {
-        const models::StepOp step = MlaDecode(v3, batch, context, query);
+        const models::PlacedOp step = MlaDecode(v3, batch, context, query);
         const double seconds = pricer.Price({step}).kernels_s();
         tflops = std::max(tflops, step.op.flops().count / seconds * 1e-12);
         gigabytes = std::max(gigabytes, static_cast<double>(step.op.bytes().count) / seconds * 1e-9);

@@ -5,6 +5,7 @@
 
 #include "models/layers/flops.h"
 #include "models/spec/model_spec.h"
+#include "models/spec/parameters.h"
 #include "scenarios/validation/validation.h"
 
 namespace orrery::scenarios {

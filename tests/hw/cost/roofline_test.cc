@@ -82,6 +82,25 @@ TEST(Roofline, AWaveCostsAsMuchNotQuiteFullAsFull) {
   EXPECT_GT(more, 1.02 * full);
 }
 
+TEST(Roofline, AMaskedGemmTakesTheTilesOfEachExpert) {
+  // 8 experts of 128 rows are one tile each; 8 of 136 and 120 in turn are 4 more, though the total is the same.
+  GemmShape even{1024, 4096, 7168, 8, 16, 8}, uneven{1024, 4096, 7168, 8, 8 + 4 + 8, 8 + 4};
+  const auto time = [](const GemmShape& s) {
+    return AnalyticMicroseconds(GemmOp(OpKind::kGroupedGemmFp8Masked, s), 32);  // few SMs: tensor cores bound
+  };
+  EXPECT_GT(time(uneven), time(even) * 1.2);
+}
+
+TEST(Roofline, AGroupedWeightGradientTakesTheStepsOfEachExpert) {
+  const GemmShape total{7168, 2048, 4096, 4}, even{7168, 2048, 4096, 4, 64, 32},
+      ragged{7168, 2048, 4096, 4, 66, 35};  // three experts end within a tile
+  const auto time = [](const GemmShape& s) {
+    return AnalyticMicroseconds(GemmOp(OpKind::kGroupedGemmFp8Wgrad, s), 32);
+  };
+  EXPECT_DOUBLE_EQ(time(even), time(total));
+  EXPECT_NEAR(time(ragged) / time(even), 35.0 / 32, 0.02);
+}
+
 TEST(Roofline, ALogRatioInvertsToItsTime) {
   const AnalyticTime time{1e-6, 40e-6};
   for (const double seconds : {2e-6, 41e-6, 1e-3})

@@ -4,22 +4,19 @@
 
 #include "models/layers/flops.h"
 #include "models/layers/optimizer_ops.h"
+#include "tests/models/layers/shapes.h"
 #include "tests/models/layers/specs.h"
 
 namespace orrery::models {
 namespace {
 
-constexpr Pass kPasses[] = {Pass::kForward, Pass::kInputBackward, Pass::kWeight};
+constexpr Pass kPasses[] = {Pass::kForward, Pass::kInputGradient, Pass::kWeightGradient};
 
-double FlopsOf(const std::vector<Op>& ops) {
-  double flops = 0;
-  for (const Op& op : ops) flops += op.flops().count;
-  return flops;
-}
+double FlopsOf(const std::vector<PlacedOp>& ops) { return TotalWork(ops).flops; }
 
 TEST(HeadOps, EachPassIsOneGemmOverTheVocabulary) {
   const ModelSpec spec = ModelPreset("deepseek-v3");
-  const TrainingShape shape;
+  const LayerShape shape;
   for (const Pass pass : kPasses) {
     EXPECT_DOUBLE_EQ(FlopsOf(HeadOps(spec, pass, shape, {})), 4096 * HeadForwardFlops(spec).count);
   }
@@ -27,36 +24,36 @@ TEST(HeadOps, EachPassIsOneGemmOverTheVocabulary) {
 
 TEST(HeadOps, ChunksDoTheSameWorkInTheForwardPassAndHoldFewerLogits) {
   const ModelSpec spec = ModelPreset("deepseek-v3");
-  const TrainingShape shape;
+  const LayerShape shape;
   const HeadShape chunked{1000};  // does not divide 4096: the last chunk is smaller
   EXPECT_DOUBLE_EQ(FlopsOf(HeadOps(spec, Pass::kForward, shape, chunked)),
                    3 * 4096 * HeadForwardFlops(spec).count);
-  EXPECT_DOUBLE_EQ(FlopsOf(HeadOps(spec, Pass::kInputBackward, shape, chunked)), 0);
-  EXPECT_TRUE(HeadOps(spec, Pass::kWeight, shape, chunked).empty());
+  EXPECT_DOUBLE_EQ(FlopsOf(HeadOps(spec, Pass::kInputGradient, shape, chunked)), 0);
+  EXPECT_TRUE(HeadOps(spec, Pass::kWeightGradient, shape, chunked).empty());
   EXPECT_EQ(LogitsBytes(spec, shape, {}).count, 2ll * 4096 * 129280);
   EXPECT_EQ(LogitsBytes(spec, shape, chunked).count, 2ll * 1000 * 129280);
 }
 
 TEST(HeadOps, AChunkAsLongAsTheMicroBatchIsNoChunk) {
   const ModelSpec spec = GqaDense();
-  const TrainingShape shape;
+  const LayerShape shape;
   EXPECT_EQ(HeadOps(spec, Pass::kForward, shape, {4096}).size(),
             HeadOps(spec, Pass::kForward, shape, {}).size());
 }
 
 TEST(EmbeddingOps, UseNoTensorCoreAndHaveNoInputGradient) {
   const ModelSpec spec = ModelPreset("deepseek-v3");
-  const TrainingShape shape;
-  EXPECT_EQ(EmbeddingOps(spec, Pass::kForward, shape).at(0).kind, OpKind::kEmbedding);
-  EXPECT_EQ(EmbeddingOps(spec, Pass::kWeight, shape).at(0).kind, OpKind::kEmbeddingBackward);
-  EXPECT_TRUE(EmbeddingOps(spec, Pass::kInputBackward, shape).empty());
+  const LayerShape shape;
+  EXPECT_EQ(EmbeddingOps(spec, Pass::kForward, shape).at(0).op.kind, OpKind::kEmbedding);
+  EXPECT_EQ(EmbeddingOps(spec, Pass::kWeightGradient, shape).at(0).op.kind, OpKind::kEmbeddingBackward);
+  EXPECT_TRUE(EmbeddingOps(spec, Pass::kInputGradient, shape).empty());
 }
 
 TEST(MtpOps, EachPassProjectsTwiceTheHiddenDimension) {
   const ModelSpec spec = ModelPreset("deepseek-v3");
   for (const bool fp8 : {true, false}) {
-    TrainingShape shape;
-    shape.fp8 = fp8;
+    LayerShape shape;
+    SetFp8(fp8, &shape);
     for (const Pass pass : kPasses) {
       EXPECT_DOUBLE_EQ(FlopsOf(MtpProjectionOps(spec, pass, shape)), 2.0 * 4096 * 2 * 7168 * 7168);
     }
@@ -65,10 +62,10 @@ TEST(MtpOps, EachPassProjectsTwiceTheHiddenDimension) {
 
 TEST(MtpOps, RecomputeItsNormsOnlyWhenAsked) {
   const ModelSpec spec = ModelPreset("deepseek-v3");
-  TrainingShape shape;
-  const std::size_t with = MtpProjectionOps(spec, Pass::kInputBackward, shape).size();
-  shape.recompute_norms = false;
-  EXPECT_EQ(MtpProjectionOps(spec, Pass::kInputBackward, shape).size(), with - 3);
+  LayerShape shape;
+  const std::size_t with = MtpProjectionOps(spec, Pass::kInputGradient, shape).size();
+  shape.savings.recompute_norms = false;
+  EXPECT_EQ(MtpProjectionOps(spec, Pass::kInputGradient, shape).size(), with - 3);
 }
 
 TEST(OptimizerOps, TouchTheShardForTheUpdateAndEverythingForTheRest) {

@@ -2,7 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "models/layers/layer_ops.h"
+#include "models/layers/layer.h"
+#include "tests/models/layers/shapes.h"
 #include "tests/models/layers/specs.h"
 
 namespace orrery::models {
@@ -52,13 +53,13 @@ TEST(Flops, LayersAndHeadSumToTheModel) {
 TEST(Flops, TheForwardKernelsOfALayerDoWhatTheFormulaCounts) {
   for (const ModelSpec& spec : AllKinds()) {
     const bool moe = spec.moe.has_value();
-    TrainingShape shape;
-    shape.tokens = shape.sequence = 2048;
-    shape.local_experts = moe ? 4 : 0;
+    LayerShape shape;
+    shape.batch = Sequences(1, 2048);
+    shape.shard.local_experts = moe ? 4 : 0;
     const RoutedRows rows = moe ? BalancedRows(*spec.moe, shape) : RoutedRows{};
     double flops = 0;
-    for (const Block block : {Block::kAttentionForward, Block::kMlpForward}) {
-      for (const Op& op : BlockOps(spec, moe ? LayerKind::kMoe : LayerKind::kDense, block, shape, rows)) {
+    for (const Phase block : {phase::kAttentionForward, phase::kMlpForward}) {
+      for (const Op& op : OpsOf(spec, moe ? LayerKind::kMoe : LayerKind::kDense, block, shape, rows)) {
         flops += op.flops().count;
       }
     }

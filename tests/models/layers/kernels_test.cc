@@ -26,16 +26,49 @@ TEST(Kernels, Fp8WeightGradientsAreReadAndWrittenInFp32) {
 }
 
 TEST(Kernels, GroupedGemmReadsTheWeightsOfEveryExpert) {
-  const Op op = GroupedGemmFp8(31104, 4096, 7168, 4, "expert gate_up fprop");
+  const GroupRows rows = GroupsOf(EvenTiles(31104, 4, 0, 128), 1);
+  const Op op = GroupedGemmFp8(rows, 4096, 7168, "expert gate_up fprop");
   EXPECT_NEAR(Gigaflop(op), 1826.435, 0.001);
   EXPECT_NEAR(Megabytes(op), 595.198, 0.001);
 }
 
 TEST(Kernels, GroupedWeightGradientIsTheSumOfItsExperts) {
-  const Op all = GroupedGemmFp8Wgrad(7168, 2048, 1024 + 384, 2, "expert down wgrad");
+  const std::vector<std::int64_t> rows = {1024, 384};
+  const Op all = GroupedGemmFp8Wgrad(7168, 2048, GroupsOf(rows, 128), "expert down wgrad");
   const Op a = GemmFp8Wgrad(7168, 2048, 1024, "a"), b = GemmFp8Wgrad(7168, 2048, 384, "b");
   EXPECT_DOUBLE_EQ(all.flops().count, a.flops().count + b.flops().count);
   EXPECT_EQ(all.bytes(), a.bytes() + b.bytes());
+}
+
+TEST(Kernels, AGroupWithoutRowsIsNeitherReadNorWritten) {
+  const std::vector<std::int64_t> some = {1024, 0, 384, 0}, busy = {1024, 384};
+  for (const auto& make : {GroupedGemmFp8, GroupedGemmFp8Masked, GroupedGemmBf16}) {
+    EXPECT_EQ(make(GroupsOf(some, 128), 4096, 7168, "").bytes(),
+              make(GroupsOf(busy, 128), 4096, 7168, "").bytes());
+  }
+  EXPECT_EQ(GroupedGemmFp8Wgrad(7168, 2048, GroupsOf(some, 128), "").bytes(),
+            GroupedGemmFp8Wgrad(7168, 2048, GroupsOf(busy, 128), "").bytes());
+  const std::vector<std::int64_t> none = {0, 0};
+  EXPECT_EQ(GroupedGemmFp8(GroupsOf(none, 128), 4096, 7168, "").bytes().count, 0);
+}
+
+TEST(Kernels, EachGroupBeginsATileOfItsOwn) {
+  const std::vector<std::int64_t> rows = {1, 64, 65, 129, 0};
+  const GroupRows g = GroupsOf(rows, 1);
+  EXPECT_EQ(g.rows, 259);
+  EXPECT_EQ(g.groups, 4);
+  EXPECT_EQ(g.tiles_64, 1 + 1 + 2 + 3);
+  EXPECT_EQ(g.tiles_128, 1 + 1 + 1 + 2);
+  EXPECT_EQ(GroupsOf(rows, 128).rows, 128 * g.tiles_128);
+}
+
+TEST(Kernels, RowsDealtInWholeTilesGrowByLessThanATileWhenPadded) {
+  for (const std::int64_t padded : {0, 128, 512, 33011, 31104}) {
+    const std::vector<std::int64_t> rows = EvenTiles(padded, 4, 1, 128);
+    EXPECT_EQ(rows[3], 0);
+    EXPECT_EQ(GroupsOf(rows, 1).rows, padded);
+    EXPECT_EQ(GroupsOf(rows, 128).rows, RoundUp(padded, 128));
+  }
 }
 
 TEST(Kernels, Bf16GemmWritesBf16) {
@@ -43,11 +76,13 @@ TEST(Kernels, Bf16GemmWritesBf16) {
 }
 
 TEST(Kernels, GroupedBf16GemmHasTheMeanRowsInEveryGroup) {
-  const Op op = GroupedGemmBf16(1001, 64, 128, 4, "expert");
-  EXPECT_EQ(Gemm(op), (GemmShape{251, 64, 128, 4}));
+  const std::vector<std::int64_t> each = {300, 100, 500, 101};
+  const GroupRows rows = GroupsOf(each, 1);
+  const Op op = GroupedGemmBf16(rows, 64, 128, "expert");
+  EXPECT_EQ(Gemm(op), (GemmShape{251, 64, 128, 4, 5 + 2 + 8 + 2, 3 + 1 + 4 + 1}));
   EXPECT_DOUBLE_EQ(op.flops().count, 2.0 * 4 * 251 * 64 * 128);
   EXPECT_EQ(op.bytes().count, 2 * 4 * (251 * 128 + 64 * 128 + 251 * 64));
-  EXPECT_DOUBLE_EQ(GroupedGemmBf16Wgrad(64, 128, 1001, 4, "expert").flops().count, op.flops().count);
+  EXPECT_DOUBLE_EQ(GroupedGemmBf16Wgrad(64, 128, rows, "expert").flops().count, op.flops().count);
 }
 
 TEST(Kernels, AttentionForwardAndBackwardMatchTheTrace) {

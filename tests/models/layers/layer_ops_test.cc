@@ -1,21 +1,20 @@
-#include "models/layers/layer_ops.h"
-
 #include <functional>
 
 #include <gmock/gmock.h>
 
-#include "models/layers/attention_ops.h"
+#include "models/layers/layer.h"
+#include "models/spec/parameters.h"
+#include "tests/models/layers/shapes.h"
 #include "tests/models/layers/specs.h"
 
 namespace orrery::models {
 namespace {
 
-TrainingShape ShapeFor(const ModelSpec& spec, bool fp8) {
-  TrainingShape shape;
-  shape.tokens = 2048;
-  shape.sequence = 1024;
-  shape.local_experts = spec.moe ? 4 : 0;
-  shape.fp8 = fp8;
+LayerShape ShapeFor(const ModelSpec& spec, bool fp8) {
+  LayerShape shape;
+  shape.batch = Sequences(2, 1024);
+  shape.shard.local_experts = spec.moe ? 4 : 0;
+  SetFp8(fp8, &shape);
   return shape;
 }
 
@@ -46,12 +45,7 @@ std::vector<LayerKind> KindsOf(const ModelSpec& spec) {
 
 /// Multiply-adds of all matrices of a layer for `tokens` tokens and `rows` expert rows.
 double MatrixMacs(const ModelSpec& spec, LayerKind kind, double tokens, double rows) {
-  double attention = 0;
-  const AttentionLinears linears = AttentionProjections(spec);
-  for (const auto* list : {&linears.from_hidden, &linears.up}) {
-    for (const Linear& l : *list) attention += static_cast<double>(l.in * l.out);
-  }
-  attention += static_cast<double>(linears.output.in * linears.output.out);
+  const auto attention = static_cast<double>(AttentionProjections(spec).parameters());
   const double hidden = spec.hidden;
   if (kind == LayerKind::kDense) return tokens * (attention + 3 * hidden * spec.dense_intermediate);
   const MoeSpec& moe = *spec.moe;
@@ -59,10 +53,10 @@ double MatrixMacs(const ModelSpec& spec, LayerKind kind, double tokens, double r
   return tokens * (attention + shared + hidden * moe.routed_experts) + rows * 3 * hidden * moe.intermediate;
 }
 
-std::vector<Op> LayerOps(const ModelSpec& spec, LayerKind kind, const TrainingShape& shape) {
+std::vector<Op> AllOps(const ModelSpec& spec, LayerKind kind, const LayerShape& shape) {
   std::vector<Op> all;
-  for (const Block block : kAllBlocks) {
-    for (Op& op : BlockOps(spec, kind, block, shape, EvenRows())) all.push_back(std::move(op));
+  for (const Phase block : kTrainingPhases) {
+    for (Op& op : OpsOf(spec, kind, block, shape, EvenRows())) all.push_back(std::move(op));
   }
   return all;
 }
@@ -71,9 +65,9 @@ TEST(LayerOps, EachOfTheThreePassesDoesTwoOperationsPerParameterAndToken) {
   for (const ModelSpec& spec : AllKinds()) {
     for (const bool fp8 : {true, false}) {
       for (const LayerKind kind : KindsOf(spec)) {
-        const TrainingShape shape = ShapeFor(spec, fp8);
-        const std::vector<Op> ops = LayerOps(spec, kind, shape);
-        const double expected = 2 * MatrixMacs(spec, kind, static_cast<double>(shape.tokens), kEvenRows);
+        const LayerShape shape = ShapeFor(spec, fp8);
+        const std::vector<Op> ops = AllOps(spec, kind, shape);
+        const double expected = 2 * MatrixMacs(spec, kind, static_cast<double>(shape.tokens()), kEvenRows);
         for (const char* pass : {"fprop", "dgrad", "wgrad"}) {
           EXPECT_DOUBLE_EQ(PassFlops(ops, pass), expected) << spec.name << " " << pass << " fp8 " << fp8;
         }
@@ -84,9 +78,9 @@ TEST(LayerOps, EachOfTheThreePassesDoesTwoOperationsPerParameterAndToken) {
 
 TEST(LayerOps, NothingElseUsesTensorCoresButAttentionAndTheRecomputedUpProjections) {
   for (const ModelSpec& spec : AllKinds()) {
-    const TrainingShape shape = ShapeFor(spec, true);
+    const LayerShape shape = ShapeFor(spec, true);
     for (const LayerKind kind : KindsOf(spec)) {
-      const std::vector<Op> ops = LayerOps(spec, kind, shape);
+      const std::vector<Op> ops = AllOps(spec, kind, shape);
       const double passes = PassFlops(ops, "fprop") + PassFlops(ops, "dgrad") + PassFlops(ops, "wgrad");
       const double rest = FlopsOf(ops, IsAttention) + PassFlops(ops, "recompute");
       EXPECT_DOUBLE_EQ(FlopsOf(ops, [](const Op&) { return true; }), passes + rest) << spec.name;
@@ -96,25 +90,23 @@ TEST(LayerOps, NothingElseUsesTensorCoresButAttentionAndTheRecomputedUpProjectio
 
 TEST(LayerOps, RecomputationIsOneMoreForwardOfTheUpProjectionsAndCanBeTurnedOff) {
   const ModelSpec spec = ModelPreset("deepseek-v3");
-  TrainingShape shape = ShapeFor(spec, true);
-  const auto backward = [&] {
-    return BlockOps(spec, LayerKind::kDense, Block::kAttentionBackward, shape, {});
-  };
+  LayerShape shape = ShapeFor(spec, true);
+  const auto backward = [&] { return OpsOf(spec, LayerKind::kDense, phase::kAttentionBackward, shape, {}); };
   const double up = 2.0 * 2048 * (1536.0 * 24576 + 512.0 * 32768);
   EXPECT_DOUBLE_EQ(PassFlops(backward(), "recompute"), up);
   const std::size_t with = backward().size();
-  shape.recompute_up_projections = false;
+  shape.savings.recompute_up_projections = false;
   EXPECT_DOUBLE_EQ(PassFlops(backward(), "recompute"), 0);
   EXPECT_LT(backward().size(), with);
 }
 
 TEST(LayerOps, WithoutRecomputedNormsTheBackwardPassRunsNoForwardNorm) {
   for (const ModelSpec& spec : AllKinds()) {
-    TrainingShape shape = ShapeFor(spec, true);
-    shape.recompute_norms = false;
+    LayerShape shape = ShapeFor(spec, true);
+    shape.savings.recompute_norms = false;
     for (const LayerKind kind : KindsOf(spec)) {
-      for (const Block block : {Block::kAttentionBackward, Block::kMlpBackward}) {
-        for (const Op& op : BlockOps(spec, kind, block, shape, EvenRows())) {
+      for (const Phase block : {phase::kAttentionBackward, phase::kMlpBackward}) {
+        for (const Op& op : OpsOf(spec, kind, block, shape, EvenRows())) {
           EXPECT_NE(op.kind, OpKind::kRmsNorm) << spec.name << ": " << op.label;
         }
       }
@@ -124,14 +116,15 @@ TEST(LayerOps, WithoutRecomputedNormsTheBackwardPassRunsNoForwardNorm) {
 
 TEST(LayerOps, ExpertsComputeRowsPaddedToTheTile) {
   const ModelSpec spec = ModelPreset("deepseek-v3");
-  TrainingShape shape = ShapeFor(spec, true);
+  LayerShape shape = ShapeFor(spec, true);
   const RoutedRows ragged{{1, 128, 129, 0}, 200};
   EXPECT_EQ(PaddedRows(ragged, 128), 128 + 128 + 256 + 0);
   EXPECT_EQ(PaddedRows(ragged, 1), 258);
-  for (const Op& op : BlockOps(spec, LayerKind::kMoe, Block::kMlpForward, shape, ragged)) {
+  for (const Op& op : OpsOf(spec, LayerKind::kMoe, phase::kMlpForward, shape, ragged)) {
     if (op.kind == OpKind::kGroupedGemmFp8) {
       EXPECT_EQ(Gemm(op).m, 512);
-      EXPECT_EQ(Gemm(op).groups, 4);
+      EXPECT_EQ(Gemm(op).groups, 3) << "the fourth expert has no rows";
+      EXPECT_EQ(Gemm(op).tiles_128, 4);
     }
   }
 }
@@ -139,8 +132,8 @@ TEST(LayerOps, ExpertsComputeRowsPaddedToTheTile) {
 TEST(LayerOps, ARankThatReceivesNothingStillHasAList) {
   const ModelSpec spec = ModelPreset("deepseek-v3");
   const RoutedRows none{{0, 0, 0, 0}, 0};
-  for (const Block block : kAllBlocks) {
-    for (const Op& op : BlockOps(spec, LayerKind::kMoe, block, ShapeFor(spec, true), none)) {
+  for (const Phase block : kTrainingPhases) {
+    for (const Op& op : OpsOf(spec, LayerKind::kMoe, block, ShapeFor(spec, true), none)) {
       EXPECT_GE(op.bytes().count, 0) << op.label;
       EXPECT_GE(op.flops().count, 0) << op.label;
     }
@@ -165,7 +158,7 @@ TEST(LayerOps, Bf16HasNoFp8KernelAtAll) {
                                          OpKind::kRestoreE5M6};
   for (const ModelSpec& spec : AllKinds()) {
     for (const LayerKind kind : KindsOf(spec)) {
-      for (const Op& op : LayerOps(spec, kind, ShapeFor(spec, false))) {
+      for (const Op& op : AllOps(spec, kind, ShapeFor(spec, false))) {
         EXPECT_THAT(fp8_kinds, testing::Not(testing::Contains(op.kind))) << spec.name << ": " << op.label;
       }
     }
@@ -175,7 +168,7 @@ TEST(LayerOps, Bf16HasNoFp8KernelAtAll) {
 TEST(LayerOps, EveryOpHasALabelAndTraffic) {
   for (const ModelSpec& spec : AllKinds()) {
     for (const LayerKind kind : KindsOf(spec)) {
-      for (const Op& op : LayerOps(spec, kind, ShapeFor(spec, true))) {
+      for (const Op& op : AllOps(spec, kind, ShapeFor(spec, true))) {
         EXPECT_FALSE(op.label.empty());
         EXPECT_GT(op.bytes().count, 0) << op.label;
       }
@@ -185,15 +178,15 @@ TEST(LayerOps, EveryOpHasALabelAndTraffic) {
 
 TEST(LayerOps, CausalAttentionDoesHalfOfFull) {
   const ModelSpec spec = GqaDense();
-  TrainingShape shape = ShapeFor(spec, true);
-  const double causal = FlopsOf(LayerOps(spec, LayerKind::kDense, shape), IsAttention);
-  shape.causal = false;
-  EXPECT_DOUBLE_EQ(FlopsOf(LayerOps(spec, LayerKind::kDense, shape), IsAttention), 2 * causal);
+  LayerShape shape = ShapeFor(spec, true);
+  const double causal = FlopsOf(AllOps(spec, LayerKind::kDense, shape), IsAttention);
+  shape.batch.causal = false;
+  EXPECT_DOUBLE_EQ(FlopsOf(AllOps(spec, LayerKind::kDense, shape), IsAttention), 2 * causal);
 }
 
 TEST(LayerOps, DenseLayersLaunchNoRouterKernel) {
   const ModelSpec spec = ModelPreset("deepseek-v3");
-  for (const Op& op : LayerOps(spec, LayerKind::kDense, ShapeFor(spec, true))) {
+  for (const Op& op : AllOps(spec, LayerKind::kDense, ShapeFor(spec, true))) {
     EXPECT_NE(op.kind, OpKind::kTopK) << op.label;
     EXPECT_NE(op.kind, OpKind::kPermute) << op.label;
   }
@@ -202,7 +195,7 @@ TEST(LayerOps, DenseLayersLaunchNoRouterKernel) {
 TEST(LayerOps, AnUngroupedRouterLaunchesFewerKernelsThanAGroupedOne) {
   const auto small = [](const ModelSpec& spec) {
     int count = 0;
-    for (const Op& op : BlockOps(spec, LayerKind::kMoe, Block::kAttentionForward, ShapeFor(spec, true), {})) {
+    for (const Op& op : OpsOf(spec, LayerKind::kMoe, phase::kAttentionForward, ShapeFor(spec, true), {})) {
       count += op.kind == OpKind::kTopK || op.kind == OpKind::kRouterMisc;
     }
     return count;
@@ -214,12 +207,12 @@ TEST(LayerOps, AnUngroupedRouterLaunchesFewerKernelsThanAGroupedOne) {
 
 TEST(LayerOps, BalancedRowsAreTheTokensTimesTopK) {
   const ModelSpec spec = ModelPreset("deepseek-v3");
-  TrainingShape shape;
-  shape.local_experts = 4;
+  LayerShape shape;
+  shape.shard.local_experts = 4;
   const RoutedRows rows = BalancedRows(*spec.moe, shape);
   EXPECT_THAT(rows.expert_rows, testing::Each(4096 * 8 / 4));
   // The trace: 0.93 of 32768 with random top-8 inside 4 of 8 nodes (ANALYSIS.md "Tokens": mean U 29932).
-  EXPECT_NEAR(rows.unique_rows, 29932, 0.01 * 29932);
+  EXPECT_NEAR(static_cast<double>(rows.unique_rows), 29932, 0.01 * 29932);
 }
 
 TEST(ExchangeOps, OnlyFp8GradientsAreCastBeforeTheyAreSent) {
@@ -231,11 +224,10 @@ TEST(ExchangeOps, OnlyFp8GradientsAreCastBeforeTheyAreSent) {
 
 TEST(LayerOpsDeathTest, RowsOfAnotherNumberOfExpertsAreRefused) {
   const ModelSpec spec = ModelPreset("deepseek-v3");
-  EXPECT_DEATH(BlockOps(spec, LayerKind::kMoe, Block::kMlpForward, ShapeFor(spec, true), {{128}, 1}),
+  EXPECT_DEATH(OpsOf(spec, LayerKind::kMoe, phase::kMlpForward, ShapeFor(spec, true), {{128}, 1}),
                "rows of 1");
   const ModelSpec dense = GqaDense();
-  EXPECT_DEATH(BlockOps(dense, LayerKind::kMoe, Block::kMlpForward, ShapeFor(dense, true), {}),
-               "dense model");
+  EXPECT_DEATH(OpsOf(dense, LayerKind::kMoe, phase::kMlpForward, ShapeFor(dense, true), {}), "dense model");
 }
 
 }  // namespace

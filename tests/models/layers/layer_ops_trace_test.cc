@@ -5,7 +5,8 @@
 
 #include <gmock/gmock.h>
 
-#include "models/layers/layer_ops.h"
+#include "models/layers/layer.h"
+#include "tests/models/layers/shapes.h"
 #include "tests/models/layers/trace.h"
 
 namespace orrery::models {
@@ -37,20 +38,21 @@ struct TraceOp {
 /// Every op of the four layers, phase by phase, in this package's words.
 std::vector<TraceOp> OurOps() {
   const ModelSpec spec = ModelPreset("deepseek-v3");
-  TrainingShape shape;
-  shape.local_experts = 4;
+  LayerShape shape;
+  shape.shard.local_experts = 4;
   std::vector<TraceOp> ops;
   for (const Layer& layer : kLayers) {
-    for (const Block block : kAllBlocks) {
-      const RoutedRows rows = block == Block::kMlpForward ? Split(layer.forward_rows, layer.forward_unique)
+    for (const Phase block : kTrainingPhases) {
+      const RoutedRows rows = block == phase::kMlpForward ? Split(layer.forward_rows, layer.forward_unique)
                                                           : Split(layer.backward_rows, layer.backward_unique);
-      for (Op& op : BlockOps(spec, LayerKind::kMoe, block, shape, rows)) {
-        ops.push_back({std::string(Name(block)), std::move(op)});
+      for (Op& op : OpsOf(spec, LayerKind::kMoe, block, shape, rows)) {
+        ops.push_back({Name(block), std::move(op)});
       }
     }
     for (const Exchange e : {Exchange::kDispatchForward, Exchange::kCombineForward,
                              Exchange::kCombineBackward, Exchange::kDispatchBackward}) {
-      for (Op& op : ExchangeOps(spec, e, shape)) ops.push_back({std::string(Name(e)), std::move(op)});
+      for (Op& op : Unplaced(ExchangeOps(spec, e, shape)))
+        ops.push_back({std::string(Name(e)), std::move(op)});
     }
   }
   return ops;

@@ -1,20 +1,25 @@
-#include "models/layers/router_ops.h"
-
 #include <map>
 
 #include <gmock/gmock.h>
 
+#include "tests/models/layers/shapes.h"
 #include "tests/models/layers/specs.h"
 
 namespace orrery::models {
 namespace {
 
-std::map<OpKind, int> Count(const ModelSpec& spec, bool backward) {
+/// The router's kernels alone.
+std::vector<Op> Router(const ModelSpec& spec, Pass pass, const LayerShape& shape) {
   std::vector<Op> ops;
-  const TrainingShape shape;
-  backward ? AppendRouterBackward(spec, shape, &ops) : AppendRouterForward(spec, shape, &ops);
+  for (PlacedOp& o : SublayerOps(spec, {}, Sublayer::kFeedForwardInput, pass, shape)) {
+    if (o.block == Block::kRouter && o.op.kind != OpKind::kResidualAdd) ops.push_back(std::move(o.op));
+  }
+  return ops;
+}
+
+std::map<OpKind, int> Count(const ModelSpec& spec, bool backward) {
   std::map<OpKind, int> counts;
-  for (const Op& op : ops) ++counts[op.kind];
+  for (const Op& op : Router(spec, backward ? Pass::kInputGradient : Pass::kForward, {})) ++counts[op.kind];
   return counts;
 }
 
@@ -57,11 +62,8 @@ TEST(RouterOps, SoftmaxAffinitiesAreNotNormalisedAgain) {
 
 TEST(RouterOps, SmallKernelsAreSmall) {
   for (const bool backward : {false, true}) {
-    std::vector<Op> ops;
-    const TrainingShape shape;
     const ModelSpec spec = ModelPreset("deepseek-v3");
-    backward ? AppendRouterBackward(spec, shape, &ops) : AppendRouterForward(spec, shape, &ops);
-    for (const Op& op : ops) {
+    for (const Op& op : Router(spec, backward ? Pass::kInputGradient : Pass::kForward, {})) {
       if (op.kind == OpKind::kGemmBf16) continue;
       EXPECT_LE(op.bytes().count, 12 * 4096 * 256)
           << op.label;  // at most three FP32 passes over [tokens, experts]
@@ -69,13 +71,25 @@ TEST(RouterOps, SmallKernelsAreSmall) {
   }
 }
 
+TEST(RouterOps, AServerRoutesByOneKernelOrStepByStepWithoutTheLoss) {
+  const ModelSpec spec = ModelPreset("deepseek-v3");
+  LayerShape shape;
+  for (const Pass pass : {Pass::kPrefill, Pass::kDecode}) {
+    shape.shard.router = RouterKernels::kFused;
+    EXPECT_EQ(Router(spec, pass, shape).size(), 2U);
+    shape.shard.router = RouterKernels::kStepwise;
+    const std::vector<Op> stepwise = Router(spec, pass, shape);
+    EXPECT_EQ(stepwise.size(), Router(spec, Pass::kForward, shape).size() - 8);
+    for (const Op& op : stepwise) EXPECT_FALSE(op.label.starts_with("balance loss")) << op.label;
+  }
+}
+
 TEST(RouterOps, ScaleWithTokensAndExperts) {
   const ModelSpec spec = ModelPreset("deepseek-v3");
-  TrainingShape shape;
-  std::vector<Op> one, two;
-  AppendRouterForward(spec, shape, &one);
-  shape.tokens *= 2;
-  AppendRouterForward(spec, shape, &two);
+  LayerShape shape;
+  const std::vector<Op> one = Router(spec, Pass::kForward, shape);
+  shape.batch.sequences[0].count *= 2;
+  const std::vector<Op> two = Router(spec, Pass::kForward, shape);
   ASSERT_EQ(one.size(), two.size());
   for (std::size_t i = 0; i < one.size(); ++i) {
     EXPECT_GE(two[i].bytes(), one[i].bytes()) << one[i].label;

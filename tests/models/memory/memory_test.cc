@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include "models/spec/parameters.h"
+#include "tests/models/layers/shapes.h"
 #include "tests/models/layers/specs.h"
 
 namespace orrery::models {
@@ -10,15 +12,14 @@ namespace {
 struct V3 {
   ModelSpec spec = ModelPreset("deepseek-v3");
   StageLayout layout = EvenStages(spec, 16, 4096);
-  TrainingShape shape;
-  RoutedRows rows;
+  LayerShape shape;
   MemoryPlan plan;
 
   /// Rank 0 of DualPipe: PP + 1 chunks in flight (V3 report Table 2), 16 of its own stage, 1 of the mirrored
   /// one.
   V3() {
-    shape.local_experts = 4;
-    rows = BalancedRows(*spec.moe, shape);
+    shape.shard.local_experts = 4;
+    shape.batch.routed = BalancedRows(*spec.moe, shape);
     plan.held = {0, 15};
     plan.chunks_in_flight = {16, 1};
     plan.overlapped = true;
@@ -27,7 +28,7 @@ struct V3 {
     plan.stage_copies = 2;
     plan.communication = ExpertExchangeBuffers(spec, 64, 20);
   }
-  RankMemory Memory() const { return MemoryOfRank(spec, layout, shape, rows, plan); }
+  RankMemory Memory() const { return MemoryOfRank(spec, layout, shape, plan); }
 };
 
 std::int64_t Sum(const std::vector<SavedTensor>& tensors) {
@@ -37,7 +38,7 @@ std::int64_t Sum(const std::vector<SavedTensor>& tensors) {
 }
 
 std::int64_t SavedBytes(const V3& v3, LayerKind kind) {
-  return Sum(SavedActivations(v3.spec, kind, v3.shape, v3.rows));
+  return Sum(SavedActivations(v3.spec, kind, v3.shape));
 }
 
 TEST(Memory, AllStagesTogetherHoldTheModel) {
@@ -112,27 +113,26 @@ TEST(Memory, DeepSeekV3FitsAnH800OnEveryRankWithDualPipe) {
 
 TEST(Memory, DeepSeekV3WouldNotFitWithoutItsSavings) {
   V3 v3;
-  v3.shape.recompute_norms = v3.shape.recompute_up_projections = v3.shape.recompute_swiglu = false;
-  v3.shape.attention_output_e5m6 = false;
-  v3.shape.fp8 = false;
+  v3.shape.savings = {false, false, false, false};
+  SetFp8(false, &v3.shape);
   EXPECT_FALSE(v3.Memory().Fits(Bytes{84'943'110'144}));
 }
 
 TEST(Memory, EachSavingSaves) {
   V3 v3;
   const std::int64_t base = SavedBytes(v3, LayerKind::kMoe);
-  for (bool TrainingShape::*saving :
-       {&TrainingShape::recompute_norms, &TrainingShape::recompute_up_projections,
-        &TrainingShape::recompute_swiglu, &TrainingShape::attention_output_e5m6}) {
-    v3.shape.*saving = false;
+  for (bool MemorySavings::*saving :
+       {&MemorySavings::recompute_norms, &MemorySavings::recompute_up_projections,
+        &MemorySavings::recompute_swiglu, &MemorySavings::attention_output_e5m6}) {
+    v3.shape.savings.*saving = false;
     EXPECT_GT(SavedBytes(v3, LayerKind::kMoe), base);
-    v3.shape.*saving = true;
+    v3.shape.savings.*saving = true;
   }
 }
 
 TEST(Memory, SavedTensorsAreCountedInTheirStoredPrecision) {
   const V3 v3;
-  for (const SavedTensor& t : SavedActivations(v3.spec, LayerKind::kMoe, v3.shape, v3.rows)) {
+  for (const SavedTensor& t : SavedActivations(v3.spec, LayerKind::kMoe, v3.shape)) {
     if (t.name == "attention output") {
       EXPECT_EQ(t.bytes.count, 4096 * 16384 * 3 / 2);
     } else if (t.name == "shared SwiGLU input") {
@@ -170,8 +170,8 @@ TEST(Memory, ActivationsGrowByTheSameAmountWithEachChunkInFlight) {
 TEST(Memory, HotterRoutingHoldsMore) {
   V3 v3;
   const std::int64_t even = v3.Memory().Total().count;
-  for (std::int32_t& r : v3.rows.expert_rows) r *= 2;
-  v3.rows.unique_rows *= 2;
+  for (std::int64_t& r : v3.shape.batch.routed.expert_rows) r *= 2;
+  v3.shape.batch.routed.unique_rows *= 2;
   EXPECT_GT(v3.Memory().Total().count, even);
 }
 
@@ -179,7 +179,7 @@ TEST(Memory, DeferredWeightPassesHoldTheirOperands) {
   V3 v3;
   EXPECT_EQ(v3.Memory().deferred_weights.count, 0);
   v3.plan.deferred_weight_chunks = 2;
-  const std::int64_t moe = WeightPassOperands(v3.spec, LayerKind::kMoe, v3.shape, v3.rows).count;
+  const std::int64_t moe = WeightPassOperands(v3.spec, LayerKind::kMoe, v3.shape).count;
   EXPECT_GT(v3.Memory().deferred_weights.count, 2 * moe);
 }
 

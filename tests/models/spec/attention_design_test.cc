@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "core/base/error.h"
+#include "models/spec/parameters.h"
 
 namespace orrery::models {
 namespace {

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "models/spec/huggingface.h"
+#include "models/spec/parameters.h"
 
 namespace orrery::models {
 namespace {

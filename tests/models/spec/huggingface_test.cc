@@ -7,6 +7,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "models/spec/parameters.h"
+
 namespace orrery::models {
 namespace {
 

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "models/spec/model_spec.h"
+#include "models/spec/parameters.h"
 
 namespace orrery::models {
 namespace {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "models/spec/parameters.h"
+
 namespace orrery::models {
 namespace {
 

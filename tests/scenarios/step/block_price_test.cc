@@ -13,18 +13,18 @@ const hw::CostModel& H800() {
   return cost;
 }
 
-Op Gemm() { return {OpKind::kGemmFp8, GemmShape{4096, 1536, 7168}, {}}; }
-Op Cast() { return {OpKind::kCastFp8, RowsShape{4096, 7168}, {}}; }
+models::PlacedOp Gemm() { return {{OpKind::kGemmFp8, GemmShape{4096, 1536, 7168}, {}}}; }
+models::PlacedOp Cast() { return {{OpKind::kCastFp8, RowsShape{4096, 7168}, {}}}; }
 
-double Work(const std::vector<Op>& ops, const Conditions& conditions = {}) {
+double Work(const std::vector<models::PlacedOp>& ops, const Conditions& conditions = {}) {
   return static_cast<double>(BlockPricer(H800(), 20, conditions).Price(ops).work);
 }
 double Gap() { return static_cast<double>(H800().launch_gap().count()); }
 
 TEST(BlockPricer, AddsKernelsAndTheGapsBetweenThem) {
   const int sms = H800().device().sms - 20;
-  const auto gemm = static_cast<double>(H800().PriceOp(Gemm(), sms).time.count());
-  const auto cast = static_cast<double>(H800().PriceOp(Cast(), sms).time.count());
+  const auto gemm = static_cast<double>(H800().PriceOp(Gemm().op, sms).time.count());
+  const auto cast = static_cast<double>(H800().PriceOp(Cast().op, sms).time.count());
   EXPECT_NEAR(Work({Gemm(), Cast()}), gemm + cast + 2 * Gap(), 1);
   EXPECT_EQ(Work({}), 0);
 }
@@ -62,14 +62,26 @@ TEST(BlockPrice, IsInterpolatedBetweenThePointsThatItHas) {
   BlockPrice block;
   block.work_by_rows = {100, 200, 400};
   block.contended_by_rows = {0.1F, 0.2F, 0.3F};
-  EXPECT_EQ(block.At(0, 10).work, 100);
-  EXPECT_EQ(block.At(5, 10).work, 150);
-  EXPECT_EQ(block.At(15, 10).work, 300);
-  EXPECT_EQ(block.At(15, 10).contended, 0.2F);
-  EXPECT_EQ(block.At(30, 10).work, 600) << "along the last line";
+  block.points = 3;
+  EXPECT_EQ(block.At(0, 0, 10).work, 100);
+  EXPECT_EQ(block.At(5, 0, 10).work, 150);
+  EXPECT_EQ(block.At(15, 0, 10).work, 300);
+  EXPECT_EQ(block.At(15, 0, 10).contended, 0.2F);
+  EXPECT_EQ(block.At(30, 0, 10).work, 600) << "along the last line";
   block.first_point = 7;
-  EXPECT_EQ(block.At(75, 10).work, 150);
-  EXPECT_EQ(block.At(85, 10).work, 300);
+  EXPECT_EQ(block.At(75, 0, 10).work, 150);
+  EXPECT_EQ(block.At(85, 0, 10).work, 300);
+}
+
+TEST(BlockPrice, LiesBetweenTheGridsWhereSomeExpertsAreIdle) {
+  BlockPrice block;
+  block.work_by_rows = {100, 200, 400, 60, 120, 240};
+  block.contended_by_rows = {0, 0, 0, 0, 0, 0};
+  block.points = 3, block.idle_experts = 2;
+  EXPECT_EQ(block.At(10, 0, 10).work, 200);
+  EXPECT_EQ(block.At(10, 1, 10).work, 160);
+  EXPECT_EQ(block.At(10, 2, 10).work, 120);
+  EXPECT_EQ(block.At(10, 3, 10).work, 120) << "no further than the second grid";
 }
 
 }  // namespace

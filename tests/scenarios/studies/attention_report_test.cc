@@ -41,7 +41,7 @@ TEST(AttentionReport, PartsAndProvenancesOfAStepAddUp) {
   for (const DesignReport& d : r.models.at(0).designs) {
     for (const DecodePoint& p : d.decode) {
       double parts = p.time.gaps_s;
-      for (double part : p.time.part_s) parts += part;
+      for (double part : p.time.block_s) parts += part;
       EXPECT_NEAR(parts, p.time.total_s(), 1e-12) << d.design.name;
       EXPECT_GT(p.time.kernels_s(), 0);
     }
@@ -57,7 +57,7 @@ TEST(AttentionReport, AttentionTimeGrowsWithContextAndBatch) {
       for (const DecodePoint& b : d.decode) {
         if (b.context < a.context || b.batch < a.batch || (b.context == a.context && b.batch == a.batch))
           continue;
-        EXPECT_GT(b.time.part(models::StepPart::kCore), a.time.part(models::StepPart::kCore))
+        EXPECT_GT(b.time.block(models::Block::kAttention), a.time.block(models::Block::kAttention))
             << d.design.name << " " << a.batch << "x" << a.context << " to " << b.batch << "x" << b.context;
       }
     }
@@ -69,8 +69,8 @@ TEST(AttentionReport, ANarrowerLatentIsNeverSlowerThanAWiderOne) {
   const DesignReport& mla = Of(r, "mla");
   const DesignReport& bare = Of(r, "mla-no-rope");
   for (std::size_t i = 0; i < mla.decode.size(); ++i) {
-    EXPECT_LE(bare.decode[i].time.part(models::StepPart::kCore),
-              mla.decode[i].time.part(models::StepPart::kCore));
+    EXPECT_LE(bare.decode[i].time.block(models::Block::kAttention),
+              mla.decode[i].time.block(models::Block::kAttention));
   }
 }
 
@@ -115,8 +115,8 @@ TEST(AttentionReport, AnFp8CacheHoldsMoreAndIsNeverSlower) {
     const DesignReport &a = bf16.models[0].designs[d], &b = fp8.models[0].designs[d];
     EXPECT_GT(b.cache_tokens_per_gpu, a.cache_tokens_per_gpu);
     for (std::size_t i = 0; i < a.decode.size(); ++i) {
-      EXPECT_LE(b.decode[i].time.part(models::StepPart::kCore),
-                a.decode[i].time.part(models::StepPart::kCore) * (1 + 1e-9));
+      EXPECT_LE(b.decode[i].time.block(models::Block::kAttention),
+                a.decode[i].time.block(models::Block::kAttention) * (1 + 1e-9));
     }
   }
   EXPECT_EQ(fp8.models[0].designs[0].cache_bytes_per_token, 656 * 61);
@@ -131,8 +131,8 @@ TEST(AttentionReport, NoCacheIsSlowerOnADeviceWithMoreBandwidthOrWithSmallerElem
     models::Layout layout;
     layout.expert = 64;
     layout.cache = cache;
-    const auto ops =
-        models::DecodeStepOps(v3, models::MakeDesign(design, v3.attention), layout, {batch, 8192, 1});
+    const auto ops = models::ServedOps(v3, models::MakeDesign(design, v3.attention), layout,
+                                       models::Pass::kDecode, {{batch, 1, 8192}});
     return StepPricer(cost).Price(ops).total_s();
   };
   using enum models::CachePrecision;
@@ -202,8 +202,8 @@ TEST(AttentionReport, CrossoversSeparateTheWinners) {
   const models::Layout layout = ChooseLayout(s, v3);
   const auto seconds = [&](const char* design, std::int64_t query) {
     return pricer
-        .Price(models::DecodeAttentionOps(v3, models::MakeDesign(design, v3.attention), layout,
-                                          {32, 4096, query}))
+        .Price(models::ServedAttentionOps(v3, models::MakeDesign(design, v3.attention), layout,
+                                          models::Pass::kDecode, {{32, query, 4096}}))
         .total_s();
   };
   int checked = 0;
@@ -238,9 +238,9 @@ TEST(AttentionReport, AbsorbedMlaNeverExceedsFlashMla) {
     layout.tensor = tensor;
     for (std::int64_t query : {1, 3, 16}) {
       for (std::int64_t batch : {1, 100, 3000}) {
-        for (const models::StepOp& o :
-             models::DecodeAttentionOps(s.models[0], models::MakeDesign("mla", s.models[0].attention), layout,
-                                        {batch, 30000, query})) {
+        for (const models::PlacedOp& o :
+             models::ServedAttentionOps(s.models[0], models::MakeDesign("mla", s.models[0].attention), layout,
+                                        models::Pass::kDecode, {{batch, query, 30000}})) {
           if (o.op.kind != OpKind::kAttentionDecode) continue;
           const double t = pricer.Price({o}).kernels_s();
           EXPECT_LE(o.op.flops().count / t, 660e12);

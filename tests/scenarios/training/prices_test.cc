@@ -296,25 +296,74 @@ TEST_F(TrainingPricesTest, LaunchGapsAreMeasuredOnlyWhereTheDevicesOwnTraceOrTab
             hw::Provenance::kScaled);
 }
 
-/// Which experts of a rank the rows go to. Today a grouped GEMM is its padded rows, its experts and nothing
-/// else.
+/// Which experts of a rank the rows go to.
 TEST_F(TrainingPricesTest, AGroupedGemmIsPricedOnTheRowsOfEachExpert) {
-  GTEST_SKIP()
-      << "a grouped GEMM is priced on the rows of its rank, evenly over the experts: core/op/op.h has "
-         "no rows by expert (docs/training.md, Not simulated)";
-  models::TrainingShape shape;
-  shape.local_experts = 4;
-  const auto seconds = [&](const std::vector<std::int32_t>& rows) {
+  models::LayerShape shape;
+  shape.shard.local_experts = 4;
+  const auto seconds = [&](const std::vector<std::int64_t>& rows) {
     double sum = 0;
-    for (const Op& op : models::BlockOps(scenario_.model, models::LayerKind::kMoe, models::Block::kMlpForward,
-                                         shape, {rows, 400})) {
-      if (op.kind == OpKind::kGroupedGemmFp8) sum += Seconds(cost_.PriceOp(op, 112).time);
+    shape.batch.routed = {rows, 400};
+    for (const models::PlacedOp& o :
+         models::PhaseOps(scenario_.model, {}, models::phase::kMlpForward, shape)) {
+      if (o.op.kind == OpKind::kGroupedGemmFp8) sum += Seconds(cost_.PriceOp(o.op, 112).time);
     }
     return sum;
   };
   // 512 rows after padding in either. At 128 rows an expert the weights bound the time (256 operations a
   // byte, an H800 has 590), and those of an expert without rows are not read.
   EXPECT_LT(seconds({512, 0, 0, 0}), seconds({128, 128, 128, 128}));
+}
+
+/// The grid that a simulation reads is made of even rows; a rank's own rows, uneven and some of them none, priced
+/// kernel for kernel, must come out the same.
+TEST_F(TrainingPricesTest, TheGridAgreesWithTheRowsOfEachExpertPricedAlone) {
+  const std::vector<std::vector<std::int64_t>> ranks = {
+      {8192, 8192, 8192, 8192}, {100, 9000, 15000, 7001}, {5000, 5100, 4900, 5003}, {1, 1, 1, 40000},
+      {0, 12345, 999, 3000},    {0, 0, 20000, 1},         {0, 0, 0, 9999},          {1300, 1000, 900, 1500}};
+  std::vector<RankLoad> loads(kRanks, RankLoad{32768, 16384, 13000, 20000});
+  const auto unpadded = [&](std::size_t r) { return models::RoutedRows{ranks[r], 0}; };
+  for (std::size_t r = 0; r < ranks.size(); ++r) {
+    loads[r].rows = static_cast<std::int32_t>(models::PaddedRows(unpadded(r), 128));
+    loads[r].unique = loads[r].rows / 2;
+    loads[r].idle_experts = static_cast<std::int32_t>(std::count(ranks[r].begin(), ranks[r].end(), 0));
+  }
+  const StepLoads step(1, kRanks, loads);
+  PriceInputs in = Inputs();
+  in.vary = false;
+  const TrainingPrices prices(in, step, kRanks);
+  models::LayerShape shape;
+  shape.shard.local_experts = 4;
+  for (std::size_t r = 0; r < ranks.size(); ++r) {
+    shape.batch.routed = unpadded(r);
+    shape.batch.routed.unique_rows =
+        std::lround(loads[r].rows * static_cast<double>(step.mean().unique) / step.mean().rows);
+    for (const auto& [part, phase] : {std::pair{Part::kMlpForward, models::phase::kMlpForward},
+                                      std::pair{Part::kMlpBackward, models::phase::kMlpBackward},
+                                      std::pair{Part::kMlpWeight, models::phase::kMlpWeight}}) {
+      double direct = 0;
+      for (const models::PlacedOp& o : models::PhaseOps(scenario_.model, {}, phase, shape))
+        direct += static_cast<double>(cost_.PriceOp(o.op, 112).time.count()) + prices.launch_gap();
+      const auto read =
+          static_cast<double>(prices(0, static_cast<int>(r), Step(PriceKey(UnitKind::kMoeLayer, part))).work);
+      RecordProperty("rank " + std::to_string(r) + " " + std::string(Name(part)),
+                     std::to_string(read / direct - 1));
+      EXPECT_NEAR(read / direct, 1, loads[r].idle_experts > 0 ? 0.03 : 0.01) << r << " " << Name(part);
+    }
+  }
+}
+
+/// A rank whose experts idle reads fewer weights than one with the same rows on all of them.
+TEST_F(TrainingPricesTest, ARankWithIdleExpertsIsPricedOnThoseThatHaveRows) {
+  std::vector<RankLoad> loads(kRanks, RankLoad{512, 400, 13000, 20000});
+  loads[1].idle_experts = 3;
+  loads[2].idle_experts = 1;
+  const StepLoads some(1, kRanks, loads);
+  PriceInputs in = Inputs();
+  in.vary = false;
+  const TrainingPrices prices(in, some, kRanks);
+  const auto work = [&](int rank) { return prices(0, rank, Step(kMlp)).work; };
+  EXPECT_LT(work(1), work(2));
+  EXPECT_LT(work(2), work(0));
 }
 
 }  // namespace
