@@ -170,23 +170,21 @@ hw::PointToPoint TrainingModel::Link() const {
 }
 
 RebalanceReport TrainingModel::PriceRebalance(const models::LoadSource* loads) const {
-  const auto* planned = dynamic_cast<const models::PlannedLoads*>(loads);
-  if (planned == nullptr) return {};
-  return PriceRebalancing(scenario_, *planned, MoeLayersOfRanks(), schedule_.directions(), Link(),
+  if (loads == nullptr) return {};
+  return PriceRebalancing(scenario_, *loads, MoeLayersOfRanks(), schedule_.directions(), Link(),
                           exchange_stretch_);
 }
 
 std::vector<ReplicaTime> TrainingModel::ReplicasOf(const models::LoadSource* loads) const {
-  const auto* planned = dynamic_cast<const models::PlannedLoads*>(loads);
   const bool even = loads == nullptr;
-  if (even ? even_plan_.expert_of.empty() : planned == nullptr) return {};
+  if (even ? even_plan_.expert_of.empty() : !loads->placement().eplb) return {};
   const ExpertBytes bytes = BytesOfExpert(scenario_, schedule_.directions());
   const models::LoadShape shape = ShapeOf(scenario_);
   std::vector<ReplicaTime> times;
   for (const std::vector<int>& layers : MoeLayersOfRanks()) {
     std::vector<models::ExpertMoves::Port> chains;
     for (const int layer : layers)
-      chains.push_back(models::ReplicaChains(even ? even_plan_ : planned->Plan(layer, 0), shape.ranks,
+      chains.push_back(models::ReplicaChains(even ? even_plan_ : loads->PlacementAt(layer, 0), shape.ranks,
                                              shape.ranks_per_node));
     times.push_back(PriceReplicas(bytes, chains, Link(), exchange_stretch_, even));
   }
