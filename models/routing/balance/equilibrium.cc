@@ -182,6 +182,7 @@ class Solver {
     }
     load_[common_] = Zero();
     for (std::size_t d = 0; d < common_; ++d) {
+      control_.Check();
       const auto own = std::span(bias_).subspan(d * experts_, experts_);
       load_[d] = LoadsOf(text_.gate(), text_.RouteDomain(static_cast<int>(d), own));
       AddScaledTerms(share_[d], load_[d], &load_[common_]);
@@ -364,7 +365,7 @@ class Solver {
     part_ = nearest_part_;
     Count(text_.documents());
     for (int i = 0, idle = 0; i < pace_.moves && idle < pace_.patience && !nearest_.converged(); ++i) {
-      margins.Set(bias_);
+      margins.Set(bias_, control_);
       if (alone() || i % 2 == 0) {
         MovePart(margins, common_, damping, std::vector<bool>(experts_, true));
       } else {

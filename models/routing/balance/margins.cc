@@ -103,12 +103,13 @@ Margins::Margins(const RoutedText& text, int documents)
       domains_(static_cast<std::size_t>(text.domains())),
       tokens_(static_cast<std::size_t>(documents) * RoutedText::kDocumentTokens) {}
 
-void Margins::Set(std::span<const float> bias) {
+void Margins::Set(std::span<const float> bias, const RunControl& control) {
   const auto n = static_cast<std::size_t>(text_.gate().experts);
   margin_.resize(domains_ * tokens_ * n);
   TokenEdge edge(text_.gate());
   std::vector<float> score(n);
   for (std::size_t d = 0; d < domains_; ++d) {
+    control.Check();
     const std::span<const float> affinity = text_.affinity(static_cast<int>(d));
     const float* b = bias.data() + (bias.size() > n ? d * n : 0);
     float* out = margin_.data() + d * tokens_ * n;

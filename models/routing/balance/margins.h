@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "core/base/run_control.h"
 #include "models/routing/sampling/load_table.h"
 
 namespace orrery::models {
@@ -21,7 +22,7 @@ class Margins {
   /// Sets the margins under `bias`, [experts] for all domains or [domains][experts]. A margin is positive
   /// where the token selects the expert. An expert of a group that the token does not keep has to lift its
   /// group above the last group kept first.
-  void Set(std::span<const float> bias);
+  void Set(std::span<const float> bias, const RunControl& control = {});
 
   /// The smallest move of the bias of `expert`, in domains that come in `share`, at which excess(move, load)
   /// is no longer negative. `load` is the expert's relative load there (1 is balanced); the excess grows with
