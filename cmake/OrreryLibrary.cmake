@@ -33,7 +33,7 @@ function(orrery_test name folder)
   target_link_libraries(${name} PRIVATE ${ARG_LINK} GTest::gmock GTest::gtest_main)
   set(properties)
   if(ARG_LABEL)
-    set(properties PROPERTIES LABELS ${ARG_LABEL})
+    set(properties TEST_PREFIX ${ARG_LABEL}. PROPERTIES LABELS ${ARG_LABEL})  # ctest wants names of its own
   endif()
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 120 DISCOVERY_MODE PRE_TEST
     WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} ${properties})
