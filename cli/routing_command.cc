@@ -96,7 +96,9 @@ scenarios::RoutingRequest MakeRequest(const Options& o, const RoutingDocument& i
 int RunReport(const Options& o, const StepTimeMaker& step_time) {
   CheckOptions(o);
   const RoutingDocument in = LoadRoutingDocument(InputOf(o));
-  const scenarios::RoutingReport routing = scenarios::MakeRoutingReport(MakeRequest(o, in, step_time));
+  const LongRun wait;
+  const scenarios::RoutingReport routing =
+      scenarios::MakeRoutingReport(MakeRequest(o, in, step_time), wait.control());
   Report report;
   report.Add(o.json, [&] { return scenarios::RoutingJson(routing); });
   report.Add(o.csv, [&] { return scenarios::RoutingCsv(routing); });
@@ -113,16 +115,15 @@ int RunCompare(const Options& o, const StepTimeMaker& step_time) {
   }
   const std::vector<std::string> names = o.strategies.empty() ? models::StrategyNames() : o.strategies;
   RequireMeaning(o.settings, names);
+  const LongRun wait;
   std::vector<scenarios::RoutingReport> strategies;
-  {
-    const LongRun wait(LongRun::OnSignal::kEnd);
-    for (const std::string& strategy : names) {
-      wait.control().Tell(static_cast<double>(strategies.size()) / static_cast<double>(names.size()),
-                          strategy);
-      RoutingInput in = InputOf(o);
-      in.strategy = strategy, in.compared = true;
-      strategies.push_back(scenarios::MakeRoutingReport(MakeRequest(o, LoadRoutingDocument(in), step_time)));
-    }
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const auto all = static_cast<double>(names.size());
+    RoutingInput in = InputOf(o);
+    in.strategy = names[i], in.compared = true;
+    strategies.push_back(scenarios::MakeRoutingReport(
+        MakeRequest(o, LoadRoutingDocument(in), step_time),
+        wait.control().Part(static_cast<double>(i) / all, static_cast<double>(i + 1) / all)));
   }
   Report report;
   report.Add(o.json, [&] { return scenarios::RoutingComparisonJson(strategies); });

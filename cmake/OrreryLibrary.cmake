@@ -21,9 +21,9 @@ function(orrery_library name)
   target_link_libraries(${name} PUBLIC orrery_options ${ARG_LINK})
 endfunction()
 
-# orrery_test(NAME FOLDER LINK libs...): one test binary of every *_test.cc below tests/FOLDER.
+# orrery_test(NAME FOLDER LINK libs... [LABEL label]): one test binary of every *_test.cc below tests/FOLDER.
 function(orrery_test name folder)
-  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  cmake_parse_arguments(ARG "" "LABEL" "LINK" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*_test.cc)
   if(NOT sources)
     return()
@@ -31,6 +31,10 @@ function(orrery_test name folder)
   add_executable(${name} ${sources})
   target_compile_definitions(${name} PRIVATE ORRERY_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   target_link_libraries(${name} PRIVATE ${ARG_LINK} GTest::gmock GTest::gtest_main)
+  set(properties)
+  if(ARG_LABEL)
+    set(properties TEST_PREFIX ${ARG_LABEL}. PROPERTIES LABELS ${ARG_LABEL})  # ctest wants names of its own
+  endif()
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 120 DISCOVERY_MODE PRE_TEST
-    WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+    WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} ${properties})
 endfunction()

@@ -9,8 +9,8 @@
 #include "core/base/error.h"
 #include "core/base/units.h"
 #include "models/routing/placement.h"
-#include "models/routing/sources/choice_loads.h"
-#include "models/routing/sources/planned_loads.h"
+#include "models/routing/sampling/load_table.h"
+#include "models/routing/sources/expert_choice.h"
 
 namespace orrery::scenarios {
 namespace {
@@ -22,9 +22,8 @@ constexpr int kMicroBatches = 8;  // sampled for MicroBatchBalance
 
 /// The micro-batches sampled: the first, or where slots are replanned those of a period between two plans
 /// made in the run, evenly spread.
-int SampledMicroBatch(const models::TableLoads& source, int i) {
-  const auto* planned = dynamic_cast<const models::PlannedLoads*>(&source);
-  const int every = planned != nullptr ? planned->options().replanned_every : 0;
+int SampledMicroBatch(const models::LoadSource& source, int i) {
+  const int every = source.placement().replanned_every;
   if (every == 0) return i;
   return every + (every < kMicroBatches ? i : static_cast<int>(std::int64_t{every} * i / kMicroBatches));
 }
@@ -34,13 +33,14 @@ double HottestRank(std::span<const double> load, const models::ExpertPlacement& 
 }
 
 /// The relative loads of a source's tables as a heat map.
-ExpertLoads LoadsOf(const models::TableLoads& source, int layers, int experts, int top_k) {
-  const std::size_t domains = source.mix().share.size(), n = static_cast<std::size_t>(experts);
-  ExpertLoads out{source.Describe(), {}, source.mix().share, experts, 0, {}, true};
+ExpertLoads LoadsOf(const models::LoadSource& source, int layers, int experts, int top_k) {
+  const std::vector<double> share = source.DomainShares();
+  const std::size_t domains = share.size(), n = static_cast<std::size_t>(experts);
+  ExpertLoads out{source.Describe(), {}, share, experts, 0, {}, true};
   for (std::size_t d = 0; d < domains; ++d) out.domains.push_back(fmt::format("domain {}", d + 1));
   for (int l = 0; l < layers; ++l) {
     auto& layer = out.load.emplace_back(domains);
-    const std::vector<float>& slot = source.Table(l).slot;
+    const std::vector<float>& slot = source.FindTable(l)->slot;
     for (std::size_t i = 0; i < domains * n; ++i) layer[i / n].push_back(double{slot[i]} * experts / top_k);
   }
   return out;
@@ -70,12 +70,11 @@ double Excess(const std::vector<std::int32_t>& rows) {
 }
 
 /// MaxVio of experts; on planned slots an expert's rows are those of all its slots.
-double ExpertMaxVio(const models::TableLoads& source, int layer, int micro_batch,
+double ExpertMaxVio(const models::LoadSource& source, int layer, int micro_batch,
                     const models::ExchangeLoad& load) {
-  const auto* planned = dynamic_cast<const models::PlannedLoads*>(&source);
-  if (planned == nullptr) return Excess(load.expert_rows);
-  const std::vector<int> expert = planned->ExpertOfSlots(layer, micro_batch);
-  std::vector<std::int32_t> rows(static_cast<std::size_t>(planned->logical().shape().experts));
+  if (!source.placement().eplb) return Excess(load.expert_rows);
+  const std::vector<int> expert = source.PlacementAt(layer, micro_batch).expert_of;
+  std::vector<std::int32_t> rows(static_cast<std::size_t>(source.routed_experts()));
   for (std::size_t s = 0; s < expert.size(); ++s) {
     const auto e = static_cast<std::size_t>(expert[s]);
     if (e < rows.size()) rows[e] += load.expert_rows[s];  // beyond: a shared one, every token's
@@ -84,10 +83,10 @@ double ExpertMaxVio(const models::TableLoads& source, int layer, int micro_batch
 }
 
 /// Adds one micro-batch of one layer with weight `w`.
-void AddMicroBatch(const models::TableLoads& source, const models::ExchangeLoad& load, double w,
+void AddMicroBatch(const models::LoadSource& source, const models::ExchangeLoad& load, double w,
                    MicroBatchBalance* out) {
   const models::LoadShape& shape = source.shape();
-  const double tokens = double{1} * shape.tokens_per_rank * shape.ranks;
+  const auto tokens = static_cast<double>(shape.Tokens());
   out->hottest_rank += w * HottestSampledRank(shape, load.expert_rows);
   out->gpus_per_token += w * std::accumulate(load.unique_rows.begin(), load.unique_rows.end(), 0.0) / tokens;
   if (out->hottest_slot) *out->hottest_slot += w * Excess(load.expert_rows);
@@ -98,29 +97,28 @@ void AddMicroBatch(const models::TableLoads& source, const models::ExchangeLoad&
     for (double x : relative) dropped += w * std::max(0.0, x - factor) / static_cast<double>(relative.size());
 }
 
-MicroBatchBalance SampleMicroBatches(const models::TableLoads& source, int layers) {
+MicroBatchBalance SampleMicroBatches(const models::LoadSource& source, int layers,
+                                     const RunControl& control) {
   MicroBatchBalance out;
   if (source.shape().capacity_factor > 0) out.lost = 0;
-  if (dynamic_cast<const models::PlannedLoads*>(&source) != nullptr) out.hottest_slot = 0;
+  if (source.placement().eplb) out.hottest_slot = 0;
   for (double factor : {1.0, 1.25, 1.5, 2.0})
     if (!out.lost) out.dropped.emplace_back(factor, 0.0);
   models::ExchangeLoad load;
   const double w = 1.0 / (layers * kMicroBatches);
   for (int i = 0; i < layers * kMicroBatches; ++i) {
     const int layer = i % layers, micro_batch = SampledMicroBatch(source, i / layers);
+    control.Check();
     source.Sample(layer, micro_batch, 0, &load);
     AddMicroBatch(source, load, w, &out);
     out.max_vio += w * ExpertMaxVio(source, layer, micro_batch, load);
   }
-  const auto* routed = dynamic_cast<const models::SyntheticLoads*>(&source);
-  if (out.lost && routed != nullptr) {
-    routed->SampleExactly(0, 0, 0, &load);
-    out.lost_weight = load.dropped_weight;
-  }
+  if (out.lost && source.SampleTokenByToken(0, 0, 0, &load)) out.lost_weight = load.dropped_weight;
+  const std::vector<double> share = source.DomainShares();
   for (int l = 0; l < layers; ++l) {
-    const auto& nodes = source.Table(l).nodes_mean;
+    const auto& nodes = source.FindTable(l)->nodes_mean;
     for (std::size_t d = 0; d < nodes.size(); ++d)
-      out.nodes_per_token += source.mix().share[d] * double{nodes[d]} / layers;
+      out.nodes_per_token += share[d] * double{nodes[d]} / layers;
   }
   return out;
 }
@@ -138,13 +136,12 @@ models::UpdateRule RuleOf(const models::RoutingSection& section) {
   }
 }
 
-/// What experts that choose make of tokens; the loads are ChoiceLoads, perhaps on planned slots.
-std::optional<ChoiceBalance> ChoiceOf(const models::TableLoads& source, int layers, int moe_layers) {
-  const auto* loads = dynamic_cast<const models::ChoiceLoads*>(&source);
-  if (loads == nullptr) return std::nullopt;
+/// What experts that choose make of tokens. The source's experts are in expert order.
+std::optional<ChoiceBalance> ChoiceOf(const models::LoadSource& source, int layers, int moe_layers) {
+  if (source.ExpertsPerToken(0).empty()) return std::nullopt;
   ChoiceBalance out;
   for (int l = 0; l < layers; ++l) {
-    const std::vector<double> share = loads->ExpertsPerToken(l);
+    const std::vector<double> share = source.ExpertsPerToken(l);
     if (share.size() > out.experts_share.size()) out.experts_share.resize(share.size());
     for (std::size_t j = 0; j < share.size(); ++j) out.experts_share[j] += share[j] / layers;
   }
@@ -159,7 +156,8 @@ std::optional<ChoiceBalance> ChoiceOf(const models::TableLoads& source, int laye
   return out;
 }
 
-/// Training runs know what pulls or biases a router by its loads.
+/// Whether a training run shows how the strategy settles: it needs a router that something balances by its
+/// loads.
 bool HasTrace(models::Strategy s) {
   return s != models::Strategy::kBalanced && s != models::Strategy::kExpertChoice;
 }
@@ -185,26 +183,22 @@ models::TrainingOptions TrainingOf(const RoutingRequest& request, const RoutingR
   return o;
 }
 
-void AddTraining(const RoutingRequest& request, RoutingReport* report) {
+void AddTraining(const RoutingRequest& request, const RunControl& control, RoutingReport* report) {
   const models::TrainingOptions o = TrainingOf(request, *report);
   if (o.shift_step < 1 << 30 && o.shift_step + models::TrainingTrace::kWindow > o.steps)
     throw InputError(
         fmt::format("routing: a shift at step {} of {} training steps, expected {} or more after it",
                     o.shift_step, o.steps, models::TrainingTrace::kWindow));
   report->engine = models::EngineName(o);
-  report->training = models::Train(o, request.seed, 0);
+  report->training = models::Train(o, request.seed, 0, control);
   for (int sequences : {1, 4, 16, 64, 256}) {
     report->computation.emplace_back(
-        sequences, models::ComputationBatchMaxVio(o, *report->training, sequences, 100, request.seed));
+        sequences,
+        models::ComputationBatchMaxVio(o, *report->training, sequences, 100, request.seed, control));
   }
 }
 
-const models::TableLoads& LogicalOf(const models::TableLoads& source) {
-  const auto* planned = dynamic_cast<const models::PlannedLoads*>(&source);
-  return planned != nullptr ? planned->logical() : source;
-}
-
-/// One placement question over every layer and domain: the mean of `hottest(layer, domain)`.
+/// The mean of hottest(layer, domain) over layers, and over domains by their share.
 template <class Hottest>
 double MeanOver(const ExpertLoads& loads, Hottest hottest) {
   double sum = 0;
@@ -214,17 +208,20 @@ double MeanOver(const ExpertLoads& loads, Hottest hottest) {
   return sum / loads.layers();
 }
 
-/// An eighth more than the routed experts, rounded up; shared ones stand among the redundant.
+/// An eighth more slots than routed experts, rounded up to whole ranks. Shared experts stand among the
+/// redundant ones.
 int Slots(const ExpertLoads& loads, int ranks, int shared) {
   const int routed = loads.experts - shared;
   return static_cast<int>(RoundUp(routed + std::max(routed / 8, shared), ranks));
 }
 
-RankBalance BalanceAt(const ExpertLoads& loads, int groups, int ranks_per_node, int ranks, int shared) {
+RankBalance BalanceAt(const ExpertLoads& loads, int groups, int ranks_per_node, int ranks, int shared,
+                      const RunControl& control) {
   const int experts = loads.experts;
   const bool whole_nodes = ranks % ranks_per_node == 0;
   RankBalance out{ranks, Slots(loads, ranks, shared), {}, {}, {}, {}};
   const auto plan = [&](std::span<const double> weight, int slots) {
+    control.Check();
     const int nodes = whole_nodes && slots % (ranks / ranks_per_node) == 0 ? ranks / ranks_per_node : 1;
     return models::Eplb(weight, {slots, groups, nodes, ranks});
   };
@@ -269,15 +266,18 @@ ExpertLoads WithShared(ExpertLoads loads, int shared, double load) {
 }  // namespace
 
 std::vector<RankBalance> RankBalances(const ExpertLoads& routed, int groups, int ranks_per_node,
-                                      const std::vector<int>& ranks, int shared_experts, double shared_load) {
+                                      const std::vector<int>& ranks, int shared_experts, double shared_load,
+                                      const RunControl& control) {
   const bool shared = shared_experts > 0;
   const ExpertLoads loads = shared ? WithShared(routed, shared_experts, shared_load) : routed;
   std::vector<RankBalance> out;
-  for (int r : ranks) {
+  for (std::size_t i = 0; i < ranks.size(); ++i) {
+    const int r = ranks[i];
+    control.Tell(static_cast<double>(i) / static_cast<double>(ranks.size()));
     if (r < 1 || r > 65536)
       throw InputError(fmt::format("routing: {} expert-parallel ranks, expected 1 to 65536", r));
     if (r <= 2 * loads.experts)
-      out.push_back(BalanceAt(loads, shared ? 1 : groups, ranks_per_node, r, shared_experts));
+      out.push_back(BalanceAt(loads, shared ? 1 : groups, ranks_per_node, r, shared_experts, control));
   }
   return out;
 }
@@ -298,7 +298,7 @@ RoutingRequest RequestFor(const models::ModelSpec& model, const models::RoutingS
 
 namespace {
 
-/// What of the request the report repeats.
+/// A report that names the model, strategy and geometry of the request.
 RoutingReport Named(const RoutingRequest& request) {
   const models::LoadShape& shape = request.training;
   RoutingReport r;
@@ -314,7 +314,11 @@ RoutingReport Named(const RoutingRequest& request) {
 
 }  // namespace
 
-RoutingReport MakeRoutingReport(const RoutingRequest& request) {
+/// How much of a report's time its parts take, about: drawing loads is most of it, where no step is
+/// simulated.
+constexpr double kLoadsDone = 0.4, kRanksDone = 0.5, kSampledDone = 0.6, kTrainingDone = 0.8;
+
+RoutingReport MakeRoutingReport(const RoutingRequest& request, const RunControl& control) {
   if (request.layers < 1)
     throw InputError(fmt::format("routing: {} layers, expected at least 1", request.layers));
   RoutingReport report = Named(request);
@@ -330,23 +334,28 @@ RoutingReport MakeRoutingReport(const RoutingRequest& request) {
     layers = std::min(layers, report.recorded_layers);
     report.loads.load.resize(static_cast<std::size_t>(layers));
   }
-  const std::unique_ptr<models::TableLoads> source = models::MakeTableLoads(
+  control.Tell(0, "drawing loads");
+  const std::unique_ptr<models::LoadSource> source = models::MakeTableLoads(
       request.section, shape, request.step_time ? request.moe_layers : made, request.seed);
+  control.Tell(kLoadsDone, "placing experts");
   report.source = source->Describe();
-  if (!recorded) report.loads = LoadsOf(LogicalOf(*source), layers, shape.experts, shape.top_k);
+  if (!recorded) report.loads = LoadsOf(source->logical(), layers, shape.experts, shape.top_k);
   AddBalance(report.loads, &report);
-  if (const auto* routed = dynamic_cast<const models::SyntheticLoads*>(&LogicalOf(*source));
-      routed != nullptr && routed->NotConverged() > 0)
-    report.not_converged = routed->NotConverged();
+  if (source->NotConverged() > 0) report.not_converged = source->NotConverged();
   report.ranks = RankBalances(report.loads, shape.groups, shape.ranks_per_node, request.ranks,
-                              report.placed_shared_experts, double{1} * shape.experts / shape.top_k);
-  report.micro_batch = SampleMicroBatches(*source, layers);
+                              report.placed_shared_experts, double{1} * shape.experts / shape.top_k,
+                              control.Part(kLoadsDone, kRanksDone));
+  control.Tell(kRanksDone, "sampling micro-batches");
+  report.micro_batch = SampleMicroBatches(*source, layers, control);
+  control.Tell(kSampledDone, "training the router");
   if (request.section.shift_step < 1 << 30) report.shift_step = request.section.shift_step;
   const bool chooses = shape.top_k < shape.experts;  // else every token takes every expert
   if (!recorded && chooses && HasTrace(request.section.strategy) && request.steps > 0)
-    AddTraining(request, &report);
-  report.choice = ChoiceOf(LogicalOf(*source), layers, request.moe_layers);
-  if (request.step_time) report.step = request.step_time(*source);
+    AddTraining(request, control.Part(kSampledDone, kTrainingDone), &report);
+  report.choice = ChoiceOf(source->logical(), layers, request.moe_layers);
+  control.Tell(kTrainingDone, "simulating a step");
+  if (request.step_time) report.step = request.step_time(*source, control.Part(kTrainingDone, 1));
+  control.Tell(1);
   return report;
 }
 

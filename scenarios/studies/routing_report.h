@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/run_control.h"
 #include "models/routing/balance/balance_stats.h"
 #include "models/routing/dynamics/training_dynamics.h"
 #include "models/routing/sources/recorded_loads.h"
@@ -29,8 +30,9 @@ struct StepFigures {
   bool fits = true;            ///< every pipeline rank within the device's memory
 };
 
-/// Simulates a step; given by whoever can.
-using StepTime = std::function<StepFigures(const models::LoadSource&)>;
+/// Simulates a training step with the loads of a source. The caller of the report brings it, as a step needs
+/// a whole scenario.
+using StepTime = std::function<StepFigures(const models::LoadSource&, const RunControl&)>;
 
 struct RoutingRequest {
   std::string model;
@@ -49,8 +51,8 @@ struct RoutingRequest {
   StepTime step_time;                 ///< may be empty: no step time is reported then
 };
 
-/// Hottest rank over the mean, minus 1, at one expert-parallel size; means over layers and domains. Absent where
-/// counts do not divide.
+/// Hottest rank over the mean, minus 1, at one expert-parallel size; means over layers and domains. Absent
+/// where counts do not divide.
 struct RankBalance {
   int ranks = 0;
   int slots = 0;                     ///< with redundant experts: an eighth more than the experts, rounded up
@@ -109,13 +111,13 @@ struct RoutingReport {
 RoutingRequest RequestFor(const models::ModelSpec& model, const models::RoutingSection& section);
 
 /// InputError where the request does not fit the model.
-RoutingReport MakeRoutingReport(const RoutingRequest& request);
+RoutingReport MakeRoutingReport(const RoutingRequest& request, const RunControl& control = {});
 
 /// Balance at each expert-parallel size for any loads. `shared_experts` of load `shared_load` stand among the
 /// redundant slots.
 std::vector<RankBalance> RankBalances(const models::ExpertLoads& loads, int groups, int ranks_per_node,
                                       const std::vector<int>& ranks, int shared_experts = 0,
-                                      double shared_load = 0);
+                                      double shared_load = 0, const RunControl& control = {});
 
 std::string RoutingText(const RoutingReport& report);
 std::string RoutingJson(const RoutingReport& report);

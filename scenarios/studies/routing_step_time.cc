@@ -26,10 +26,10 @@ StepTime StepTimeOf(const Document& scenario, RoutingRequest* request) {
   request->training = model->load_shape();
   request->moe_layers = model->MoeLayers();
   const double even_s = EvenStep(*model);
-  return [model, even_s](const models::LoadSource& loads) {
+  return [model, even_s](const models::LoadSource& loads, const RunControl& control) {
     StepInputs inputs;
     inputs.loads = &loads;
-    const TrainingOutcome outcome = model->Simulate({}, inputs);
+    const TrainingOutcome outcome = model->Simulate({}, inputs, control);
     const Scenario& s = model->scenario();
     const auto tokens = static_cast<double>(s.TokensPerStep());
     StepFigures figures;

@@ -93,11 +93,11 @@ ReplicaTime PriceReplicas(const ExpertBytes& bytes, const std::vector<models::Ex
   return {seconds(bytes.gradient_shard), seconds(bytes.parameter_shard)};
 }
 
-RebalanceReport PriceRebalancing(const Scenario& s, const models::PlannedLoads& loads,
+RebalanceReport PriceRebalancing(const Scenario& s, const models::LoadSource& loads,
                                  const std::vector<std::vector<int>>& moe_layers, int stage_copies,
                                  const hw::PointToPoint& link, double stretch) {
   RebalanceReport report;
-  const int every = loads.options().replanned_every;
+  const int every = loads.placement().replanned_every;
   if (every == 0) return report;
   const models::LoadShape& shape = loads.shape();
   const ExpertBytes bytes = BytesOfExpert(s, stage_copies);
@@ -112,8 +112,9 @@ RebalanceReport PriceRebalancing(const Scenario& s, const models::PlannedLoads& 
     for (const std::vector<int>& of_rank : moe_layers) {
       Ports ports(shape.ranks), gradients(shape.ranks);
       for (const int layer : of_rank) {
-        const models::ExpertMoves moves = models::MovesBetween(
-            loads.Plan(layer, period - 1), loads.Plan(layer, period), shape.ranks, shape.ranks_per_node);
+        const models::ExpertMoves moves =
+            models::MovesBetween(loads.PlacementAt(layer, (period - 1) * every),
+                                 loads.PlacementAt(layer, period * every), shape.ranks, shape.ranks_per_node);
         ports.Add(moves.weights, bytes.weights);
         ports.Add(moves.state, bytes.state);
         gradients.Add(moves.gradients, bytes.gradients);

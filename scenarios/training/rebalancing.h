@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "hw/comm/point_to_point.h"
-#include "models/routing/sources/planned_loads.h"
+#include "models/routing/load_source.h"
 #include "scenarios/schema/scenario.h"
 #include "scenarios/training/result.h"
 
@@ -38,7 +38,7 @@ ReplicaTime PriceReplicas(const ExpertBytes& bytes, const std::vector<models::Ex
 /// ports; nothing hides it, so this is the most that a rearrangement costs. Of all rearrangements those at a
 /// step's boundary count as often as they fall there. `moe_layers` [pipeline rank] are
 /// MoE layers by number, `stretch` the fabric's on transfers between nodes.
-RebalanceReport PriceRebalancing(const Scenario& scenario, const models::PlannedLoads& loads,
+RebalanceReport PriceRebalancing(const Scenario& scenario, const models::LoadSource& loads,
                                  const std::vector<std::vector<int>>& moe_layers, int stage_copies,
                                  const hw::PointToPoint& link, double stretch);
 

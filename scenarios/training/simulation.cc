@@ -211,23 +211,21 @@ std::vector<std::vector<int>> TrainingModel::MoeLayersOfRanks() const {
 }
 
 RebalanceReport TrainingModel::PriceRebalance(const models::LoadSource* loads) const {
-  const auto* planned = dynamic_cast<const models::PlannedLoads*>(loads);
-  if (planned == nullptr) return {};
-  return PriceRebalancing(scenario_, *planned, MoeLayersOfRanks(), schedule_->directions(), machine_->Link(),
+  if (loads == nullptr) return {};
+  return PriceRebalancing(scenario_, *loads, MoeLayersOfRanks(), schedule_->directions(), machine_->Link(),
                           placed_->exchange_stretch);
 }
 
 std::vector<ReplicaTime> TrainingModel::ReplicasOf(const models::LoadSource* loads) const {
-  const auto* planned = dynamic_cast<const models::PlannedLoads*>(loads);
   const bool even = loads == nullptr;
-  if (even ? even_->plan.expert_of.empty() : planned == nullptr) return {};
+  if (even ? even_->plan.expert_of.empty() : !loads->placement().eplb) return {};
   const ExpertBytes bytes = BytesOfExpert(scenario_, schedule_->directions());
   const models::LoadShape shape = ShapeOf(scenario_);
   std::vector<ReplicaTime> times;
   for (const std::vector<int>& layers : MoeLayersOfRanks()) {
     std::vector<models::ExpertMoves::Port> chains;
     for (const int layer : layers)
-      chains.push_back(models::ReplicaChains(even ? even_->plan : planned->Plan(layer, 0), shape.ranks,
+      chains.push_back(models::ReplicaChains(even ? even_->plan : loads->PlacementAt(layer, 0), shape.ranks,
                                              shape.ranks_per_node));
     times.push_back(PriceReplicas(bytes, chains, machine_->Link(), placed_->exchange_stretch, even));
   }

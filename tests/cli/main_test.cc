@@ -152,5 +152,14 @@ TEST_F(Program, AnInterruptedRunSaysWhatWasStoppedAndWritesNothing) {
   EXPECT_TRUE(fs::is_empty(folder_));
 }
 
+TEST_F(Program, AnInterruptedComparisonOfStrategiesWritesNothingEither) {
+  const Ended ended =
+      Shell("cd " + folder_.string() +
+            " && timeout --preserve-status -s INT 1 $orrery routing compare --layers 58 --json out.json");
+  EXPECT_EQ(ended.code, 130) << ended.said;
+  EXPECT_THAT(ended.said, AllOf(HasSubstr("orrery: stopped"), HasSubstr("nothing was written")));
+  EXPECT_TRUE(fs::is_empty(folder_));
+}
+
 }  // namespace
 }  // namespace orrery::cli

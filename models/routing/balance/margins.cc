@@ -12,7 +12,8 @@ constexpr float kFar = 1e30f;  // a margin that no bias closes
 constexpr int kHalvings = 16;  // of the way from the token that decides
 constexpr double kNearer = 2;  // times what is left next to it
 
-/// The three best scores of a group; what the gate adds up are two of them, or one where there is no second.
+/// The three best scores of a group. The score of the group is the sum of the first two, or the first where
+/// the group has one expert.
 struct GroupBest {
   float first = -kFar, second = -kFar, third = -kFar;
   bool single = false;
@@ -33,7 +34,7 @@ struct GroupBest {
   float Rise(float x, float edge) const { return edge - x - (single ? 0 : x >= first ? second : first); }
 };
 
-/// One token's edges of selection, by group and by expert.
+/// The scores at which the selection of one token changes, of groups and of experts.
 class TokenEdge {
  public:
   explicit TokenEdge(const GateShape& gate)
@@ -82,7 +83,8 @@ class TokenEdge {
   float selected_ = 0, next_ = 0;         ///< the k-th score of the kept groups, and the one after it
 };
 
-/// Where a token's key is `key`, half way to the next one below or above it; else `key`.
+/// The value half way from `key` to the next token's key below or above it, where a token has this key; else
+/// its value.
 float HalfWay(std::span<const std::int32_t> keys, std::int32_t key, bool below) {
   if (std::find(keys.begin(), keys.end(), key) == keys.end()) return OfKey(key);
   std::int32_t next = below ? kLowestKey : kHighestKey;
@@ -101,12 +103,13 @@ Margins::Margins(const RoutedText& text, int documents)
       domains_(static_cast<std::size_t>(text.domains())),
       tokens_(static_cast<std::size_t>(documents) * RoutedText::kDocumentTokens) {}
 
-void Margins::Set(std::span<const float> bias) {
+void Margins::Set(std::span<const float> bias, const RunControl& control) {
   const auto n = static_cast<std::size_t>(text_.gate().experts);
   margin_.resize(domains_ * tokens_ * n);
   TokenEdge edge(text_.gate());
   std::vector<float> score(n);
   for (std::size_t d = 0; d < domains_; ++d) {
+    control.Check();
     const std::span<const float> affinity = text_.affinity(static_cast<int>(d));
     const float* b = bias.data() + (bias.size() > n ? d * n : 0);
     float* out = margin_.data() + d * tokens_ * n;
@@ -140,7 +143,9 @@ double Margins::MoveOf(std::size_t expert, std::span<const double> share,
   };
   const std::int32_t edge = HighestReaching(KeyOf(-kFar), KeyOf(kFar), 0.0, at);
   const bool take = std::abs(at(edge)) <= std::abs(at(edge + 1));
-  // A loss asks for a bias too: far from its edge no place is nearer, however wide the gap to the next token.
+  // Under a loss the excess grows with the move itself too. Where the gap to the next token is wide, half of
+  // it may be too far from the edge, so the way there is halved until the excess is about as small as next to
+  // the edge.
   const auto excess_at = [&](float threshold) { return std::abs(at(KeyOf(threshold))); };
   const double least = std::min(std::abs(at(edge)), std::abs(at(edge + 1)));
   float threshold = HalfWay(keys, edge, take);

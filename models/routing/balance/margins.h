@@ -1,5 +1,6 @@
-// How far each token's score for each expert lies over the edge of its selection, and so what an expert's
-// load becomes when its bias alone moves: the exact answer where a slope is only a guess.
+// The margin of a token and an expert is how far the expert's score lies above the edge at which the token
+// selects it. From the margins follows, exactly, what an expert's load becomes when its bias alone moves; a
+// slope only estimates it.
 #pragma once
 
 #include <cstddef>
@@ -8,23 +9,25 @@
 #include <span>
 #include <vector>
 
+#include "core/base/run_control.h"
 #include "models/routing/sampling/load_table.h"
 
 namespace orrery::models {
 
 class Margins {
  public:
-  /// Of the first `documents` documents of each of `text`'s domains.
+  /// Uses the first `documents` documents of each domain of `text`.
   Margins(const RoutedText& text, int documents);
 
-  /// Sets the margins under `bias`, [experts] for all domains or [domains][experts]: positive where the token
-  /// selects the expert. An expert of a group that the token does not keep must first lift the group over the
-  /// last one kept.
-  void Set(std::span<const float> bias);
+  /// Sets the margins under `bias`, [experts] for all domains or [domains][experts]. A margin is positive
+  /// where the token selects the expert. An expert of a group that the token does not keep has to lift its
+  /// group above the last group kept first.
+  void Set(std::span<const float> bias, const RunControl& control = {});
 
-  /// The smallest move of `expert`'s bias in domains of `share` at which `excess(move, load)`, which grows
-  /// with both the move and the expert's relative load there (1 is balanced), is no longer negative. Loads
-  /// come in whole tokens: where one token decides, the nearer of its two sides, half way to the next token.
+  /// The smallest move of the bias of `expert`, in domains that come in `share`, at which excess(move, load)
+  /// is no longer negative. `load` is the expert's relative load there (1 is balanced); the excess grows with
+  /// both. A load is a number of whole tokens, so the excess jumps at a token: then the result is on the side
+  /// where it is nearer to 0, half way to the next token.
   double MoveOf(std::size_t expert, std::span<const double> share,
                 const std::function<double(double move, double load)>& excess) const;
 

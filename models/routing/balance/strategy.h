@@ -26,21 +26,22 @@ Strategy ReadStrategy(const Value& value);
 
 struct BalanceRule {
   Strategy strategy = Strategy::kLossFree;
-  /// Of the losses over experts: at the equilibrium an expert's bias is -feedback * (load - 1): the pull of
-  /// the loss grows with the overload it leaves. In sigmoid affinities; a loss moves logits, so for a softmax
-  /// the same pull is worth less affinity, as its slope is less.
+  /// Of a loss over experts. In equilibrium an expert's bias is -feedback * (load - 1): the pull of the loss
+  /// grows with the overload that it leaves. The unit is a sigmoid's affinity. A loss moves logits; the slope
+  /// of a softmax is smaller, so there the same pull is worth less affinity.
   double feedback = 0;
   double device_feedback = 0;         ///< kV2Losses: the same of a group's mean load
   double communication_feedback = 0;  ///< kV2Losses: the same of the tokens that reach a group
-  /// Documents that the loss counts loads over together: a token's domain weighs 1 / documents in what its
-  /// experts are pulled by, the mix the rest. kLossFreePlus: of a sequence; kMicroBatchLoss: of a
-  /// micro-batch.
+  /// Documents over which the loss counts loads together: those of a sequence (kLossFreePlus, kV2Losses) or
+  /// of a micro-batch (kMicroBatchLoss). A token's own domain weighs 1 / documents in the pull on its
+  /// experts, the mix the rest.
   double documents = 1;
-  bool updated = true;  ///< kLossFree, kLossFreePlus: else no bias ever moves, as at an update rate of 0
+  bool updated =
+      true;  ///< kLossFree, kLossFreePlus: false where the update rate is 0, so that no bias ever moves
 };
 
-/// Whether `strategy` leads to biases that differ by domain: a loss on less than the mix teaches the router
-/// so.
+/// Whether `strategy` leads to biases that differ by domain. A loss over less than the mix teaches the router
+/// such.
 bool PullsDomains(Strategy strategy);
 
 }  // namespace orrery::models

@@ -14,9 +14,9 @@ namespace {
 // whose logarithm has a deviation of 0.3 to 0.4 (256 experts, top-8, with and without groups): 1 / 0.35^2.
 constexpr float kPriorCount = 8;
 
-// Of what an anchor after the first finds, how much it takes over. Biases answer each anchor; where the exact
-// gate answers them more strongly than the mean field, up to thrice under a softmax, taking over all would
-// swing from anchor to anchor for ever.
+// The share of a new shift that an anchor after the first takes over. Biases answer each anchor. Where the
+// exact gate answers them more strongly than the mean field does, up to three times under a softmax, taking
+// over all of it would make chances swing from anchor to anchor without end.
 constexpr float kLaterAnchor = 0.5f;
 
 double UpperTail(double z) { return 0.5 * std::erfc(z / std::numbers::sqrt2); }

@@ -33,7 +33,7 @@ void LossPull::Pull(Term* term, std::span<const double> share, double memory, do
                     double sharpness) {
   if (term->feedback <= 0) return;
   const double own = 1 / weights_.documents;
-  // The terms answer the same excess at once, so a step reckons with all of them.
+  // All terms answer the same excess at once, so the length of a step takes all of them into account.
   const double together = weights_.expert + weights_.device + weights_.communication;
   for (std::size_t i = 0; i < term->items; ++i) {
     double mix = 0;

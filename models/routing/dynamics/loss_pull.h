@@ -1,5 +1,6 @@
-// Losses over part of the mix, step by step: each domain's selection biases follow what the loss counts of
-// that domain. The time course of converged_bias.h's, whose surrogate and strengths these are.
+// Losses over part of the mix, batch by batch: the selection biases of each domain follow what the loss
+// counts of that domain. In time they reach the equilibrium of balance/equilibrium.h, with the same surrogate
+// and strengths.
 #pragma once
 
 #include <cstddef>
@@ -7,31 +8,21 @@
 #include <vector>
 
 #include "models/routing/balance/bias_step.h"
+#include "models/routing/balance/update_rule.h"
 #include "models/routing/gate/gate.h"
 
 namespace orrery::models {
-
-/// Strengths: an expert's pull goes to minus the sum of each feedback times the excess its loss counts.
-struct LossPullWeights {
-  double expert = 0;         ///< of an expert's load
-  double device = 0;         ///< of its group's mean load
-  double communication = 0;  ///< of the tokens that reach its group
-  /// Documents whose loads the loss counts together: a token's own domain weighs 1 / documents, the mix the
-  /// rest. A mean over ranks and steps, so it need not be whole.
-  double documents = 1;
-
-  bool any() const { return expert > 0 || device > 0 || communication > 0; }
-};
 
 class LossPull {
  public:
   LossPull(const LossPullWeights& weights, const GateShape& gate, int domains);
 
-  /// After a batch in `share` of domains, whose tokens selected experts with `chance` [domains][experts] and
-  /// reached groups with `reach` [domains][groups]: pulls close in on what the losses ask for within
-  /// `memory` batches. Implicit in the load's own answer to the pull, so that strong losses do not overshoot.
-  /// `slope` is that of affinities at the edge of selection over a sigmoid's: losses act on logits.
-  /// `sharpness` is how much of their spread logits have: the flatter, the more loads answer.
+  /// Moves the pulls after a batch whose domains came in `share`, whose tokens selected experts with `chance`
+  /// [domains][experts] and reached groups with `reach` [domains][groups]. Pulls approach what the losses
+  /// lead to over `memory` batches; steps are implicit (bias_step.h), so that strong losses do not overshoot.
+  /// `slope` is the slope of affinities at the edge of selection over that of a sigmoid, since losses act on
+  /// logits. `sharpness` is the share of their final spread that logits have; the flatter they are, the more
+  /// loads answer.
   void Step(std::span<const float> chance, std::span<const float> reach, std::span<const double> share,
             double memory, double slope, double sharpness);
 
@@ -39,7 +30,7 @@ class LossPull {
   void AddTo(std::span<const float> common, int domain, std::span<float> out) const;
 
  private:
-  /// The terms' weights and what each counts, [domains][items].
+  /// One loss: its weight, and the loads it counts and pulls it exerts, [domains][items].
   struct Term {
     double feedback = 0;
     std::size_t items = 0;

@@ -33,10 +33,10 @@ void TailOf(Affinity kind, float ln_norm, std::size_t n, const float* mean, cons
   baseline::Tail(kind, ln_norm, n, mean, level, inverse, chance, density, fall, sum, slope);
 }
 
-constexpr double kClose = 1e-4;        // of top_k; a chance is then off by as much, far below sampling noise
-constexpr double kStraight = 1e-2;     // of top_k; as near as this a straight step is right to kClose
-constexpr double kNear = 8;            // factor of top_k within which Newton is trusted
-constexpr int kMostSteps = 200;        // far more than halving the bracket to the finest affinity takes
+constexpr double kClose = 1e-4;     // of top_k: the relative error left in a chance, far below sampling noise
+constexpr double kStraight = 1e-2;  // of top_k: from so near, one step along the slope is right to kClose
+constexpr double kNear = 8;         // Newton steps are taken where the sum is within this factor of top_k
+constexpr int kMostSteps = 200;     // far more than halving the bracket to the finest affinity takes
 constexpr float kLeastFactor = 1e-3f;  // of a multiplied bias
 constexpr float kNever = -100.0f;      // logit of the padding
 

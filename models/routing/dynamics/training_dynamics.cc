@@ -13,15 +13,16 @@
 #include "models/routing/balance/balance_stats.h"
 #include "models/routing/balance/bias_step.h"
 #include "models/routing/dynamics/anchored_field.h"
+#include "models/routing/dynamics/loss_pull.h"
 #include "models/routing/text/multinomial.h"
 
 namespace orrery::models {
 namespace {
 
-constexpr double kLossMemory = 100;  // batches; a loss acts through the router's weights, not at once
+constexpr double kLossMemory = 100;  // batches: a loss acts through the weights of the router, not at once
 constexpr double kSigmoidEdgeSlope = kAffinityPerLogLoad / kLogitPerLogLoad;
-constexpr double kUnsharpened = 0.05;
-constexpr int kBlocksOfDocument = 8;  // the exact engine's documents: 64 tokens
+constexpr double kUnsharpened = 0.05;  // deviations of a fresh router over those of a trained one
+constexpr int kBlocksOfDocument = 8;   // documents of the exact engine have 64 tokens
 
 std::vector<double> Shares(const TrainingOptions& o, int step) {
   std::vector<double> share = ZipfShares(o.affinity.domains);
@@ -33,7 +34,8 @@ std::vector<double> Shares(const TrainingOptions& o, int step) {
   return share;
 }
 
-/// Shares of a sample of `documents`: jittered mix, then multinomial (as a Gaussian where many).
+/// Shares of the domains in a sample of `documents`: the mix jitters, then the documents are drawn
+/// (multinomially, in the Gaussian limit).
 std::vector<double> SampleShares(const TrainingOptions& o, std::vector<double> share, double documents,
                                  FastNormal& normal) {
   double sum = 0;
@@ -50,7 +52,8 @@ std::vector<double> SampleShares(const TrainingOptions& o, std::vector<double> s
   return share;
 }
 
-/// A layer's router in training: its factors and what has been learned to balance them.
+/// The router of one layer in training: its factors, and the biases and pulls that have been learned to
+/// balance it.
 class Trainee {
  public:
   Trainee(const TrainingOptions& o, std::uint64_t seed, int layer)
@@ -73,7 +76,7 @@ class Trainee {
     document_sd_.resize(domain_.size());
     reach_.resize(static_cast<std::size_t>(o.affinity.domains * o.gate.groups));
     mean_.resize(n);
-    felt_.resize(n);
+    selection_bias_.resize(n);
   }
 
   void Step(int step) {
@@ -90,7 +93,7 @@ class Trainee {
     if (o_.pull.any()) pull_.Step(chance_, reach_, share, kLossMemory, slope_, scale_);
   }
 
-  /// MaxVio over the validation set, its mix drawn once.
+  /// MaxVio over the validation set. The mix of the set is drawn once.
   double ValidationMaxVio(int step) {
     SolveAll();
     if (validation_.empty())
@@ -98,16 +101,15 @@ class Trainee {
     return Balance(Loads(validation_, Documents(o_.validation_sequences))).max_vio;
   }
 
-  /// The same, without a trace in the run that goes on.
+  /// The same on a copy, so that the run goes on as if it had not been asked.
   double MaxVioNow(int step) const { return Trainee(*this).ValidationMaxVio(step); }
 
-  /// The same were nothing learned to balance the router.
+  /// The same of the router without any biases and pulls.
   double UnbalancedMaxVio(int step) const {
     Trainee bare(*this);
     bare.bias_.assign(bias_.size(), Neutral());
     bare.pull_ = LossPull(o_.pull, o_.gate, o_.affinity.domains);
-    // What was anchored under the learned biases is not the bare router's; at step 0 every domain is
-    // anchored.
+    // The anchors were made under the learned biases. At step 0 every domain is anchored anew.
     if (bare.Anchored()) bare.AnchorInTurn(0);
     return bare.ValidationMaxVio(step);
   }
@@ -121,7 +123,7 @@ class Trainee {
       pull_.AddTo(bias_, static_cast<int>(d), std::span(all).subspan(d * n, n));
     return all;
   }
-  /// [experts] Of the mix.
+  /// [experts] The mean over the mix.
   std::vector<float> bias(int step) const {
     if (!o_.pull.any()) return bias_;
     const std::vector<float> all = domain_bias();
@@ -135,11 +137,12 @@ class Trainee {
   const std::vector<float>& document_sd() const { return document_sd_; }
 
  private:
-  /// A bias that changes nothing.
+  /// The bias that changes no selection.
   float Neutral() const { return o_.rule == UpdateRule::kMultiplicative ? 1.0f : 0.0f; }
   double Documents(int sequences) const { return double{1} * sequences * o_.documents_per_sequence; }
 
-  /// The drawn layer's logits, taken apart: preferences are its mean over domains, the rest is the domains'.
+  /// Splits the logits of the drawn layer into the mean over domains, which is the experts' preference, and
+  /// the difference of each domain from it.
   void SplitBase() {
     const std::size_t n = preference_.size(), domains = domain_.size() / n;
     for (std::size_t e = 0; e < n; ++e) {
@@ -154,8 +157,8 @@ class Trainee {
     scale_ = o_.warm_up > 0 ? std::min(1.0, kUnsharpened + (1 - kUnsharpened) * step / o_.warm_up) : 1.0;
   }
 
-  /// Losses act on logits: a softmax's affinities, whose slope at the edge of selection is a small part of
-  /// the sigmoid's, give way by as much less (strategy.cc).
+  /// Losses act on logits. The slope of a softmax at the edge of selection is a small part of the sigmoid's,
+  /// so its affinities give way by that much less (BalanceRule::feedback).
   void SetSlope(int step) {
     const std::vector<float> none(preference_.size());
     const std::vector<double> share = Shares(o_, step);
@@ -177,8 +180,8 @@ class Trainee {
            (1 - o_.final_learning_rate) * 0.5 * (1 + std::cos(std::numbers::pi * done));
   }
 
-  /// Ornstein-Uhlenbeck steps that keep each factor's variance. A domain at a time: the others follow in turn, with
-  /// the deviation of the steps they skipped.
+  /// Ornstein-Uhlenbeck steps, which keep the variance of each factor. One domain takes a step at a time; its
+  /// deviation is that of all the steps which the domain has skipped.
   void Drift(int step) {
     const double change = o_.drift * LearningRate(step);
     if (change <= 0) return;
@@ -205,23 +208,23 @@ class Trainee {
     return o_.rule == UpdateRule::kMultiplicative ? MeanField::Bias::kMultiplied : MeanField::Bias::kAdded;
   }
 
-  /// Batches between anchors of a domain: the more of the mix it is, the fewer.
+  /// Batches between anchors of a domain. The larger its share of the mix, the fewer.
   int AnchorInterval(double share, int step) const {
     const double every = step < o_.warm_up ? o_.anchor_every / 4.0 : o_.anchor_every;
     return std::max(1,
                     static_cast<int>(every / std::clamp(std::sqrt(share * o_.affinity.domains), 0.25, 4.0)));
   }
 
-  /// Domains are anchored one after another, so that no batch sees all of them corrected at once.
   bool Anchored() const { return !o_.token_by_token && o_.anchor_tokens > 0; }
 
+  /// Domains are anchored one after another, so that no batch sees all of them corrected at once.
   void AnchorInTurn(int step) {
     const std::vector<double> share = Shares(o_, step);
     for (int d = 0; d < o_.affinity.domains; ++d) {
       const int every = AnchorInterval(share[static_cast<std::size_t>(d)], step);
       if (step != 0 && step % every != d * every / o_.affinity.domains) continue;
       Mean(static_cast<std::size_t>(d));
-      field_.Anchor(d, mean_, scale_, How(), FeltBias(d));
+      field_.Anchor(d, mean_, scale_, How(), SelectionBias(d));
     }
   }
 
@@ -232,7 +235,7 @@ class Trainee {
         static_cast<float>(o_.affinity.document / std::hypot(o_.affinity.token, o_.affinity.document));
     for (std::size_t d = 0; d < domains; ++d) {
       Mean(d);
-      field_.Solve(static_cast<int>(d), mean_, scale_, How(), FeltBias(static_cast<int>(d)));
+      field_.Solve(static_cast<int>(d), mean_, scale_, How(), SelectionBias(static_cast<int>(d)));
       const auto at = static_cast<std::ptrdiff_t>(d);
       std::copy(field_.chance().begin(), field_.chance().end(),
                 chance_.begin() + at * static_cast<std::ptrdiff_t>(n));
@@ -245,7 +248,7 @@ class Trainee {
     return SampleLoads(chance_, document_sd_, share, documents, normal_);
   }
 
-  /// The exact engine: counts of batch_tokens tokens, documents of 64.
+  /// The exact engine: routes batch_tokens tokens, in documents of 64, and counts what they select.
   void RouteBatch(const std::vector<double>& share) {
     const auto n = static_cast<std::size_t>(o_.gate.experts), k = static_cast<std::size_t>(o_.gate.top_k);
     counted_.assign(n, 0);
@@ -257,7 +260,7 @@ class Trainee {
     for (std::size_t d = 0; d < share.size(); ++d) {
       Mean(d);
       std::copy(mean_.begin(), mean_.end(), now.base.begin() + static_cast<std::ptrdiff_t>(d * n));
-      FeltBias(static_cast<int>(d));
+      SelectionBias(static_cast<int>(d));
       const long documents = std::lround(share[d] * o_.batch_tokens / (kBlocksOfDocument * kLanes));
       if (documents > 0) ClearCounts(d);
       for (int doc = 0; doc < documents; ++doc) {
@@ -281,7 +284,7 @@ class Trainee {
     std::fill_n(reach_.begin() + static_cast<std::ptrdiff_t>(d * groups), groups, 0.0f);
   }
 
-  /// A token adds `weight` to what it selects and to the groups it reaches.
+  /// Adds `weight` to the chances of the experts that a token selects and of the groups that it reaches.
   void AddChances(std::size_t d, std::span<const std::uint16_t> selected, float weight) {
     const std::size_t n = preference_.size(), groups = static_cast<std::size_t>(o_.gate.groups);
     for (const std::uint16_t e : selected) chance_[d * n + e] += weight;
@@ -289,8 +292,8 @@ class Trainee {
   }
 
   void RouteScaled(std::vector<float>& block, std::span<std::uint16_t> selected) const {
-    if (o_.rule != UpdateRule::kMultiplicative) return RouteBlocks(o_.gate, block, felt_, selected);
-    for (std::size_t i = 0; i < block.size(); ++i) block[i] *= felt_[i / kLanes];
+    if (o_.rule != UpdateRule::kMultiplicative) return RouteBlocks(o_.gate, block, selection_bias_, selected);
+    for (std::size_t i = 0; i < block.size(); ++i) block[i] *= selection_bias_[i / kLanes];
     RouteBlocks(o_.gate, block, {}, selected);
   }
 
@@ -318,8 +321,9 @@ class Trainee {
     if (u > 0 && o_.rule != UpdateRule::kMultiplicative) Centre();
   }
 
-  /// A strong loss's step is as long as the load's answer to it allows, and that is only roughly known: so
-  /// much of it as the answer rather than the memory sets is halved where it overshoots.
+  /// How long the step of a strong loss may be depends on how the load answers it, which is only roughly
+  /// known. So the part of the step that the answer sets, rather than the memory, shrinks where it
+  /// overshoots.
   double LossStep(std::size_t e, double load) {
     const double residual = double{bias_[e]} + o_.feedback * slope_ * (load - 1),
                  per_log_load = kAffinityPerLogLoad * scale_,
@@ -329,29 +333,30 @@ class Trainee {
     return remembered + loss_gain_[e].Of(step - remembered);
   }
 
-  /// The sum of signs is not zero, so biases wander together; neither top-k nor group scores feel it, floats
-  /// do.
+  /// The signs do not sum to zero, so all biases drift together. That changes neither the top k nor the order
+  /// of groups, but large biases cost precision of floats.
   void Centre() {
     const double mean = std::accumulate(bias_.begin(), bias_.end(), 0.0) / static_cast<double>(bias_.size());
     for (float& b : bias_) b -= static_cast<float>(mean);
   }
 
-  /// Biases as the selection feels them: multiplied ones only up to a common factor, added ones with what
-  /// losses pull the domain by.
-  const std::vector<float>& FeltBias(int domain) {
+  /// The biases that selection uses in a domain. Added ones get the pulls of the losses; multiplied ones are
+  /// divided by their mean, since a common factor selects nothing.
+  const std::vector<float>& SelectionBias(int domain) {
     if (o_.rule != UpdateRule::kMultiplicative) {
-      if (!o_.pull.any()) return felt_ = bias_;
-      pull_.AddTo(bias_, domain, felt_);
-      return felt_;
+      if (!o_.pull.any()) return selection_bias_ = bias_;
+      pull_.AddTo(bias_, domain, selection_bias_);
+      return selection_bias_;
     }
     const double mean = std::accumulate(bias_.begin(), bias_.end(), 0.0) / static_cast<double>(bias_.size());
     for (std::size_t e = 0; e < bias_.size(); ++e)
-      felt_[e] = static_cast<float>(bias_[e] / std::max(mean, 1e-6));
-    return felt_;
+      selection_bias_[e] = static_cast<float>(bias_[e] / std::max(mean, 1e-6));
+    return selection_bias_;
   }
 
  public:
-  /// Relative loads of documents in `share`: mean over domains plus what documents add.
+  /// Relative loads of a sample of documents whose domains come in `share`: the mean over domains, plus the
+  /// deviation that documents add.
   static std::vector<double> SampleLoads(const std::vector<float>& chance,
                                          const std::vector<float>& document_sd,
                                          const std::vector<double>& share, double documents,
@@ -377,7 +382,7 @@ class Trainee {
   AnchoredField field_;
   LossPull pull_;
   MeanField edge_;
-  std::vector<float> preference_, domain_, bias_, chance_, reach_, document_sd_, mean_, felt_;
+  std::vector<float> preference_, domain_, bias_, chance_, reach_, document_sd_, mean_, selection_bias_;
   std::vector<double> counted_, validation_;
   std::vector<Gain> loss_gain_;  ///< [experts]
   double scale_ = 1, slope_ = 1, last_max_vio_ = 0;
@@ -412,37 +417,39 @@ double LastQuarter(std::span<const double> window) {
 
 constexpr std::size_t kFewestWindows = 4;  // fewer have no last quarter to be judged by
 
-/// What is no more than a quarter above `level`. Two hundredths are no difference: few batches' own noise.
+/// The range of what counts as alike to `level`: within a quarter, or within 0.02, which is the noise of few
+/// batches.
 constexpr double kQuarter = 1.25, kNoise = 0.02;
-double NotAbove(double level) { return std::max(kQuarter * level, level + kNoise); }
-double NotBelow(double level) { return std::min(level / kQuarter, level - kNoise); }
+double HighestAlike(double level) { return std::max(kQuarter * level, level + kNoise); }
+double LowestAlike(double level) { return std::min(level / kQuarter, level - kNoise); }
 
-/// First window from which on the trace is within a quarter of its last quarter's median, -1: none before the
-/// last quarter. Neither has settled what still falls nor what rises, as where routers sharpen or drift away
-/// from biases that no longer follow.
+/// The first window from which on the trace is alike to the median of its last quarter; -1 where that is only
+/// in the last quarter itself. A trace that still falls has not settled, nor has one that rises, as where
+/// routers sharpen or drift away from biases that no longer follow.
 int SettledWindow(std::span<const double> window) {
   const double level = LastQuarter(window);
   std::size_t first = window.size();
-  while (first > 0 && window[first - 1] <= NotAbove(level) && window[first - 1] >= NotBelow(level)) --first;
+  while (first > 0 && window[first - 1] <= HighestAlike(level) && window[first - 1] >= LowestAlike(level))
+    --first;
   return first >= window.size() - window.size() / 4 ? -1 : static_cast<int>(first);
 }
 
-/// Whether anything moves a bias or pulls from `step` on.
+/// Whether any rule moves biases or any loss pulls from `step` on.
 bool Acts(const TrainingOptions& o, int step) {
   if (o.pull.any()) return true;
   if (o.rule == UpdateRule::kAuxiliaryLoss) return o.feedback > 0;
   return o.rule != UpdateRule::kNone && o.rate > 0 && o.rate_until > step;
 }
 
-/// A run that ends as uneven as this, against the unbalanced router, is none that balances.
+/// A run whose imbalance at the end is more than this share of the unbalanced router's does not balance.
 constexpr double kNoBetterShare = 0.9;
 
-/// Windows that end before the text shifts: all, where it does not.
+/// Windows that end before the text shifts; all of them where it does not.
 int WindowsBefore(const TrainingOptions& o) {
   return std::min(o.steps, o.shift_step) / TrainingTrace::kWindow;
 }
 
-/// Sets how the run settled before the shift, where there is one.
+/// Sets how the run settled; before the shift where there is one.
 void JudgeBefore(const TrainingOptions& o, std::span<const double> window, TrainingTrace* trace) {
   const double unbalanced =
       o.shift_step < o.steps ? trace->max_vio_unbalanced_before : trace->max_vio_unbalanced;
@@ -457,10 +464,11 @@ void JudgeBefore(const TrainingOptions& o, std::span<const double> window, Train
   }
 }
 
-/// Sets how it settled after the shift. What stays about as uneven as the shift made it has not.
+/// Sets how the run settled after the shift. A run that stays about as uneven as the shift made it has not
+/// settled.
 void JudgeAfter(const TrainingOptions& o, std::span<const double> before, std::span<const double> after,
                 TrainingTrace* trace) {
-  const double as_before = before.empty() ? 0 : NotAbove(LastQuarter(before));
+  const double as_before = before.empty() ? 0 : HighestAlike(LastQuarter(before));
   if (!Acts(o, o.shift_step)) {
     trace->resettling = Settling::kNothingActs;
   } else if (after.size() < kFewestWindows) {
@@ -514,7 +522,7 @@ std::string SettlingName(Settling settling) {
   return "";
 }
 
-TrainingTrace Train(const TrainingOptions& o, std::uint64_t seed, int layer) {
+TrainingTrace Train(const TrainingOptions& o, std::uint64_t seed, int layer, const RunControl& control) {
   CheckTraining(o);
   Trainee trainee(o, seed, layer);
   TrainingTrace trace;
@@ -522,11 +530,13 @@ TrainingTrace Train(const TrainingOptions& o, std::uint64_t seed, int layer) {
             judged = std::max(1, std::min(windows / 20, before < windows ? windows - before : windows));
   double sum = 0;
   for (int step = 0; step < windows * TrainingTrace::kWindow; ++step) {
+    control.Check();
     trainee.Step(step);
     sum += trainee.last_max_vio();
     if (step >= o.shift_step && step < o.shift_step + TrainingTrace::kWindow)
       trace.max_vio_at_shift = std::max(trace.max_vio_at_shift, trainee.last_max_vio());
     if ((step + 1) % TrainingTrace::kWindow != 0) continue;
+    control.Tell(static_cast<double>(step + 1) / o.steps);
     EndWindow(trainee.bias(step), sum, &trace);
     sum = 0;
     if (before < windows && step + 1 == before * TrainingTrace::kWindow) {
@@ -545,12 +555,13 @@ TrainingTrace Train(const TrainingOptions& o, std::uint64_t seed, int layer) {
 }
 
 double ComputationBatchMaxVio(const TrainingOptions& o, const TrainingTrace& trace, int sequences,
-                              int batches, std::uint64_t seed) {
+                              int batches, std::uint64_t seed, const RunControl& control) {
   FastNormal normal(RandomStream(seed, "computation batch", {static_cast<std::uint64_t>(sequences)}));
   const auto documents = std::max<std::int64_t>(1, std::llround(sequences * o.documents_per_sequence));
   std::vector<std::int64_t> counts(trace.share.size());
   double mean = 0;
   for (int i = 0; i < batches; ++i) {
+    control.Check();
     std::vector<double> share(trace.share.size());
     DrawMultinomial(documents, trace.share, normal.random(), counts);
     for (std::size_t d = 0; d < share.size(); ++d)

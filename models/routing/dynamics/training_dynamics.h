@@ -1,33 +1,19 @@
-// How balance evolves through training: routers drift and sharpen, batches differ, biases or a loss push back.
-// One layer at a time; layers differ by their drawn factors.
+// How balance evolves through training. Routers drift and sharpen, batches differ, and biases or a loss push
+// back. One layer is simulated at a time; layers differ by their drawn factors. No price and no load source
+// uses this.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
-#include "models/routing/dynamics/loss_pull.h"
+#include "core/base/run_control.h"
+#include "models/routing/balance/update_rule.h"
 #include "models/routing/gate/gate.h"
 #include "models/routing/text/affinity_model.h"
+#include "models/routing/text/text_mix.h"
 
 namespace orrery::models {
-
-/// What acts on expert loads after each batch, c the tokens an expert got and f = c / mean (arXiv
-/// 2408.15664).
-enum class UpdateRule {
-  kSign,            ///< b += u * sign(mean - c)
-  kProportional,    ///< b += u * (1 - f): the error relative to the mean, since the paper states no scale
-  kMultiplicative,  ///< selection by s * b, b from 1; b += u * sign(mean - c)
-  kAuxiliaryLoss,   ///< b follows -feedback * (f - 1) within kLossMemory batches, implicitly: a loss trains
-                    ///< the router itself
-  kNone,
-};
-
-/// What a shift of the text turns the mix of domains into.
-enum class DomainShift {
-  kReversed,  ///< the same domains in reverse order of share
-  kOne,       ///< the rarest domain alone
-};
 
 struct TrainingOptions {
   AffinityParameters affinity;
@@ -36,7 +22,8 @@ struct TrainingOptions {
   double rate = 1e-3;        ///< u (gamma)
   int rate_until = 1 << 30;  ///< from this step u = 0
   double feedback = 0;       ///< kAuxiliaryLoss
-  LossPullWeights pull;  ///< losses over part of the mix, beside any rule; each domain gets its own biases
+  LossPullWeights
+      pull;  ///< losses over part of the mix, along with any rule; each domain gets biases of its own
   int steps = 4000;
   int warm_up = 1000;    ///< batches over which all deviations grow from 0.05 to 1 (routers sharpen)
   double drift = 0.004;  ///< rho: deviation of a factor's change a step at the highest learning rate
@@ -52,15 +39,15 @@ struct TrainingOptions {
   /// Tokens of each domain that hold the mean field to the exact gate (anchored_field.h), a multiple of 8; 0:
   /// the mean field alone, which knows no groups.
   int anchor_tokens = 2048;
-  /// Batches between a domain's anchors, times the square root of the mean share over its own; a quarter of
-  /// it during the warm-up.
+  /// Batches between two anchors of a domain of mean share; a domain of share s has them sqrt(mean / s) times
+  /// as far apart. During the warm-up it is a quarter.
   int anchor_every = 500;
 };
 
-/// What makes a run's loads, in words for a report.
+/// The engine that makes the loads of a run, in words for a report.
 std::string EngineName(const TrainingOptions& options);
 
-/// What became of balance in a training run.
+/// How balance ended in a training run.
 enum class Settling {
   kSettled,
   kTooShort,     ///< fewer windows than tell
@@ -96,10 +83,11 @@ struct TrainingTrace {
 };
 
 /// InputError when an option is out of range.
-TrainingTrace Train(const TrainingOptions& options, std::uint64_t seed, int layer);
+TrainingTrace Train(const TrainingOptions& options, std::uint64_t seed, int layer,
+                    const RunControl& control = {});
 
 /// Mean MaxVio over `batches` computation batches of `sequences` sequences each, with the trained router.
 double ComputationBatchMaxVio(const TrainingOptions& options, const TrainingTrace& trace, int sequences,
-                              int batches, std::uint64_t seed);
+                              int batches, std::uint64_t seed, const RunControl& control = {});
 
 }  // namespace orrery::models

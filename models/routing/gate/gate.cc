@@ -45,7 +45,7 @@ bool Vectorisable(const GateShape& s) {
   return s.top_k <= kVectorTopK && s.groups <= kMostVectorGroups && s.experts <= kMostVectorExperts;
 }
 
-/// What routing a token plainly works in, kept from token to token.
+/// Working memory of the plain routing, kept from token to token.
 struct Scratch {
   std::vector<float> score, group;    ///< [experts], [groups]
   std::vector<std::uint16_t> groups;  ///< the kept ones first
@@ -57,7 +57,8 @@ Scratch& ThreadScratch() {
   return scratch;
 }
 
-/// The higher first, of equals the lower index: an order without equals, so any way of selecting agrees.
+/// Orders by the higher score, and by the lower index where scores are equal. No two are equal in this order,
+/// so every way of selecting gives the same.
 auto Better(const float* score) {
   return [score](std::uint16_t a, std::uint16_t b) {
     return score[a] > score[b] || (score[a] == score[b] && a < b);

@@ -28,7 +28,7 @@ void CheckSlots(const LoadShape& s, int experts) {
   if (s.ranks_per_node < 1 || (s.ranks > s.ranks_per_node && s.ranks % s.ranks_per_node != 0)) {
     throw InputError(fmt::format("routing: {} ranks are not whole nodes of {}", s.ranks, s.ranks_per_node));
   }
-  if (s.tokens_per_rank < 0 || std::int64_t{s.tokens_per_rank} * s.ranks * s.top_k > INT32_MAX) {
+  if (s.tokens_per_rank < 0 || s.Tokens() * s.top_k > INT32_MAX) {
     throw InputError(fmt::format("routing: {} tokens a rank on {} ranks, expected 0 to 2^31 rows in all",
                                  s.tokens_per_rank, s.ranks));
   }
@@ -40,19 +40,18 @@ int NodeCount(const LoadShape& s) { return s.ranks / NodeSize(s); }
 std::int64_t SlotCapacity(const LoadShape& s) {
   LoadShape one = s;
   one.device_capacity = false;
-  return UnitCapacity(one);
+  return SharedCapacity(one);
 }
 
 int SlotsPerCapacity(const LoadShape& s) { return s.device_capacity ? s.experts / s.ranks : 1; }
 
-std::int64_t UnitCapacity(const LoadShape& s) {
+std::int64_t SharedCapacity(const LoadShape& s) {
   if (s.capacity_factor <= 0) return INT32_MAX;
-  const double even =
-      static_cast<double>(s.tokens_per_rank) * s.ranks * s.top_k * SlotsPerCapacity(s) / s.experts;
+  const double even = static_cast<double>(s.Tokens()) * s.top_k * SlotsPerCapacity(s) / s.experts;
   return static_cast<std::int64_t>(std::min(std::ceil(even * s.capacity_factor), double{INT32_MAX}));
 }
 
-std::vector<bool> KeptRows(const LoadShape& shape, std::span<const AskedRow> rows, std::uint64_t seed) {
+std::vector<bool> KeptRows(const LoadShape& shape, std::span<const SelectedRow> rows, std::uint64_t seed) {
   const auto per = static_cast<std::size_t>(SlotsPerCapacity(shape));
   std::vector<std::vector<std::size_t>> asked(static_cast<std::size_t>(shape.experts) / per);
   for (std::size_t i = 0; i < rows.size(); ++i) asked[rows[i].slot / per].push_back(i);
@@ -65,7 +64,7 @@ std::vector<bool> KeptRows(const LoadShape& shape, std::span<const AskedRow> row
     if (shape.drop == DropOrder::kRandom) return lot[a] < lot[b];
     return shape.drop == DropOrder::kLowestAffinity && rows[a].affinity > rows[b].affinity;
   };
-  const auto capacity = static_cast<std::size_t>(UnitCapacity(shape));
+  const auto capacity = static_cast<std::size_t>(SharedCapacity(shape));
   for (auto& unit : asked) {
     if (unit.size() <= capacity) continue;
     std::stable_sort(unit.begin(), unit.end(), first);

@@ -25,9 +25,10 @@ class ExchangeCounter {
  public:
   /// Clears `load` and counts into it.
   ExchangeCounter(const LoadShape& shape, ExchangeLoad* load);
-  /// A token of `source` goes to physical experts `slots`, all different; full ones drop it.
+  /// A token that rank `source` holds goes to the experts in `slots`, all different. A slot that is full
+  /// drops the token's row.
   void Add(int source, std::span<const std::uint16_t> slots);
-  /// Nodes the last token reached.
+  /// The number of nodes that the last token reached.
   int last_nodes() const { return last_nodes_; }
 
  private:
@@ -43,30 +44,33 @@ class ExchangeCounter {
 /// Rows a slot accepts in one exchange, the whole group's tokens together: the even share times the capacity
 /// factor, rounded up (Switch Transformer, arXiv 2101.03961 eq. 3, for top-k); without a factor, no limit.
 std::int64_t SlotCapacity(const LoadShape& shape);
-/// Slots that share one capacity, and what they accept together: one slot, or a rank's.
+/// How many slots share one capacity: one, or all of a rank's where the shape has device_capacity.
 int SlotsPerCapacity(const LoadShape& shape);
-std::int64_t UnitCapacity(const LoadShape& shape);
+/// Rows that those slots accept together.
+std::int64_t SharedCapacity(const LoadShape& shape);
 
-/// One chosen (token, slot) row of an exchange, before anything is dropped.
-struct AskedRow {
-  std::uint32_t token = 0;  ///< in order of arrival over the whole exchange
+/// One (token, slot) row of an exchange as the gate selects it, before anything is dropped.
+struct SelectedRow {
+  std::uint32_t token = 0;  ///< number of the token in order of arrival over the whole exchange
   std::uint16_t slot = 0;
-  bool kept = false;  ///< of a sequence that is never dropped
+  bool kept = false;  ///< the token is of a sequence that is never dropped
   float affinity = 0;
-  float gate = 0;  ///< the affinity over the sum of the token's
+  float gate = 0;  ///< the affinity divided by the sum of those that the token selects
 };
 
-/// Which rows stay: of each capacity's rows those of protected sequences and then the first in the shape's
-/// order; [rows], true is kept. `seed` shuffles DropOrder::kRandom.
-std::vector<bool> KeptRows(const LoadShape& shape, std::span<const AskedRow> rows, std::uint64_t seed);
+/// [rows] Whether each row stays. Of the rows that share a capacity, all of protected sequences stay, and
+/// then the first in the order of shape.drop until the capacity is full. `seed` shuffles DropOrder::kRandom.
+std::vector<bool> KeptRows(const LoadShape& shape, std::span<const SelectedRow> rows, std::uint64_t seed);
 
-/// Counts whole exchanges: where a capacity is set, only once all rows are known.
+/// Counts a whole exchange. Where the shape sets a capacity, rows are counted once all of them are known,
+/// since the order of dropping may prefer a later one.
 class RowCounter {
  public:
   RowCounter(const LoadShape& shape, std::uint64_t seed, ExchangeLoad* load);
-  /// A token of `document` with its slots and its gate values; slots beyond those are shared experts'.
+  /// Adds a token of `document`. gates[i] is the gate value in slots[i]; the slots after those are of shared
+  /// experts.
   void Add(const TextDocument& document, std::span<const std::uint16_t> slots, std::span<const float> gates);
-  /// To be called once, after the last token.
+  /// Has to be called once, after the last token.
   void Finish();
 
  private:
@@ -74,8 +78,8 @@ class RowCounter {
   std::uint64_t seed_;
   ExchangeLoad* load_;
   ExchangeCounter counter_;
-  std::vector<int> source_;     ///< [tokens]
-  std::vector<AskedRow> rows_;  ///< token after token
+  std::vector<int> source_;        ///< [tokens]
+  std::vector<SelectedRow> rows_;  ///< token after token
 };
 
 /// Sets every vector of `load` to the shape's size and to zero.

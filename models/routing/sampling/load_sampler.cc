@@ -10,9 +10,9 @@ namespace {
 
 std::size_t Index(int i) { return static_cast<std::size_t>(i); }
 
-/// x_i += sd_i * normal, then the excess over `total` is taken off in proportion to the variances: draws from
-/// the Gaussian conditioned on its sum.
-void Deviate(std::span<float> x, std::span<const float> variance, float total, FastNormal& normal) {
+/// Draws x from independent Gaussians of mean x and the given variances, conditioned on the sum `total`: adds
+/// a deviate to each x_i, then takes the excess of the sum over `total` off in proportion to the variances.
+void AddDeviates(std::span<float> x, std::span<const float> variance, float total, FastNormal& normal) {
   float sum = 0, spread = 0;
   for (std::size_t i = 0; i < x.size(); ++i) {
     x[i] += std::sqrt(variance[i]) * normal();
@@ -24,8 +24,8 @@ void Deviate(std::span<float> x, std::span<const float> variance, float total, F
   for (std::size_t i = 0; i < x.size(); ++i) x[i] += share * variance[i];
 }
 
-/// Whole numbers in [0, most] that add up to `total` (at most most * size), as near to x scaled to the total as
-/// carrying the rounding error along allows.
+/// Sets `out` to whole numbers in [0, most] that add up to `total` (at most most * size). They are x scaled
+/// to the total and rounded, with the rounding error carried from one to the next.
 void RoundTo(std::span<const float> x, std::int64_t total, std::int64_t most, std::span<std::int32_t> out) {
   double sum = 0;
   for (float v : x) sum += std::clamp(v, 0.0f, static_cast<float>(most));
@@ -46,7 +46,8 @@ void RoundTo(std::span<const float> x, std::int64_t total, std::int64_t most, st
   }
 }
 
-/// Scales `mean` and `variance` by each node's kept share; returns what is left of the sum of means.
+/// Scales `mean` and `variance` by the share that each node keeps. Returns the sum of means after over that
+/// before.
 float KeepShare(std::span<const float> kept, std::span<float> mean, std::span<float> variance) {
   float before = 0, after = 0;
   for (std::size_t i = 0; i < mean.size(); ++i) {
@@ -57,25 +58,26 @@ float KeepShare(std::span<const float> kept, std::span<float> mean, std::span<fl
   return before > 0 && after < before ? after / before : 1.0f;
 }
 
-using RankRows = LoadSampler::RankRows;
+using DroppedRows = LoadSampler::DroppedRows;
 
-/// Brings the rows of one capacity down to it; what is dropped comes off its slots alike, but for the rows
-/// that are never dropped.
-RankRows DropUnit(std::int64_t capacity, std::span<const float> safe, std::span<std::int32_t> rows) {
-  RankRows unit;
+/// Brings the rows that share `capacity` down to it. Every slot loses the same share of its rows, those that
+/// are never dropped aside.
+DroppedRows DropOverCapacity(std::int64_t capacity, std::span<const float> safe,
+                             std::span<std::int32_t> rows) {
+  DroppedRows all;
   for (std::size_t s = 0; s < rows.size(); ++s) {
-    unit.wanted += rows[s];
-    unit.safe += std::min(double{safe[s]}, double{1} * rows[s]);
+    all.selected += rows[s];
+    all.safe += std::min(double{safe[s]}, double{1} * rows[s]);
   }
-  unit.kept = std::min(unit.wanted, std::max(static_cast<double>(capacity), std::ceil(unit.safe)));
-  if (unit.kept == unit.wanted) return unit;
+  all.kept = std::min(all.selected, std::max(static_cast<double>(capacity), std::ceil(all.safe)));
+  if (all.kept == all.selected) return all;
   std::vector<float> left;
   for (std::size_t s = 0; s < rows.size(); ++s) {
     const double stays = std::min(double{safe[s]}, double{1} * rows[s]);
-    left.push_back(static_cast<float>(stays + (rows[s] - stays) * unit.Share()));
+    left.push_back(static_cast<float>(stays + (rows[s] - stays) * all.Share()));
   }
-  RoundTo(left, std::llround(unit.kept), std::llround(unit.kept), rows);
-  return unit;
+  RoundTo(left, std::llround(all.kept), std::llround(all.kept), rows);
+  return all;
 }
 
 }  // namespace
@@ -97,7 +99,7 @@ void LoadSampler::AddUp(const LoadTable& table, const std::vector<TextDocument>&
   }
 }
 
-/// Rows of all tokens where a token has a variable number of experts.
+/// Draws the number of rows of all tokens, where a token has a variable number of experts.
 std::int64_t LoadSampler::DrawRows(const LoadTable& table, FastNormal& normal) const {
   double mean = 0, variance = 0;
   for (std::size_t d = 0; d < tokens_.size(); ++d) {
@@ -106,7 +108,7 @@ std::int64_t LoadSampler::DrawRows(const LoadTable& table, FastNormal& normal) c
                 double{square_[d]} * double{table.rows_document[d]};
   }
   const double rows = mean + std::sqrt(variance) * double{normal()};
-  const double most = double{1} * shape_.ranks * shape_.tokens_per_rank * table.rows_most;
+  const double most = static_cast<double>(shape_.Tokens()) * table.rows_most;
   return std::llround(std::clamp(rows, 0.0, most));
 }
 
@@ -121,17 +123,17 @@ void LoadSampler::DrawSlots(const LoadTable& table, FastNormal& normal, Exchange
     AddScaled(variance_.data(), table.slot_document.data() + d * slots, square_[d], slots);
   }
   reach_ = mean_;  // expected rows, for the share of duplicates
-  const std::int64_t tokens = std::int64_t{shape_.ranks} * shape_.tokens_per_rank;
+  const std::int64_t tokens = shape_.Tokens();
   const std::int64_t rows = table.rows_mean.empty() ? tokens * shape_.top_k : DrawRows(table, normal);
-  Deviate(mean_, variance_, static_cast<float>(rows), normal);
+  AddDeviates(mean_, variance_, static_cast<float>(rows), normal);
   RoundTo(mean_, rows, tokens, load->expert_rows);
 }
 
-/// Takes off what exceeds each capacity, a slot's or a rank's. Rows of sequences that are never dropped stay,
-/// in the number expected. Dropped rows are taken as independent of each other: of a token with j rows on a
-/// node where a share q is kept, 1 - (1 - q)^j still goes there. First come, first served would drop more
-/// rows of the same, late tokens, lowest affinity first those of a token's last choices; at factors of 1 and
-/// more the difference is within 3 % (tested).
+/// Drops the rows over each capacity, a slot's or a rank's. The expected number of rows of sequences that are
+/// never dropped stays. Rows are taken to be dropped independently of each other: a token with j rows on a
+/// node that keeps the share q of its rows still goes there with chance 1 - (1 - q)^j. In order of arrival
+/// more rows of the same, late tokens would be dropped, and by lowest affinity those of a token's last
+/// choices; with capacity factors of 1 and more the difference is within 3 % (tested).
 void LoadSampler::Drop(const LoadTable& table, ExchangeLoad* load) {
   kept_rank_.assign(Index(table.ranks), 1.0f);
   node_kept_.assign(Index(nodes_), 1.0f);
@@ -143,12 +145,13 @@ void LoadSampler::Drop(const LoadTable& table, ExchangeLoad* load) {
     if (safe_tokens_[d] > 0) AddScaled(safe.data(), table.slot.data() + d * slots, safe_tokens_[d], slots);
   for (std::size_t s = 0; s < slots; ++s)
     safe[s] = reach_[s] > 0 ? safe[s] / reach_[s] * static_cast<float>(load->expert_rows[s]) : 0.0f;
-  std::vector<RankRows> ranks(Index(table.ranks));
+  std::vector<DroppedRows> ranks(Index(table.ranks));
   for (std::size_t first = 0; first < slots; first += per) {
     const auto rows = std::span(load->expert_rows).subspan(first, per);
-    const RankRows unit = DropUnit(UnitCapacity(shape_), std::span(safe).subspan(first, per), rows);
-    load->dropped_rows += std::llround(unit.wanted - unit.kept);
-    ranks[first / per_rank] += unit;
+    const DroppedRows all =
+        DropOverCapacity(SharedCapacity(shape_), std::span(safe).subspan(first, per), rows);
+    load->dropped_rows += std::llround(all.selected - all.kept);
+    ranks[first / per_rank] += all;
   }
   for (std::size_t r = 0; r < ranks.size(); ++r) {
     if (ranks[r].kept > 0)
@@ -158,18 +161,18 @@ void LoadSampler::Drop(const LoadTable& table, ExchangeLoad* load) {
   KeepNodes(table, ranks);
 }
 
-/// What of the tokens sent to each node still goes there.
-void LoadSampler::KeepNodes(const LoadTable& table, std::span<const RankRows> ranks) {
+/// Sets the share of the tokens sent to each node that still go there after dropping.
+void LoadSampler::KeepNodes(const LoadTable& table, std::span<const DroppedRows> ranks) {
   const double all = std::accumulate(tokens_.begin(), tokens_.end(), 0.0);
   const double safe = std::accumulate(safe_tokens_.begin(), safe_tokens_.end(), 0.0) / std::max(1.0, all);
   for (std::size_t m = 0; m < Index(nodes_); ++m) {
-    RankRows node;
+    DroppedRows node;
     for (std::size_t r = m * Index(node_size_); r < (m + 1) * Index(node_size_); ++r) node += ranks[r];
     double tokens = 0;
     for (std::size_t d = 0; d < tokens_.size(); ++d)
       tokens += double{tokens_[d]} * double{table.node[d * Index(nodes_) + m]};
-    if (node.wanted <= 0 || tokens <= 0) continue;
-    const double rows_each = std::max(1.0, node.wanted / tokens);
+    if (node.selected <= 0 || tokens <= 0) continue;
+    const double rows_each = std::max(1.0, node.selected / tokens);
     node_kept_[m] = static_cast<float>(safe + (1 - safe) * (1 - std::pow(1 - node.Share(), rows_each)));
   }
 }
@@ -183,7 +186,7 @@ void LoadSampler::DrawUnique(const LoadTable& table, FastNormal& normal, Exchang
     const std::size_t lane = i / tokens_.size(), d = i % tokens_.size();
     AddScaled(lane_reach_.data() + lane * ranks, table.rank.data() + d * ranks, lane_tokens_[i], ranks);
   }
-  const std::int64_t tokens = std::int64_t{shape_.ranks} * shape_.tokens_per_rank;
+  const std::int64_t tokens = shape_.Tokens();
   for (int r = 0; r < table.ranks; ++r) {
     float expected_rows = 0, expected_reach = 0;
     std::int64_t rows = 0;
@@ -194,7 +197,8 @@ void LoadSampler::DrawUnique(const LoadTable& table, FastNormal& normal, Exchang
     for (int lane = 0; lane < node_size_; ++lane)
       expected_reach += lane_reach_[Index(lane) * ranks + Index(r)];
     const float ratio = expected_rows > 0 ? std::min(1.0f, expected_reach / expected_rows) : 1.0f;
-    // Rows of tokens the rank already has; of two such rows both must be kept.
+    // Rows of tokens that another row brings to the rank already. Both rows of such a pair must be kept to
+    // count.
     const float again = static_cast<float>(rows) * (1 - ratio) * kept_rank_[Index(r)];
     const float unique = static_cast<float>(rows) - again - std::sqrt(again) * normal();
     const std::int64_t most_each = std::min(per_rank, table.rows_most);
@@ -206,10 +210,10 @@ void LoadSampler::DrawUnique(const LoadTable& table, FastNormal& normal, Exchang
 void LoadSampler::DrawScaleOut(const LoadTable& table, const std::vector<TextDocument>& documents,
                                FastNormal& normal, ExchangeLoad* load) {
   const std::size_t nodes = Index(nodes_);
-  const std::int64_t most = shape_.tokens_per_rank;
   cells_.assign(Index(shape_.ranks) * nodes, 0);
   for (std::size_t i = 0; i < documents.size();) {
     const int rank = documents[i].rank;
+    const std::int64_t most = shape_.TokensOf(rank);
     mean_.assign(nodes, 0);
     variance_.assign(nodes, 0);
     float total = 0, total_variance = 0;
@@ -228,7 +232,7 @@ void LoadSampler::DrawScaleOut(const LoadTable& table, const std::vector<TextDoc
         std::clamp(total + std::sqrt(total_variance) * normal(), static_cast<float>(most * table.nodes_least),
                    static_cast<float>(most * table.nodes_most));
     total *= KeepShare(node_kept_, mean_, variance_);
-    Deviate(mean_, variance_, total, normal);
+    AddDeviates(mean_, variance_, total, normal);
     RoundTo(mean_, std::llround(total), most, std::span(cells_).subspan(Index(rank) * nodes, nodes));
   }
   for (int r = 0; r < shape_.ranks; ++r) {
@@ -255,7 +259,7 @@ void LoadSampler::DrawScaleUp(const LoadTable& table, FastNormal& normal, Exchan
       mean_[i] = scale * lane_reach_[i * ranks + Index(r)];
       variance_[i] = mean_[i] * table.rank_noise;
     }
-    Deviate(mean_, variance_, static_cast<float>(unique), normal);
+    AddDeviates(mean_, variance_, static_cast<float>(unique), normal);
     RoundTo(mean_, unique, unique, std::span(by_lane).first(lanes));
     for (int i = 0; i < node_size_; ++i) {
       const int gateway = r / node_size_ * node_size_ + i;

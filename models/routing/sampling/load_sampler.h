@@ -1,5 +1,6 @@
 // Draws a micro-batch's exchange from a layer's LoadTable without routing tokens: expected counts of the
-// documents present, Gaussian deviations with the variances of correlated text, rounded so that every sum holds.
+// documents present, Gaussian deviations with the variances of correlated text, rounded so that every sum
+// holds.
 #pragma once
 
 #include <cstdint>
@@ -13,20 +14,23 @@ namespace orrery::models {
 
 class LoadSampler {
  public:
-  /// `shape` with whole nodes; kept by reference to no one.
+  /// The ranks of `shape` make up whole nodes. The shape is copied.
   explicit LoadSampler(const LoadShape& shape);
 
-  /// Below this many tokens a rank Gaussian counts are poor: route tokens instead.
+  /// Where ranks have fewer tokens than this, in the mean, Gaussian counts are poor: route tokens instead.
   static constexpr int kFewestTokens = 64;
+  static bool HasFewTokens(const LoadShape& shape) {
+    return shape.Tokens() < std::int64_t{kFewestTokens} * shape.ranks;
+  }
 
-  /// Rows of one capacity or more, before and after dropping.
-  struct RankRows {
-    double wanted = 0, kept = 0;
-    double safe = 0;  ///< of both, rows of sequences that are never dropped
-    /// Of rows that may be dropped the share that stays.
-    double Share() const { return wanted > safe ? (kept - safe) / (wanted - safe) : 1; }
-    RankRows& operator+=(const RankRows& o) {
-      wanted += o.wanted, kept += o.kept, safe += o.safe;
+  /// Rows that share one or several capacities, before and after dropping.
+  struct DroppedRows {
+    double selected = 0, kept = 0;
+    double safe = 0;  ///< rows of sequences that are never dropped; they count in both
+    /// Of the rows that may be dropped, the share that stays.
+    double Share() const { return selected > safe ? (kept - safe) / (selected - safe) : 1; }
+    DroppedRows& operator+=(const DroppedRows& o) {
+      selected += o.selected, kept += o.kept, safe += o.safe;
       return *this;
     }
   };
@@ -39,7 +43,7 @@ class LoadSampler {
   std::int64_t DrawRows(const LoadTable& table, FastNormal& normal) const;
   void DrawSlots(const LoadTable& table, FastNormal& normal, ExchangeLoad* load);
   void Drop(const LoadTable& table, ExchangeLoad* load);
-  void KeepNodes(const LoadTable& table, std::span<const RankRows> ranks);
+  void KeepNodes(const LoadTable& table, std::span<const DroppedRows> ranks);
   void DrawUnique(const LoadTable& table, FastNormal& normal, ExchangeLoad* load);
   void DrawScaleOut(const LoadTable& table, const std::vector<TextDocument>& documents, FastNormal& normal,
                     ExchangeLoad* load);

@@ -15,8 +15,9 @@ namespace {
 
 constexpr int kHalf = RoutedText::kDocumentTokens / 2;
 
-/// Indicator counts of half documents, [domains][documents][2][things]; tells apart what differs between
-/// documents (halves move together) from what differs between tokens.
+/// How many tokens of each half document select each thing (a slot, a rank, a node),
+/// [domains][documents][2][things]. The halves of a document deviate together where documents differ, and
+/// independently where tokens differ; so the counts tell the two variances apart.
 class HalfCounts {
  public:
   HalfCounts(int domains, int documents, int things)
@@ -49,7 +50,8 @@ class HalfCounts {
     double between = 0;  ///< sum over domains and things of the variance of the probability between documents
     double inflation = 1;  ///< variance of a count of tokens of one document, over the binomial one
   };
-  /// Variances of one domain's count a token: what a token adds, and of the mean between documents.
+  /// Of the count that a token of one domain adds: its variance within a document, and that of its mean
+  /// between documents.
   std::pair<double, double> Variances(int domain, double mean) const {
     double within = 0, between = 0;
     for (int i = 0; i < documents_; ++i) {
@@ -79,8 +81,9 @@ class HalfCounts {
   }
 
  private:
-  /// Variance between documents from the sum over documents of the products of their halves' deviations:
-  /// deviations from the sample's own mean cost each product one whole-document variance over the count.
+  /// The variance between documents, from the sum over documents of the product of the deviations of their
+  /// halves. Deviations are taken from the mean of the sample itself; that takes the variance of a whole
+  /// document over the number of documents off each product, which is given back here.
   double Between(double products, double within) const {
     const double between = products / documents_ + within / (2 * documents_);
     return std::max(0.0, documents_ > 1 ? between * documents_ / (documents_ - 1.0) : between);
@@ -103,8 +106,8 @@ double Hazard(double p) {
   return std::exp(-0.5 * z * z) / std::sqrt(2 * std::numbers::pi) / p;
 }
 
-/// Spreads the measured variance between documents over domain and slot as the square of each slot's response to
-/// a small shift of its logit, p * hazard(p) / token_sd.
+/// Spreads the measured variance between documents over domain and slot as the square of each slot's response
+/// to a small shift of its logit, p * hazard(p) / token_sd.
 std::vector<float> DocumentVariance(const std::vector<float>& mean, double between, double token_sd) {
   std::vector<float> response(mean.size());
   double sum = 0;
@@ -123,7 +126,8 @@ std::vector<float> TokenVariance(const std::vector<float>& mean, double inflatio
   return out;
 }
 
-/// Most nodes one token can reach: what the slots of the groups it keeps are spread over.
+/// The most nodes that one token can reach, by the nodes over which the slots of the groups it keeps are
+/// spread.
 int MostNodes(const LoadShape& shape, const GateShape& gate, const SlotMap& map) {
   const int nodes = NodeCount(shape), per_node = shape.experts / nodes, group = gate.experts / gate.groups;
   int spread = 0;
@@ -139,7 +143,7 @@ int MostNodes(const LoadShape& shape, const GateShape& gate, const SlotMap& map)
   return std::min({nodes, gate.top_k + shared, gate.top_groups * spread + shared});
 }
 
-/// Everything counted of one token after another.
+/// What is counted of a text, token after token.
 struct Counts {
   HalfCounts slot, rank, node, rows;
   std::vector<double> nodes, nodes_square;  ///< [domains] sums over tokens
@@ -185,7 +189,7 @@ Counts CountText(const LoadShape& shape, const SlotMap& map, int experts, int do
   return c;
 }
 
-/// What tokens with a variable number of experts have of them.
+/// Sets the mean and the variances of the number of experts of a token, where that varies.
 void AddRows(const HalfCounts& rows, int domains, LoadTable* t) {
   t->rows_mean = rows.Means();
   for (int d = 0; d < domains; ++d) {

@@ -1,4 +1,5 @@
-// What a layer's router does to the text of each domain, as probabilities: all the fast sampler needs.
+// What a layer's router does to the text of each domain, as probabilities. The fast sampler needs nothing
+// else.
 #pragma once
 
 #include <cstdint>
@@ -33,9 +34,9 @@ struct LoadTable {
   std::vector<float> rows_mean, rows_noise, rows_document;
 };
 
-/// The experts of one token after another.
+/// The experts that the tokens of a text select, token after token.
 struct TextSelection {
-  int top_k = 0;                           ///< of every token; 0: token t's end at end[t]
+  int top_k = 0;                           ///< experts of every token; 0: those of token t end at end[t]
   std::span<const std::uint16_t> experts;  ///< each token's ascending
   std::span<const std::uint32_t> end;      ///< [tokens]
   std::size_t tokens() const {
@@ -43,7 +44,8 @@ struct TextSelection {
   }
 };
 
-/// Documents of text routed through one layer: affinities stored once, routed as often as the bias changes.
+/// Documents of text and their affinities to the experts of one layer. The affinities are computed once and
+/// routed as often as the bias changes.
 class RoutedText {
  public:
   static constexpr int kDocumentTokens = 64;
@@ -57,8 +59,9 @@ class RoutedText {
   /// All documents of one domain: [documents * kDocumentTokens][top_k].
   std::vector<std::uint16_t> RouteDomain(int domain, std::span<const float> bias) const;
 
-  /// How much an affinity at the edge of selection moves with its logit: the mean over tokens of the slope of
-  /// the k-th largest affinity, s (1 - s) for the sigmoid and for the softmax alike.
+  /// How much an affinity at the edge of selection moves with its logit. The slope of an affinity s is s (1 -
+  /// s), for the sigmoid and for the softmax alike; this is its mean over tokens at the k-th largest
+  /// affinity.
   double EdgeSlope() const;
 
   /// All affinities of one domain, [documents][blocks][experts][kLanes].
@@ -83,8 +86,8 @@ class RoutedText {
 std::vector<double> RelativeLoads(const GateShape& gate, std::span<const std::uint16_t> selected,
                                   std::span<const double> share);
 
-/// Where a logical expert's tokens go: its physical slots, used in turn by consecutive tokens. Experts beyond
-/// the gate's are shared: every token goes to them.
+/// The physical slots of each logical expert. Consecutive tokens of an expert use its slots in turn. The
+/// experts after those of the gate are shared: every token goes to them.
 struct SlotMap {
   std::vector<std::vector<std::uint16_t>> slots_of;  ///< [experts]
   static SlotMap Contiguous(int experts);
@@ -100,8 +103,8 @@ struct SlotMap {
 void SlotsOf(const TextSelection& text, const SlotMap& map, int experts, std::size_t t,
              std::uint32_t in_domain, std::vector<std::uint16_t>* slots);
 
-/// Measures the table from routed text. `token_sd` and `document_sd` are the router's (in logits): they shape how
-/// the variance between documents falls on experts; its size is measured.
+/// Measures the table from routed text. `token_sd` and `document_sd` are the router's (in logits): they shape
+/// how the variance between documents falls on experts; its size is measured.
 LoadTable MeasureLoads(const LoadShape& shape, const SlotMap& map, const GateShape& gate, int domains,
                        std::span<const std::uint16_t> selected, double token_sd, double document_sd);
 /// The same of tokens with any number of experts, [domains][documents][RoutedText::kDocumentTokens].

@@ -16,13 +16,15 @@ std::vector<int> Shuffled(int n, RandomStream& random) {
   return order;
 }
 
-/// Shuffles the largest parts that keep nodes, gate groups and ranks whole, then what is in each of them.
+/// Shuffles the largest parts that keep nodes, gate groups and ranks whole, then the parts inside each of
+/// them.
 struct PartShuffle {
   std::array<int, 3> sizes;  ///< experts of a node, of a gate group, of a rank
   RandomStream random;
   std::span<std::uint16_t> to;
 
-  /// The smallest parts of `size` experts that can change places; `size` itself where sizes cross.
+  /// The size of the smallest parts of `size` experts that can change places; `size` itself where sizes do
+  /// not divide one another.
   int Parts(int size) const {
     std::int64_t part = sizes.back();
     for (const int whole : sizes)
@@ -30,7 +32,7 @@ struct PartShuffle {
     return part < size && size % part == 0 ? static_cast<int>(part) : size;
   }
 
-  /// The `size` experts from `from` on go to `at`, shuffled.
+  /// Moves the `size` experts from `from` on to `at`, shuffled.
   void Place(int from, int at, int size) {
     const int part = Parts(size);
     if (part == size) {
@@ -44,7 +46,7 @@ struct PartShuffle {
   }
 };
 
-/// `values` [domains][n * each] with item i of each row moved to to[i].
+/// Moves item i of each row of `values` [domains][n] to to[i].
 void Renumber(std::vector<float>* values, int domains, std::span<const std::uint16_t> to) {
   std::vector<float> out(values->size());
   for (std::size_t d = 0; d < static_cast<std::size_t>(domains); ++d) {

@@ -14,7 +14,7 @@
 namespace orrery::models {
 namespace {
 
-/// Tokens counted of one measured chunk: few, so that many mixtures of documents are seen.
+/// Tokens that are counted of one measured chunk. They are few, so that many mixtures of documents are seen.
 constexpr int kCounted = 2 * RoutedText::kDocumentTokens;
 
 /// Affinities of documents one after another, in blocks of kLanes tokens.
@@ -28,7 +28,7 @@ class ChunkText {
         factor_(static_cast<std::size_t>(router.rank) * kLanes) {}
 
   void Clear() { tokens_ = 0, affinity_.clear(); }
-  /// A document, or what of one lies in the chunk.
+  /// Appends a document, or the part of one that lies in the chunk.
   void Append(int domain, int tokens, FastNormal& normal) {
     router_.DocumentBase(domain, normal, base_);
     TokenFactors factors(router_.rank, router_.correlation);
@@ -52,7 +52,7 @@ class ChunkText {
   std::vector<float> base_, block_, factor_, affinity_;
 };
 
-/// Lengths of the parts of documents in a chunk picked at random, of sequences of `length` tokens.
+/// Lengths of the parts of documents in a chunk that is picked at random from sequences of `length` tokens.
 std::vector<int> PartsOf(const SyntheticOptions& o, int length, int chunk, RandomStream& random) {
   std::vector<int> parts;
   const auto choices = static_cast<std::uint64_t>(o.most_documents - o.fewest_documents + 1);
@@ -115,7 +115,7 @@ void AddInProportion(double share, const std::vector<double>& counts, std::vecto
 }  // namespace
 
 ChoiceLoads::ChoiceLoads(const LoadShape& shape, const SyntheticOptions& options, int moe_layers,
-                         std::uint64_t seed)
+                         std::uint64_t seed, const RunControl& control)
     : TableLoads(shape, MixOf(options), seed),
       options_(options),
       gate_{shape.experts, shape.top_k, shape.groups, shape.top_groups} {
@@ -125,44 +125,61 @@ ChoiceLoads::ChoiceLoads(const LoadShape& shape, const SyntheticOptions& options
     throw InputError(fmt::format("routing: chunks of {} tokens do not divide sequences of {}",
                                  options.chunk.tokens, options.sequence_length));
   }
-  chunks_ = ChunkLengths(shape);
+  chunks_ = ChunkLengths(shape, 0);
   if (!chunks_.empty() && std::int64_t{chunks_.front()} * shape.top_k < shape.experts) {
     throw InputError(
         fmt::format("routing: chunks of {} tokens have none for some of {} experts, expected {} or more",
                     chunks_.front(), shape.experts, CeilDiv(shape.experts, shape.top_k)));
   }
-  for (int l = 0; l < std::min(moe_layers, kDrawnLayers); ++l) drawn_.push_back(Draw(l));
+  const int drawn = std::min(moe_layers, kDrawnLayers);
+  for (int l = 0; l < drawn; ++l) {
+    control.Tell(static_cast<double>(l) / drawn);
+    drawn_.push_back(DrawLayer(l, control));
+  }
   for (int l = 0; l < moe_layers; ++l) {
     renumber_.push_back(l < kDrawnLayers ? KeepExperts(gate_.experts) : ShuffleRanks(shape, seed, l));
     tables_.push_back(Renumbered(drawn_[static_cast<std::size_t>(l % kDrawnLayers)].table, renumber_.back()));
   }
 }
 
-std::vector<int> ChoiceLoads::ChunkLengths(const LoadShape& physical) const {
-  const int gpu = physical.MicroBatchTokens();
+std::vector<int> ChoiceLoads::ChunkLengths(const LoadShape& physical, int rank) const {
+  const int gpu = physical.MicroBatchTokensOf(rank), all = physical.TokensOf(rank);
   const int sequence = options_.chunk.tokens > 0 ? options_.chunk.tokens : options_.sequence_length;
   const int chunk = options_.chunk.over == ChoiceChunk::Over::kMicroBatch ? gpu : sequence;
   std::vector<int> lengths;
-  for (int first = 0; first < physical.tokens_per_rank; first += gpu)
-    for (int start = 0; start < gpu; start += chunk) lengths.push_back(std::min(chunk, gpu - start));
+  for (int first = 0; first < all; first += gpu) {
+    const int end = std::min(gpu, all - first);
+    for (int start = 0; start < end; start += chunk) lengths.push_back(std::min(chunk, end - start));
+  }
   return lengths;
 }
 
-double ChoiceLoads::RowsPerToken() const {
+/// Rows that the experts take of a rank's micro-batch.
+double ChoiceLoads::RowsOf(const LoadShape& physical, int rank) const {
   double rows = 0;
-  for (const int tokens : chunks_)
+  for (const int tokens : ChunkLengths(physical, rank))
     rows += double{1} * gate_.experts * ChoiceCapacity(tokens, gate_.top_k, gate_.experts);
-  return rows / std::max(1, shape().tokens_per_rank);
+  return rows;
 }
 
-/// Of a measured chunk: whole numbers of tokens for each expert where the true chunk is longer.
+/// Of one rank, where all are alike.
+double ChoiceLoads::RowsPerToken(const LoadShape& physical) const {
+  if (physical.tokens_of_rank.empty()) return RowsOf(physical, 0) / std::max(1, physical.tokens_per_rank);
+  double rows = 0;
+  for (int rank = 0; rank < physical.ranks; ++rank) rows += RowsOf(physical, rank);
+  return rows / static_cast<double>(std::max(std::int64_t{1}, physical.Tokens()));
+}
+
+/// The length of a measured chunk. Where the true chunk is longer, it is one of which every expert takes a
+/// whole number of tokens.
 int ChoiceLoads::MeasuredTokens() const {
   const int chunk = chunks_.empty() ? 1 : chunks_.front();
   const int unit = gate_.experts / std::gcd(gate_.experts, gate_.top_k);
   return std::min(chunk, std::max(unit, kMeasuredChunk / unit * unit));
 }
 
-/// Over the global batch: thresholds at which the measured text is even over the mix, and what they take.
+/// Over the global batch: finds the thresholds at which loads are even over the mix of the measured text, and
+/// lets them take its tokens.
 void ChoiceLoads::MeasureBatch(FastNormal& normal, Drawn* drawn) const {
   ChunkText text(drawn->router);
   for (int d = 0; d < options_.affinity.domains; ++d) {
@@ -181,15 +198,18 @@ std::vector<int> ChoiceLoads::MeasuredParts(RandomStream* random) const {
   return Shrink(PartsOf(options_, sequence, chunks_.front(), *random), MeasuredTokens());
 }
 
-/// Chunks of which one part is of the domain and the others of the mix; that part's first tokens count. A
-/// token picked of the mix lies in such a chunk of its domain, so chunks weighed by their domain's share are
-/// chunks of the mix, and with all of their tokens none of what experts take is lost.
-void ChoiceLoads::MeasureDomain(int domain, RandomStream* random, FastNormal& normal, Drawn* drawn) const {
+/// Measures chunks in which one part is of `domain` and the others are of the mix. The first tokens of that
+/// part are counted. A token picked from the mix lies in such a chunk of its domain; so chunks weighted by
+/// the share of their domain are chunks of the mix, and all of their tokens together have exactly the experts
+/// that chose them.
+void ChoiceLoads::MeasureDomain(int domain, RandomStream* random, FastNormal& normal,
+                                const RunControl& control, Drawn* drawn) const {
   const int wanted = WantedTokens(), tokens = MeasuredTokens();
   ChunkText text(drawn->router);
   ChosenTokens chosen;
   std::vector<double> experts;
   for (int counted = 0; counted < wanted;) {
+    control.Check();
     const std::vector<int> parts = MeasuredParts(random);
     int at = static_cast<int>(random->Below(static_cast<std::uint64_t>(tokens))), first = 0, mine = 0;
     text.Clear();
@@ -209,9 +229,10 @@ void ChoiceLoads::MeasureDomain(int domain, RandomStream* random, FastNormal& no
   AddInProportion(mix().share[static_cast<std::size_t>(domain)], experts, &drawn->token_share);
 }
 
-/// Where documents are short a chunk holds many: all its parts are of the mix, and every domain's tokens
-/// count, of each at most kCounted, until the rarest domain has enough.
-void ChoiceLoads::MeasureMix(RandomStream* random, FastNormal& normal, Drawn* drawn) const {
+/// Where documents are short, a chunk holds many of them. Then all its parts are of the mix, and the tokens
+/// of every domain are counted, at most kCounted of each, until the rarest domain has enough.
+void ChoiceLoads::MeasureMix(RandomStream* random, FastNormal& normal, const RunControl& control,
+                             Drawn* drawn) const {
   const int wanted = WantedTokens(), tokens = MeasuredTokens();
   const std::size_t domains = mix().share.size();
   std::vector<ChosenTokens> of(domains);
@@ -220,6 +241,7 @@ void ChoiceLoads::MeasureMix(RandomStream* random, FastNormal& normal, Drawn* dr
   std::vector<std::size_t> domain_of;
   std::vector<double> experts;
   for (std::size_t full = 0; full < domains;) {
+    control.Check();
     text.Clear(), domain_of.clear();
     for (const int part : MeasuredParts(random)) {
       const int domain = DrawItem(mix().share, *random);
@@ -243,7 +265,7 @@ void ChoiceLoads::MeasureMix(RandomStream* random, FastNormal& normal, Drawn* dr
 
 int ChoiceLoads::WantedTokens() const { return options_.measured_documents * RoutedText::kDocumentTokens; }
 
-/// Whether the parts of measured chunks are so short that one of them counts less than a chunk may.
+/// Whether the parts of measured chunks are so short that one of them has fewer tokens than may be counted.
 bool ChoiceLoads::HasShortParts() const {
   const double documents = (options_.fewest_documents + options_.most_documents) / 2.0;
   const double sequences =
@@ -251,42 +273,45 @@ bool ChoiceLoads::HasShortParts() const {
   return MeasuredTokens() < kCounted * documents * sequences;
 }
 
-ChoiceLoads::Drawn ChoiceLoads::Draw(int layer) const {
+ChoiceLoads::Drawn ChoiceLoads::DrawLayer(int layer, const RunControl& control) const {
   Drawn out{DrawRouterLayer(options_.affinity, gate_.experts, seed(), layer), {}, {}, {}, {}};
   RandomStream random(seed(), "expert choice", {static_cast<std::uint64_t>(layer)});
   FastNormal normal(RandomStream(seed(), "chosen text", {static_cast<std::uint64_t>(layer)}));
   if (options_.chunk.over == ChoiceChunk::Over::kBatch) {
     MeasureBatch(normal, &out);
   } else if (HasShortParts()) {
-    MeasureMix(&random, normal, &out);
+    MeasureMix(&random, normal, control, &out);
   } else {
-    for (int d = 0; d < options_.affinity.domains; ++d) MeasureDomain(d, &random, normal, &out);
+    for (int d = 0; d < options_.affinity.domains; ++d) MeasureDomain(d, &random, normal, control, &out);
   }
   out.table = Measure(out.text, shape(), SlotMap::Contiguous(gate_.experts));
   return out;
 }
 
-/// Over chunks within a rank every expert has the same rows whatever the text; what ranks and nodes see is as
-/// measured.
+/// With chunks within a rank every expert has the same number of rows, whatever the text. How many tokens
+/// reach ranks and nodes is as measured.
 LoadTable ChoiceLoads::Measure(const ChosenTokens& text, const LoadShape& physical,
                                const SlotMap& map) const {
   const AffinityParameters& a = options_.affinity;
   LoadTable t = MeasureLoads(physical, map, gate_, a.domains, text.Selection(), a.token, a.document);
-  if (options_.chunk.over == ChoiceChunk::Over::kBatch) return t;
+  if (options_.chunk.over != ChoiceChunk::Over::kBatch) SetEvenRows(physical, map, &t);
+  return t;
+}
+
+void ChoiceLoads::SetEvenRows(const LoadShape& physical, const SlotMap& map, LoadTable* t) const {
+  const double rows = RowsPerToken(physical);
   const auto shared = static_cast<double>(map.slots_of.size()) - gate_.experts;
-  std::fill(t.rows_mean.begin(), t.rows_mean.end(), static_cast<float>(RowsPerToken() + shared));
-  for (auto* v : {&t.rows_noise, &t.rows_document, &t.slot_noise, &t.slot_document})
+  std::fill(t->rows_mean.begin(), t->rows_mean.end(), static_cast<float>(rows + shared));
+  for (auto* v : {&t->rows_noise, &t->rows_document, &t->slot_noise, &t->slot_document})
     std::fill(v->begin(), v->end(), 0.0f);
   for (std::size_t e = 0; e < map.slots_of.size(); ++e) {
     const bool chooses = e < static_cast<std::size_t>(gate_.experts);
-    const double each =
-        (chooses ? RowsPerToken() / gate_.experts : 1.0) / static_cast<double>(map.slots_of[e].size());
+    const double each = (chooses ? rows / gate_.experts : 1.0) / static_cast<double>(map.slots_of[e].size());
     for (const std::uint16_t slot : map.slots_of[e]) {
-      for (std::size_t d = 0; d < static_cast<std::size_t>(t.domains); ++d)
-        t.slot[d * static_cast<std::size_t>(t.slots) + slot] = static_cast<float>(each);
+      for (std::size_t d = 0; d < static_cast<std::size_t>(t->domains); ++d)
+        t->slot[d * static_cast<std::size_t>(t->slots) + slot] = static_cast<float>(each);
     }
   }
-  return t;
 }
 
 const LoadTable& ChoiceLoads::Table(int layer) const { return tables_.at(static_cast<std::size_t>(layer)); }
@@ -296,15 +321,16 @@ LoadTable ChoiceLoads::TableOn(int layer, const LoadShape& physical, const SlotM
                  DrawnSlots(map, renumber_.at(static_cast<std::size_t>(layer))));
 }
 
-void ChoiceLoads::Sample(int layer, int micro_batch, int group, ExchangeLoad* load) const {
-  SampleOn(Table(layer), shape(), SlotMap::Contiguous(gate_.experts), layer, micro_batch, group, load);
-}
-
 void ChoiceLoads::SampleOn(const LoadTable& table, const LoadShape& physical, const SlotMap& map, int layer,
                            int micro_batch, int group, ExchangeLoad* load) const {
-  if (physical.tokens_per_rank < LoadSampler::kFewestTokens)
+  if (LoadSampler::HasFewTokens(physical))
     return SampleExactlyOn(physical, map, layer, micro_batch, group, load);
-  TableLoads::SampleOn(table, physical, map, layer, micro_batch, group, load);
+  if (physical.tokens_of_rank.empty() || options_.chunk.over == ChoiceChunk::Over::kBatch)
+    return TableLoads::SampleOn(table, physical, map, layer, micro_batch, group, load);
+  // How many rows experts take follows from the chunks, which differ where ranks do.
+  LoadTable ragged = table;
+  SetEvenRows(physical, map, &ragged);
+  TableLoads::SampleOn(ragged, physical, map, layer, micro_batch, group, load);
 }
 
 void ChoiceLoads::SampleExactlyOn(const LoadShape& physical, const SlotMap& map, int layer, int micro_batch,
@@ -321,10 +347,9 @@ void ChoiceLoads::SampleExactlyOn(const LoadShape& physical, const SlotMap& map,
   ChosenTokens chosen;
   std::vector<std::uint16_t> slots;
   std::size_t next = 0;
-  const std::vector<int> chunks = ChunkLengths(physical);
   for (int rank = 0; rank < physical.ranks; ++rank) {
     int document_left = 0;
-    for (const int tokens : chunks) {
+    for (const int tokens : ChunkLengths(physical, rank)) {
       text.Clear();
       while (text.tokens() < tokens) {
         if (document_left == 0) document_left = documents[next++].tokens;

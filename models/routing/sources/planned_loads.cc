@@ -47,32 +47,36 @@ LoadShape LogicalShape(LoadShape shape) {
 }
 
 PlannedLoads::PlannedLoads(std::unique_ptr<TableLoads> logical, const PlacementOptions& options,
-                           int moe_layers, double capacity_factor)
+                           int moe_layers, double capacity_factor, const RunControl& control)
     : TableLoads(WithSlots(Limited(logical->shape(), capacity_factor), options), logical->mix(),
                  logical->seed()),
       logical_(std::move(logical)),
       options_(options) {
-  PlanAll(moe_layers);
+  PlanAll(moe_layers, control);
 }
 
 PlannedLoads::PlannedLoads(std::unique_ptr<TableLoads> logical, const LoadShape& shape,
-                           const PlacementOptions& options, int moe_layers)
+                           const PlacementOptions& options, int moe_layers, const RunControl& control)
     : TableLoads(WithSlots(shape, options), logical->mix(), logical->seed()),
       logical_(std::move(logical)),
       options_(options) {
-  PlanAll(moe_layers);
+  PlanAll(moe_layers, control);
 }
 
-void PlannedLoads::PlanAll(int moe_layers) {
-  for (int l = 0; l < moe_layers; ++l) first_.push_back(Place(l, 0));
+void PlannedLoads::PlanAll(int moe_layers, const RunControl& control) {
+  for (int l = 0; l < moe_layers; ++l) {
+    control.Tell(static_cast<double>(l) / moe_layers);
+    first_.push_back(Place(l, 0, control));
+  }
   recent_ = first_;
 }
 
-std::vector<double> PlannedLoads::PastLoads(int layer, int period) const {
+std::vector<double> PlannedLoads::PastLoads(int layer, int period, const RunControl& control) const {
   std::vector<double> rows(static_cast<std::size_t>(logical_->shape().experts));
   ExchangeLoad load;
   const int now = period * options_.replanned_every;
   for (int micro_batch = now - options_.planned_from; micro_batch < now; ++micro_batch) {
+    control.Check();
     logical_->Sample(layer, micro_batch, 0, &load);
     for (std::size_t e = 0; e < rows.size(); ++e) rows[e] += load.expert_rows[e];
   }
@@ -82,36 +86,40 @@ std::vector<double> PlannedLoads::PastLoads(int layer, int period) const {
 }
 
 ExpertPlacement PlannedLoads::Plan(int layer, int period) const {
-  return period == 0 ? first_.at(static_cast<std::size_t>(layer))->plan : MakePlan(layer, period);
+  const auto placed = Remembered(layer, period);
+  return placed ? placed->plan : MakePlan(layer, period);
 }
 
-ExpertPlacement PlannedLoads::MakePlan(int layer, int period) const {
+ExpertPlacement PlannedLoads::MakePlan(int layer, int period, const RunControl& control) const {
   const LoadShape& s = shape();
   // A shared expert belongs to no group, so nothing keeps the plan hierarchical: global, as for decode.
   const int groups = options_.shared_experts > 0 ? 1 : s.groups;
-  return Eplb(PastLoads(layer, period), {s.experts, groups, NodeCount(s), s.ranks});
+  return Eplb(PastLoads(layer, period, control), {s.experts, groups, NodeCount(s), s.ranks});
 }
 
-std::shared_ptr<const PlannedLoads::Placed> PlannedLoads::Place(int layer, int period) const {
+std::shared_ptr<const PlannedLoads::Placed> PlannedLoads::Place(int layer, int period,
+                                                                const RunControl& control) const {
   auto placed = std::make_shared<Placed>();
   placed->period = period;
-  placed->plan = MakePlan(layer, period);
+  placed->plan = MakePlan(layer, period, control);
   placed->map = SlotMap::Of(placed->plan);
   placed->table = logical_->TableOn(layer, shape(), placed->map);
   return placed;
 }
 
-/// Pure: whatever is remembered, the same period gives the same tables.
-std::shared_ptr<const PlannedLoads::Placed> PlannedLoads::Find(int layer, int period) const {
+std::shared_ptr<const PlannedLoads::Placed> PlannedLoads::Remembered(int layer, int period) const {
   const auto l = static_cast<std::size_t>(layer);
   if (period == 0) return first_.at(l);
-  {
-    const std::lock_guard lock(mutex_);
-    if (recent_.at(l)->period == period) return recent_[l];
-  }
+  const std::lock_guard lock(mutex_);
+  return recent_.at(l)->period == period ? recent_[l] : nullptr;
+}
+
+/// Pure: whatever is remembered, the same period gives the same tables.
+std::shared_ptr<const PlannedLoads::Placed> PlannedLoads::Find(int layer, int period) const {
+  if (auto placed = Remembered(layer, period)) return placed;
   auto placed = Place(layer, period);
   const std::lock_guard lock(mutex_);
-  return recent_[l] = std::move(placed);
+  return recent_.at(static_cast<std::size_t>(layer)) = std::move(placed);
 }
 
 const LoadTable& PlannedLoads::Table(int layer) const {
@@ -127,17 +135,14 @@ int PlannedLoads::PeriodOf(int micro_batch) const {
   return every > 0 && micro_batch > 0 ? micro_batch / every : 0;
 }
 
-std::vector<int> PlannedLoads::ExpertOfSlots(int layer, int micro_batch) const {
-  const auto placed = Find(layer, PeriodOf(micro_batch));
-  std::vector<int> experts(static_cast<std::size_t>(shape().experts));
-  for (std::size_t e = 0; e < placed->map.slots_of.size(); ++e)
-    for (std::uint16_t slot : placed->map.slots_of[e]) experts[slot] = static_cast<int>(e);
-  return experts;
+ExpertPlacement PlannedLoads::PlacementAt(int layer, int micro_batch) const {
+  return Plan(layer, PeriodOf(micro_batch));
 }
 
-void PlannedLoads::Sample(int layer, int micro_batch, int group, ExchangeLoad* load) const {
+void PlannedLoads::Draw(const LoadShape& shape, int layer, int micro_batch, int group,
+                        ExchangeLoad* load) const {
   const auto placed = Find(layer, PeriodOf(micro_batch));
-  logical_->SampleOn(placed->table, shape(), placed->map, layer, micro_batch, group, load);
+  logical_->SampleOn(placed->table, shape, placed->map, layer, micro_batch, group, load);
 }
 
 std::string PlannedLoads::Describe() const {

@@ -9,96 +9,46 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "models/routing/balance/balance_stats.h"
-#include "models/routing/balance/bias_step.h"
+#include "models/routing/balance/equilibrium.h"
 
 namespace orrery::models {
 namespace {
 
 constexpr std::size_t kMostBytes = std::size_t{256} << 20;
 
-constexpr int kTargetDocuments = 32;
-constexpr int kTargetSteps = 60;  // at most
+constexpr int kMeasuredDocuments = 32;
 
-/// Newton steps in the slope of the text's own edge, tamed expert by expert: where tokens keep few groups, a
-/// bias moves a whole group's chance as well as its expert's, so that full steps would swing for ever.
-class BiasSearch {
- public:
-  BiasSearch(std::span<const double> want, double affinity_per_log_load)
-      : want_(want), slope_(affinity_per_log_load), bias_(want.size()), gain_(want.size()) {}
-  const std::vector<float>& bias() const { return bias_; }
-
-  void Step(std::span<const double> load) {
-    for (std::size_t e = 0; e < bias_.size(); ++e) {
-      const double step = slope_ * std::log(want_[e] / std::max(load[e], kLeastTarget));
-      bias_[e] += static_cast<float>(gain_[e].Of(step));
-    }
-  }
-
-  static constexpr double kLeastTarget = 1e-3;
-
- private:
-  std::span<const double> want_;
-  double slope_;
-  std::vector<float> bias_;
-  std::vector<Gain> gain_;
-};
-
-/// Root mean square of the difference.
-double Distance(std::span<const double> a, std::span<const double> b) {
-  double sum = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) sum += (a[i] - b[i]) * (a[i] - b[i]);
-  return std::sqrt(sum / static_cast<double>(a.size()));
-}
-
-struct RoutedDomain {
-  std::vector<std::uint16_t> selected;
-  double distance = INFINITY;  ///< of the loads from those wanted, both 1 where even, as root mean square
-};
-
-/// The choices of one domain's text under biases that select experts as often as `target` (mean 1) says: to
-/// within one selection an expert of the text, or as near as the search came. A target of 0 is never quite
-/// reached.
-RoutedDomain RouteToTarget(const RoutedText& text, int domain, std::span<const double> target,
-                           double affinity_per_log_load) {
-  const GateShape& gate = text.gate();
-  const double most = static_cast<double>(gate.experts) / gate.top_k;
-  std::vector<double> want;
-  for (double x : target) want.push_back(std::clamp(x, BiasSearch::kLeastTarget, most * 0.999));
-  const double one_selection = most / (double{1} * text.documents() * RoutedText::kDocumentTokens);
-  BiasSearch search(want, affinity_per_log_load);
-  RoutedDomain nearest;
-  for (int i = 0; i <= kTargetSteps && nearest.distance > one_selection; ++i) {
-    std::vector<std::uint16_t> selected = text.RouteDomain(domain, search.bias());
-    const std::vector<double> load = RelativeLoads(gate, selected, std::vector<double>{1.0});
-    if (const double d = Distance(load, want); d < nearest.distance) nearest = {std::move(selected), d};
-    search.Step(load);
-  }
-  return nearest;
-}
-
-/// Distance from recorded loads that is said.
+/// A report says how far the imitation is from the record where that is more than this.
 constexpr double kUnlike = 0.05;
 
-/// The router recorded loads are imitated with.
+/// The router that imitates recorded loads: without preferences of its own, so that biases alone set its
+/// loads.
 AffinityParameters PlainRouter(int domains) {
   AffinityParameters p;
   p.offset = 0, p.expert = 0, p.domain = 0, p.domains = domains;
   return p;
 }
 
-/// All domains' choices in one layer, and the greatest of their distances.
-RoutedDomain RouteRecorded(const LoadShape& shape, const ExpertLoads& loads, int layer, std::uint64_t seed) {
+/// What the imitating router selects in one layer, domain after domain.
+struct Imitation {
+  std::vector<std::uint16_t> selected;
+  double distance = 0;  ///< from the recorded loads (mean 1), as root mean square; the worst domain's
+};
+
+Imitation Imitate(const LoadShape& shape, const ExpertLoads& loads, int layer, std::uint64_t seed,
+                  const RunControl& control) {
   const AffinityParameters p = PlainRouter(static_cast<int>(loads.domains.size()));
   const GateShape gate{loads.experts, shape.top_k, shape.groups, shape.top_groups};
   const RouterLayer router = DrawRouterLayer(p, loads.experts, seed, layer);
-  const RoutedText text(router, gate, p.domains, kTargetDocuments, seed + static_cast<std::uint64_t>(layer));
-  const double slope = kLogitPerLogLoad * text.EdgeSlope();
-  RoutedDomain all{{}, 0};
+  const RoutedText text(router, gate, p.domains, kMeasuredDocuments,
+                        seed + static_cast<std::uint64_t>(layer));
+  Imitation all;
   for (int d = 0; d < p.domains; ++d) {
     const auto& load = loads.load[static_cast<std::size_t>(layer)][static_cast<std::size_t>(d)];
-    const RoutedDomain one = RouteToTarget(text, d, Relative(load), slope);
-    all.selected.insert(all.selected.end(), one.selected.begin(), one.selected.end());
-    all.distance = std::max(all.distance, one.distance);
+    const ConvergedBiases found = BiasesOfLoads(text, d, Relative(load), control);
+    const std::vector<std::uint16_t> selected = text.RouteDomain(d, found.bias);
+    all.selected.insert(all.selected.end(), selected.begin(), selected.end());
+    all.distance = std::max(all.distance, found.distance);
   }
   return all;
 }
@@ -129,7 +79,7 @@ ExpertLoads ReadExpertLoads(const std::filesystem::path& file) {
 
 namespace {
 
-/// InputError where layers without load are others than the model's dense ones, all of which come first.
+/// InputError unless the layers without load are the model's dense ones, which come first.
 void CheckDenseLayers(const ExpertLoads& loads, int dense_layers) {
   if (loads.without_load.empty()) return;
   std::vector<int> first(static_cast<std::size_t>(dense_layers));
@@ -159,11 +109,11 @@ ExpertLoads ReadExpertLoads(const std::filesystem::path& file, int experts, int 
 
 namespace {
 
-/// What loads written with four digits may be off.
+/// Relative error that loads written with four digits may have.
 constexpr double kRounding = 1e-3;
 
-/// InputError where the loads cannot be those of a model of this shape: a token chooses top_k different experts,
-/// so none gets more than one row in top_k.
+/// InputError where the loads cannot be those of a model of this shape: a token chooses top_k different
+/// experts, so none gets more than one row in top_k.
 void CheckAgainst(const LoadShape& shape, const ExpertLoads& loads) {
   if (loads.experts != shape.experts) {
     throw InputError(
@@ -191,7 +141,7 @@ void CheckAgainst(const LoadShape& shape, const ExpertLoads& loads) {
 }  // namespace
 
 RecordedLoads::RecordedLoads(const LoadShape& shape, const ExpertLoads& loads, TextMix mix, int moe_layers,
-                             std::uint64_t seed)
+                             std::uint64_t seed, const RunControl& control)
     : TableLoads(shape, std::move(mix), seed),
       origin_(loads.origin),
       recorded_layers_(loads.layers()),
@@ -200,8 +150,10 @@ RecordedLoads::RecordedLoads(const LoadShape& shape, const ExpertLoads& loads, T
       never_named_(loads.never_named) {
   CheckShape(shape);
   CheckAgainst(shape, loads);
-  for (int l = 0; l < std::min(moe_layers, loads.layers()); ++l) {
-    RoutedDomain routed = RouteRecorded(shape, loads, l, seed);
+  const int layers = std::min(moe_layers, loads.layers());
+  for (int l = 0; l < layers; ++l) {
+    control.Tell(static_cast<double>(l) / layers);
+    Imitation routed = Imitate(shape, loads, l, seed, control);
     selected_.push_back(std::move(routed.selected));
     distance_ = std::max(distance_, routed.distance);
     tables_.push_back(TableOn(l, shape, SlotMap::Contiguous(loads.experts)));
@@ -231,7 +183,7 @@ std::string RecordedLoads::Describe() const {
   if (never_named_ > 0)
     text += fmt::format("; its highest expert is {} of 0 to {}: those above are taken as never selected",
                         shape().experts - never_named_ - 1, shape().experts - 1);
-  // More than what a search that ends early leaves: loads that no choice within the groups gives.
+  // So far off are only loads that no choice within the gate's groups gives.
   if (distance_ > kUnlike)
     text += fmt::format("; the imitating router comes only within {:.2g} of them (root mean square, mean 1)",
                         distance_);

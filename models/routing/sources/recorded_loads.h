@@ -7,8 +7,9 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/run_control.h"
 #include "models/routing/load_source.h"
-#include "models/routing/sources/synthetic_loads.h"
+#include "models/routing/sources/table_loads.h"
 
 namespace orrery::models {
 
@@ -64,7 +65,7 @@ ExpertLoads ParseLoadsJson(std::string_view text, const std::string& name);
 class RecordedLoads : public TableLoads {
  public:
   RecordedLoads(const LoadShape& shape, const ExpertLoads& loads, TextMix mix, int moe_layers,
-                std::uint64_t seed);
+                std::uint64_t seed, const RunControl& control = {});
   const LoadTable& Table(int layer) const override;
   LoadTable TableOn(int layer, const LoadShape& physical, const SlotMap& map) const override;
   std::string Describe() const override;

@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "core/base/parallel.h"
-#include "models/routing/balance/converged_bias.h"
+#include "models/routing/balance/equilibrium.h"
 #include "models/routing/sampling/load_sampler.h"
 #include "models/routing/sampling/renumbering.h"
 
@@ -33,51 +33,30 @@ LossPullWeights PullOf(const SyntheticOptions& o, const LoadShape& shape) {
           CountedDocuments(o, shape)};
 }
 
-void TableLoads::Sample(int layer, int micro_batch, int group, ExchangeLoad* load) const {
-  TableLoads::SampleOn(Table(layer), shape_, {}, layer, micro_batch, group, load);
-}
-
-void TableLoads::SampleOn(const LoadTable& table, const LoadShape& physical, const SlotMap&, int layer,
-                          int micro_batch, int group, ExchangeLoad* load) const {
-  std::vector<TextDocument> documents;
-  DrawDocumentCounts(mix_, physical, seed_, micro_batch, group, &documents);
-  const RandomStream random(seed_, "routing",
-                            {static_cast<std::uint64_t>(layer), static_cast<std::uint64_t>(micro_batch),
-                             static_cast<std::uint64_t>(group)});
-  LoadSampler(physical).Sample(table, documents, random, load);
-}
-
-LoadTable UniformLoads::TableOn(int, const LoadShape& physical, const SlotMap& map) const {
-  return UniformTable(physical, GateOf(shape()), map, seed());
-}
-
-UniformLoads::UniformLoads(const LoadShape& shape, std::uint64_t seed)
-    : TableLoads(shape, {{1.0}, 4096, 1, 1}, seed) {
-  CheckShape(shape);
-  table_ = UniformTable(shape, GateOf(shape), SlotMap::Contiguous(shape.experts), seed);
-}
-
-std::string UniformLoads::Describe() const { return "balanced: every expert alike, multinomial noise only"; }
-
 SyntheticLoads::SyntheticLoads(const LoadShape& shape, const SyntheticOptions& options, int moe_layers,
-                               std::uint64_t seed)
+                               std::uint64_t seed, const RunControl& control)
     : TableLoads(shape, MixOf(options), seed), options_(options), gate_(GateOf(shape)) {
   CheckShape(shape);
   CheckAffinity(options.affinity);
   drawn_.resize(static_cast<std::size_t>(std::min(moe_layers, kDrawnLayers)));
-  ParallelFor(drawn_.size(), [&](std::size_t l) { drawn_[l] = Draw(static_cast<int>(l)); });
+  ParallelParts parts(control, drawn_.size());
+  ParallelFor(drawn_.size(), [&](std::size_t l) {
+    drawn_[l] = DrawLayer(static_cast<int>(l), parts.StopOnly());
+    parts.Done();
+  });
   for (int l = 0; l < moe_layers; ++l) {
     renumber_.push_back(l < kDrawnLayers ? KeepExperts(gate_.experts) : ShuffleRanks(shape, seed, l));
     tables_.push_back(Renumbered(drawn_[static_cast<std::size_t>(l % kDrawnLayers)].table, renumber_.back()));
   }
 }
 
-SyntheticLoads::Drawn SyntheticLoads::Draw(int layer) const {
+SyntheticLoads::Drawn SyntheticLoads::DrawLayer(int layer, const RunControl& control) const {
+  control.Check();
   const AffinityParameters& a = options_.affinity;
   Drawn out{DrawRouterLayer(a, gate_.experts, seed(), layer), {}, {}, {}, {}, 0};
   RandomStream random(seed(), "measured text", {static_cast<std::uint64_t>(layer)});
   const RoutedText text(out.router, gate_, a.domains, options_.measured_documents, random());
-  SetBias(text, &out);
+  SetBias(text, control, &out);
   const auto experts = static_cast<std::size_t>(gate_.experts);
   for (int d = 0; d < a.domains; ++d) {
     const auto mine = std::span(out.bias).subspan(static_cast<std::size_t>(d) * experts, experts);
@@ -90,20 +69,20 @@ SyntheticLoads::Drawn SyntheticLoads::Draw(int layer) const {
   return out;
 }
 
-void SyntheticLoads::SetBias(const RoutedText& text, Drawn* drawn) const {
+void SyntheticLoads::SetBias(const RoutedText& text, const RunControl& control, Drawn* drawn) const {
   BalanceRule rule = options_.balance;
   rule.documents = CountedDocuments(options_, shape());
-  const ConvergedBiases found = ConvergedBias(text, mix().share, rule);
+  const ConvergedBiases found = ConvergedBias(text, mix().share, rule, control);
   const std::size_t times = mix().share.size() * static_cast<std::size_t>(gate_.experts) / found.bias.size();
   for (std::size_t d = 0; d < times; ++d)
     drawn->bias.insert(drawn->bias.end(), found.bias.begin(), found.bias.end());
-  if (!found.converged()) drawn->off = found.off;
+  if (!found.converged()) drawn->distance = found.distance;
 }
 
 double SyntheticLoads::NotConverged() const {
-  double off = 0;
-  for (const Drawn& drawn : drawn_) off = std::max(off, drawn.off);
-  return off;
+  double distance = 0;
+  for (const Drawn& drawn : drawn_) distance = std::max(distance, drawn.distance);
+  return distance;
 }
 
 const LoadTable& SyntheticLoads::Table(int layer) const {
@@ -122,21 +101,20 @@ const std::vector<double>& SyntheticLoads::GlobalLoads(int layer) const {
   return drawn_.at(static_cast<std::size_t>(layer % kDrawnLayers)).global;
 }
 
-void SyntheticLoads::Sample(int layer, int micro_batch, int group, ExchangeLoad* load) const {
-  if (shape().tokens_per_rank < LoadSampler::kFewestTokens)
-    return SampleExactly(layer, micro_batch, group, load);
-  TableLoads::Sample(layer, micro_batch, group, load);
-}
-
 void SyntheticLoads::SampleOn(const LoadTable& table, const LoadShape& physical, const SlotMap& map,
                               int layer, int micro_batch, int group, ExchangeLoad* load) const {
-  if (physical.tokens_per_rank < LoadSampler::kFewestTokens)
+  if (LoadSampler::HasFewTokens(physical))
     return SampleExactlyOn(physical, map, layer, micro_batch, group, load);
   TableLoads::SampleOn(table, physical, map, layer, micro_batch, group, load);
 }
 
 void SyntheticLoads::SampleExactly(int layer, int micro_batch, int group, ExchangeLoad* load) const {
   SampleExactlyOn(shape(), SlotMap::Contiguous(gate_.experts), layer, micro_batch, group, load);
+}
+
+bool SyntheticLoads::SampleTokenByToken(int layer, int micro_batch, int group, ExchangeLoad* load) const {
+  SampleExactly(layer, micro_batch, group, load);
+  return true;
 }
 
 void SyntheticLoads::SampleExactlyOn(const LoadShape& physical, const SlotMap& map, int layer,

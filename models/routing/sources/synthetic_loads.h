@@ -1,5 +1,5 @@
-// Load sources without recorded loads: balanced in expectation, or a synthetic router in which each domain has its
-// own hot experts, so that a globally balanced layer is still uneven in every micro-batch.
+// Loads of a synthetic router in which each domain has its own hot experts, so that a layer whose load is
+// balanced over the whole mix is still uneven in every micro-batch.
 #pragma once
 
 #include <cstdint>
@@ -8,53 +8,19 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/run_control.h"
 #include "core/config/document.h"
 #include "models/routing/balance/strategy.h"
-#include "models/routing/dynamics/training_dynamics.h"
+#include "models/routing/balance/update_rule.h"
 #include "models/routing/load_source.h"
 #include "models/routing/placement.h"
 #include "models/routing/sampling/load_table.h"
 #include "models/routing/sources/expert_choice.h"
+#include "models/routing/sources/table_loads.h"
 #include "models/routing/text/text_mix.h"
 #include "models/spec/model_spec.h"
 
 namespace orrery::models {
-
-/// Samples tables, whatever made them: the common half of every source here.
-class TableLoads : public LoadSource {
- public:
-  TableLoads(const LoadShape& shape, TextMix mix, std::uint64_t seed)
-      : shape_(shape), mix_(std::move(mix)), seed_(seed) {}
-  const LoadShape& shape() const override { return shape_; }
-  const TextMix& mix() const { return mix_; }
-  std::uint64_t seed() const { return seed_; }
-  void Sample(int layer, int micro_batch, int group, ExchangeLoad* load) const override;
-  /// The table of a MoE layer.
-  virtual const LoadTable& Table(int layer) const = 0;
-  /// The layer's table when its experts stand on `map`'s slots of `physical`: the same text, the same
-  /// choices.
-  virtual LoadTable TableOn(int layer, const LoadShape& physical, const SlotMap& map) const = 0;
-  /// Sample with experts on `map`'s slots, `table` being TableOn of them.
-  virtual void SampleOn(const LoadTable& table, const LoadShape& physical, const SlotMap& map, int layer,
-                        int micro_batch, int group, ExchangeLoad* load) const;
-
- private:
-  LoadShape shape_;
-  TextMix mix_;
-  std::uint64_t seed_;
-};
-
-/// Uniform experts under group-limited routing: balanced in expectation, multinomial noise only.
-class UniformLoads : public TableLoads {
- public:
-  UniformLoads(const LoadShape& shape, std::uint64_t seed);
-  const LoadTable& Table(int) const override { return table_; }
-  LoadTable TableOn(int layer, const LoadShape& physical, const SlotMap& map) const override;
-  std::string Describe() const override;
-
- private:
-  LoadTable table_;
-};
 
 /// What SyntheticLoads needs besides the shape.
 struct SyntheticOptions {
@@ -76,11 +42,11 @@ class SyntheticLoads : public TableLoads {
  public:
   static constexpr int kDrawnLayers = 12;
 
-  SyntheticLoads(const LoadShape& shape, const SyntheticOptions& options, int moe_layers, std::uint64_t seed);
+  SyntheticLoads(const LoadShape& shape, const SyntheticOptions& options, int moe_layers, std::uint64_t seed,
+                 const RunControl& control = {});
   const LoadTable& Table(int layer) const override;
   LoadTable TableOn(int layer, const LoadShape& physical, const SlotMap& map) const override;
-  /// Fewer than LoadSampler::kFewestTokens tokens a rank are routed one by one.
-  void Sample(int layer, int micro_batch, int group, ExchangeLoad* load) const override;
+  /// Few tokens (LoadSampler::HasFewTokens) are routed one by one.
   void SampleOn(const LoadTable& table, const LoadShape& physical, const SlotMap& map, int layer,
                 int micro_batch, int group, ExchangeLoad* load) const override;
   std::string Describe() const override;
@@ -89,9 +55,8 @@ class SyntheticLoads : public TableLoads {
   void SampleExactly(int layer, int micro_batch, int group, ExchangeLoad* load) const;
   void SampleExactlyOn(const LoadShape& physical, const SlotMap& map, int layer, int micro_batch, int group,
                        ExchangeLoad* load) const;
-  /// How far the relative load of an expert may be from what the strategy asks for, where no biases were
-  /// found that bring it there; 0 where all layers' converged.
-  double NotConverged() const;
+  bool SampleTokenByToken(int layer, int micro_batch, int group, ExchangeLoad* load) const override;
+  double NotConverged() const override;
   /// Loads of a layer's experts over the whole mix of domains, 1 where balanced; of a layer beyond the drawn
   /// ones in the order of the drawn one it stands for.
   const std::vector<double>& GlobalLoads(int layer) const;
@@ -103,10 +68,10 @@ class SyntheticLoads : public TableLoads {
     std::vector<double> global;
     LoadTable table;
     std::vector<std::uint16_t> selected;  ///< experts of the measured text
-    double off = 0;                       ///< of ConvergedBiases that did not converge
+    double distance = 0;                  ///< of ConvergedBiases that did not converge
   };
-  Drawn Draw(int layer) const;
-  void SetBias(const RoutedText& text, Drawn* drawn) const;
+  Drawn DrawLayer(int layer, const RunControl& control) const;
+  void SetBias(const RoutedText& text, const RunControl& control, Drawn* drawn) const;
 
   SyntheticOptions options_;
   GateShape gate_;
@@ -115,15 +80,15 @@ class SyntheticLoads : public TableLoads {
   std::vector<LoadTable> tables_;                     ///< [layers]
 };
 
-/// Feedback of BalanceRule a unit of auxiliary-loss weight. Calibrated once: with it the loss-controlled 1B model of
-/// arXiv 2408.15664 Table 2 (64 experts top-6, alpha 1e-3) keeps its MaxVio_global of 0.72.
+/// Feedback of BalanceRule a unit of auxiliary-loss weight. Calibrated once: with it the loss-controlled 1B
+/// model of arXiv 2408.15664 Table 2 (64 experts top-6, alpha 1e-3) keeps its MaxVio_global of 0.72.
 constexpr double kFeedbackPerAlpha = 250;
 /// The same for the 3B model of that table (0.52).
 constexpr double kFeedbackPerAlpha3B = 380;
 
 /// Domain deviations of one served domain, each set from one published CV: the three domains of the 16B loads
-/// (DeepSeek-V3 report App. C Fig. 10: 0.918, 1.535, 1.707; 64 experts top-6) and R1 translating (TensorRT-LLM blog 4:
-/// 1.282; 256 experts top-8, grouped, Student-t5 affinities with spread 0.35).
+/// (DeepSeek-V3 report App. C Fig. 10: 0.918, 1.535, 1.707; 64 experts top-6) and R1 translating
+/// (TensorRT-LLM blog 4: 1.282; 256 experts top-8, grouped, Student-t5 affinities with spread 0.35).
 constexpr double kDomainWikipedia = 0.55;
 constexpr double kDomainGithub = 1.04;
 constexpr double kDomainMath = 1.24;
@@ -181,8 +146,9 @@ int ExpertSlots(const RoutingSection& section, const MoeSpec& moe);
 std::unique_ptr<TableLoads> MakeTableLoads(const RoutingSection& section, const LoadShape& shape,
                                            int moe_layers, std::uint64_t seed);
 
-/// The load source of a scenario's `routing` section (null or absent: auxiliary-loss-free). `moe_layers` includes
-/// MTP modules. Keys and defaults: docs/routing.md. InputError on unknown keys and values out of range.
+/// The load source of a scenario's `routing` section (null or absent: auxiliary-loss-free). `moe_layers`
+/// includes MTP modules. Keys and defaults: docs/routing.md. InputError on unknown keys and values out of
+/// range.
 std::unique_ptr<LoadSource> MakeLoadSource(const Value& routing_section, const MoeSpec& moe,
                                            const LoadShape& shape, int moe_layers, std::uint64_t seed);
 

@@ -1,10 +1,11 @@
 // The synthetic router: where affinities come from when no recorded loads are given.
 //
-//   logit[t,e] = z0 + expert*G[e] + domain_l*A[d,e] + document*Q[q,e] + token*(W u_t)[e]     (unit-variance
-//   factors)
+//   logit[t,e] = z0 + expert*G[e] + domain_l*A[d,e] + document*Q[q,e] + token*(W u_t)[e]
 //
-// A share of the A may be outliers of a deviation of their own: few experts far from the rest, as a
-// sequence-wise loss leaves them.
+// G, A, Q, W and u have unit variance.
+//
+// A share of the A may be outliers with a deviation of their own: a sequence-wise loss leaves a few experts
+// far from the rest.
 //
 // G is an expert's lasting preference, A a domain's, Q a document's; the token term has `rank` factors u_t
 // that follow an AR(1) process along the text, so neighbours reuse experts and pairs of experts co-activate.

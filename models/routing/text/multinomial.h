@@ -8,15 +8,15 @@
 
 namespace orrery::models {
 
-/// Successes of `trials` with chance `p` each: exact, by inversion from the mode outwards, so that it takes a
-/// time that grows as the square root of the trials.
+/// Draws how many of `trials` succeed, with chance `p` each. Exact, by inversion from the mode outwards, so
+/// that the time grows as the square root of the trials.
 std::int64_t DrawBinomial(std::int64_t trials, double p, RandomStream& random);
 
-/// How many of `draws` fall on each item, which come in `share` (sum 1).
+/// Draws how many of `draws` fall on each item. An item is drawn with the chance in `share`, which sums to 1.
 void DrawMultinomial(std::int64_t draws, std::span<const double> share, RandomStream& random,
                      std::span<std::int64_t> counts);
 
-/// The item of one draw.
+/// Draws one item and returns its index.
 int DrawItem(std::span<const double> share, RandomStream& random);
 
 }  // namespace orrery::models

@@ -24,7 +24,8 @@ void DrawOneByOne(const TextMix& mix, const Sequence& s, RandomStream& random,
   }
 }
 
-/// The documents of a sequence are of two lengths that differ by a token: how many of each domain, of each.
+/// The documents of a sequence have two lengths that differ by a token. Draws how many of each length are of
+/// each domain.
 void DrawTogether(const TextMix& mix, const Sequence& s, RandomStream& random,
                   std::vector<TextDocument>* documents) {
   std::vector<std::int64_t> counts(mix.share.size());
@@ -48,8 +49,9 @@ void Draw(const TextMix& mix, const LoadShape& shape, std::uint64_t seed, int mi
   const auto choices = static_cast<std::uint64_t>(mix.most_documents - mix.fewest_documents + 1);
   documents->clear();
   for (int rank = 0; rank < shape.ranks; ++rank) {
-    for (int first = 0; first < shape.tokens_per_rank; first += shape.MicroBatchTokens()) {
-      for (int left = shape.MicroBatchTokens(); left > 0; left -= mix.sequence_length) {
+    const int tokens = shape.TokensOf(rank), of_gpu = shape.MicroBatchTokensOf(rank);
+    for (int first = 0; first < tokens; first += of_gpu) {
+      for (int left = std::min(of_gpu, tokens - first); left > 0; left -= mix.sequence_length) {
         Sequence s{rank, std::min(left, mix.sequence_length), false, 0};
         s.kept = shape.never_dropped > 0 && keep.Uniform() < shape.never_dropped;
         s.documents = std::min(s.tokens, mix.fewest_documents + static_cast<int>(random.Below(choices)));

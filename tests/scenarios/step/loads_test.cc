@@ -21,7 +21,8 @@ class KnownLoads : public models::LoadSource {
     load_.scale_up_received = {8, 1, 1, 0};
   }
   const models::LoadShape& shape() const override { return shape_; }
-  void Sample(int layer, int micro_batch, int, models::ExchangeLoad* load) const override {
+  void Draw(const models::LoadShape&, int layer, int micro_batch, int,
+            models::ExchangeLoad* load) const override {
     *load = load_;
     load->expert_rows[0] += 100 * layer + 10 * micro_batch;  // tells instances apart
   }

@@ -5,8 +5,11 @@
 #include <fstream>
 #include <map>
 #include <numeric>
+#include <set>
 #include <sstream>
+#include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <fmt/format.h>
@@ -188,7 +191,7 @@ TEST(RoutingReport, HasAStepTimeOnlyWhereOneIsGiven) {
   EXPECT_THAT(RoutingComparisonText({LossFree()}), Not(HasSubstr("time (s)")));
   EXPECT_THAT(RoutingComparisonCsv({LossFree()}), Not(HasSubstr("step_time_s")));
   RoutingRequest request = Request("routing: {strategy: balanced}");
-  request.step_time = [](const models::LoadSource& source) {
+  request.step_time = [](const models::LoadSource& source, const RunControl&) {
     return StepFigures{.step_s = double(source.shape().ranks), .tokens_per_s = 1e6, .fits = false};
   };
   const RoutingReport r = MakeRoutingReport(request);
@@ -197,6 +200,28 @@ TEST(RoutingReport, HasAStepTimeOnlyWhereOneIsGiven) {
   EXPECT_THAT(RoutingComparisonText({r}), HasSubstr("DOES NOT FIT"));
   EXPECT_THAT(RoutingText(r), HasSubstr("DOES NOT FIT"));
   EXPECT_THAT(RoutingComparisonCsv({r}), HasSubstr("step_time_s"));
+}
+
+TEST(RoutingReport, TellsWhatItIsDoingAndIsStoppedInEveryPartOfIt) {
+  const RoutingRequest request = Request("routing: {strategy: none}");
+  std::vector<double> told;
+  std::set<std::string> parts;
+  MakeRoutingReport(request, RunControl([&](double share, std::string_view what) {
+                      told.push_back(share);
+                      parts.emplace(what);
+                    }));
+  EXPECT_TRUE(std::is_sorted(told.begin(), told.end()));
+  EXPECT_EQ(told.back(), 1);
+  EXPECT_EQ(parts.size(), 5u);
+  for (const std::string& part : parts) {
+    std::stop_source stop;
+    const RunControl control(
+        [&](double, std::string_view what) {
+          if (what == part) stop.request_stop();
+        },
+        stop.get_token());
+    EXPECT_THROW(MakeRoutingReport(request, control), Stopped) << part;
+  }
 }
 
 TEST(RoutingJson, HoldsTheHeatMapOfEveryLayerAndDomain) {

@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 
 #include "models/routing/sources/planned_loads.h"
+#include "models/routing/sources/synthetic_loads.h"
 #include "scenarios/report/training_report.h"
 #include "scenarios/run.h"
 #include "scenarios/studies/routing_step_time.h"
@@ -130,13 +131,12 @@ TEST(Replicas, OfOneExchangeGroupReduceTheirGradientsThere) {
   const TrainingModel plain(of("{placement: eplb}")), more(s);
   const double shard = BytesOfExpert(s, 1).gradient_shard;
   EXPECT_DOUBLE_EQ(shard, 4.0 * 3 * 7168 * 2048) << "the whole gradient";
-  const auto* planned = dynamic_cast<const models::PlannedLoads*>(more.loads());
-  ASSERT_NE(planned, nullptr);
+  ASSERT_TRUE(more.loads()->placement().eplb);
   int most = 0;  // of shards through one GPU: the gate's groups keep an expert's replicas on its node
   for (std::size_t r = 0; r < 32; ++r) {
     int sent = 0, received = 0;
     for (int layer = 0; layer < 5; ++layer) {
-      const auto chains = models::ReplicaChains(planned->Plan(layer, 0), 32, 8);
+      const auto chains = models::ReplicaChains(more.loads()->PlacementAt(layer, 0), 32, 8);
       EXPECT_EQ(chains.scale_out_sent[r], 0);
       sent += chains.scale_up_sent[r], received += chains.scale_up_received[r];
     }

@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "models/routing/balance/balance_stats.h"
-#include "models/routing/balance/converged_bias.h"
+#include "models/routing/balance/equilibrium.h"
 #include "models/routing/sampling/load_table.h"
 
 namespace orrery::models {

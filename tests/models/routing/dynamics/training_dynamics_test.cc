@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <stop_token>
+#include <string_view>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -112,19 +115,11 @@ void ExpectBothEnginesSettleAlike(TrainingOptions o, double correlation) {
   EXPECT_GT(Correlation(a, b), correlation);
 }
 
-TEST(Training, BothEnginesSettleToTheSameBalanceWithAndWithoutAGroupLimit) {
-  TrainingOptions o = Options(UpdateRule::kSign, 1e-2, 300);
-  o.batch_sequences = 512;  // documents of the exact engine's batch
-  ExpectBothEnginesSettleAlike(o, 0.98);
-  o.gate = {64, 6, 8, 4};
-  ExpectBothEnginesSettleAlike(o, 0.98);
-}
-
-TEST(Training, BothEnginesSettleAlikeUnderLossesOverDevices) {
-  TrainingOptions o = Options(UpdateRule::kNone, 0, 400);
-  o.gate = {64, 6, 8, 4}, o.pull = {0.5, 2, 1, 2};
-  o.drift = 0, o.batch_sequences = 4096;
-  ExpectBothEnginesSettleAlike(o, 0.97);
+TEST(Training, BothEnginesSettleToTheSameBalance) {
+  TrainingOptions o = Options(UpdateRule::kSign, 1e-2, 200);
+  o.gate = {32, 4, 4, 2}, o.batch_tokens = 16384;
+  o.batch_sequences = 256;  // documents of the exact engine's batch
+  ExpectBothEnginesSettleAlike(o, 0.95);
 }
 
 TEST(Training, NamesItsEngine) {
@@ -293,6 +288,19 @@ TEST(Training, IsAPureFunctionOfSeedAndLayer) {
   const TrainingOptions o = Options(UpdateRule::kProportional, 1e-2, 200);
   EXPECT_EQ(Train(o, 5, 1).bias, Train(o, 5, 1).bias);
   EXPECT_NE(Train(o, 5, 1).bias, Train(o, 5, 2).bias);
+}
+
+TEST(Training, TellsHowFarItIsAndIsStoppedThere) {
+  std::stop_source stop;
+  std::vector<double> told;
+  const RunControl control(
+      [&](double share, std::string_view) {
+        told.push_back(share);
+        if (told.size() == 3) stop.request_stop();
+      },
+      stop.get_token());
+  EXPECT_THROW(Train(Options(UpdateRule::kSign, 1e-3, 1000), 1, 0, control), Stopped);
+  EXPECT_THAT(told, testing::ElementsAre(0.1, 0.2, testing::DoubleEq(0.3)));
 }
 
 TEST(Training, RefusesOptionsOutOfRange) {

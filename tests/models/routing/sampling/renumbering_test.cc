@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "models/routing/sources/planned_loads.h"
+#include "models/routing/sources/synthetic_loads.h"
 
 namespace orrery::models {
 namespace {

@@ -10,6 +10,7 @@
 
 #include "core/base/error.h"
 #include "models/routing/balance/balance_stats.h"
+#include "models/routing/sources/synthetic_loads.h"
 
 namespace orrery::models {
 namespace {

