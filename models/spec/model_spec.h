@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/config/document.h"
+#include "core/config/fields.h"
 
 namespace orrery::models {
 
@@ -24,6 +25,7 @@ struct AttentionSpec {
   int kv_lora_rank = 0;  ///< MLA: key/value compression d_c
   bool qkv_bias = false;
   bool qk_norm = false;  ///< RMSNorm on each query and key head (Qwen3)
+  bool operator==(const AttentionSpec&) const = default;
 };
 
 struct MoeSpec {
@@ -38,6 +40,7 @@ struct MoeSpec {
   bool sigmoid = false;  ///< affinity: sigmoid, else softmax
   double route_scale = 1.0;
   bool shared_gate = false;  ///< a learned gate on the shared expert (Qwen2-MoE)
+  bool operator==(const MoeSpec&) const = default;
 };
 
 struct ModelSpec {
@@ -60,6 +63,7 @@ struct ModelSpec {
   std::int64_t LongestSequence() const { return std::max(max_positions, scaled_positions); }
   bool IsMoeLayer(int layer) const { return moe && layer >= moe->first_dense_layers; }
   int MoeLayers() const { return moe ? layers - moe->first_dense_layers : 0; }
+  bool operator==(const ModelSpec&) const = default;
 };
 
 /// Parameters of each part; biases and norms included.
@@ -78,6 +82,14 @@ ParameterCount CountParameters(const ModelSpec& spec);
 
 /// Parameters of one layer's attention (projections and its inner norms).
 std::int64_t AttentionParameters(const ModelSpec& spec);
+
+/// The keys of a whole model.
+const Fields<ModelSpec>& ModelFields();
+/// The model as ReadModel takes it: a preset's name, {preset: NAME, override: {...}} where that reads back to
+/// it, else all its keys.
+Written WriteModel(const ModelSpec& spec);
+/// Both, described.
+Codec<ModelSpec> ModelCodec();
 
 /// Reads a model: a preset name, {preset: NAME, override: {...}}, {huggingface: FILE}, or a whole spec.
 ModelSpec ReadModel(const Value& value);

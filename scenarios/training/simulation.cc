@@ -6,12 +6,13 @@
 #include <fmt/format.h>
 
 #include "core/base/parallel.h"
+#include "core/config/key_error.h"
 #include "core/engine/stream_engine.h"
 #include "hw/comm/placement.h"
 #include "hw/comm/point_to_point.h"
 #include "models/memory/memory.h"
 #include "models/routing/sources/planned_loads.h"
-#include "models/routing/sources/synthetic_loads.h"
+#include "models/routing/sources/routing_options.h"
 #include "scenarios/training/memory_plan.h"
 #include "scenarios/training/stage_choice.h"
 
@@ -26,9 +27,7 @@ models::Schedule ScheduleOf(const Scenario& s) {
     return models::MakeSchedule(
         {s.parallelism.schedule, s.parallelism.pipeline, s.MicroBatches(), s.parallelism.virtual_stages});
   } catch (const InputError& e) {
-    const Value& p = s.document.root().At("parallelism");
-    if (p.Find("schedule") != nullptr) throw p.At("schedule").Error(e.what());
-    throw p.Error(fmt::format("{}; it is the default, parallelism.schedule names another", e.what()));
+    throw KeyError("parallelism.schedule", e.what());
   }
 }
 
@@ -36,23 +35,20 @@ models::Schedule ScheduleOf(const Scenario& s) {
 void CheckStages(const Scenario& s, const models::Schedule& schedule) {
   const int most = models::MostStages(s.model);
   if (schedule.stages <= most) return;
-  throw s.document.root()
-      .At("parallelism")
-      .At("pipeline")
-      .Error(fmt::format("gives {} pipeline stages (virtual ones counted), expected at most the {} parts of "
-                         "{}: embedding, {} "
-                         "layers, and {} after them",
-                         schedule.stages, most, s.model.name, s.model.layers, most - 1 - s.model.layers));
+  throw KeyError(
+      "parallelism.pipeline",
+      fmt::format("gives {} pipeline stages (virtual ones counted), expected at most the {} parts of {}: "
+                  "embedding, {} layers, and {} after them",
+                  schedule.stages, most, s.model.name, s.model.layers, most - 1 - s.model.layers));
 }
 
-/// Runs `make`; an InputError in it gets the place of the key that asked for it.
+/// Runs `make`; an InputError in it is about the key that asked for it.
 template <class F>
-auto AtKey(const Value& root, const char* key, F&& make) -> decltype(make()) {
+auto AtKey(const char* key, F&& make) -> decltype(make()) {
   try {
     return make();
   } catch (const InputError& e) {
-    const Value* value = root.Find(key);
-    throw value != nullptr ? value->Error(e.what()) : e;
+    throw KeyError(key, e.what());
   }
 }
 
@@ -72,12 +68,10 @@ models::LoadShape ShapeOf(const Scenario& s) {
 }  // namespace
 
 TrainingModel::TrainingModel(Scenario scenario, bool folded_only) : scenario_(std::move(scenario)) {
-  const Value& root = scenario_.document.root();
   schedule_ = ScheduleOf(scenario_);
-  cost_ = std::make_unique<hw::CostModel>(AtKey(root, "calibration", [&] {
-    return hw::CostModel::Load(scenario_.cluster.device, scenario_.calibration);
-  }));
-  exchange_ = std::make_unique<hw::ExchangeModel>(AtKey(root, "communication", [&] {
+  cost_ = std::make_unique<hw::CostModel>(AtKey(
+      "calibration", [&] { return hw::CostModel::Load(scenario_.cluster.device, scenario_.calibration); }));
+  exchange_ = std::make_unique<hw::ExchangeModel>(AtKey("exchange.kernels", [&] {
     return hw::ExchangeModel::Load(scenario_.cluster.device, scenario_.communication.kernels);
   }));
   if (scenario_.model.moe) PrepareEvenLoad();
@@ -104,15 +98,15 @@ void TrainingModel::PlanStages() {
   inputs.exchange_stretch = exchange_stretch_;
   inputs.vary = false;
   const TrainingPrices prices(inputs, loads, 1);
-  const Value* list = scenario_.document.root().At("parallelism").Find("layers_per_stage");
+  const std::vector<std::string>& list = scenario_.parallelism.layers_per_stage;
   const auto lacking = [&](const models::StageLayout& layout) {
     std::int64_t most = 0;
     for (const models::RankMemory& memory : MemoryOfRanks(scenario_, schedule_, layout, even_load_))
       most = std::max(most, memory.Total().count - scenario_.cluster.device.memory.count);
     return most;
   };
-  layout_ = list != nullptr ? models::ReadStageLayout(*list, scenario_.model, schedule_)
-                            : ChooseStageLayout(scenario_.model, schedule_, prices, lacking);
+  layout_ = !list.empty() ? models::StageLayoutOf(list, scenario_.model, schedule_)
+                          : ChooseStageLayout(scenario_.model, schedule_, prices, lacking);
   std::vector<std::vector<models::Unit>> units;
   for (const models::Stage& stage : layout_.stages) units.push_back(models::UnitsOf(scenario_.model, stage));
   programs_ =
@@ -145,10 +139,7 @@ int TrainingModel::MoeLayers() const {
 
 std::unique_ptr<models::LoadSource> TrainingModel::MakeLoads(std::uint64_t seed, int moe_layers) const {
   if (!scenario_.model.moe) return nullptr;
-  static const Value kNothing;
-  const Value* routing = scenario_.document.root().Find("routing");
-  return models::MakeLoadSource(routing != nullptr ? *routing : kNothing, *scenario_.model.moe,
-                                ShapeOf(scenario_), moe_layers, seed);
+  return models::MakeLoads(scenario_.Routing(), *scenario_.model.moe, ShapeOf(scenario_), moe_layers, seed);
 }
 
 std::vector<std::vector<int>> TrainingModel::MoeLayersOfRanks() const {
