@@ -18,9 +18,9 @@
 #include "core/base/error.h"
 #include "core/base/json_text.h"
 #include "core/config/document.h"
-#include "models/spec/huggingface.h"
 #include "scenarios/report/attention_writers.h"
-#include "scenarios/schema/scenario.h"
+#include "scenarios/schema/attention_scenario.h"
+#include "scenarios/schema/scenario_file.h"
 
 namespace orrery::cli {
 namespace {
@@ -44,27 +44,22 @@ bool IsModelPath(const std::string& text) {
   return text.ends_with(".json") || text.find('/') != std::string::npos;
 }
 
-/// A preset's name, or a Hugging Face config.json by its path.
-models::ModelSpec Model(const std::string& text) {
-  return IsModelPath(text) ? models::ReadHuggingFace(text) : models::ModelPreset(text);
+/// A preset's name, or a Hugging Face config.json by its path, as a `model` key.
+std::string ModelYaml(const std::string& text) {
+  return IsModelPath(text) ? "{huggingface: " + QuoteYaml(text) + "}" : QuoteYaml(text);
 }
 
-std::size_t Choice(const std::string& option, const std::string& text,
-                   const std::vector<std::string>& known) {
-  for (std::size_t i = 0; i < known.size(); ++i) {
-    if (known[i] == text) return i;
-  }
-  std::string all;
-  for (const std::string& k : known) all += (all.empty() ? "" : ", ") + k;
-  throw InputError(option + ": '" + text + "': expected one of: " + all + DidYouMean(text, known));
+/// A preset's name, or a data sheet by its path.
+std::string DeviceYaml(const std::string& text) {
+  const bool path = text.ends_with(".yaml") || text.find('/') != std::string::npos;
+  return path ? "{file: " + QuoteYaml(text) + "}" : QuoteYaml(text);
 }
 
-Time ParseTime(const std::string& option, const std::string& text) {
-  return Document::Parse("value: \"" + text + "\"", option).root().At("value").AsTime();
-}
-
-AttentionScenario FromFile(const Options& o) {
-  return scenarios::ReadAttentionScenario(scenarios::LoadScenarioDocument(o.scenario, o.sets));
+template <class T, class F>
+std::string ListYaml(const std::vector<T>& items, F yaml) {
+  std::string list = "[";
+  for (const T& item : items) list += (list.size() > 1 ? ", " : "") + yaml(item);
+  return list + "]";
 }
 
 /// A repeated entry would only repeat rows, and is a slip.
@@ -76,65 +71,74 @@ void RequireUnique(const std::string& option, const std::vector<T>& values) {
   }
 }
 
-std::vector<std::int64_t> Contexts(const std::vector<std::string>& texts) {
-  std::vector<std::int64_t> contexts;
-  for (const std::string& text : texts) contexts.push_back(ParseTokens("--context", text));
-  RequireUnique("--context", contexts);
-  return contexts;
-}
-
-/// A preset's name, or a data sheet by its path.
-hw::Device Device(const std::string& text) {
-  const bool path = text.ends_with(".yaml") || text.find('/') != std::string::npos;
-  return path ? hw::ReadDeviceFile(text) : hw::DevicePreset(text);
-}
-
 /// Whether options say otherwise than the scenario what is compared, on what.
 bool ChangesSubject(const Options& o) {
   return !o.models.empty() || !o.designs.empty() || !o.device.empty() || !o.cache.empty() ||
          !o.weights.empty();
 }
 
-void ApplySweep(const Options& o, AttentionScenario* s) {
+/// Sets keys of the document from options; errors name the option.
+class OptionSetter {
+ public:
+  explicit OptionSetter(Document* document) : document_(document) {}
+
+  void Text(const char* option, const char* key, const std::string& value) {
+    if (!value.empty()) document_->Set(key, QuoteYaml(value), fmt::format("{} {}", option, value));
+  }
+  template <class T>
+  void Number(const char* option, const char* key, const std::optional<T>& value) {
+    if (value) document_->Set(key, fmt::format("{}", *value), fmt::format("{} {}", option, *value));
+  }
+  template <class T, class F>
+  void List(const char* option, const char* key, const std::vector<T>& values, F yaml) {
+    if (!values.empty()) document_->Set(key, ListYaml(values, yaml), option);
+  }
+  void Yaml(const char* option, const char* key, const std::string& yaml) {
+    document_->Set(key, yaml, option);
+  }
+
+ private:
+  Document* document_;
+};
+
+void ApplyOptions(const Options& o, Document* document) {
+  const auto number = [](auto n) { return fmt::format("{}", n); };
   RequireUnique("--model", o.models);
   RequireUnique("--designs", o.designs);
   RequireUnique("--batch", o.batches);
-  if (!o.models.empty()) s->models.clear();
-  for (const std::string& m : o.models) s->models.push_back(Model(m));
-  if (!o.designs.empty()) s->designs = o.designs;
-  if (!o.contexts.empty()) s->contexts = Contexts(o.contexts);
-  if (!o.batches.empty()) s->batches = o.batches;
-  if (o.query_length) s->query_length = *o.query_length;
-  if (!o.tpot.empty()) s->tpot_limit = ParseTime("--tpot", o.tpot);
+  OptionSetter set(document);
+  if (!o.models.empty()) {
+    document->Set("model", "null");
+    set.List("--model", "models", o.models, ModelYaml);
+  }
+  set.List("--designs", "workload.designs", o.designs, QuoteYaml);
+  std::vector<std::int64_t> contexts;
+  for (const std::string& text : o.contexts) contexts.push_back(ParseTokens("--context", text));
+  RequireUnique("--context", contexts);
+  set.List("--context", "workload.contexts", contexts, number);
+  set.List("--batch", "workload.batches", o.batches, number);
+  set.Number("--query-length", "workload.query_length", o.query_length);
+  set.Text("--tpot", "workload.tpot_limit", o.tpot);
+  if (!o.device.empty()) set.Yaml("--device", "device", DeviceYaml(o.device));
+  set.Number("--tensor", "parallelism.tensor", o.tensor);
+  set.Number("--expert", "parallelism.expert", o.expert);
+  set.Text("--cache", "precision.cache", o.cache);
+  set.Text("--weights", "precision.weights", o.weights);
+  set.Text("--norm", "workload.norm", o.norm);
+  set.Number("--memory-fraction", "workload.memory_fraction", o.memory_fraction);
+  set.List("--calibration", "calibration", o.calibrations, QuoteYaml);
+  if (o.mtp) set.Yaml("--mtp", "workload.mtp", "true");
 }
 
-void ApplyMachine(const Options& o, AttentionScenario* s) {
-  if (!o.device.empty()) s->device = Device(o.device);
-  if (o.tensor) s->tensor = o.tensor;
-  if (o.expert) s->expert = o.expert;
-  if (!o.cache.empty()) {
-    s->cache = static_cast<models::CachePrecision>(Choice("--cache", o.cache, models::CachePrecisionNames()));
-  }
-  if (!o.weights.empty()) {
-    s->weights = static_cast<models::WeightPrecision>(Choice("--weights", o.weights, {"bf16", "fp8"}));
-  }
-  if (!o.norm.empty()) s->norm = static_cast<models::NormKind>(Choice("--norm", o.norm, {"rms", "layer"}));
-  if (o.memory_fraction) s->memory_fraction = *o.memory_fraction;
-  if (!o.calibrations.empty()) s->calibration = hw::CalibrationChoice::Of(o.calibrations);
-  if (o.mtp) s->mtp = true;
-}
+/// What is compared without a scenario.
+constexpr const char* kUsual = "model: deepseek-v3\ndevice: h800-sxm\nworkload: {kind: attention}\n";
 
 AttentionScenario Scenario(const Options& o) {
   if (!o.sets.empty() && o.scenario.empty()) throw InputError("--set needs --scenario");
-  AttentionScenario s;
-  if (!o.scenario.empty()) {
-    s = FromFile(o);
-  } else {
-    s.models.push_back(models::ModelPreset("deepseek-v3"));
-    s.device = hw::DevicePreset("h800-sxm");
-  }
-  ApplySweep(o, &s);
-  ApplyMachine(o, &s);
+  Document document = o.scenario.empty() ? Document::Parse(kUsual, "attention")
+                                         : scenarios::LoadScenarioDocument(o.scenario, o.sets);
+  ApplyOptions(o, &document);
+  AttentionScenario s = scenarios::ReadAttentionScenario(document);
   if (!o.scenario.empty() && ChangesSubject(o)) s.name = scenarios::AttentionTitle(s);
   return s;
 }

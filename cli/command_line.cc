@@ -14,6 +14,7 @@
 #include "cli/profile_command.h"
 #include "cli/routing_command.h"
 #include "cli/run_command.h"
+#include "cli/scenario_commands.h"
 #include "cli/validate_command.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
@@ -33,6 +34,7 @@ void AddCommands(CLI::App& app, Action* action) {
   AddValidateCommand(app, action);
   AddProfileCommand(app, action);
   AddListCommand(app, action);
+  AddScenarioCommands(app, action);
 }
 
 /// An option that is given without a value, say by a shell's empty variable, was meant to have one.
@@ -124,10 +126,11 @@ std::string Refusal(CLI::App& app, const Words& words, const CLI::ParseError& e)
                      NearestOption(at, app.remaining(true)), FullName(at));
 }
 
-/// `help run` is `run --help`.
+/// `help run` is `run --help`; `help keys` is `keys`.
 Words WithoutHelpCommand(Words words) {
   if (words.empty() || words.front() != "help") return words;
   words.erase(words.begin());
+  if (!words.empty() && words.front() == "keys") return words;
   words.emplace_back("--help");
   return words;
 }

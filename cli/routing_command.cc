@@ -13,11 +13,16 @@
 #include "cli/long_run.h"
 #include "cli/options.h"
 #include "cli/output_file.h"
-#include "cli/routing_document.h"
 #include "core/base/error.h"
+#include "core/config/key_error.h"
+#include "scenarios/schema/routing_fields.h"
+#include "scenarios/schema/routing_rules.h"
 
 namespace orrery::cli {
 namespace {
+
+using scenarios::RoutingDocument;
+using scenarios::RoutingInput;
 
 struct Options {
   std::string scenario, strategy, loads, seed, json, csv;
@@ -60,42 +65,53 @@ void CheckOptions(const Options& o) {
     if (strategy.empty()) throw InputError("--strategies: expected names, found an empty one");
 }
 
-/// InputError with its place where the training run ends before its text has shifted.
-void CheckShift(const Value* section, const scenarios::RoutingRequest& r) {
+/// KeyError where the training run ends before its text has shifted.
+void CheckShift(const scenarios::RoutingRequest& r) {
   if (r.section.shift_step == 1 << 30 || r.steps == 0) return;
   const int least = r.section.shift_step + models::TrainingTrace::kWindow;
-  if (least > r.steps)
-    throw section->At("shift").At("step").Error(fmt::format("expected at least {} of the --steps {} after it",
-                                                            models::TrainingTrace::kWindow, r.steps));
+  if (least > r.steps) {
+    throw KeyError("routing.shift.step", fmt::format("expected at least {} of the --steps {} after it",
+                                                     models::TrainingTrace::kWindow, r.steps));
+  }
 }
 
-scenarios::RoutingRequest MakeRequest(const Options& o, const RoutingDocument& in,
-                                      const StepTimeMaker& step_time) {
+/// The section's options; unless they say otherwise their text has the workload's sequences.
+models::RoutingOptions OptionsOf(const Value& root) {
+  models::RoutingOptions options = scenarios::ReadRouting(root.Find("routing"));
+  const Value* length = FindPath(root, "workload.sequence_length");
+  if (length != nullptr && !options.sequence_length)
+    options.sequence_length = static_cast<int>(length->AsInt(1, 1 << 24));
+  return options;
+}
+
+scenarios::RoutingRequest RequestOf(const Options& o, const RoutingDocument& in,
+                                    const StepTimeMaker& step_time) {
   const Value& root = in.document.root();
   const models::ModelSpec model = models::ReadModel(root.At("model"));
   if (!model.moe) throw root.At("model").Error("the model has no experts to route to");
-  const Value* section = root.Find("routing");
-  scenarios::RoutingRequest r =
-      scenarios::RequestFor(model, models::ReadRoutingSection(section ? *section : Value(), *model.moe));
+  const models::RoutingOptions options = OptionsOf(root);
+  scenarios::RoutingRequest r = scenarios::RequestFor(model, models::ResolveRouting(options, *model.moe));
   if (o.layers && *o.layers > r.moe_layers)
     throw InputError(fmt::format("--layers {}: {} has {} MoE layers", *o.layers, r.model, r.moe_layers));
   if (o.layers) r.layers = *o.layers;
   r.steps = o.steps, r.left_out = in.left_out;
-  CheckShift(section, r);
-  const Value* workload = root.Find("workload");
-  const Value* length = workload != nullptr ? workload->Find("sequence_length") : nullptr;
-  if (length != nullptr && (section == nullptr || section->Find("sequence_length") == nullptr))
-    r.section.options.sequence_length = static_cast<int>(length->AsInt(1, 1 << 24));
+  CheckShift(r);
   if (!o.ranks.empty()) r.ranks = o.ranks;
   if (const Value* v = root.Find("seed")) r.seed = static_cast<std::uint64_t>(v->AsInt(0, INT64_MAX));
   if (step_time && !o.scenario.empty()) r.step_time = step_time(in.document, &r);
-  if (section != nullptr) models::CheckSection(*section, r.section, r.training);
+  models::CheckRoutingShape(options, r.section, r.training);
   return r;
+}
+
+/// Its errors have their places.
+scenarios::RoutingRequest MakeRequest(const Options& o, const RoutingDocument& in,
+                                      const StepTimeMaker& step_time) {
+  return WithPlaces(in.document.root(), [&] { return RequestOf(o, in, step_time); });
 }
 
 int RunReport(const Options& o, const StepTimeMaker& step_time) {
   CheckOptions(o);
-  const RoutingDocument in = LoadRoutingDocument(InputOf(o));
+  const RoutingDocument in = scenarios::LoadRoutingDocument(InputOf(o));
   const LongRun wait;
   const scenarios::RoutingReport routing =
       scenarios::MakeRoutingReport(MakeRequest(o, in, step_time), wait.control());
@@ -114,7 +130,7 @@ int RunCompare(const Options& o, const StepTimeMaker& step_time) {
         "routing compare sets strategies side by side: expected --strategies, not --loads or --strategy");
   }
   const std::vector<std::string> names = o.strategies.empty() ? models::StrategyNames() : o.strategies;
-  RequireMeaning(o.settings, names);
+  scenarios::RequireMeaning(o.settings, names);
   const LongRun wait;
   std::vector<scenarios::RoutingReport> strategies;
   for (std::size_t i = 0; i < names.size(); ++i) {
@@ -122,7 +138,7 @@ int RunCompare(const Options& o, const StepTimeMaker& step_time) {
     RoutingInput in = InputOf(o);
     in.strategy = names[i], in.compared = true;
     strategies.push_back(scenarios::MakeRoutingReport(
-        MakeRequest(o, LoadRoutingDocument(in), step_time),
+        MakeRequest(o, scenarios::LoadRoutingDocument(in), step_time),
         wait.control().Part(static_cast<double>(i) / all, static_cast<double>(i + 1) / all)));
   }
   Report report;

@@ -14,12 +14,14 @@
 #include "cli/output_file.h"
 #include "core/base/error.h"
 #include "core/base/json_text.h"
+#include "core/config/key_error.h"
 #include "scenarios/report/attention_writers.h"
 #include "scenarios/report/trace_writer.h"
 #include "scenarios/report/training_report.h"
 #include "scenarios/run.h"
 #include "scenarios/schema/attention_scenario.h"
 #include "scenarios/schema/scenario.h"
+#include "scenarios/schema/scenario_file.h"
 #include "scenarios/studies/attention_report.h"
 
 namespace orrery::cli {
@@ -46,15 +48,16 @@ std::vector<std::string> Overrides(const Options& o) {
   return sets;
 }
 
-int RunPretraining(const Options& o, Document document) {
-  const scenarios::Scenario scenario = scenarios::ReadTrainingScenario(std::move(document), o.scenario);
+int RunPretraining(const Options& o, const Document& document) {
+  const scenarios::Scenario scenario = scenarios::ReadTrainingScenario(document, o.scenario);
   scenarios::RunOptions options;
   options.fold = o.fold;
   options.analyse = !o.quick;
   options.timeline = !o.trace.empty();
   if (options.timeline) scenarios::CheckTraceRanks(scenario, o.trace_ranks);
   const LongRun wait;
-  const scenarios::Run run = scenarios::Simulate(scenario, options, wait.control());
+  const scenarios::Run run = WithPlaces(
+      document.root(), [&] { return scenarios::Simulate(scenario, options, wait.control()); });
   const scenarios::TrainingResult& result = run.result;
   Report report;
   report.Add(o.trace, [&] { return scenarios::TrainingTrace(run, o.trace_ranks); });
@@ -80,13 +83,21 @@ int RunAttention(const Options& o, const Document& document) {
   return kDone;
 }
 
+/// Old keys go on reading; this says what they are called now.
+void TellRenamed(const Document& document) {
+  for (const auto& [from, to] : document.renamed())
+    std::fprintf(stderr, "orrery: '%s' is called '%s' now; orrery migrate rewrites it\n", from.c_str(),
+                 to.c_str());
+}
+
 int Run(const Options& o) {
   std::vector<std::string> inputs = o.calibrations;
   inputs.push_back(o.scenario);
   RequireDistinct(inputs, {o.json, o.trace});
-  Document document = scenarios::LoadScenarioDocument(o.scenario, Overrides(o));
+  const Document document = scenarios::LoadScenarioDocument(o.scenario, Overrides(o));
+  TellRenamed(document);
   const Value& kind = document.root().At("workload").At("kind");
-  if (kind.AsChoice({"pretraining", "attention"}) == 0) return RunPretraining(o, std::move(document));
+  if (kind.AsChoice({"pretraining", "attention"}) == 0) return RunPretraining(o, document);
   return RunAttention(o, document);
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "core/config/codecs.h"
 #include "core/config/resources.h"
 
 namespace orrery::hw {
@@ -22,6 +23,14 @@ double ReadShare(const Value& value, Rate (Value::*as_rate)() const) {
   return share;
 }
 
+/// The share as it is read: of one unit, since what it was reached and of is not kept.
+Written ShareOf(const std::string& share, const std::string& unit) {
+  Written map = Written::Map();
+  map.Add("reached", Written::Scalar(share + " " + unit));
+  map.Add("of", Written::Scalar("1 " + unit));
+  return map;
+}
+
 /// What transfers get of a link: a rate, or how much was reached of the nominal rate of then, so that the
 /// share holds for a link that is changed.
 BytesPerSecond ReadAchieved(const Value& value, BytesPerSecond nominal) {
@@ -31,16 +40,32 @@ BytesPerSecond ReadAchieved(const Value& value, BytesPerSecond nominal) {
 
 ReachedShare ReadReached(const Value& value) {
   value.AllowKeys({"bf16", "memory_rate", "source"});
-  value.At("source").AsString();
   return {ReadShare(value.At("bf16"), &Value::AsFlopsRate),
-          ReadShare(value.At("memory_rate"), &Value::AsRate)};
+          ReadShare(value.At("memory_rate"), &Value::AsRate), value.At("source").AsString()};
+}
+
+Written WriteReached(const ReachedShare& reached) {
+  Written map = Written::Map();
+  map.Add("bf16", ShareOf(NumberText(reached.bf16), "FLOPS"));
+  map.Add("memory_rate", ShareOf(NumberText(reached.memory_rate), "B/s"));
+  map.Add("source", Written::Scalar(reached.source));
+  return map;
 }
 
 KernelFloors ReadFloors(const Value& value) {
   value.AllowKeys({"gemm", "decode", "memory_bound", "source"});
-  value.At("source").AsString();
   const auto seconds = [&](const char* key) { return Seconds(value.At(key).AsTime()); };
-  return {seconds("gemm"), seconds("decode"), seconds("memory_bound")};
+  return {seconds("gemm"), seconds("decode"), seconds("memory_bound"), value.At("source").AsString()};
+}
+
+Written WriteFloors(const KernelFloors& floors) {
+  const auto time = [](double seconds) { return Written::Scalar(TimeText(FromSeconds(seconds))); };
+  Written map = Written::Map();
+  map.Add("gemm", time(floors.gemm));
+  map.Add("decode", time(floors.decode));
+  map.Add("memory_bound", time(floors.memory_bound));
+  map.Add("source", Written::Scalar(floors.source));
+  return map;
 }
 
 double BF16PerSm(const Device& d) { return d.bf16.value / d.sms; }
@@ -67,46 +92,54 @@ Bytes ReadMemory(const Value& value) {
   return memory;
 }
 
-/// One line of a data sheet.
-struct Figure {
-  const char* key;
-  bool required;
-  void (*read)(const Value& value, Device* device);
-};
+Codec<Bytes> Memory() {
+  Codec<Bytes> c = Size();
+  c.read = ReadMemory;
+  return c;
+}
 
-const std::vector<Figure>& Figures() {
-  static const std::vector<Figure> figures = {
-      {"source", true, [](const Value& v, Device* d) { d->source = v.AsString(); }},
-      {"sms", true, [](const Value& v, Device* d) { d->sms = ReadSms(v); }},
-      {"bf16", true, [](const Value& v, Device* d) { d->bf16 = v.AsFlopsRate(); }},
-      {"fp8", false, [](const Value& v, Device* d) { d->fp8 = v.AsFlopsRate(); }},
-      {"memory", true, [](const Value& v, Device* d) { d->memory = ReadMemory(v); }},
-      {"memory_rate", true, [](const Value& v, Device* d) { d->memory_rate = v.AsRate(); }},
-      {"scale_up", true, [](const Value& v, Device* d) { d->scale_up = v.AsRate(); }},
-      {"scale_up_achieved", false,
-       [](const Value& v, Device* d) { d->scale_up_achieved = ReadAchieved(v, d->scale_up); }},
-      {"scale_out", true, [](const Value& v, Device* d) { d->scale_out = v.AsRate(); }},
-      {"host", true, [](const Value& v, Device* d) { d->host = v.AsRate(); }},
-      {"operand_feed", false, [](const Value& v, Device* d) { d->operand_feed = v.AsRate(); }},
-      {"mla_decode", false, [](const Value& v, Device* d) { d->mla_decode = ReadReached(v); }},
-      {"floors", false, [](const Value& v, Device* d) { d->floors = ReadFloors(v); }},
-      {"watts", true, [](const Value& v, Device* d) { d->watts = v.AsDouble(1, 1e5); }},
-      {"dollars_per_hour", true, [](const Value& v, Device* d) { d->dollars_per_hour = v.AsDouble(0, 1e5); }},
-      {"price_source", false, [](const Value& v, Device* d) { d->price_source = v.AsString(); }},
-  };
-  return figures;
+FieldType MapType(std::string words) { return {FieldType::Kind::kMap, std::move(words), "", {}, {}, {}, {}}; }
+
+/// The figures of a sheet; DeviceFields adds the name.
+Fields<Device> DescribeDevice() {
+  using D = Device;
+  Fields<D> f;
+  f.Add("name", &D::name, Text(), "of a device of one's own").DefaultText("own device");
+  f.Add("source", &D::source, Text(), "where the figures come from").Required();
+  f.Add("sms", &D::sms, Whole<int>(1, 100000), "streaming multiprocessors").Required();
+  f.Add("bf16", &D::bf16, FlopsRate(), "dense tensor-core peak").Required();
+  f.Add("fp8", &D::fp8, FlopsRate(), "the same in FP8; absent: the device has none");
+  f.Add("memory", &D::memory, Memory(), "what a program can allocate").Required();
+  f.Add("memory_rate", &D::memory_rate, Rate(), "peak of the memory").Required();
+  f.Add("scale_up", &D::scale_up, Rate(), "NVLink or its like, one direction, nominal").Required();
+  f.AddWith(
+       "scale_up_achieved", MapType("rate, or {reached: RATE, of: RATE}"),
+       [](const Value& v, D* d) { d->scale_up_achieved = ReadAchieved(v, d->scale_up); },
+       [](const D& d) { return Written::Scalar(RateText(d.scale_up_achieved)); }, "what transfers get of it")
+      .DefaultText("scale_up");
+  f.Add("scale_out", &D::scale_out, Rate(), "one NIC, one direction, nominal").Required();
+  f.Add("host", &D::host, Rate(), "PCIe or its like, one direction").Required();
+  f.Add("operand_feed", &D::operand_feed, Rate(), "what one SM gets from the L2 cache")
+      .DefaultText("as the reference device's");
+  f.AddWith(
+       "mla_decode", MapType("{bf16: {reached, of}, memory_rate: {reached, of}, source}"),
+       [](const Value& v, D* d) { d->mla_decode = ReadReached(v); },
+       [](const D& d) { return WriteReached(d.mla_decode); }, "what the fastest kernel reaches of the sheet")
+      .DefaultText("all of it");
+  f.AddWith(
+       "floors", MapType("{gemm, decode, memory_bound, source}"),
+       [](const Value& v, D* d) { d->floors = ReadFloors(v); },
+       [](const D& d) { return WriteFloors(d.floors); }, "time of a kernel however small it is")
+      .DefaultText("the reference device's");
+  f.Add("watts", &D::watts, Number(1, 1e5, "W"), "of one device").Required();
+  f.Add("dollars_per_hour", &D::dollars_per_hour, Number(0, 1e5, "dollars"), "rent of one device").Required();
+  f.Add("price_source", &D::price_source, Text(), "where the rent comes from");
+  return f;
 }
 
 bool IsPreset(const std::string& name) {
   const std::vector<std::string> known = DevicePresets();
   return std::find(known.begin(), known.end(), name) != known.end();
-}
-
-/// Refuses keys that no data sheet has.
-void AllowFigures(const Value& value) {
-  std::vector<std::string> keys = {"name"};
-  for (const Figure& figure : Figures()) keys.emplace_back(figure.key);
-  value.AllowKeys(keys);
 }
 
 void CheckAchieved(const Value& value, const Device& d) {
@@ -117,14 +150,8 @@ void CheckAchieved(const Value& value, const Device& d) {
 
 /// A whole data sheet; `name` is what the device is called if the sheet does not say.
 Device ReadSheet(const Value& value, const std::string& name) {
-  AllowFigures(value);
-  Device d;
-  const Value* own_name = value.Find("name");
-  d.name = own_name != nullptr ? own_name->AsString() : name;
-  for (const Figure& figure : Figures()) {
-    const Value* v = figure.required ? &value.At(figure.key) : value.Find(figure.key);
-    if (v != nullptr) figure.read(*v, &d);
-  }
+  Device d = DeviceFields().Read(value);
+  if (d.name.empty()) d.name = name;
   if (value.Find("scale_up_achieved") == nullptr) d.scale_up_achieved = d.scale_up;
   TakeFromReference(value.Find("operand_feed") != nullptr, value.Find("floors") != nullptr, &d);
   CheckAchieved(value, d);
@@ -151,23 +178,26 @@ Device ReadOwnSheet(const Value& value, const std::string& name) {
   return ReadSheet(value, name);
 }
 
-/// `d` with what `changes` says in place of its own.
-Device Override(Device d, const Value& changes) {
-  AllowFigures(changes);
-  const double achieved_share = d.scale_up_achieved.value / d.scale_up.value;
-  for (const Figure& figure : Figures()) {
-    const Value* v = changes.Find(figure.key);
-    if (v == nullptr) continue;
-    const Device before = d;
-    figure.read(*v, &d);
-    const std::string key = figure.key;
-    if (d == before || key == "source" || key == "price_source") continue;
-    d.changes += (d.changes.empty() ? "" : ", ") + key + (v->is_scalar() ? " " + v->AsString() : "");
+/// What an override leaves to follow from `base`: the share of a link that transfers get, and whose price it is.
+constexpr const char* kGivenPrice = "given in the scenario";
+BytesPerSecond AchievedOf(const Device& base, BytesPerSecond scale_up) {
+  return {scale_up.value * (base.scale_up_achieved.value / base.scale_up.value)};
+}
+
+/// `base` with what `changes` says in place of its own.
+Device Override(const Device& base, const Value& changes) {
+  Device d = DeviceFields().ReadOver(changes, base);
+  const Written changed = DeviceFields().WriteChanged(d, base);
+  for (std::size_t i = 0; i < changed.keys.size(); ++i) {
+    const std::string& key = changed.keys[i];
+    if (key == "source" || key == "price_source" || key == "name") continue;
+    d.changes += (d.changes.empty() ? "" : ", ") + key;
+    if (changed.items[i].kind == Written::Kind::kScalar) d.changes += " " + changed.items[i].text;
   }
   if (changes.Find("scale_up") != nullptr && changes.Find("scale_up_achieved") == nullptr)
-    d.scale_up_achieved.value = d.scale_up.value * achieved_share;
+    d.scale_up_achieved = AchievedOf(base, d.scale_up);
   if (changes.Find("dollars_per_hour") != nullptr && changes.Find("price_source") == nullptr)
-    d.price_source = "given in the scenario";
+    d.price_source = kGivenPrice;
   CheckAchieved(changes, d);
   if (const Value* name = changes.Find("name")) {
     d.name = ReadOwnName(*name);
@@ -176,7 +206,51 @@ Device Override(Device d, const Value& changes) {
   return d;
 }
 
+/// What an override has to say of `device` over `base`.
+Written ChangesOf(const Device& device, const Device& base) {
+  const Written all = DeviceFields().WriteChanged(device, base);
+  Written said = Written::Map();
+  for (std::size_t i = 0; i < all.keys.size(); ++i) {
+    const std::string& key = all.keys[i];
+    const bool follows =
+        (key == "price_source" && device.price_source == kGivenPrice) ||
+        (key == "scale_up_achieved" && device.scale_up_achieved == AchievedOf(base, device.scale_up));
+    if (!follows) said.Add(key, all.items[i]);
+  }
+  return said;
+}
+
 }  // namespace
+
+const Fields<Device>& DeviceFields() {
+  static const Fields<Device> fields = DescribeDevice();
+  return fields;
+}
+
+Written WriteDevice(const Device& device) {
+  if (!IsPreset(device.name)) return DeviceFields().Write(device);
+  const Device base = DevicePreset(device.name);
+  Written map = Written::Map();
+  map.Add("preset", Written::Scalar(device.name));
+  map.Add("override", ChangesOf(device, base));
+  const auto read = [](const Value& value) { return ReadDevice(value); };
+  const std::vector<Written> ways = {Written::Scalar(device.name), std::move(map)};
+  return FirstThatReadsBack<Device>(ways, device, read).value_or(ways.back());
+}
+
+Codec<Device> DeviceCodec() {
+  Codec<Device> c;
+  c.type = {FieldType::Kind::kMap,
+            "name of a device, {preset: NAME, override: {...}}, {file: FILE}, or a data sheet",
+            "",
+            {},
+            {},
+            DevicePresets(),
+            DeviceFields().Infos()};
+  c.read = [](const Value& value) { return ReadDevice(value); };
+  c.write = WriteDevice;
+  return c;
+}
 
 std::vector<std::string> DevicePresets() {
   std::vector<std::string> names;

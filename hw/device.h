@@ -8,6 +8,7 @@
 
 #include "core/base/units.h"
 #include "core/config/document.h"
+#include "core/config/fields.h"
 
 namespace orrery::hw {
 
@@ -18,6 +19,7 @@ inline constexpr const char* kReferenceDevice = "h800-sxm";
 /// What the fastest known kernel of a kind reaches of the data sheet, as shares of it.
 struct ReachedShare {
   double bf16 = 1, memory_rate = 1;
+  std::string source = {};
   bool operator==(const ReachedShare&) const = default;
 };
 
@@ -26,6 +28,7 @@ struct KernelFloors {
   double gemm = 0;    ///< and attention over whole prompts
   double decode = 0;  ///< decode attention, merge of the split parts included
   double memory_bound = 0;
+  std::string source = {};
   bool operator==(const KernelFloors&) const = default;
 };
 
@@ -85,6 +88,13 @@ std::vector<std::string> DevicePresets();
 ///
 /// `base`, if any, is what {override: {...}} alone changes: the device of a cluster's preset.
 Device ReadDevice(const Value& value, const Device* base = nullptr);
+
+/// The keys of a data sheet.
+const Fields<Device>& DeviceFields();
+/// The device as ReadDevice takes it: a preset's name, {preset: NAME, override: {...}} where that reads back
+/// to it, else a data sheet.
+Written WriteDevice(const Device& device);
+Codec<Device> DeviceCodec();
 
 /// A data sheet in a file of its own, or a preset and what differs from it.
 Device ReadDeviceFile(const std::filesystem::path& file);

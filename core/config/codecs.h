@@ -187,6 +187,22 @@ Codec<S> PresetOr(const Fields<S>& fields, Presets<S> presets) {
   return c;
 }
 
+/// The first of several ways to write a value that reads back equal to it.
+template <class S>
+std::optional<Written> FirstThatReadsBack(const std::vector<Written>& ways, const S& value,
+                                          const std::function<S(const Value&)>& read) {
+  for (const Written& way : ways) {
+    Written map = Written::Map();
+    map.Add("value", way);
+    try {
+      if (read(Document::Parse(YamlText(map), "written").root().At("value")) == value) return way;
+    } catch (const InputError&) {
+      // It cannot be written this way: a preset's value is to be taken away, say.
+    }
+  }
+  return std::nullopt;
+}
+
 /// A map whose key `kind` says which of several structs it holds; the other keys are that struct's.
 template <class Variant>
 class Alternatives {

@@ -311,8 +311,9 @@ Document Document::Load(const std::filesystem::path& file) {
   return Parse(ReadFile(file, kMaxDocumentBytes), file.string());
 }
 
-void Document::Set(std::string_view path, std::string_view yaml) {
-  const std::string name = Clipped(fmt::format("--set {}={}", path, yaml));
+void Document::Set(std::string_view path, std::string_view yaml, std::string_view place) {
+  const std::string name =
+      Clipped(place.empty() ? fmt::format("--set {}={}", path, yaml) : std::string(place));
   Value* node = &root_;
   std::string sofar;
   std::string_view rest = path;
@@ -356,6 +357,17 @@ void Document::Set(std::string_view path, std::string_view yaml) {
   };
   Repath::Apply(&value, sofar, Place{name}, levels);
   *node = std::move(value);
+}
+
+void Document::Rename(std::string_view from, std::string_view to) {
+  for (auto& [key, value] : root_.entries_) {
+    if (key != from) continue;
+    if (root_.Find(to) != nullptr)
+      throw value.Error(fmt::format("is called '{}' now, which is there too: expected one of them", to));
+    key = std::string(to);
+    renamed_.emplace_back(from, to);
+    return;
+  }
 }
 
 std::string Document::Canonical() const {

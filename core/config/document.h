@@ -87,13 +87,20 @@ class Document {
   /// The same from text; `name` stands for the file in messages.
   static Document Parse(std::string_view text, const std::string& name);
 
-  /// Sets (or adds) the value at a dotted path; `yaml` is parsed as YAML. Places read "--set path=...".
-  void Set(std::string_view path, std::string_view yaml);
+  /// Sets (or adds) the value at a dotted path; `yaml` is parsed as YAML. Places read "--set path=...", or
+  /// `place` where another option than --set was given.
+  void Set(std::string_view path, std::string_view yaml, std::string_view place = "");
 
   /// Remembers that the user changed `path` (as they wrote it) after the document was read, so that a report
   /// does not call the result by the name of what the file says.
   void NoteChange(std::string path) { changes_.push_back(std::move(path)); }
   const std::vector<std::string>& changes() const { return changes_; }
+
+  /// Gives a key at the top another name, if it is there: its value keeps its place and, for messages, its
+  /// path. Remembers it in renamed(). InputError if both names are there.
+  void Rename(std::string_view from, std::string_view to);
+  /// Keys that stood under an old name, each with the current one.
+  const std::vector<std::pair<std::string, std::string>>& renamed() const { return renamed_; }
 
   const Value& root() const { return root_; }
   /// Canonical text of the whole document: same content, same text. For hashes and records.
@@ -102,6 +109,7 @@ class Document {
  private:
   Value root_;
   std::vector<std::string> changes_;
+  std::vector<std::pair<std::string, std::string>> renamed_;
 };
 
 /// `path` as written in a file: relative to that file's folder, or to the working directory where the value was

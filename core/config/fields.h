@@ -7,9 +7,9 @@
 //   const Fields<Ramp>& RampFields() {
 //     static const Fields<Ramp> fields = [] {
 //       Fields<Ramp> f;
-//       f.Add("from", &Ramp::from, Count<std::int64_t>("sequences", 1, 1 << 24), "batch of the first
-//       step").Required(); f.Add("over", &Ramp::over, Count<double>("tokens", 1, 1e15), "tokens until the
-//       full batch").Required(); return f;
+//       f.Add("from", &Ramp::from, Count<std::int64_t>("sequences", 1, 1 << 24), "first batch").Required();
+//       f.Add("over", &Ramp::over, Count<double>("tokens", 1, 1e15), "tokens until the full batch").Required();
+//       return f;
 //     }();
 //     return fields;
 //   }
@@ -141,6 +141,14 @@ class Fields {
       return *this;
     }
 
+    /// The key is written only where `present` says so: of a value that follows from other keys.
+    Field& WrittenIf(std::function<bool(const S&)> present) {
+      entry_->present = [present = std::move(present)](const void* s) {
+        return present(*static_cast<const S*>(s));
+      };
+      return *this;
+    }
+
    private:
     internal::FieldTable::Entry* entry_;
   };
@@ -171,6 +179,23 @@ class Fields {
     entry.write_changed = [of, codec](const void* s, const void* base) {
       return codec.write_changed ? codec.write_changed(of(s), of(base)) : codec.write(of(s));
     };
+    return Field(&table_.Add(std::move(entry)));
+  }
+
+  /// A key that is more than one member, or whose value depends on another key: `read` changes the struct,
+  /// `write` says what would be read back to it. Keys are read in the order in which they were added.
+  Field AddWith(std::string key, FieldType type, std::function<void(const Value&, S*)> read,
+                std::function<Written(const S&)> write, std::string help) {
+    internal::FieldTable::Entry entry;
+    entry.info.key = std::move(key);
+    entry.info.help = std::move(help);
+    entry.info.type = std::move(type);
+    entry.info.default_text = DefaultTextOf(write(S{}));
+    entry.read = [read = std::move(read)](const Value& value, bool, void* s) {
+      read(value, static_cast<S*>(s));
+    };
+    entry.write = [write](const void* s) { return write(*static_cast<const S*>(s)); };
+    entry.write_changed = [write](const void* s, const void*) { return write(*static_cast<const S*>(s)); };
     return Field(&table_.Add(std::move(entry)));
   }
 

@@ -27,6 +27,7 @@ std::string InUnits(double value, const Unit (&units)[N], Same same) {
   for (const Unit& unit : units) {
     const std::string text = fmt::format("{:.15g}", value / unit.factor);
     if (text.find('e') != std::string::npos || !same(std::stod(text) * unit.factor)) continue;
+    if (text.starts_with("0.") && unit.factor != units[N - 1].factor) continue;  // "300 GB/s", not "0.3 TB/s"
     if (best_unit == nullptr || text.size() < best.size()) best = text, best_unit = unit.name;
   }
   const Unit& last = units[N - 1];

@@ -4,48 +4,51 @@
 
 #include <boost/graph/breadth_first_search.hpp>
 
+#include "core/config/codecs.h"
 #include "core/config/resources.h"
 
 namespace orrery::hw {
 namespace {
 
-const std::vector<std::string> kFabricKinds = {"multi_plane_fat_tree", "multi_rail_fat_tree"};
-const std::vector<std::string> kTransports = {"infiniband", "roce"};
-const std::vector<std::string> kRoutings = {"adaptive", "ecmp", "ecmp_spine"};
-const std::vector<std::string> kClusterKeys = {
-    "preset", "file", "name", "source", "device", "nodes", "devices_per_node", "nics_per_node", "fabric"};
-const std::vector<std::string> kFabricKeys = {"kind",  "transport",        "routing",    "planes",
-                                              "ports", "oversubscription", "hop_latency"};
-
 int DownPorts(const Fabric& f) { return f.ports * f.oversubscription / (f.oversubscription + 1); }
 
-/// The value of `key`, which must be there unless `value` overrides a preset.
-const Value* Field(const Value& value, std::string_view key, bool overrides) {
-  return overrides ? value.Find(key) : &value.At(key);
-}
-
-void ReadFabric(const Value& v, bool overrides, int nics_per_node, Fabric* f) {
-  v.AllowKeys(kFabricKeys);
-  if (const Value* x = Field(v, "kind", overrides))
-    f->kind = static_cast<FabricKind>(x->AsChoice(kFabricKinds));
-  if (const Value* x = Field(v, "transport", overrides)) {
-    f->transport = static_cast<Transport>(x->AsChoice(kTransports));
-  }
-  if (const Value* x = Field(v, "routing", overrides))
-    f->routing = static_cast<FabricRouting>(x->AsChoice(kRoutings));
-  if (const Value* x = Field(v, "ports", overrides)) f->ports = static_cast<int>(x->AsInt(2, 1024));
-  if (const Value* x = v.Find("oversubscription")) f->oversubscription = static_cast<int>(x->AsInt(1, 64));
-  if (f->ports % (f->oversubscription + 1) != 0) {
-    throw v.Error(
-        "ports: expected a multiple of oversubscription + 1, so that a leaf divides into down and up");
-  }
-  f->planes = f->kind == FabricKind::kMultiPlaneFatTree ? nics_per_node : 1;
-  if (const Value* x = v.Find("planes"); x != nullptr && x->AsInt(1, 64) != f->planes) {
-    throw x->Error("expected " + std::to_string(f->planes) +
-                   ": a plane a NIC in a multi-plane fat tree, else 1");
-  }
-  f->hop_latency = HopLatency(f->transport);
-  if (const Value* x = v.Find("hop_latency")) f->hop_latency = x->AsTime();
+const Fields<Fabric>& FabricFields() {
+  static const Fields<Fabric> fields = [] {
+    using F = Fabric;
+    Fields<F> f;
+    f.Add("kind", &F::kind,
+          Choice<FabricKind>({{"multi_plane_fat_tree", FabricKind::kMultiPlaneFatTree},
+                              {"multi_rail_fat_tree", FabricKind::kMultiRailFatTree}}),
+          "a tree for every NIC of a node, or one for all")
+        .Required();
+    f.Add("transport", &F::transport,
+          Choice<Transport>({{"infiniband", Transport::kInfiniBand}, {"roce", Transport::kRoce}}),
+          "it sets the latencies")
+        .Required();
+    f.Add("routing", &F::routing,
+          Choice<FabricRouting>({{"adaptive", FabricRouting::kAdaptive},
+                                 {"ecmp", FabricRouting::kEcmp},
+                                 {"ecmp_spine", FabricRouting::kEcmpSpine}}),
+          "how flows choose among equal paths")
+        .Required();
+    f.Add("planes", &F::planes, Whole<int>(1, 64), "only what follows is accepted")
+        .DefaultText("NICs of a node in a multi-plane fat tree, else 1")
+        .WrittenIf([](const F&) { return false; });
+    f.Add("ports", &F::ports, Whole<int>(2, 1024), "of a switch").Required();
+    f.Add("oversubscription", &F::oversubscription, Whole<int>(1, 64), "ports down to ports up of a leaf");
+    f.Add("hop_latency", &F::hop_latency, Duration(), "of one switch more on the way")
+        .DefaultText("the transport's")
+        .WrittenIf([](const F& x) { return x.hop_latency != HopLatency(x.transport); });
+    f.After([](F* x, const GivenKeys& given) {
+      if (x->ports % (x->oversubscription + 1) != 0) {
+        throw given.map().Error(
+            "ports: expected a multiple of oversubscription + 1, so that a leaf divides into down and up");
+      }
+      if (!given.Has("hop_latency")) x->hop_latency = HopLatency(x->transport);
+    });
+    return f;
+  }();
+  return fields;
 }
 
 /// The largest tree of three layers: ports pods of ports/2 leaves.
@@ -63,14 +66,23 @@ void CheckFits(const Value& v, const Cluster& c) {
 std::filesystem::path ClusterFolder() { return ResourceRoot() / "hw" / "data" / "clusters"; }
 
 /// GPUs have equal shares of the NICs.
-void ReadNics(const Value& value, Cluster* c) {
-  const Value* x = value.Find("nics_per_node");
-  if (x != nullptr) c->nics_per_node = static_cast<int>(x->AsInt(1, 64));
-  if (c->devices_per_node % c->nics() != 0 && c->nics() % c->devices_per_node != 0) {
-    throw(x != nullptr ? *x : value)
-        .Error("expected nics_per_node to divide devices_per_node (" + std::to_string(c->devices_per_node) +
-               ") or to be a multiple of it, not " + std::to_string(c->nics()));
+void CheckNics(const Cluster& c, const GivenKeys& given) {
+  if (c.devices_per_node % c.nics() == 0 || c.nics() % c.devices_per_node == 0) return;
+  throw given.ErrorAt("nics_per_node", "expected nics_per_node to divide devices_per_node (" +
+                                           std::to_string(c.devices_per_node) +
+                                           ") or to be a multiple of it, not " + std::to_string(c.nics()));
+}
+
+/// A multi-plane fat tree has a plane a NIC.
+void SetPlanes(Cluster* c, const GivenKeys& given) {
+  const int planes = c->fabric.kind == FabricKind::kMultiPlaneFatTree ? c->nics() : 1;
+  const Value* fabric = given.map().Find("fabric");
+  const Value* said = fabric != nullptr ? fabric->Find("planes") : nullptr;
+  if (said != nullptr && c->fabric.planes != planes) {
+    throw said->Error("expected " + std::to_string(planes) +
+                      ": a plane a NIC in a multi-plane fat tree, else 1");
   }
+  c->fabric.planes = planes;
 }
 
 /// The cluster that the map's other keys override, if it names one.
@@ -110,36 +122,97 @@ std::string Cluster::Title() const {
   return name.empty() ? gpus : name + " (" + gpus + ")";
 }
 
+const Fields<Cluster>& ClusterFields() {
+  static const Fields<Cluster> fields = [] {
+    using C = Cluster;
+    const auto never = [](const C&) { return false; };
+    const auto base = [](const char* words) {
+      FieldType type{FieldType::Kind::kText, words, "", {}, {}, {}, {}};
+      return type;
+    };
+    Fields<C> f;
+    FieldType presets = base("name of a cluster");
+    presets.choices = ClusterPresets();
+    f.AddWith(
+         "preset", presets, [](const Value&, C*) {}, [](const C&) { return Written::Scalar(""); },
+         "the cluster from which the other keys differ")
+        .WrittenIf(never);
+    f.AddWith(
+         "file", base("file"), [](const Value&, C*) {}, [](const C&) { return Written::Scalar(""); },
+         "the same in a file beside the document")
+        .WrittenIf(never);
+    f.Add("name", &C::name, Text(), "what reports call it");
+    f.Add("source", &C::source, Text(), "where its figures come from");
+    f.AddWith(
+         "device", DeviceCodec().type,
+         [](const Value& v, C* c) {
+           const Device of_preset = c->device;
+           c->device = ReadDevice(v, of_preset.name.empty() ? nullptr : &of_preset);
+         },
+         [](const C& c) {
+           if (c.device.name.empty()) return Written::Scalar("");
+           Device device = c.device;
+           device.scale_out.value = c.nic_rate();
+           return WriteDevice(device);
+         },
+         "every GPU")
+        .Required();
+    f.Add("nodes", &C::nodes, Whole<int>(1, 1 << 20), "nodes of the cluster").Required();
+    f.Add("devices_per_node", &C::devices_per_node, Whole<int>(1, 64), "GPUs of a node").Required();
+    f.Add("nics_per_node", &C::nics_per_node, Whole<int>(1, 64), "NICs of a node")
+        .DefaultText("devices_per_node");
+    f.Add("fabric", &C::fabric, MapOf(FabricFields()), "network between the nodes").Required();
+    f.After([](C* c, const GivenKeys& given) {
+      CheckNics(*c, given);
+      c->device.scale_out.value *= static_cast<double>(c->nics()) / c->devices_per_node;  // now a GPU's share
+      SetPlanes(c, given);
+      CheckFits(given.Has("fabric") ? given.map().At("fabric") : given.map(), *c);
+    });
+    return f;
+  }();
+  return fields;
+}
+
 Cluster ReadCluster(const Value& value) {
   if (value.is_scalar()) {
     const std::vector<std::string> known = ClusterPresets();
     return ClusterPreset(known[value.AsChoice(known)]);
   }
-  value.AllowKeys(kClusterKeys);
-  const std::optional<Cluster> base = BaseCluster(value);
-  const bool overrides = base.has_value();
-  Cluster c;
-  if (overrides) {
-    c = *base;
-    c.device.scale_out.value = c.nic_rate();  // until the NICs are known
-    c.name = ChangedName(c.name, value);
+  std::optional<Cluster> base = BaseCluster(value);
+  if (!base) return ClusterFields().Read(value);
+  base->device.scale_out.value = base->nic_rate();  // until the NICs are known
+  base->name = ChangedName(base->name, value);
+  return ClusterFields().ReadOver(value, std::move(*base));
+}
+
+Written WriteCluster(const Cluster& cluster) {
+  std::vector<Written> shorter;
+  for (const std::string& preset : ClusterPresets()) {
+    if (cluster.name != preset && !cluster.name.starts_with(preset + " with ")) continue;
+    const Cluster base = ClusterPreset(preset);
+    if (cluster == base) return Written::Scalar(preset);
+    Cluster renamed = cluster;
+    renamed.name = base.name;
+    Written map = Written::Map();
+    map.Add("preset", Written::Scalar(preset));
+    const Written changed = ClusterFields().WriteChanged(renamed, base);
+    for (std::size_t i = 0; i < changed.keys.size(); ++i) map.Add(changed.keys[i], changed.items[i]);
+    shorter.push_back(std::move(map));
   }
-  if (const Value* x = value.Find("name")) c.name = x->AsString();
-  if (const Value* x = value.Find("source")) c.source = x->AsString();
-  if (const Value* x = Field(value, "device", overrides)) {
-    const Device device = c.device;
-    c.device = ReadDevice(*x, overrides ? &device : nullptr);
-  }
-  if (const Value* x = Field(value, "nodes", overrides)) c.nodes = static_cast<int>(x->AsInt(1, 1 << 20));
-  if (const Value* x = Field(value, "devices_per_node", overrides)) {
-    c.devices_per_node = static_cast<int>(x->AsInt(1, 64));
-  }
-  ReadNics(value, &c);
-  c.device.scale_out.value *= static_cast<double>(c.nics()) / c.devices_per_node;  // now a GPU's share
-  const Value* fabric = Field(value, "fabric", overrides);
-  if (fabric != nullptr) ReadFabric(*fabric, overrides, c.nics(), &c.fabric);
-  if (c.fabric.kind == FabricKind::kMultiPlaneFatTree) c.fabric.planes = c.nics();
-  CheckFits(fabric != nullptr ? *fabric : value, c);
+  return FirstThatReadsBack<Cluster>(shorter, cluster, ReadCluster).value_or(ClusterFields().Write(cluster));
+}
+
+Codec<Cluster> ClusterCodec() {
+  Codec<Cluster> c;
+  c.type = {FieldType::Kind::kMap,
+            "name of a cluster, or a map: {preset: NAME, ...}, {file: FILE, ...}, or all keys",
+            "",
+            {},
+            {},
+            ClusterPresets(),
+            ClusterFields().Infos()};
+  c.read = ReadCluster;
+  c.write = WriteCluster;
   return c;
 }
 

@@ -13,6 +13,7 @@
 #include <boost/graph/adjacency_list.hpp>
 
 #include "core/config/document.h"
+#include "core/config/fields.h"
 #include "hw/device.h"
 #include "hw/network/transport.h"
 
@@ -34,6 +35,7 @@ struct Fabric {
   int ports = 64;            ///< of a switch
   int oversubscription = 1;  ///< ports down : ports up of a leaf
   Time hop_latency{};        ///< one switch more on the way; the transport's if not given
+  bool operator==(const Fabric&) const = default;
 };
 
 struct Cluster {
@@ -49,7 +51,15 @@ struct Cluster {
   double nic_rate() const { return device.scale_out.value * devices_per_node / nics(); }  ///< B/s
   /// "h800-2048 (256 nodes of 8 h800-sxm)"; without a name "256 nodes of 8 h800-sxm".
   std::string Title() const;
+  bool operator==(const Cluster&) const = default;
 };
+
+/// The keys of a cluster.
+const Fields<Cluster>& ClusterFields();
+/// The cluster as ReadCluster takes it: a preset's name, a preset with what differs where that reads back to
+/// it, else all its keys.
+Written WriteCluster(const Cluster& cluster);
+Codec<Cluster> ClusterCodec();
 
 /// Strict. The name of a preset; or a map, where `preset` names a cluster of hw/data/clusters/ and `file` one
 /// in a file beside the document, whose keys the others override. The device: as ReadDevice; over a preset

@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "core/config/key_error.h"
+
 namespace orrery::models {
 namespace {
 
@@ -37,28 +39,38 @@ std::optional<int> WholeNumber(std::string_view word) {
   return value;
 }
 
+KeyError ErrorOfList(const std::string& message) { return {"parallelism.layers_per_stage", message}; }
+
+KeyError ErrorOfStage(std::size_t stage, const std::string& message) {
+  return {fmt::format("parallelism.layers_per_stage[{}]", stage), message};
+}
+
 /// Reads the entries of a layers_per_stage list in order and knows how far along the chain it has come.
 class ListReader {
  public:
   explicit ListReader(const ModelSpec& spec) : spec_(spec) {}
 
-  StageShare Entry(const Value& item) {
+  StageShare Entry(const std::string& text) {
     StageShare share;
-    const std::vector<std::string_view> words = SplitAtPlus(item.AsString());
+    const std::vector<std::string_view> words = SplitAtPlus(text);
     if (words.size() == 1 && !words[0].empty() && words[0].front() <= '9') {
-      share.layers = static_cast<int>(item.AsInt(0, spec_.layers));
+      const std::optional<int> layers = WholeNumber(words[0]);
+      if (!layers || *layers > spec_.layers)
+        throw Error(fmt::format("expected a whole number from 0 to {}", spec_.layers));
+      share.layers = *layers;
     } else {
       for (std::size_t i = 0; i < words.size(); ++i) {
         if (const auto layers = WholeNumber(words[i]); layers && i == 0) {
           share.layers = *layers;
         } else {
-          AddEnds(item, words[i], &share);
+          AddEnds(words[i], &share);
         }
       }
     }
     if (share.layers > 0 && ends_ > share.ends)
-      throw item.Error("layers after the head, which takes what the last layer gives");
+      throw Error("layers after the head, which takes what the last layer gives");
     layers_ += share.layers;
+    ++stage_;
     return share;
   }
 
@@ -66,20 +78,22 @@ class ListReader {
   int ends() const { return ends_; }  ///< parts of the chain's end so far
 
  private:
-  void AddEnds(const Value& item, std::string_view word, StageShare* share) {
+  KeyError Error(const std::string& message) const { return ErrorOfStage(stage_, message); }
+
+  void AddEnds(std::string_view word, StageShare* share) {
     if (word != "head" && word != "mtp" && word != "mtp-layer" && word != "mtp-head")
-      throw item.Error(fmt::format("expected {}", kWords));
-    AddEnd(item, word == "mtp" ? "mtp-layer" : word, share);
-    if (word == "mtp") AddEnd(item, "mtp-head", share);
+      throw Error(fmt::format("expected {}", kWords));
+    AddEnd(word == "mtp" ? "mtp-layer" : word, share);
+    if (word == "mtp") AddEnd("mtp-head", share);
   }
 
-  void AddEnd(const Value& item, std::string_view name, StageShare* share) {
+  void AddEnd(std::string_view name, StageShare* share) {
     if (ends_ == EndParts(spec_)) {
-      throw item.Error(fmt::format("{} comes after the last part of {}, which has {} MTP module{}", name,
-                                   spec_.name, spec_.mtp_modules, spec_.mtp_modules == 1 ? "" : "s"));
+      throw Error(fmt::format("{} comes after the last part of {}, which has {} MTP module{}", name,
+                              spec_.name, spec_.mtp_modules, spec_.mtp_modules == 1 ? "" : "s"));
     }
     if (name != EndName(ends_)) {
-      throw item.Error(fmt::format(
+      throw Error(fmt::format(
           "{} out of order: expected {} first; a model ends with its head, then mtp-layer and mtp-head of "
           "each MTP module",
           name, EndName(ends_)));
@@ -89,20 +103,21 @@ class ListReader {
   }
 
   const ModelSpec& spec_;
+  std::size_t stage_ = 0;
   std::int64_t layers_ = 0;
   int ends_ = 0;
 };
 
 /// A rank of which every stage is empty.
-void CheckRanks(const std::vector<Value>& items, const std::vector<StageShare>& shares,
-                const Schedule& schedule) {
+void CheckRanks(const std::vector<StageShare>& shares, const Schedule& schedule) {
   for (int rank = 0; rank < schedule.spec.ranks; ++rank) {
     const auto held = schedule.StagesOf(rank);
     const bool empty = std::all_of(held.begin(), held.end(), [&](const auto& stage) {
       return stage.first > 0 && shares[static_cast<std::size_t>(stage.first)] == StageShare{};
     });
     if (!empty) continue;
-    throw items[static_cast<std::size_t>(held.front().first)].Error(
+    throw ErrorOfStage(
+        static_cast<std::size_t>(held.front().first),
         fmt::format("leaves pipeline rank {} with nothing to hold; expected at least one layer, head or mtp "
                     "on one of its stages",
                     rank));
@@ -146,28 +161,28 @@ StageLayout MakeStageLayout(const ModelSpec& spec, const std::vector<int>& layer
   return MakeStageLayout(spec, WithEndsOnTheLast(layers_per_stage, EndParts(spec)));
 }
 
-StageLayout ReadStageLayout(const Value& list, const ModelSpec& spec, const Schedule& schedule) {
-  const std::vector<Value>& items = list.items();
-  if (items.size() != static_cast<std::size_t>(schedule.stages)) {
-    throw list.Error(
-        fmt::format("expected {} numbers, one per pipeline stage, not {}", schedule.stages, items.size()));
+StageLayout StageLayoutOf(const std::vector<std::string>& entries, const ModelSpec& spec,
+                          const Schedule& schedule) {
+  if (entries.size() != static_cast<std::size_t>(schedule.stages)) {
+    throw ErrorOfList(
+        fmt::format("expected {} numbers, one per pipeline stage, not {}", schedule.stages, entries.size()));
   }
   ListReader reader(spec);
   std::vector<StageShare> shares;
-  for (const Value& item : items) shares.push_back(reader.Entry(item));
+  for (const std::string& entry : entries) shares.push_back(reader.Entry(entry));
   if (reader.layers() != spec.layers) {
-    throw list.Error(fmt::format("expected numbers that sum to the {} layers of {}, not {}", spec.layers,
-                                 spec.name, reader.layers()));
+    throw ErrorOfList(fmt::format("expected numbers that sum to the {} layers of {}, not {}", spec.layers,
+                                  spec.name, reader.layers()));
   }
   if (reader.ends() == 0) {
     shares.back().ends = EndParts(spec);
   } else if (reader.ends() < EndParts(spec)) {
-    throw list.Error(
+    throw ErrorOfList(
         fmt::format("{} is on no stage; expected every part after the layers to be named, or "
                     "none, for all of them on the last stage",
                     EndName(reader.ends())));
   }
-  CheckRanks(items, shares, schedule);
+  CheckRanks(shares, schedule);
   return MakeStageLayout(spec, shares);
 }
 

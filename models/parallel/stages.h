@@ -57,9 +57,10 @@ StageLayout MakeStageLayout(const ModelSpec& spec, const std::vector<int>& layer
 ///   [4, 4, 4, 1]                      head and MTP modules on the last stage
 ///   [5, 5, 3 + head, mtp]             the MTP module on a stage of its own
 ///   [5, 5, 3, head, mtp-layer, mtp-head]
-/// InputError if the list has not one entry per stage, an entry is no such text, parts come twice, out of
+/// KeyError ("parallelism.layers_per_stage[1]") if the list has not one entry per stage, an entry is no such text, parts come twice, out of
 /// order or not at all, the layers do not add up to the model's, or a rank holds nothing.
-StageLayout ReadStageLayout(const Value& list, const ModelSpec& spec, const Schedule& schedule);
+StageLayout StageLayoutOf(const std::vector<std::string>& entries, const ModelSpec& spec,
+                          const Schedule& schedule);
 
 /// "embedding + 3 dense + 1 MoE", "1 MoE + head + MTP", "nothing".
 std::string Describe(const ModelSpec& spec, const Stage& stage);

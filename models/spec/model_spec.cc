@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/config/codecs.h"
 #include "core/config/resources.h"
 #include "models/spec/huggingface.h"
 
@@ -10,92 +11,109 @@ namespace {
 
 constexpr std::int64_t kMaxDimension = 1 << 20;
 
-int ReadInt(const Value& map, const char* key, std::int64_t min, std::int64_t max = kMaxDimension) {
-  return static_cast<int>(map.At(key).AsInt(min, max));
+Codec<int> Dimension(std::int64_t least, std::int64_t most = kMaxDimension) {
+  return Whole<int>(least, most);
 }
 
-int ReadIntOr(const Value& map, const char* key, int fallback, std::int64_t min = 0) {
-  const Value* value = map.Find(key);
-  return value == nullptr ? fallback : static_cast<int>(value->AsInt(min, kMaxDimension));
-}
+/// 0 stands for unknown and is not written.
+Codec<std::int64_t> Positions(std::int64_t most) { return Whole<std::int64_t>(1, most, "tokens"); }
 
-bool ReadBoolOr(const Value& map, const char* key, bool fallback) {
-  const Value* value = map.Find(key);
-  return value == nullptr ? fallback : value->AsBool();
-}
+bool IsMla(const AttentionSpec& a) { return a.kind == AttentionKind::kMla; }
 
-AttentionSpec ReadAttention(const Value& value) {
-  value.AllowKeys({"kind", "heads", "kv_heads", "head_dim", "rope_dim", "v_head_dim", "q_lora_rank",
-                   "kv_lora_rank", "qkv_bias", "qk_norm"});
-  AttentionSpec a;
-  a.kind = static_cast<AttentionKind>(value.At("kind").AsChoice({"mha", "gqa", "mqa", "mla"}));
-  a.heads = ReadInt(value, "heads", 1);
-  a.head_dim = ReadInt(value, "head_dim", 1);
-  a.v_head_dim = ReadIntOr(value, "v_head_dim", a.head_dim, 1);
-  if (a.kind == AttentionKind::kMla) {
-    a.kv_heads = a.heads;
-    a.rope_dim = ReadInt(value, "rope_dim", 0);
-    a.q_lora_rank = ReadIntOr(value, "q_lora_rank", 0);
-    a.kv_lora_rank = ReadInt(value, "kv_lora_rank", 1);
-  } else {
-    const int fallback = a.kind == AttentionKind::kMha ? a.heads : 1;
-    a.kv_heads = a.kind == AttentionKind::kGqa ? ReadInt(value, "kv_heads", 1)
-                                               : ReadIntOr(value, "kv_heads", fallback, 1);
-    if (a.heads % a.kv_heads != 0) throw value.At("kv_heads").Error("expected a divisor of heads");
+/// Defaults that follow from other keys, and keys that a kind needs.
+void CompleteAttention(AttentionSpec* a, const GivenKeys& given) {
+  if (!given.Has("v_head_dim")) a->v_head_dim = a->head_dim;
+  if (IsMla(*a)) {
+    given.map().At("rope_dim");  // throws, naming the key
+    given.map().At("kv_lora_rank");
+    a->kv_heads = a->heads;
+    return;
   }
-  a.qkv_bias = ReadBoolOr(value, "qkv_bias", false);
-  a.qk_norm = ReadBoolOr(value, "qk_norm", false);
-  return a;
+  a->rope_dim = a->q_lora_rank = a->kv_lora_rank = 0;
+  if (a->kind == AttentionKind::kGqa) given.map().At("kv_heads");
+  if (!given.Has("kv_heads")) a->kv_heads = a->kind == AttentionKind::kMha ? a->heads : 1;
+  if (a->heads % a->kv_heads != 0) throw given.ErrorAt("kv_heads", "expected a divisor of heads");
 }
 
-MoeSpec ReadMoe(const Value& value, int layers) {
-  value.AllowKeys({"routed_experts", "shared_experts", "top_k", "intermediate", "shared_intermediate",
-                   "first_dense_layers", "groups", "top_groups", "affinity", "route_scale", "shared_gate"});
-  MoeSpec m;
-  m.routed_experts = ReadInt(value, "routed_experts", 1, 65536);
-  m.shared_experts = ReadIntOr(value, "shared_experts", 0);
-  m.top_k = ReadInt(value, "top_k", 1);
-  if (m.top_k > m.routed_experts) throw value.At("top_k").Error("expected at most routed_experts");
-  m.intermediate = ReadInt(value, "intermediate", 1);
-  m.shared_intermediate = ReadIntOr(value, "shared_intermediate", m.shared_experts * m.intermediate);
-  m.first_dense_layers = ReadIntOr(value, "first_dense_layers", 0);
-  if (m.first_dense_layers > layers)
-    throw value.At("first_dense_layers").Error("expected at most the number of layers");
-  m.groups = ReadIntOr(value, "groups", 1, 1);
-  m.top_groups = ReadIntOr(value, "top_groups", m.groups, 1);
-  if (m.routed_experts % m.groups != 0)
-    throw value.At("groups").Error("expected a divisor of routed_experts");
-  if (m.top_groups > m.groups) throw value.At("top_groups").Error("expected at most groups");
-  if (m.top_k > m.top_groups * (m.routed_experts / m.groups)) {
-    throw value.At("top_k").Error("expected at most the experts of the groups that are kept");
-  }
-  if (const Value* a = value.Find("affinity")) m.sigmoid = a->AsChoice({"softmax", "sigmoid"}) == 1;
-  if (const Value* s = value.Find("route_scale")) m.route_scale = s->AsDouble(1e-6, 1e6);
-  m.shared_gate = ReadBoolOr(value, "shared_gate", false);
-  return m;
+const Fields<AttentionSpec>& AttentionFields() {
+  static const Fields<AttentionSpec> fields = [] {
+    using A = AttentionSpec;
+    const auto of_mla = [](const A& a) { return IsMla(a); };
+    Fields<A> f;
+    f.Add("kind", &A::kind,
+          Choice<AttentionKind>({{"mha", AttentionKind::kMha},
+                                 {"gqa", AttentionKind::kGqa},
+                                 {"mqa", AttentionKind::kMqa},
+                                 {"mla", AttentionKind::kMla}}),
+          "how keys and values are shared")
+        .Required();
+    f.Add("heads", &A::heads, Dimension(1), "query heads").Required();
+    f.Add("kv_heads", &A::kv_heads, Dimension(1), "key and value heads; required of gqa")
+        .DefaultText("heads of mha, 1 of mqa")
+        .OnlyFor("kinds but mla", [](const A& a) { return !IsMla(a); });
+    f.Add("head_dim", &A::head_dim, Dimension(1), "query and key dimension, of mla without the RoPE part")
+        .Required();
+    f.Add("rope_dim", &A::rope_dim, Dimension(0), "decoupled RoPE dimension of a head; required of mla")
+        .OnlyFor("kind mla", of_mla);
+    f.Add("v_head_dim", &A::v_head_dim, Dimension(1), "value dimension of a head").DefaultText("head_dim");
+    f.Add("q_lora_rank", &A::q_lora_rank, Dimension(0), "query compression; 0: none")
+        .OnlyFor("kind mla", of_mla);
+    f.Add("kv_lora_rank", &A::kv_lora_rank, Dimension(1), "key and value compression; required of mla")
+        .OnlyFor("kind mla", of_mla);
+    f.Add("qkv_bias", &A::qkv_bias, Flag(), "bias on the query, key and value projections");
+    f.Add("qk_norm", &A::qk_norm, Flag(), "RMSNorm on each query and key head");
+    f.After(CompleteAttention);
+    return f;
+  }();
+  return fields;
 }
 
+void CompleteMoe(MoeSpec* m, const GivenKeys& given) {
+  if (m->top_k > m->routed_experts) throw given.ErrorAt("top_k", "expected at most routed_experts");
+  if (!given.Has("shared_intermediate")) m->shared_intermediate = m->shared_experts * m->intermediate;
+  if (!given.Has("top_groups")) m->top_groups = m->groups;
+  if (m->routed_experts % m->groups != 0)
+    throw given.ErrorAt("groups", "expected a divisor of routed_experts");
+  if (m->top_groups > m->groups) throw given.ErrorAt("top_groups", "expected at most groups");
+  if (m->top_k > m->top_groups * (m->routed_experts / m->groups))
+    throw given.ErrorAt("top_k", "expected at most the experts of the groups that are kept");
+}
+
+const Fields<MoeSpec>& MoeFields() {
+  static const Fields<MoeSpec> fields = [] {
+    using M = MoeSpec;
+    Fields<M> f;
+    f.Add("routed_experts", &M::routed_experts, Dimension(1, 65536), "experts that a router chooses from")
+        .Required();
+    f.Add("shared_experts", &M::shared_experts, Dimension(0), "experts of every token");
+    f.Add("top_k", &M::top_k, Dimension(1), "routed experts of a token").Required();
+    f.Add("intermediate", &M::intermediate, Dimension(1), "SwiGLU width of a routed expert").Required();
+    f.Add("shared_intermediate", &M::shared_intermediate, Dimension(0), "of all shared experts together")
+        .DefaultText("shared_experts x intermediate");
+    f.Add("first_dense_layers", &M::first_dense_layers, Dimension(0), "layers before the first with experts");
+    f.Add("groups", &M::groups, Dimension(1), "expert groups of group-limited routing");
+    f.Add("top_groups", &M::top_groups, Dimension(1), "groups kept of a token").DefaultText("groups");
+    f.Add("affinity", &M::sigmoid, Choice<bool>({{"softmax", false}, {"sigmoid", true}}),
+          "what makes affinities of logits");
+    f.Add("route_scale", &M::route_scale, Number(1e-6, 1e6), "factor on gate values");
+    f.Add("shared_gate", &M::shared_gate, Flag(), "a learned gate on the shared expert");
+    f.After(CompleteMoe);
+    return f;
+  }();
+  return fields;
+}
+
+void CompleteModel(ModelSpec* spec, const GivenKeys& given) {
+  if (spec->moe && spec->moe->first_dense_layers > spec->layers)
+    throw given.map().At("moe").At("first_dense_layers").Error("expected at most the number of layers");
+  if (spec->dense_intermediate == 0 && spec->MoeLayers() < spec->layers)
+    throw given.map().Error("missing key 'dense_intermediate': the model has dense layers");
+}
+
+/// Of a map that does not say its name, `name`.
 ModelSpec ReadSpec(const Value& value, const std::string& name) {
-  value.AllowKeys({"name", "source", "layers", "hidden", "vocabulary", "dense_intermediate", "attention",
-                   "moe", "mtp_modules", "tied_embeddings", "max_positions", "scaled_positions"});
-  ModelSpec spec;
-  spec.name = value.Find("name") != nullptr ? value.At("name").AsString() : name;
-  if (const Value* s = value.Find("source")) spec.source = s->AsString();
-  spec.layers = ReadInt(value, "layers", 1, 10000);
-  spec.hidden = ReadInt(value, "hidden", 1);
-  spec.vocabulary = value.At("vocabulary").AsInt(1, std::int64_t{1} << 32);
-  spec.attention = ReadAttention(value.At("attention"));
-  if (const Value* m = value.Find("moe")) spec.moe = ReadMoe(*m, spec.layers);
-  spec.dense_intermediate = ReadIntOr(value, "dense_intermediate", 0);
-  if (spec.dense_intermediate == 0 && spec.MoeLayers() < spec.layers) {
-    throw value.Error("missing key 'dense_intermediate': the model has dense layers");
-  }
-  spec.mtp_modules = ReadIntOr(value, "mtp_modules", 0);
-  spec.tied_embeddings = ReadBoolOr(value, "tied_embeddings", false);
-  for (const auto& [key, positions] : {std::pair{"max_positions", &spec.max_positions},
-                                       std::pair{"scaled_positions", &spec.scaled_positions}}) {
-    if (const Value* p = value.Find(key)) *positions = p->AsInt(1, std::int64_t{1} << 40);
-  }
+  ModelSpec spec = ModelFields().Read(value);
+  if (spec.name.empty()) spec.name = name;
   return spec;
 }
 
@@ -164,6 +182,63 @@ std::string ChangedName(const std::string& preset, const Value& changes) {
 }
 
 }  // namespace
+
+const Fields<ModelSpec>& ModelFields() {
+  static const Fields<ModelSpec> fields = [] {
+    constexpr std::int64_t kMaxPositions = std::int64_t{1} << 40;
+    using S = ModelSpec;
+    Fields<S> f;
+    f.Add("name", &S::name, Text(), "what reports call it").DefaultText("model");
+    f.Add("source", &S::source, Text(), "where the figures come from");
+    f.Add("notes", &S::notes, ListOf(Text()), "what of its configuration file is not taken");
+    f.Add("layers", &S::layers, Dimension(1, 10000), "of the main model, without MTP modules").Required();
+    f.Add("hidden", &S::hidden, Dimension(1), "width between layers").Required();
+    f.Add("vocabulary", &S::vocabulary, Whole<std::int64_t>(1, std::int64_t{1} << 32), "tokens known")
+        .Required();
+    f.Add("dense_intermediate", &S::dense_intermediate, Dimension(0),
+          "SwiGLU width of dense layers; required where there are any");
+    f.Add("attention", &S::attention, MapOf(AttentionFields()), "of every layer").Required();
+    f.Add("moe", &S::moe, Maybe(MapOf(MoeFields())), "experts; absent: every layer is dense");
+    f.Add("mtp_modules", &S::mtp_modules, Dimension(0), "multi-token prediction modules");
+    f.Add("tied_embeddings", &S::tied_embeddings, Flag(), "the head is the embedding");
+    f.Add("max_positions", &S::max_positions, Positions(kMaxPositions), "of pre-training");
+    f.Add("scaled_positions", &S::scaled_positions, Positions(kMaxPositions),
+          "after the declared RoPE scaling");
+    f.After(CompleteModel);
+    return f;
+  }();
+  return fields;
+}
+
+Written WriteModel(const ModelSpec& spec) {
+  std::vector<Written> shorter;
+  for (const std::string& preset : ModelPresets()) {
+    if (spec.name != preset && !spec.name.starts_with(preset + " with ")) continue;
+    const ModelSpec base = ModelPreset(preset);
+    if (spec == base) return Written::Scalar(preset);
+    ModelSpec renamed = spec;
+    renamed.name = base.name;
+    Written map = Written::Map();
+    map.Add("preset", Written::Scalar(preset));
+    map.Add("override", ModelFields().WriteChanged(renamed, base));
+    shorter.push_back(std::move(map));
+  }
+  return FirstThatReadsBack<ModelSpec>(shorter, spec, ReadModel).value_or(ModelFields().Write(spec));
+}
+
+Codec<ModelSpec> ModelCodec() {
+  Codec<ModelSpec> c;
+  c.type = {FieldType::Kind::kMap,
+            "name of a model, {preset: NAME, override: {...}}, {huggingface: FILE}, or a map",
+            "",
+            {},
+            {},
+            ModelPresets(),
+            ModelFields().Infos()};
+  c.read = ReadModel;
+  c.write = WriteModel;
+  return c;
+}
 
 std::vector<std::string> ModelPresets() { return ResourceNames("models/data", "yaml"); }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/config/document.h"
+#include "core/config/fields.h"
 
 namespace orrery::models {
 
@@ -64,6 +65,14 @@ struct ModelSpec {
   int MoeLayers() const { return moe ? layers - moe->first_dense_layers : 0; }
   bool operator==(const ModelSpec&) const = default;
 };
+
+/// The keys of a whole model.
+const Fields<ModelSpec>& ModelFields();
+/// The model as ReadModel takes it: a preset's name, {preset: NAME, override: {...}} where that reads back to
+/// it, else all its keys.
+Written WriteModel(const ModelSpec& spec);
+/// Both, described.
+Codec<ModelSpec> ModelCodec();
 
 /// Reads a model: a preset name, {preset: NAME, override: {...}}, {huggingface: FILE}, or a whole spec.
 ModelSpec ReadModel(const Value& value);

@@ -2,102 +2,168 @@
 
 #include <algorithm>
 
-#include "core/base/error.h"
+#include <fmt/format.h>
+
 #include "core/base/text.h"
-#include "scenarios/schema/scenario.h"
+#include "core/config/codecs.h"
+#include "core/config/key_error.h"
+#include "scenarios/schema/calibration_field.h"
+#include "scenarios/schema/scenario_file.h"
+#include "scenarios/schema/schema_version.h"
 
 namespace orrery::scenarios {
 namespace {
 
 constexpr std::int64_t kMaxContext = std::int64_t{1} << 24;
 constexpr std::int64_t kMaxBatch = std::int64_t{1} << 20;
+constexpr std::int64_t kMaxQuery = 4096;
 constexpr std::size_t kMaxItems = 64;
 
-const std::vector<Value>& ShortList(const Value& value) {
-  if (value.items().empty()) throw value.Error("expected at least one item");
-  if (value.items().size() > kMaxItems) throw value.Error("expected at most 64 items");
-  return value.items();
+template <class T>
+Codec<std::vector<T>> ShortList(Codec<T> item) {
+  return ListOf(std::move(item), 1, kMaxItems);
 }
 
-std::vector<std::int64_t> ReadSizes(const Value& value, std::int64_t max) {
-  std::vector<std::int64_t> sizes;
-  for (const Value& item : ShortList(value)) sizes.push_back(item.AsInt(1, max));
-  return sizes;
+Codec<models::CachePrecision> CacheChoice() {
+  std::vector<std::pair<std::string, models::CachePrecision>> names;
+  for (const std::string& name : models::CachePrecisionNames())
+    names.emplace_back(name, static_cast<models::CachePrecision>(names.size()));
+  return Choice<models::CachePrecision>(names);
 }
 
-void ReadWorkload(const Value& value, AttentionScenario* s) {
-  value.AllowKeys({"kind", "designs", "contexts", "batches", "query_length", "tpot_limit", "mtp", "norm",
-                   "memory_fraction"});
-  value.At("kind").AsChoice({"attention"});
-  if (const Value* designs = value.Find("designs")) {
-    s->designs.clear();
-    for (const Value& d : ShortList(*designs)) s->designs.push_back(d.AsString());
-  }
-  if (const Value* v = value.Find("contexts")) s->contexts = ReadSizes(*v, kMaxContext);
-  if (const Value* v = value.Find("batches")) s->batches = ReadSizes(*v, kMaxBatch);
-  if (const Value* v = value.Find("query_length")) s->query_length = v->AsInt(1, 4096);
-  if (const Value* v = value.Find("tpot_limit")) s->tpot_limit = v->AsTime();
-  if (const Value* v = value.Find("mtp")) s->mtp = v->AsBool();
-  if (const Value* v = value.Find("norm"))
-    s->norm = static_cast<models::NormKind>(v->AsChoice({"rms", "layer"}));
-  if (const Value* v = value.Find("memory_fraction")) s->memory_fraction = v->AsDouble(0.01, 1.0);
+const Fields<AttentionScenario>& WorkloadFields() {
+  static const Fields<AttentionScenario> fields = [] {
+    using S = AttentionScenario;
+    Fields<S> f;
+    f.AddWith(
+         "kind", {FieldType::Kind::kChoice, "choice", "", {}, {}, {"attention"}, {}},
+         [](const Value& v, S*) { v.AsChoice({"attention"}); },
+         [](const S&) { return Written::Scalar("attention"); }, "what is asked")
+        .Required();
+    f.Add("designs", &S::designs, ShortList(Text()), "own, mha, mqa, gqa-N, mla and its variants");
+    f.Add("contexts", &S::contexts, ShortList(Whole<std::int64_t>(1, kMaxContext, "tokens")),
+          "lengths of the sequences");
+    f.Add("batches", &S::batches, ShortList(Whole<std::int64_t>(1, kMaxBatch, "sequences")),
+          "sequences a GPU or tensor-parallel group serves");
+    f.Add("query_length", &S::query_length, Whole<std::int64_t>(1, kMaxQuery, "tokens"),
+          "new tokens of a sequence and step");
+    f.Add("tpot_limit", &S::tpot_limit, Duration(), "time an output token may take");
+    f.Add("mtp", &S::mtp, Flag(), "hold the MTP modules' weights and caches too");
+    f.Add("norm", &S::norm,
+          Choice<models::NormKind>({{"rms", models::NormKind::kRms}, {"layer", models::NormKind::kLayer}}),
+          "norm of the layers");
+    f.Add("memory_fraction", &S::memory_fraction, Number(0.01, 1.0), "of memory for weights and cache");
+    return f;
+  }();
+  return fields;
 }
 
-void ReadPrecision(const Value& value, AttentionScenario* s) {
-  value.AllowKeys({"cache", "weights"});
-  if (const Value* v = value.Find("cache")) {
-    s->cache = static_cast<models::CachePrecision>(v->AsChoice(models::CachePrecisionNames()));
-  }
-  if (const Value* v = value.Find("weights")) {
-    s->weights = static_cast<models::WeightPrecision>(v->AsChoice({"bf16", "fp8"}));
-  }
+const Fields<AttentionScenario>& ParallelismFields() {
+  static const Fields<AttentionScenario> fields = [] {
+    using S = AttentionScenario;
+    Fields<S> f;
+    f.Add("tensor", &S::tensor, Maybe(Whole<int>(1, 4096, "ranks")), "GPUs that share a layer")
+        .DefaultText("the least that leaves half the memory to the cache");
+    f.Add("expert", &S::expert, Maybe(Whole<int>(1, 65536, "ranks")), "GPUs that share the experts")
+        .DefaultText("likewise");
+    return f;
+  }();
+  return fields;
 }
 
-void ReadParallelism(const Value& value, AttentionScenario* s) {
-  value.AllowKeys({"tensor", "expert"});
-  if (const Value* v = value.Find("tensor")) s->tensor = static_cast<int>(v->AsInt(1, 4096));
-  if (const Value* v = value.Find("expert")) s->expert = static_cast<int>(v->AsInt(1, 65536));
+const Fields<AttentionScenario>& PrecisionFields() {
+  static const Fields<AttentionScenario> fields = [] {
+    using S = AttentionScenario;
+    Fields<S> f;
+    f.Add("cache", &S::cache, CacheChoice(), "of keys and values");
+    f.Add("weights", &S::weights,
+          Maybe(Choice<models::WeightPrecision>(
+              {{"bf16", models::WeightPrecision::kBf16}, {"fp8", models::WeightPrecision::kFp8}})),
+          "of linear layers")
+        .DefaultText("fp8 where the device has it");
+    return f;
+  }();
+  return fields;
 }
 
-void ReadModels(const Value& root, AttentionScenario* s) {
-  const Value* one = root.Find("model");
-  const Value* several = root.Find("models");
-  if ((one == nullptr) == (several == nullptr)) throw root.Error("expected either 'model' or 'models'");
-  if (one != nullptr) {
-    s->models.push_back(models::ReadModel(*one));
-    return;
-  }
-  for (const Value& m : ShortList(*several)) s->models.push_back(models::ReadModel(m));
+/// A section whose keys are members of the scenario itself.
+void AddSection(Fields<AttentionScenario>* fields, const char* key, const Fields<AttentionScenario>& section,
+                const char* help, bool required) {
+  const FieldType type{FieldType::Kind::kMap, "map", "", {}, {}, {}, section.Infos()};
+  auto field = fields->AddWith(
+      key, type,
+      [&section](const Value& v, AttentionScenario* s) {
+        if (const Value* kind = v.is_map() ? v.Find("kind") : nullptr) kind->AsChoice({"attention"});
+        if (v.is_map() && section.Infos().front().required) v.At("kind");
+        *s = section.ReadOver(v, std::move(*s));
+      },
+      [&section](const AttentionScenario& s) { return section.Write(s); }, help);
+  if (required) field.Required();
 }
 
-void Require(bool condition, const std::string& message) {
-  if (!condition) throw InputError("attention: " + message);
+bool OneModel(const AttentionScenario& s) { return s.models.size() == 1; }
+
+void AddModels(Fields<AttentionScenario>* f) {
+  const Codec<models::ModelSpec> one = models::ModelCodec();
+  f->AddWith(
+       "model", one.type, [one](const Value& v, AttentionScenario* s) { s->models = {one.read(v)}; },
+       [one](const AttentionScenario& s) {
+         return OneModel(s) ? one.write(s.models[0]) : Written::Scalar("");
+       },
+       "whose attention is compared; or models")
+      .WrittenIf(OneModel);
+  Codec<std::vector<models::ModelSpec>> several = ShortList(one);
+  several.type.fields.clear();  // those of `model`
+  f->AddWith(
+       "models", several.type,
+       [several](const Value& v, AttentionScenario* s) { s->models = several.read(v); },
+       [several](const AttentionScenario& s) { return several.write(s.models); }, "several")
+      .WrittenIf([](const AttentionScenario& s) { return !OneModel(s); });
 }
 
 }  // namespace
 
-AttentionScenario ReadAttentionScenario(const Value& root) {
-  root.AllowKeys(
-      {"name", "model", "models", "device", "workload", "parallelism", "precision", "calibration"});
-  AttentionScenario s;
-  if (const Value* v = root.Find("name")) s.name = Printable(v->AsString());
-  ReadModels(root, &s);
-  s.device = hw::ReadDevice(root.At("device"));
-  ReadWorkload(root.At("workload"), &s);
-  if (const Value* v = root.Find("parallelism")) ReadParallelism(*v, &s);
-  if (const Value* v = root.Find("precision")) ReadPrecision(*v, &s);
-  if (const Value* v = root.Find("calibration")) s.calibration = ReadCalibration(*v);
-  CheckAttentionScenario(s);
-  return s;
+const Fields<AttentionScenario>& AttentionFields() {
+  static const Fields<AttentionScenario> fields = [] {
+    using S = AttentionScenario;
+    Fields<S> f;
+    AddSchemaVersion(&f);
+    f.Add("name", &S::name, Text(), "what reports call it");
+    AddModels(&f);
+    const Codec<hw::Device> device = hw::DeviceCodec();
+    f.AddWith(
+         "device", device.type, [device](const Value& v, S* s) { s->device = device.read(v); },
+         [device](const S& s) {
+           return s.device.name.empty() ? Written::Scalar("") : device.write(s.device);
+         },
+         "every GPU")
+        .Required();
+    AddSection(&f, "workload", WorkloadFields(), "what is compared", true);
+    AddSection(&f, "parallelism", ParallelismFields(), "how a model is spread", false);
+    AddSection(&f, "precision", PrecisionFields(), "of caches and weights", false);
+    f.Add("calibration", &S::calibration, CalibrationCodec(), "kernel tables that prices come from");
+    f.After([](S*, const GivenKeys& given) {
+      if (given.Has("model") == given.Has("models"))
+        throw given.map().Error("expected either 'model' or 'models'");
+    });
+    return f;
+  }();
+  return fields;
 }
 
 AttentionScenario ReadAttentionScenario(const Document& document) {
-  AttentionScenario s = ReadAttentionScenario(document.root());
+  Document current = document;
+  UseCurrentKeys(&current);
+  AttentionScenario s = AttentionFields().Read(current.root());
+  s.name = Printable(s.name);
+  WithPlaces(current.root(), [&] { CheckAttentionScenario(s); });
   const auto& all = document.changes();
   if (!ChangedSubjects(document).empty() && std::count(all.begin(), all.end(), "name") == 0)
     s.name = AttentionTitle(s);
   return s;
 }
+
+Written WriteScenario(const AttentionScenario& scenario) { return AttentionFields().Write(scenario); }
 
 std::string AttentionTitle(const AttentionScenario& s) {
   std::string models;
@@ -106,19 +172,25 @@ std::string AttentionTitle(const AttentionScenario& s) {
 }
 
 void CheckAttentionScenario(const AttentionScenario& s) {
-  Require(!s.models.empty() && s.models.size() <= kMaxItems, "expected 1 to 64 models");
-  Require(!s.designs.empty() && s.designs.size() <= kMaxItems, "expected 1 to 64 designs");
-  Require(!s.contexts.empty() && s.contexts.size() <= kMaxItems, "expected 1 to 64 contexts");
-  Require(!s.batches.empty() && s.batches.size() <= kMaxItems, "expected 1 to 64 batches");
-  for (std::int64_t c : s.contexts)
-    Require(c >= 1 && c <= kMaxContext, "context " + std::to_string(c) + " is not in 1 to 16777216 tokens");
-  for (std::int64_t b : s.batches)
-    Require(b >= 1 && b <= kMaxBatch, "batch " + std::to_string(b) + " is not in 1 to 1048576");
-  Require(s.query_length >= 1 && s.query_length <= 4096,
-          "query length " + std::to_string(s.query_length) + " is not in 1 to 4096");
-  Require(s.tpot_limit > kTimeZero && s.tpot_limit <= FromSeconds(1000),
-          "the TPOT limit is not in 0 to 1000 s");
-  Require(s.memory_fraction > 0 && s.memory_fraction <= 1, "the memory fraction is not in 0 to 1");
+  const auto require = [](bool condition, const char* key, const std::string& message) {
+    if (!condition) throw KeyError(key, message);
+  };
+  const auto length = [&](const char* key, const auto& list) {
+    require(!list.empty() && list.size() <= kMaxItems, key, fmt::format("expected 1 to {} items", kMaxItems));
+  };
+  const auto range = [&](const char* key, std::int64_t value, std::int64_t most) {
+    require(value >= 1 && value <= most, key, fmt::format("{} is not in 1 to {}", value, most));
+  };
+  length("models", s.models);
+  length("workload.designs", s.designs);
+  length("workload.contexts", s.contexts);
+  length("workload.batches", s.batches);
+  for (const std::int64_t c : s.contexts) range("workload.contexts", c, kMaxContext);
+  for (const std::int64_t b : s.batches) range("workload.batches", b, kMaxBatch);
+  range("workload.query_length", s.query_length, kMaxQuery);
+  require(s.tpot_limit > kTimeZero && s.tpot_limit <= FromSeconds(1000), "workload.tpot_limit",
+          "expected more than 0 s, at most 1000 s");
+  require(s.memory_fraction > 0 && s.memory_fraction <= 1, "workload.memory_fraction", "expected 0 to 1");
 }
 
 }  // namespace orrery::scenarios

@@ -49,15 +49,20 @@ struct AttentionScenario {
   hw::CalibrationChoice calibration;
 };
 
-/// InputError with place on anything unknown, missing or out of range.
-AttentionScenario ReadAttentionScenario(const Value& root);
-/// The same; where something was changed on the line the name is AttentionTitle.
+/// The keys of an attention scenario.
+const Fields<AttentionScenario>& AttentionFields();
+
+/// InputError with place on anything unknown, missing or out of range. Where something was changed on the line
+/// the name is AttentionTitle.
 AttentionScenario ReadAttentionScenario(const Document& document);
+
+/// Its keys, those at their defaults left out: what ReadAttentionScenario reads back to an equal scenario.
+Written WriteScenario(const AttentionScenario& scenario);
 
 /// A heading that says what is compared, for a scenario that is no longer what its own name says.
 std::string AttentionTitle(const AttentionScenario& scenario);
 
-/// InputError (no place) if a list is empty or a value out of range: for scenarios put together from options.
+/// KeyError if a list is empty or a value out of range: of scenarios made in memory too.
 void CheckAttentionScenario(const AttentionScenario& scenario);
 
 }  // namespace orrery::scenarios

@@ -1,4 +1,10 @@
-// A scenario: one question, in one YAML file. Reads and checks it; knows nothing of how it is answered.
+// A scenario: one question, as plain data. It can be filled in memory, read from a YAML file and written back;
+// it knows nothing of how it is answered.
+//
+//   Scenario s = ReadTrainingScenario(LoadScenarioDocument("deepseek-v3-pretraining", {}), "");
+//   s.parallelism.expert = 32;
+//   Settle(&s);                              // fills what follows from the rest, refuses what does not fit
+//   std::string yaml = YamlText(WriteScenario(s));
 #pragma once
 
 #include <cstdint>
@@ -7,11 +13,14 @@
 #include <vector>
 
 #include "core/config/document.h"
+#include "core/config/fields.h"
 #include "hw/cost/cost_model.h"
 #include "hw/network/topology.h"
 #include "models/memory/memory.h"
+#include "models/routing/sources/routing_options.h"
 #include "models/schedule/schedule.h"
 #include "models/spec/model_spec.h"
+#include "scenarios/schema/scenario_file.h"
 
 namespace orrery::scenarios {
 
@@ -19,6 +28,7 @@ namespace orrery::scenarios {
 struct BatchRamp {
   std::int64_t from_sequences = 0;
   double over_tokens = 0;
+  bool operator==(const BatchRamp&) const = default;
 };
 
 struct TrainingWorkload {
@@ -27,41 +37,52 @@ struct TrainingWorkload {
   std::int64_t micro_batch = 1;   ///< sequences
   double run_tokens = 0;          ///< of the whole run; 0: no run is asked for
   std::optional<BatchRamp> ramp;
+  bool operator==(const TrainingWorkload&) const = default;
 };
 
 struct Parallelism {
-  int pipeline = 1, expert = 1, tensor = 1, data = 1;
+  int pipeline = 1, expert = 1, tensor = 1;
+  int data = 0;  ///< 0: what pipeline and tensor leave of the cluster; Settle fills it in
   int zero = 1;
   models::ScheduleKind schedule = models::ScheduleKind::kDualPipe;
   int virtual_stages = 1;
+  std::vector<std::string> layers_per_stage;  ///< entries as models::StageLayoutOf; empty: chosen by cost
+  bool operator==(const Parallelism&) const = default;
 };
 
 struct Communication {
-  int sms = 20;         ///< SMs lent to exchange kernels while a step runs; 0 where no experts are exchanged
-  std::string kernels;  ///< calibration of the exchange kernels, DeepEP release, e.g. "2025-02"
+  int sms = 20;  ///< SMs lent to exchange kernels while a step runs; Settle makes it 0 where no experts are
+                 ///< exchanged
+  std::string kernels =
+      "2025-02";  ///< calibration of the exchange kernels: DeepEP release. By default the one
+                  ///< that DeepSeek's training trace shows, nearest to the reported run
+  bool operator==(const Communication&) const = default;
 };
 
 struct Scenario {
   std::string name;  ///< the file's, unless something was changed on the line: then what was run, in words
   std::string file;
-  std::string hash;  ///< of the canonical text after overrides and of the files it names
+  std::string hash;  ///< of what is asked, the contents of named files included; of neither file names nor
+                     ///< spelling. Set by Settle
   models::ModelSpec model;
   hw::Cluster cluster;
   TrainingWorkload workload;
   Parallelism parallelism;
   Communication communication;
+  models::RoutingOptions routing;
   int expert_slots = 0;           ///< of a MoE layer over an expert-parallel group; 0: one a routed expert
   int placed_shared_experts = 0;  ///< among them: placed and replicated like routed ones
   bool fp8 = true;                ///< precision: fp8-mixed, else bf16
   hw::CalibrationChoice calibration;
   std::uint64_t seed = 1;
-  Document document;  ///< for sections read elsewhere (routing)
 
   int Gpus() const { return cluster.nodes * cluster.devices_per_node; }
   /// Micro-batches each pipeline runs in a step.
   int MicroBatches() const {
     return static_cast<int>(workload.global_batch / parallelism.data / workload.micro_batch);
   }
+  /// Routing of this workload: unless it says otherwise its text has the workload's sequences.
+  models::RoutingOptions Routing() const;
   int ExpertSlots() const {
     return expert_slots > 0 ? expert_slots : model.moe ? model.moe->routed_experts : 0;
   }
@@ -71,26 +92,18 @@ struct Scenario {
   std::int64_t TokensPerStep() const { return workload.global_batch * workload.sequence_length; }
 };
 
-/// The document of a scenario: a path, or the name of a file in scenarios/; `overrides` are "key.path=value".
-Document LoadScenarioDocument(const std::string& file_or_name, const std::vector<std::string>& overrides);
+/// The keys of a training scenario.
+const Fields<Scenario>& TrainingFields();
 
-/// Applies each "key.path=value" as Document::Set, in order; `cluster.x`, `cluster.device.x`, `device.x` and
-/// `model.x` also where the document only names a preset, then as an override of it. InputError without an
-/// equals sign, and where one would replace a section with what an earlier one has set in it.
-void ApplyOverrides(const std::vector<std::string>& settings, Document* document);
+/// Fills in what follows from other members (data, SMs of exchanges, expert slots, hash) and checks that all
+/// goes together. KeyError ("parallelism.expert").
+void Settle(Scenario* scenario);
 
-/// What was changed on the line that its name may not say: every key but name, seed and calibration.
-std::vector<std::string> ChangedSubjects(const Document& document);
+/// The scenario of a document, settled; InputError with the place of what is wrong. `file` is what reports
+/// call it by.
+Scenario ReadTrainingScenario(const Document& document, const std::string& file);
 
-/// A calibration, or a list of several. A file is looked for beside the document first.
-hw::CalibrationChoice ReadCalibration(const Value& value);
-
-/// What the document asks for: "pretraining", "attention", ...
-std::string WorkloadKind(const Document& document);
-
-/// Reads and checks a training scenario; InputError with the place of what is wrong.
-Scenario ReadTrainingScenario(Document document, const std::string& file);
-
-std::vector<std::string> ScenarioNames();
+/// Its keys, those at their defaults left out: what ReadTrainingScenario reads back to an equal scenario.
+Written WriteScenario(const Scenario& scenario);
 
 }  // namespace orrery::scenarios

@@ -2,19 +2,18 @@
 
 #include <utility>
 
-#include "core/base/error.h"
+#include "core/config/key_error.h"
 
 namespace orrery::scenarios {
 namespace {
 
-/// Runs `make`; an InputError in it gets the place of the key that asked for it.
+/// Runs `make`; an InputError in it is about the key that asked for it.
 template <class F>
-auto AtKey(const Value& root, const char* key, F&& make) -> decltype(make()) {
+auto AtKey(const char* key, F&& make) -> decltype(make()) {
   try {
     return make();
   } catch (const InputError& e) {
-    const Value* value = root.Find(key);
-    throw value != nullptr ? value->Error(e.what()) : e;
+    throw KeyError(key, e.what());
   }
 }
 
@@ -34,11 +33,10 @@ std::shared_ptr<const Machine> LoadMachine(const hw::Cluster& cluster,
 }
 
 std::shared_ptr<const Machine> LoadMachine(const Scenario& s) {
-  const Value& root = s.document.root();
-  auto cost =
-      AtKey(root, "calibration", [&] { return hw::CostModel::Load(s.cluster.device, s.calibration); });
-  auto exchange = AtKey(root, "communication",
-                        [&] { return hw::ExchangeModel::Load(s.cluster.device, s.communication.kernels); });
+  auto cost = AtKey("calibration", [&] { return hw::CostModel::Load(s.cluster.device, s.calibration); });
+  auto exchange = AtKey("exchange.kernels", [&] {
+    return hw::ExchangeModel::Load(s.cluster.device, s.communication.kernels);
+  });
   return std::make_shared<const Machine>(s.cluster, std::move(cost), std::move(exchange));
 }
 

@@ -335,8 +335,9 @@ RoutingReport MakeRoutingReport(const RoutingRequest& request, const RunControl&
     report.loads.load.resize(static_cast<std::size_t>(layers));
   }
   control.Tell(0, "drawing loads");
-  const std::unique_ptr<models::LoadSource> source = models::MakeTableLoads(
-      request.section, shape, request.step_time ? request.moe_layers : made, request.seed);
+  const std::unique_ptr<models::LoadSource> source =
+      models::MakeTableLoads(request.section, shape, request.step_time ? request.moe_layers : made,
+                             request.seed, control.Part(0, kLoadsDone));
   control.Tell(kLoadsDone, "placing experts");
   report.source = source->Describe();
   if (!recorded) report.loads = LoadsOf(source->logical(), layers, shape.experts, shape.top_k);

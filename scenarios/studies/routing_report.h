@@ -13,6 +13,7 @@
 #include "models/routing/balance/balance_stats.h"
 #include "models/routing/dynamics/training_dynamics.h"
 #include "models/routing/sources/recorded_loads.h"
+#include "models/routing/sources/routing_options.h"
 #include "models/routing/sources/synthetic_loads.h"
 #include "models/spec/model_spec.h"
 

@@ -6,11 +6,12 @@
 #include <fmt/format.h>
 
 #include "core/base/parallel.h"
+#include "core/config/key_error.h"
 #include "core/engine/stream_engine.h"
 #include "hw/comm/point_to_point.h"
 #include "models/memory/memory.h"
 #include "models/routing/sources/planned_loads.h"
-#include "models/routing/sources/synthetic_loads.h"
+#include "models/routing/sources/routing_options.h"
 #include "scenarios/training/memory_plan.h"
 #include "scenarios/training/stage_choice.h"
 
@@ -26,9 +27,10 @@ std::shared_ptr<const models::Schedule> ScheduleOf(const Scenario& s, Memo* memo
                                     s.parallelism.virtual_stages};
     return memo->Get<models::Schedule>(spec, [&] { return models::MakeSchedule(spec); });
   } catch (const InputError& e) {
-    const Value& p = s.document.root().At("parallelism");
-    if (p.Find("schedule") != nullptr) throw p.At("schedule").Error(e.what());
-    throw p.Error(fmt::format("{}; it is the default, parallelism.schedule names another", e.what()));
+    const bool by_default = s.parallelism.schedule == Parallelism{}.schedule;
+    throw KeyError("parallelism.schedule",
+                   std::string(e.what()) +
+                       (by_default ? "; dualpipe is the default, parallelism.schedule names another" : ""));
   }
 }
 
@@ -36,13 +38,11 @@ std::shared_ptr<const models::Schedule> ScheduleOf(const Scenario& s, Memo* memo
 void CheckStages(const Scenario& s, const models::Schedule& schedule) {
   const int most = models::MostStages(s.model);
   if (schedule.stages <= most) return;
-  throw s.document.root()
-      .At("parallelism")
-      .At("pipeline")
-      .Error(fmt::format("gives {} pipeline stages (virtual ones counted), expected at most the {} parts of "
-                         "{}: embedding, {} "
-                         "layers, and {} after them",
-                         schedule.stages, most, s.model.name, s.model.layers, most - 1 - s.model.layers));
+  throw KeyError(
+      "parallelism.pipeline",
+      fmt::format("gives {} pipeline stages (virtual ones counted), expected at most the {} parts of {}: "
+                  "embedding, {} layers, and {} after them",
+                  schedule.stages, most, s.model.name, s.model.layers, most - 1 - s.model.layers));
 }
 
 models::LoadShape ShapeOf(const Scenario& s) {
@@ -117,13 +117,11 @@ TrainingModel::TrainingModel(Scenario scenario, std::shared_ptr<const Machine> m
     : scenario_(std::move(scenario)),
       machine_(std::move(machine)),
       schedule_(ScheduleOf(scenario_, &machine_->memo())) {
-  ORRERY_CHECK(machine_->cluster.devices() == scenario_.Gpus() &&
-                   machine_->cluster.device.name == scenario_.cluster.device.name,
-               "a model on a machine that is not its scenario's");
+  ORRERY_CHECK(machine_->cluster == scenario_.cluster, "a model on a machine that is not its scenario's");
   even_ = machine_->memo().Get<EvenLoad>(EvenLoadKeyOf(scenario_), [&] { return MakeEvenLoad(); });
   // Folded simulations need no router, but what is asked of it is checked all the same: of no layers at all, a
   // source makes its checks and draws nothing.
-  auto loads = MakeLoads(scenario_.seed, folded_only ? 0 : MoeLayers());
+  auto loads = MakeLoads(scenario_.seed, folded_only ? 0 : MoeLayers(), control.Part(0, 0));
   if (!folded_only) loads_ = std::move(loads);
   control.Check();
   const Parallelism& p = scenario_.parallelism;
@@ -169,8 +167,8 @@ void TrainingModel::PlanStages() {
 
 /// As the scenario says, or by what its parts cost.
 models::StageLayout TrainingModel::Layout(const TrainingPrices& prices) const {
-  const Value* list = scenario_.document.root().At("parallelism").Find("layers_per_stage");
-  if (list != nullptr) return models::ReadStageLayout(*list, scenario_.model, *schedule_);
+  const std::vector<std::string>& list = scenario_.parallelism.layers_per_stage;
+  if (!list.empty()) return models::StageLayoutOf(list, scenario_.model, *schedule_);
   const auto lacking = [&](const models::StageLayout& layout) {
     std::int64_t most = 0;
     for (const models::RankMemory& memory : MemoryOfRanks(scenario_, *schedule_, layout, even_->load))
@@ -188,12 +186,11 @@ int TrainingModel::MoeLayers() const {
   return scenario_.model.moe ? scenario_.model.MoeLayers() + scenario_.model.mtp_modules : 0;
 }
 
-std::unique_ptr<models::LoadSource> TrainingModel::MakeLoads(std::uint64_t seed, int moe_layers) const {
+std::unique_ptr<models::LoadSource> TrainingModel::MakeLoads(std::uint64_t seed, int moe_layers,
+                                                             const RunControl& control) const {
   if (!scenario_.model.moe) return nullptr;
-  static const Value kNothing;
-  const Value* routing = scenario_.document.root().Find("routing");
-  return models::MakeLoadSource(routing != nullptr ? *routing : kNothing, *scenario_.model.moe,
-                                ShapeOf(scenario_), moe_layers, seed);
+  return models::MakeLoads(scenario_.Routing(), *scenario_.model.moe, ShapeOf(scenario_), moe_layers, seed,
+                           control);
 }
 
 std::vector<std::vector<int>> TrainingModel::MoeLayersOfRanks() const {
@@ -273,7 +270,7 @@ std::unique_ptr<StepLoads> TrainingModel::LoadsOf(const Conditions& conditions, 
                             ? WithoutRows(even_->load, conditions.dropped_share, even_->rows_per_node)
                             : even_->load));
   }
-  const auto reseeded = conditions.seed ? MakeLoads(*conditions.seed, MoeLayers()) : nullptr;
+  const auto reseeded = conditions.seed ? MakeLoads(*conditions.seed, MoeLayers(), control.Part(0, 0)) : nullptr;
   const models::LoadSource* source = inputs.loads != nullptr ? inputs.loads
                                      : reseeded              ? reseeded.get()
                                                              : loads_.get();

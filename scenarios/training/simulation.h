@@ -114,7 +114,8 @@ class TrainingModel : public StepModel {
   std::vector<ReplicaTime> ReplicasOf(const models::LoadSource* loads) const;
   std::int64_t MessageWork() const;
   RebalanceReport PriceRebalance(const models::LoadSource* loads) const;
-  std::unique_ptr<models::LoadSource> MakeLoads(std::uint64_t seed, int moe_layers) const;
+  std::unique_ptr<models::LoadSource> MakeLoads(std::uint64_t seed, int moe_layers,
+                                                const RunControl& control) const;
 
   Scenario scenario_;
   std::shared_ptr<const Machine> machine_;

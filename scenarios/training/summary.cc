@@ -249,10 +249,7 @@ std::vector<std::string> NotesOf(const TrainingModel& model, const TrainingResul
 
 std::optional<ChoiceLeak> LeakOf(const TrainingModel& model) {
   const Scenario& s = model.scenario();
-  const Value* routing = s.document.root().Find("routing");
-  if (!s.model.moe || routing == nullptr) return std::nullopt;
-  if (models::ReadRoutingSection(*routing, *s.model.moe).strategy != models::Strategy::kExpertChoice)
-    return std::nullopt;
+  if (!s.model.moe || s.routing.strategy != models::Strategy::kExpertChoice) return std::nullopt;
   const double bits = models::ChoiceLeakBits(s.model.moe->top_k, s.model.moe->routed_experts);
   return ChoiceLeak{bits, bits * model.MoeLayers(), model.MoeLayers()};
 }

@@ -109,47 +109,4 @@ SyntheticOptions DefaultOptions(Strategy strategy, double alpha);
 /// What a strategy that PullsDomains pulls by in training, with micro-batches of `shape`.
 LossPullWeights PullOf(const SyntheticOptions& options, const LoadShape& shape);
 
-/// A scenario's `routing` section, read and checked.
-struct RoutingSection {
-  Strategy strategy = Strategy::kLossFree;
-  SyntheticOptions options;
-  UpdateRule update = UpdateRule::kSign;  ///< of auxiliary-loss-free, for how it settles
-  double rate = 1e-3;                     ///< its gamma
-  int rate_until = 1 << 30;               ///< from this training step gamma is 0
-  int shift_step = 1 << 30;               ///< training step from which the text is another
-  DomainShift shift = DomainShift::kReversed;
-  PlacementOptions placement;
-  double capacity_factor = 0;  ///< 0: nothing is dropped
-  bool device_capacity = false;
-  DropOrder drop = DropOrder::kArrival;
-  double never_dropped = 0;
-  std::string loads;     ///< file of recorded loads instead of a strategy; empty: none
-  int dense_layers = 0;  ///< the model's, before those with experts: recorders list them too
-};
-RoutingSection ReadRoutingSection(const Value& section, const MoeSpec& moe);
-
-/// Whether a section of the strategy may hold the key, beside the keys that all take.
-bool StrategyTakes(Strategy strategy, std::string_view key);
-/// Whether a section of recorded loads may.
-bool RecordedLoadsTake(std::string_view key);
-/// Whether a value that suits one strategy means another thing, or nothing, to the next: alpha, update, ...
-bool OwnToStrategy(std::string_view key);
-
-/// InputError with its place where what a section says does not go with the shape: the experts and redundant
-/// ones of placement eplb fill whole ranks, sequences whole micro-batches.
-void CheckSection(const Value& section, const RoutingSection& read, const LoadShape& shape);
-
-/// Physical slots of a MoE layer over the ranks of an expert-parallel group.
-int ExpertSlots(const RoutingSection& section, const MoeSpec& moe);
-
-/// The source a section describes: its strategy or recorded loads, its placement, its capacity.
-std::unique_ptr<TableLoads> MakeTableLoads(const RoutingSection& section, const LoadShape& shape,
-                                           int moe_layers, std::uint64_t seed);
-
-/// The load source of a scenario's `routing` section (null or absent: auxiliary-loss-free). `moe_layers`
-/// includes MTP modules. Keys and defaults: docs/routing.md. InputError on unknown keys and values out of
-/// range.
-std::unique_ptr<LoadSource> MakeLoadSource(const Value& routing_section, const MoeSpec& moe,
-                                           const LoadShape& shape, int moe_layers, std::uint64_t seed);
-
 }  // namespace orrery::models

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "core/config/key_error.h"
 #include "models/parallel/training_program.h"
 #include "tests/core/input_error.h"
 #include "tests/models/layers/specs.h"
@@ -22,8 +23,11 @@ std::vector<int> Counts(const StageLayout& layout) {
 Schedule OneStageARank(int stages) { return MakeSchedule({ScheduleKind::k1F1B, stages, 1}); }
 
 StageLayout Read(const std::string& list, const ModelSpec& spec, const Schedule& schedule) {
-  const Document document = Document::Parse("layers_per_stage: " + list, "case.yaml");
-  return ReadStageLayout(document.root().At("layers_per_stage"), spec, schedule);
+  const Document document = Document::Parse("parallelism: {layers_per_stage: " + list + "}", "case.yaml");
+  std::vector<std::string> entries;
+  for (const Value& item : document.root().At("parallelism").At("layers_per_stage").items())
+    entries.push_back(item.AsString());
+  return WithPlaces(document.root(), [&] { return StageLayoutOf(entries, spec, schedule); });
 }
 
 std::string Refusal(const std::string& list, const ModelSpec& spec, const Schedule& schedule) {

@@ -14,7 +14,7 @@ using testing::HasSubstr;
 constexpr const char* kMinimal = "model: deepseek-v3\ndevice: h800-sxm\nworkload: {kind: attention}\n";
 
 AttentionScenario Read(const std::string& text) {
-  return ReadAttentionScenario(Document::Parse(text, "scenario.yaml").root());
+  return ReadAttentionScenario(Document::Parse(text, "scenario.yaml"));
 }
 
 std::string ErrorOf(const std::string& text) {
@@ -28,7 +28,7 @@ std::string ErrorOf(const std::string& text) {
 
 TEST(AttentionScenario, TheShippedOneReads) {
   const auto file = ResourceRoot() / "scenarios" / "attention-designs.yaml";
-  const AttentionScenario s = ReadAttentionScenario(Document::Load(file).root());
+  const AttentionScenario s = ReadAttentionScenario(Document::Load(file));
   EXPECT_EQ(s.models.at(0).name, "deepseek-v3");
   EXPECT_EQ(s.expert, 64);
   EXPECT_FALSE(s.tensor.has_value());

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "core/base/random.h"
+#include "core/config/key_error.h"
 #include "core/config/resources.h"
 #include "scenarios/training/simulation.h"
 #include "tests/core/input_error.h"
@@ -47,9 +48,9 @@ TEST(TrainingScenario, WithoutExchangesKernelsHaveEverySm) {
                                           "parallelism.schedule=1f1b"};
   EXPECT_EQ(Read(dense).communication.sms, 0) << "though the scenario's text says 20";
   std::vector<std::string> unsaid = dense;
-  unsaid.push_back("communication=null");
+  unsaid.push_back("exchange=null");
   EXPECT_EQ(Read(unsaid).communication.sms, 0);
-  EXPECT_EQ(Read({"communication=null"}).communication.sms, 20);
+  EXPECT_EQ(Read({"exchange=null"}).communication.sms, 20);
   EXPECT_EQ(Read({"parallelism.expert=1"}).communication.sms, 0) << "experts that never leave their GPU";
 }
 
@@ -121,7 +122,7 @@ TEST(TrainingScenario, NamesMustBeKnown) {
   EXPECT_THAT(Refusal({"cluster=h800-2084"}),
               AllOf(HasSubstr("cluster: 'h800-2084'"), HasSubstr("did you mean 'h800-2048'")));
   EXPECT_THAT(Refusal({"parallelism.schedule=dualpipes"}),
-              HasSubstr("expected one of: dualpipe, dualpipev, 1f1b, interleaved-1f1b, zb1p"));
+              HasSubstr("expected one of: dualpipe, 1f1b, interleaved-1f1b, zb1p, dualpipev"));
   EXPECT_THAT(Refusal({"precision=fp4"}), HasSubstr("precision: 'fp4': expected one of: bf16, fp8-mixed"));
   EXPECT_THAT(Refusal({"workload.kind=training"}),
               HasSubstr("workload.kind: 'training': expected one of: pretraining"));
@@ -140,7 +141,7 @@ TEST(TrainingScenario, AClusterHasALimit) {
 
 TEST(TrainingScenario, ExchangesLeaveTheDeviceAnSm) {
   EXPECT_THAT(Refusal({"communication.sms=132"}),
-              HasSubstr("communication.sms: '132': expected a whole number from 0 to 131"));
+              HasSubstr("exchange.sms: '132': expected a whole number from 0 to 131"));
 }
 
 TEST(TrainingScenario, AMicroBatchHasALimit) {
@@ -233,7 +234,9 @@ TEST(TrainingScenario, TheHashFollowsTheFilesBeside) {
 }
 
 std::string ModelRefusal(const std::vector<std::string>& sets) {
-  return ErrorOf([&] { TrainingModel{Read(sets)}; });
+  const Document document = LoadScenarioDocument("deepseek-v3-pretraining", sets);
+  return ErrorOf(
+      [&] { WithPlaces(document.root(), [&] { TrainingModel{ReadTrainingScenario(document, "")}; }); });
 }
 
 TEST(TrainingModel, AStageHoldsAPart) {
@@ -324,12 +327,11 @@ TEST(ApplyOverrides, ASectionIsNotReplacedWithWhatWasSetInIt) {
 TEST(TrainingScenario, TheRoutersTextIsTheWorkloads) {
   const auto text = [](const std::vector<std::string>& sets) {
     const Scenario s = Read(sets);
-    const Value* v = s.document.root().At("routing").Find("sequence_length");
-    return v != nullptr ? v->AsString() : "";
+    return s.Routing().sequence_length.value();
   };
-  EXPECT_EQ(text({}), "");
-  EXPECT_EQ(text({"workload.sequence_length=8192"}), "8192 tokens");
-  EXPECT_EQ(text({"workload.sequence_length=8192", "routing.sequence_length=2048 tokens"}), "2048 tokens");
+  EXPECT_EQ(text({}), 4096);
+  EXPECT_EQ(text({"workload.sequence_length=8192"}), 8192);
+  EXPECT_EQ(text({"workload.sequence_length=8192", "routing.sequence_length=2048 tokens"}), 2048);
 }
 
 std::string ReportedText() {

@@ -18,6 +18,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
+#include "tests/models/routing/section.h"
 
 namespace orrery::scenarios {
 namespace {
@@ -28,7 +29,7 @@ using testing::Not;
 RoutingRequest Request(const std::string& yaml) {
   const models::ModelSpec model = models::ModelPreset("deepseek-v3");
   const Document doc = Document::Parse(yaml, "s.yaml");
-  RoutingRequest r = RequestFor(model, models::ReadRoutingSection(doc.root().At("routing"), *model.moe));
+  RoutingRequest r = RequestFor(model, models::ReadSection(doc, *model.moe));
   r.layers = 2, r.steps = 200, r.ranks = {8, 32, 320};
   return r;
 }

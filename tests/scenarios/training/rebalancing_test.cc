@@ -13,6 +13,7 @@
 #include "scenarios/studies/routing_step_time.h"
 #include "scenarios/training/simulation.h"
 #include "tests/core/input_error.h"
+#include "tests/models/routing/section.h"
 
 namespace orrery::scenarios {
 namespace {
@@ -215,8 +216,7 @@ TEST(Rebalancing, PricesAnExpertInThePrecisionsHeld) {
 TEST(StepTime, EndsInTokensDollarsAndTheShareOfImbalance) {
   const Document document = SmallDocument("{strategy: none}");
   const models::ModelSpec model = models::ReadModel(document.root().At("model"));
-  RoutingRequest request =
-      RequestFor(model, models::ReadRoutingSection(document.root().At("routing"), *model.moe));
+  RoutingRequest request = RequestFor(model, models::ReadSection(document, *model.moe));
   request.step_time = StepTimeOf(document, &request);
   request.layers = 1, request.steps = 0, request.ranks = {8};
   const RoutingReport report = MakeRoutingReport(request);
@@ -234,8 +234,7 @@ TEST(StepTime, OfTheRoutingReportIsThatOfTheRun) {
                               "{placement: eplb, redundant_experts: 16, replanned_every: 8}"}) {
     const Document document = SmallDocument(routing, 64, 4);
     const models::ModelSpec model = models::ReadModel(document.root().At("model"));
-    RoutingRequest request =
-        RequestFor(model, models::ReadRoutingSection(document.root().At("routing"), *model.moe));
+    RoutingRequest request = RequestFor(model, models::ReadSection(document, *model.moe));
     request.section.options.sequence_length = 1024;
     request.step_time = StepTimeOf(document, &request);
     request.layers = 2, request.steps = 0, request.ranks = {4};

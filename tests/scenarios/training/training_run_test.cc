@@ -137,7 +137,7 @@ TEST(TrainingRun, AGpuByItselfExchangesNothingAndHasNoBubble) {
 
 TEST(TrainingRun, ADefaultScheduleThatDoesNotGoIsSaidToBeTheDefault) {
   EXPECT_THAT(ErrorOf([] { RunTraining(Small({"parallelism={pipeline: 1, expert: 4}"}), Quick()); }),
-              testing::HasSubstr("needs an even number of ranks, found 1; it is the default, "
+              testing::HasSubstr("needs an even number of ranks, found 1; dualpipe is the default, "
                                  "parallelism.schedule names another"));
 }
 

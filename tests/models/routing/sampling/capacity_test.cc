@@ -9,6 +9,7 @@
 #include "models/routing/sampling/exchange.h"
 #include "models/routing/sources/planned_loads.h"
 #include "models/routing/sources/synthetic_loads.h"
+#include "tests/models/routing/section.h"
 
 namespace orrery::models {
 namespace {
@@ -88,12 +89,12 @@ TEST(Capacity, SampledAgreesWithDroppingTokenByToken) {
 }
 
 TEST(Capacity, IsReadFromTheSection) {
-  const Document doc =
-      Document::Parse("routing: {capacity_factor: 1.25}\nbad: {capacity_factor: 0.9}", "s.yaml");
+  const Document doc = Document::Parse("routing: {capacity_factor: 1.25}", "s.yaml"),
+                 bad = Document::Parse("routing: {capacity_factor: 0.9}", "s.yaml");
   const MoeSpec moe = ModelPreset("deepseek-v3").moe.value();
-  const auto source = MakeLoadSource(doc.root().At("routing"), moe, WithCapacity(0), 1, 1);
+  const auto source = MakeSource(doc, moe, WithCapacity(0), 1, 1);
   EXPECT_DOUBLE_EQ(source->shape().capacity_factor, 1.25);
-  EXPECT_THROW(ReadRoutingSection(doc.root().At("bad"), moe), InputError);
+  EXPECT_THROW(ReadSection(bad, moe), InputError);
 }
 
 /// DeepSeek-V2's rule (report 2.2.4): a device's budget, a tenth of the sequences never dropped.
@@ -180,7 +181,7 @@ TEST(DeviceCapacity, LosesLessGateWeightByLowestAffinityThanByLot) {
 TEST(DeviceCapacity, IsReadFromTheSection) {
   const MoeSpec moe = ModelPreset("deepseek-v2").moe.value();
   const auto read = [&](const std::string& yaml) {
-    return ReadRoutingSection(Document::Parse("routing: " + yaml, "s.yaml").root().At("routing"), moe);
+    return ReadSection(Document::Parse("routing: " + yaml, "s.yaml"), moe);
   };
   const RoutingSection v2 = read("{capacity_factor: 1, capacity_per: device, never_dropped: 0.1}");
   EXPECT_TRUE(v2.device_capacity);

@@ -12,6 +12,7 @@
 #include "core/base/random.h"
 #include "models/routing/sources/choice_loads.h"
 #include "models/routing/sources/planned_loads.h"
+#include "tests/models/routing/section.h"
 
 namespace orrery::models {
 namespace {
@@ -250,7 +251,7 @@ TEST(ChoiceLoads, RefuseChunksWithoutATokenForEveryExpert) {
 std::string Message(const std::string& yaml) {
   const Document doc = Document::Parse(yaml, "s.yaml");
   try {
-    ReadRoutingSection(doc.root().At("routing"), ModelPreset("deepseek-v3").moe.value());
+    ReadSection(doc, ModelPreset("deepseek-v3").moe.value());
   } catch (const InputError& e) {
     return e.what();
   }

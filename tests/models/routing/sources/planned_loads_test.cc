@@ -9,6 +9,7 @@
 #include "core/base/error.h"
 #include "models/routing/balance/balance_stats.h"
 #include "models/routing/sources/synthetic_loads.h"
+#include "tests/models/routing/section.h"
 
 namespace orrery::models {
 namespace {
@@ -130,7 +131,7 @@ TEST(PlannedLoads, AreReplannedFromThePastAndStayPure) {
 std::string Message(const std::string& yaml) {
   const Document doc = Document::Parse(yaml, "s.yaml");
   try {
-    MakeLoadSource(doc.root().At("routing"), ModelPreset("deepseek-v3").moe.value(), kV3, 1, 1);
+    MakeSource(doc, ModelPreset("deepseek-v3").moe.value(), kV3, 1, 1);
   } catch (const InputError& e) {
     return e.what();
   }
@@ -139,8 +140,7 @@ std::string Message(const std::string& yaml) {
 
 TEST(PlannedLoads, AreMadeFromTheSection) {
   const Document doc = Document::Parse("routing: {placement: eplb, redundant_experts: 64}", "s.yaml");
-  const auto source =
-      MakeLoadSource(doc.root().At("routing"), ModelPreset("deepseek-v3").moe.value(), kV3, 1, 1);
+  const auto source = MakeSource(doc, ModelPreset("deepseek-v3").moe.value(), kV3, 1, 1);
   EXPECT_EQ(source->shape().experts, 320);
   EXPECT_THAT(source->Describe(), HasSubstr("320 slots (64 redundant), 5 a rank, planned once"));
 }

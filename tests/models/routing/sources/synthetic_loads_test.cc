@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "models/routing/balance/balance_stats.h"
+#include "tests/models/routing/section.h"
 
 namespace orrery::models {
 namespace {
@@ -148,7 +149,7 @@ TEST(UniformLoads, VaryAsTokensDoAndNoMore) {
 
 RoutingSection Read(const std::string& yaml) {
   const Document doc = Document::Parse(yaml, "s.yaml");
-  return ReadRoutingSection(doc.root().At("routing"), ModelPreset("deepseek-v3").moe.value());
+  return ReadSection(doc, ModelPreset("deepseek-v3").moe.value());
 }
 
 TEST(RoutingSection, ReadsStrategyAndRouter) {
@@ -219,9 +220,8 @@ TEST(RoutingSection, MustGoWithTheShape) {
   const MoeSpec moe = ModelPreset("deepseek-v3").moe.value();
   const auto message = [&](const std::string& yaml) -> std::string {
     const Document doc = Document::Parse(yaml, "s.yaml");
-    const Value& section = doc.root().At("routing");
     try {
-      CheckSection(section, ReadRoutingSection(section, moe), kV3);
+      CheckSection(doc, moe, kV3);
     } catch (const InputError& e) {
       return e.what();
     }
@@ -261,8 +261,8 @@ TEST(SequenceLoss, LeavesAFewHotExpertsAndNoneDead) {
 TEST(LoadSource, IsMadeFromTheSection) {
   const Document doc = Document::Parse("routing: {strategy: balanced}", "s.yaml");
   const MoeSpec moe = ModelPreset("deepseek-v3").moe.value();
-  EXPECT_THAT(MakeLoadSource(doc.root().At("routing"), moe, kV3, 2, 1)->Describe(), HasSubstr("balanced"));
-  EXPECT_THAT(MakeLoadSource(Value(), moe, kV3, 2, 1)->Describe(), HasSubstr("auxiliary-loss-free"));
+  EXPECT_THAT(MakeSource(doc, moe, kV3, 2, 1)->Describe(), HasSubstr("balanced"));
+  EXPECT_THAT(MakeLoads({}, moe, kV3, 2, 1)->Describe(), HasSubstr("auxiliary-loss-free"));
 }
 
 TEST(LoadSource, RefusesShapesThatDoNotFit) {

@@ -1,4 +1,4 @@
-#include "cli/routing_document.h"
+#include "scenarios/schema/routing_rules.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -6,10 +6,10 @@
 #include <fmt/format.h>
 
 #include "core/base/error.h"
-#include "models/routing/sources/synthetic_loads.h"
-#include "scenarios/schema/scenario.h"
+#include "models/routing/sources/routing_options.h"
+#include "scenarios/schema/scenario_file.h"
 
-namespace orrery::cli {
+namespace orrery::scenarios {
 namespace {
 
 /// A preset's name, or a Hugging Face config.json by its path, as a `model` section.
@@ -22,7 +22,7 @@ std::string ModelSection(const std::string& name) {
 Document BaseDocument(const RoutingInput& input) {
   if (input.scenario.empty())
     return Document::Parse("model: " + ModelSection(input.model.value_or("deepseek-v3")), "--model");
-  Document doc = scenarios::LoadScenarioDocument(input.scenario, {});
+  Document doc = LoadScenarioDocument(input.scenario, {});
   if (input.model) doc.Set("model", ModelSection(*input.model));
   return doc;
 }
@@ -114,7 +114,7 @@ RoutingDocument LoadRoutingDocument(const RoutingInput& input) {
     if (!own && !input.compared) LeaveOutIdleKeys(input.strategy, &out);  // else once, settings and all
   }
   if (!input.loads.empty()) ReplaceLoads(input.loads, &out);
-  scenarios::ApplyOverrides(input.settings, &out.document);
+  ApplyOverrides(input.settings, &out.document);
   if (!input.strategy.empty()) HoldStrategy(input, &out.document);
   if (input.compared) LeaveOutIdleKeys(input.strategy, &out);
   // With a scenario the whole of it is read where its step is simulated.
@@ -133,4 +133,4 @@ void RequireMeaning(const std::vector<std::string>& settings, const std::vector<
   }
 }
 
-}  // namespace orrery::cli
+}  // namespace orrery::scenarios

@@ -1,5 +1,5 @@
-// The document `orrery routing` reports on: a scenario's, or one made of the options, with a strategy or
-// recorded loads in place of its own.
+// What of a routing section survives under another strategy or under recorded loads: the document that
+// `orrery routing` reports on, a scenario's or one made of options.
 #pragma once
 
 #include <optional>
@@ -8,7 +8,7 @@
 
 #include "core/config/document.h"
 
-namespace orrery::cli {
+namespace orrery::scenarios {
 
 struct RoutingInput {
   std::string scenario, strategy, loads;  ///< empty: none
@@ -31,4 +31,4 @@ RoutingDocument LoadRoutingDocument(const RoutingInput& input);
 /// InputError where one of `settings` means something to none of the strategies; they are known names.
 void RequireMeaning(const std::vector<std::string>& settings, const std::vector<std::string>& strategies);
 
-}  // namespace orrery::cli
+}  // namespace orrery::scenarios
