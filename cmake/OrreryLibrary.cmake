@@ -37,15 +37,15 @@ function(orrery_precompiled_as target other)
   target_precompile_headers(${target} REUSE_FROM ${other})
 endfunction()
 
-# orrery_library(NAME [OWN_FLAGS] LINK libs...): one static library of every .cc below the current folder. OWN_FLAGS: it is compiled
-# with options that the others are not.
+# orrery_library(NAME [OWN_FLAGS] [HEADERS headers...] LINK libs...): one static library of every .cc below the current folder.
+# OWN_FLAGS: it is compiled with options that the others are not. HEADERS: what more it includes nearly everywhere.
 function(orrery_library name)
-  cmake_parse_arguments(ARG "OWN_FLAGS" "" "LINK" ${ARGN})
+  cmake_parse_arguments(ARG "OWN_FLAGS" "" "HEADERS;LINK" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   add_library(${name} STATIC ${sources})
   target_link_libraries(${name} PUBLIC orrery_options ${ARG_LINK})
-  if(ARG_OWN_FLAGS OR NOT TARGET orrery_core OR name STREQUAL orrery_core)
-    orrery_precompile(${name} ${orrery_headers} <fmt/format.h>)
+  if(ARG_OWN_FLAGS OR ARG_HEADERS OR name STREQUAL orrery_core)
+    orrery_precompile(${name} ${orrery_headers} <fmt/format.h> ${ARG_HEADERS})
   else()
     orrery_precompiled_as(${name} orrery_core)
   endif()
