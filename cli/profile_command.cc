@@ -22,11 +22,11 @@
 #include "profiler/gate/comparison_report.h"
 #include "profiler/gate/repeats.h"
 #include "profiler/measurement/calibration_file.h"
-#include "profiler/measurement/kernel_log.h"
 #include "profiler/measurement/measurement.h"
 #include "profiler/measurement/printable.h"
 #include "profiler/subprocess.h"
 #include "profiler/suite/suite.h"
+#include "profiler/trace/kernel_log.h"
 #include "profiler/trace/kineto.h"
 #include "profiler/trace/trace_comparison.h"
 #include "profiler/trace/trace_report.h"
@@ -554,20 +554,30 @@ int CompareTraceFiles(const CompareOptions& options) {
   return kDone;
 }
 
+/// What a comparison with verdicts reads.
+MeasurementRun ReadNoTrace(const fs::path& file) {
+  if (profiler::IsKinetoTrace(file)) {
+    throw InputError(Place{file.string()},
+                     "is a trace, not a measurement: 'orrery profile import FILE --out M.json' makes one of "
+                     "operations with shapes, and two traces are compared by kernel");
+  }
+  return profiler::ReadMeasurement(file);
+}
+
 int Compare(const CompareOptions& options) {
   RequireDistinctFiles(options);
   if (IsTrace(options.base) && IsTrace(options.next)) return CompareTraceFiles(options);
   profiler::ComparisonOptions rule = options.rule;
   rule.min_ratio = options.min_effect_percent / 100;
   rule.resolution = options.resolution_percent / 100;
-  const MeasurementRun base = profiler::ReadMeasurement(options.base);
-  const MeasurementRun next = profiler::ReadMeasurement(options.next);
+  const MeasurementRun base = ReadNoTrace(options.base);
+  const MeasurementRun next = ReadNoTrace(options.next);
   profiler::Comparison comparison = profiler::Compare(base, next, rule);
   comparison.base_name = options.base;
   comparison.new_name = options.next;
   comparison.policy = options.policy;
   if (!options.retry.empty()) {
-    const MeasurementRun retry = profiler::ReadMeasurement(options.retry);
+    const MeasurementRun retry = ReadNoTrace(options.retry);
     RequireSecondMeasurement(retry, next, options.next);
     RequireSecondMeasurement(retry, base, options.base);
     profiler::ConfirmWith(profiler::Compare(base, retry, rule), &comparison);

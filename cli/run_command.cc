@@ -56,8 +56,8 @@ int RunPretraining(const Options& o, const Document& document) {
   options.timeline = !o.trace.empty();
   if (options.timeline) scenarios::CheckTraceRanks(scenario, o.trace_ranks);
   const LongRun wait;
-  const scenarios::Run run = WithPlaces(
-      document.root(), [&] { return scenarios::Simulate(scenario, options, wait.control()); });
+  const scenarios::Run run =
+      WithPlaces(document.root(), [&] { return scenarios::Simulate(scenario, options, wait.control()); });
   const scenarios::TrainingResult& result = run.result;
   Report report;
   report.Add(o.trace, [&] { return scenarios::TrainingTrace(run, o.trace_ranks); });

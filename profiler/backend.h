@@ -13,7 +13,7 @@
 //       progress goes to standard error. Exit 0; 2 for a wrong argument or a kernel that fails its
 //       reference check; 77 as above or if another profiler is attached (its name in the line).
 // What `liborrery_injection.so` promises: loaded through CUDA_INJECTION64_PATH it writes one kernel log
-// (profiler/measurement/kernel_log.h) per process into the folder $ORRERY_PROFILE_DIR, and never disturbs the program.
+// (profiler/trace/kernel_log.h) per process into the folder $ORRERY_PROFILE_DIR, and never disturbs the program.
 // With ORRERY_PROFILE_NVTX=1 it records NVTX ranges and launches too: it is then NVTX_INJECTION64_PATH as
 // well and hands InitializeInjectionNvtx2 on to CUPTI. If another profiler is attached it says so once on
 // standard error and records nothing.

@@ -14,7 +14,6 @@
 #include "hw/cost/kernel_table.h"
 #include "profiler/measurement/measurement.h"
 #include "profiler/measurement/printable.h"
-#include "profiler/trace/kineto.h"
 
 namespace orrery::profiler {
 namespace {
@@ -350,12 +349,6 @@ MeasurementRun ReadMeasurement(const std::filesystem::path& file) {
     return ReadRun(Document::Load(file).root());
   } catch (const InputError&) {
     RefuseForeignFile(file);
-    if (IsKinetoTrace(file)) {
-      throw InputError(
-          Place{file.string()},
-          "is a trace, not a measurement: 'orrery profile import FILE --out M.json' makes one of "
-          "operations with shapes, and two traces are compared by kernel");
-    }
     const std::optional<std::string> text = TextOf(file);
     if (!text) throw;
     Rethrow(*text, file.string());

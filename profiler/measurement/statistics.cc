@@ -6,6 +6,10 @@
 #include <numbers>
 #include <numeric>
 
+#include <boost/math/distributions/chi_squared.hpp>
+#include <boost/math/distributions/students_t.hpp>
+#include <boost/math/special_functions/erf.hpp>
+
 #include "core/base/error.h"
 
 namespace orrery::profiler {
@@ -16,47 +20,20 @@ constexpr double kMadToSigma = 1.4826;  // 1 / Phi^-1(3/4)
 // "Time-efficient algorithms for two highly robust estimators of scale" (1992), and n / (n - 0.8) above.
 constexpr double kSmallSample[] = {1, 1, 1.196, 1.495, 1.363, 1.206, 1.200, 1.140, 1.129, 1.107};
 
-// Medians of chi-squared with n degrees over n, for n = 1 to 9 (any table of the distribution's quantiles).
-constexpr double kChiSquaredMedian[] = {1,      0.4549, 0.6931, 0.7887, 0.8392,
-                                        0.8703, 0.8914, 0.9065, 0.9180, 0.9270};
+/// Of what is no number (a ratio of two zeros) the answer is none either, and no exception.
+using Policy =
+    boost::math::policies::policy<boost::math::policies::domain_error<boost::math::policies::ignore_error>,
+                                  boost::math::policies::overflow_error<boost::math::policies::ignore_error>>;
+using ChiSquared = boost::math::chi_squared_distribution<double, Policy>;
+using StudentT = boost::math::students_t_distribution<double, Policy>;
 
-/// Above the table Wilson and Hilferty's (1931) cube, right to 0.1 % there.
-double ChiSquaredMedian(int degrees) {
-  if (degrees < static_cast<int>(std::size(kChiSquaredMedian))) return kChiSquaredMedian[degrees];
-  const double root = 1 - 2.0 / (9 * degrees);
-  return root * root * root;
-}
+/// Of the variance of `degrees` degrees of freedom whose mean is 1.
+double MedianOfVariance(int degrees) { return quantile(ChiSquared(degrees), 0.5) / degrees; }
 
 // Variance of the median of n = 1 to 10 normal values, by integrating the density of the order statistics;
 // the tests repeat it by sampling.
 constexpr double kMedianVariance[] = {0,      1,      0.5,    0.4487, 0.2982, 0.2868,
                                       0.2148, 0.2104, 0.1682, 0.1661, 0.1384};
-
-/// The continued fraction of the incomplete beta function (DLMF 8.17.22), by Lentz's method.
-double BetaFraction(double a, double b, double x) {
-  constexpr double kTiny = 1e-300;
-  const auto guarded = [](double v) { return std::abs(v) < kTiny ? kTiny : v; };
-  double c = 1, d = 1 / guarded(1 - (a + b) * x / (a + 1)), fraction = d;
-  for (int m = 1; m <= 1000; ++m) {
-    for (const double term : {m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
-                              -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))}) {
-      d = 1 / guarded(1 + term * d);
-      c = guarded(1 + term / c);
-      fraction *= c * d;
-    }
-    if (std::abs(c * d - 1) < 1e-15) break;
-  }
-  return fraction;
-}
-
-/// I_x(a, b).
-double IncompleteBeta(double a, double b, double x) {
-  if (x <= 0 || x >= 1) return x <= 0 ? 0 : 1;
-  const double front =
-      std::exp(std::lgamma(a + b) - std::lgamma(a) - std::lgamma(b) + a * std::log(x) + b * std::log1p(-x));
-  const bool direct = x < (a + 1) / (a + b + 2);  // where the fraction converges fast
-  return direct ? front * BetaFraction(a, b, x) / a : 1 - front * BetaFraction(b, a, 1 - x) / b;
-}
 
 }  // namespace
 
@@ -105,7 +82,7 @@ PooledVariance PoolVariances(const std::vector<CaseVariance>& cases) {
   double degrees = 0;
   for (const CaseVariance& c : cases) {
     if (c.n < 2) continue;
-    scaled.push_back(c.variance / ChiSquaredMedian(c.n - 1));
+    scaled.push_back(c.variance / MedianOfVariance(c.n - 1));
     degrees += c.n - 1;
   }
   if (scaled.empty()) return {};
@@ -116,16 +93,12 @@ PooledVariance PoolVariances(const std::vector<CaseVariance>& cases) {
 
 double StudentP(double t, double degrees) {
   if (degrees == kKnownVariance) return std::erfc(std::abs(t) / std::numbers::sqrt2);
-  return IncompleteBeta(degrees / 2, 0.5, degrees / (degrees + t * t));
+  return 2 * cdf(complement(StudentT(degrees), std::abs(t)));
 }
 
 double StudentQuantile(double p, double degrees) {
-  double low = 1e-12, high = 1e12;
-  for (int i = 0; i < 100; ++i) {
-    const double middle = std::sqrt(low * high);
-    (StudentP(middle, degrees) > p ? low : high) = middle;
-  }
-  return std::sqrt(low * high);
+  if (degrees == kKnownVariance) return std::numbers::sqrt2 * boost::math::erfc_inv(p, Policy());
+  return quantile(complement(StudentT(degrees), p / 2));
 }
 
 std::vector<double> AdjustFalseDiscovery(const std::vector<double>& p) {

@@ -16,7 +16,7 @@ std::string Line(const char* what, const std::string& value) {
 std::string Grouped(double value) {
   std::string digits = fmt::format("{:.0f}", value);
   for (auto i = static_cast<std::ptrdiff_t>(digits.size()) - 3; i > 0; i -= 3)
-    digits.insert(static_cast<std::size_t>(i), " ");
+    digits.insert(static_cast<std::size_t>(i), 1, ' ');
   return digits;
 }
 

@@ -34,9 +34,8 @@ std::shared_ptr<const Machine> LoadMachine(const hw::Cluster& cluster,
 
 std::shared_ptr<const Machine> LoadMachine(const Scenario& s) {
   auto cost = AtKey("calibration", [&] { return hw::CostModel::Load(s.cluster.device, s.calibration); });
-  auto exchange = AtKey("exchange.kernels", [&] {
-    return hw::ExchangeModel::Load(s.cluster.device, s.communication.kernels);
-  });
+  auto exchange = AtKey("exchange.kernels",
+                        [&] { return hw::ExchangeModel::Load(s.cluster.device, s.communication.kernels); });
   return std::make_shared<const Machine>(s.cluster, std::move(cost), std::move(exchange));
 }
 

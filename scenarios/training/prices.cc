@@ -218,7 +218,8 @@ UnitPrices PriceUnits(const UnitPriceKey& key, const hw::CostModel& cost) {
   return UnitPricer(key, cost).Price();
 }
 
-std::vector<models::PlacedOp> OpsOfBlock(const UnitPriceKey& key, UnitKind unit, Part part, std::int64_t rows) {
+std::vector<models::PlacedOp> OpsOfBlock(const UnitPriceKey& key, UnitKind unit, Part part,
+                                         std::int64_t rows) {
   return UnitOps(key).Of(unit, part, rows);
 }
 

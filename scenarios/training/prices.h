@@ -44,7 +44,7 @@ UnitPrices PriceUnits(const UnitPriceKey& key, const hw::CostModel& cost);
 /// The kernels of a block in launch order, where `rows` reach the rank. Of an exchange: those that run on its
 /// stream before its payload.
 std::vector<models::PlacedOp> OpsOfBlock(const UnitPriceKey& key, models::UnitKind unit, models::Part part,
-                           std::int64_t rows);
+                                         std::int64_t rows);
 
 /// Everything the price of a step depends on, apart from the load.
 struct PriceInputs {
@@ -70,10 +70,9 @@ class TrainingPrices {
     if (is_exchange_[key])
       return even_ ? at_even_load_[key]
                    : Exchange(key, loads_.At(step.instance, column / group_, column % loads_.ranks()));
-    StepPrice price =
-        even_ || !by_rows_[key]
-            ? at_even_load_[key]
-            : ByRows(key, loads_.At(step.instance, column / group_, column % loads_.ranks()));
+    StepPrice price = even_ || !by_rows_[key]
+                          ? at_even_load_[key]
+                          : ByRows(key, loads_.At(step.instance, column / group_, column % loads_.ranks()));
     price.work = Varied(price.work, variation_[key], row, column, step);
     return price;
   }

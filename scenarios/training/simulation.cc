@@ -270,7 +270,8 @@ std::unique_ptr<StepLoads> TrainingModel::LoadsOf(const Conditions& conditions, 
                             ? WithoutRows(even_->load, conditions.dropped_share, even_->rows_per_node)
                             : even_->load));
   }
-  const auto reseeded = conditions.seed ? MakeLoads(*conditions.seed, MoeLayers(), control.Part(0, 0)) : nullptr;
+  const auto reseeded =
+      conditions.seed ? MakeLoads(*conditions.seed, MoeLayers(), control.Part(0, 0)) : nullptr;
   const models::LoadSource* source = inputs.loads != nullptr ? inputs.loads
                                      : reseeded              ? reseeded.get()
                                                              : loads_.get();

@@ -1,22 +1,16 @@
-// The command as its user meets it: words in, text, files and exit codes out.
-#include "cli/profile_command.h"
-
-#include <algorithm>
-#include <cstdlib>
+// `profile run`, `attach` and `import` as their user meets them: words in, text, files and exit codes out.
 #include <filesystem>
 #include <fstream>
-#include <sstream>
+#include <string>
 #include <thread>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "core/base/error.h"
 #include "hw/cost/kernel_table.h"
-#include "tests/profiler/measurement/synthetic_run.h"
+#include "tests/cli/profile_fixture.h"
 
 namespace orrery::cli {
 namespace {
@@ -24,84 +18,6 @@ namespace {
 namespace fs = std::filesystem;
 using profiler::SyntheticRun;
 using testing::HasSubstr;
-
-struct Outcome {
-  int code = -1;
-  std::string out, error;
-};
-
-/// Parses and runs as main does, without its catch of what is no InputError.
-Outcome RunCommand(std::vector<std::string> words) {
-  CLI::App app;
-  Action action;
-  AddProfileCommand(app, &action);
-  std::reverse(words.begin(), words.end());
-  Outcome outcome;
-  testing::internal::CaptureStdout();
-  try {
-    app.parse(words);
-    outcome.code = action();
-  } catch (const CLI::ParseError& e) {
-    outcome = {kBadInput, "", e.what()};
-  } catch (const InputError& e) {
-    outcome = {kBadInput, "", e.what()};
-  } catch (const UnavailableError& e) {
-    outcome = {kUnavailable, "", e.what()};
-  }
-  outcome.out = testing::internal::GetCapturedStdout();
-  return outcome;
-}
-
-class ProfileCommand : public testing::Test {
- protected:
-  void SetUp() override {
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-    ::setenv("ORRERY_DEVICE_DIR", (folder_ / "device").c_str(), 1);
-  }
-  void TearDown() override {
-    ::unsetenv("ORRERY_DEVICE_DIR");
-    fs::remove_all(folder_);
-  }
-  std::string File(const std::string& name) const { return (folder_ / name).string(); }
-  std::string Write(const std::string& name, const std::string& text) const {
-    std::ofstream(File(name)) << text;
-    return File(name);
-  }
-  std::string Write(const std::string& name, const profiler::MeasurementRun& run) const {
-    return Write(name, profiler::MeasurementJson(run));
-  }
-  std::string Read(const std::string& name) const {
-    std::ifstream stream(File(name));
-    std::ostringstream text;
-    text << stream.rdbuf();
-    return text.str();
-  }
-  void InstallDevice(const std::string& script) const {
-    fs::create_directories(folder_ / "device");
-    Write("device/orrery-device", "#!/bin/sh\n" + script);
-    fs::permissions(File("device/orrery-device"), fs::perms::owner_all);
-    Write("device/liborrery_injection.so", std::string("x"));
-  }
-  /// Answers a probe, and a run with a measurement of two cases.
-  void InstallDeviceOfAnH100() const {
-    profiler::MeasurementRun run = SyntheticRun(1, 2, 1, 5, {});
-    run.device.name = "NVIDIA H100 80GB HBM3";
-    Write("canned.json", run);
-    InstallDevice(
-        "[ $1 = probe ] && { echo GPU; exit 0; }\nwhile [ $# -gt 0 ]; do [ \"$1\" = --out ] && out=$2; "
-        "shift; "
-        "done\ncp " +
-        File("canned.json") + " \"$out\"\n");
-  }
-
-  fs::path folder_ = fs::temp_directory_path() / ("orrery_profile_command_test_" + std::to_string(getpid()));
-};
-
-constexpr profiler::Noise kQuiet{0.002, 0.003, 0, 0};
-
-constexpr const char* kTrace =
-    R"({"traceEvents":[{"ph":"X","cat":"kernel","name":"nvjet_tst_a","ts":1,"dur":5,"tid":7,"args":{"stream":7}}]})";
 
 TEST_F(ProfileCommand, RunAndAttachWithoutTheDeviceHalfAreUnavailable) {
   for (const auto& words :
@@ -320,26 +236,6 @@ TEST_F(ProfileCommand, ImportJoinsThePartsOfAMeasurement) {
               HasSubstr("cannot be imported together"));
 }
 
-/// A trace of products [64, 128] x [128, 256], each with its launch: GPU, kernel and time.
-struct Product {
-  int gpu;
-  const char* kernel;
-  double us;
-};
-std::string ProductTrace(const std::string& head, const std::vector<Product>& products) {
-  std::string text = "{" + head + "\"traceEvents\":[";
-  for (std::size_t i = 0; i < products.size(); ++i) {
-    const auto at = 1000 * (i + 1);
-    text += fmt::format(
-        R"({}{{"ph":"X","cat":"cpu_op","name":"aten::mm","ts":{},"dur":20,"tid":1,"args":{{"Input Dims":[[64,128],[128,256]]}}}},)"
-        R"({{"ph":"X","cat":"cuda_runtime","name":"cudaLaunchKernel","ts":{},"dur":2,"tid":1,"args":{{"correlation":{}}}}},)"
-        R"({{"ph":"X","cat":"kernel","name":"{}","ts":{},"dur":{},"tid":7,"args":{{"device":{},"stream":7,"correlation":{}}}}})",
-        i == 0 ? "" : ",", at, at + 5, i + 1, products[i].kernel, at + 100, products[i].us, products[i].gpu,
-        i + 1);
-  }
-  return text + "]}";
-}
-
 TEST_F(ProfileCommand, GpusOfOneTraceAreProcessesOfTheirOwn) {
   const std::string two = R"("deviceProperties":[{"id":0,"name":"NVIDIA H100 80GB HBM3","numSms":132},)"
                           R"({"id":1,"name":"NVIDIA H100 80GB HBM3","numSms":132}],)";
@@ -376,20 +272,6 @@ TEST_F(ProfileCommand, TracesOfSeveralRanksAreOneMeasurementWhateverTheyAreCalle
   EXPECT_EQ(profiler::ReadMeasurement(File("m.json")).suite, "trace");
   EXPECT_EQ(profiler::ReadMeasurement(File("m.json")).command,
             "orrery profile import " + one + "  # rank1.json");
-}
-
-TEST_F(ProfileCommand, TracesExportedToDifferentFilesAreCompared) {
-  const auto measure = [&](const std::string& name) {
-    const std::string head =
-        R"("deviceProperties":[{"id":0,"name":"NVIDIA H100 80GB HBM3","numSms":132}],"traceName":")" +
-        File(name) + "\",";
-    const std::string trace = Write(name, ProductTrace(head, {{0, "nvjet_tst_a", 10}}));
-    EXPECT_EQ(RunCommand({"profile", "import", trace, "--out", File("m-" + name)}).code, 0);
-    return File("m-" + name);
-  };
-  const Outcome o = RunCommand({"profile", "compare", measure("a.json"), measure("b.json")});
-  EXPECT_EQ(o.error, "");
-  EXPECT_THAT(o.out, HasSubstr("1 cases on NVIDIA H100"));
 }
 
 TEST_F(ProfileCommand, ATraceIsReadFromAPipeOnce) {
@@ -490,17 +372,6 @@ TEST_F(ProfileCommand, AFileGivenTwiceIsRefusedWhateverItIsCalled) {
   EXPECT_EQ(RunCommand({"profile", "import", trace, Write("u.json", std::string(kTrace))}).code, 0);
 }
 
-TEST_F(ProfileCommand, CompareAcrossDevicesIsRefusedUnlessForced) {
-  profiler::MeasurementRun other = SyntheticRun(1, 5, 3, 30, kQuiet);
-  const std::string base = Write("a.json", other);
-  other.device.name = "NVIDIA H200";
-  const std::string next = Write("b.json", other);
-  const Outcome refused = RunCommand({"profile", "compare", base, next});
-  EXPECT_EQ(refused.code, 2);
-  EXPECT_THAT(refused.error, HasSubstr("'NVIDIA Test' against 'NVIDIA H200'"));
-  EXPECT_EQ(RunCommand({"profile", "compare", base, next, "--force"}).code, 0);
-}
-
 TEST_F(ProfileCommand, RunNamesTheProfilerThatIsInTheWay) {
   InstallDevice(
       "[ $1 = probe ] && { echo GPU; exit 0; }\n"
@@ -510,87 +381,6 @@ TEST_F(ProfileCommand, RunNamesTheProfilerThatIsInTheWay) {
   EXPECT_EQ(o.code, 77);
   EXPECT_THAT(o.error, HasSubstr("'Nsight Systems'"));
   EXPECT_FALSE(fs::exists(File("m.json")));
-}
-
-TEST_F(ProfileCommand, CompareOfARunWithItselfIsDone) {
-  const std::string run = Write("a.json", SyntheticRun(1, 5, 3, 30, {}));
-  const Outcome o = RunCommand({"profile", "compare", run, run, "--strict"});
-  EXPECT_EQ(o.code, 0);
-  EXPECT_THAT(o.out, HasSubstr("5 cases on NVIDIA Test: 5 same, 0 slower"));
-}
-
-TEST_F(ProfileCommand, CompareFailsOnARegressionAndWritesEveryReport) {
-  const std::string base = Write("a.json", SyntheticRun(1, 5, 3, 30, kQuiet)),
-                    next = Write("b.json", SyntheticRun(2, 5, 3, 30, kQuiet, 1.2));
-  const Outcome o = RunCommand({"profile", "compare", base, next, "--junit", File("j.xml"), "--markdown",
-                                File("m.md"), "--json", File("c.json"), "--github"});
-  EXPECT_EQ(o.code, 1);
-  EXPECT_THAT(o.out, HasSubstr("::error title=slower"));
-  EXPECT_THAT(Read("j.xml"), HasSubstr("<failure"));
-  EXPECT_THAT(Read("m.md"), HasSubstr("| slower |"));
-  EXPECT_THAT(Read("c.json"), HasSubstr("orrery-comparison"));
-}
-
-TEST_F(ProfileCommand, ARegressionMustRepeatInTheRetry) {
-  const std::string base = Write("a.json", SyntheticRun(1, 5, 3, 30, kQuiet)),
-                    slow = Write("b.json", SyntheticRun(2, 5, 3, 30, kQuiet, 1.2)),
-                    slow_again = Write("c.json", SyntheticRun(3, 5, 3, 30, kQuiet, 1.2)),
-                    normal = Write("d.json", SyntheticRun(4, 5, 3, 30, kQuiet));
-  EXPECT_EQ(RunCommand({"profile", "compare", base, slow, "--retry", slow_again}).code, 1);
-  const Outcome cleared = RunCommand({"profile", "compare", base, slow, "--retry", normal, "--strict"});
-  EXPECT_EQ(cleared.code, 0);
-  EXPECT_THAT(cleared.out, HasSubstr("[slower at first (+19."));
-  for (const std::string& copy : {slow, base}) {
-    const Outcome o = RunCommand({"profile", "compare", base, slow, "--retry", copy});
-    EXPECT_EQ(o.code, 2);
-    EXPECT_THAT(o.error, HasSubstr("the same numbers as"));
-  }
-}
-
-TEST_F(ProfileCommand, CompareFailsWhatWasNotMeasured) {
-  profiler::MeasurementRun slow = SyntheticRun(2, 5, 3, 30, kQuiet, 1.2),
-                           cut = SyntheticRun(3, 5, 3, 30, kQuiet);
-  std::erase_if(cut.samples, [](const auto& s) { return s.op_label != "case 0"; });
-  const std::string base = Write("a.json", SyntheticRun(1, 5, 3, 30, kQuiet)), next = Write("b.json", cut);
-  const Outcome o = RunCommand({"profile", "compare", base, next});
-  EXPECT_EQ(o.code, 1);
-  EXPECT_THAT(o.out, testing::EndsWith("failed: 4 missing\n"));
-  EXPECT_EQ(RunCommand({"profile", "compare", base, next, "--allow-missing"}).code, 0);
-  EXPECT_EQ(RunCommand({"profile", "compare", base, Write("s.json", slow), "--retry", next}).code, 1)
-      << "slower at first and not measured again";
-}
-
-TEST_F(ProfileCommand, CompareFailsWhereNothingCouldBeJudged) {
-  const std::string base = Write("a.json", SyntheticRun(1, 5, 1, 5, kQuiet)),
-                    next = Write("b.json", SyntheticRun(2, 5, 1, 5, kQuiet));
-  const Outcome o = RunCommand({"profile", "compare", base, next});
-  EXPECT_EQ(o.code, 1);
-  EXPECT_THAT(o.out, HasSubstr("fewer than 8 launches"));
-  EXPECT_THAT(o.out, testing::EndsWith("failed: no case could be judged\n"));
-}
-
-TEST_F(ProfileCommand, CompareAcrossDriversIsRefusedUnlessForced) {
-  profiler::MeasurementRun other = SyntheticRun(1, 5, 3, 30, kQuiet);
-  const std::string base = Write("a.json", other);
-  other.driver = "590.1";
-  const std::string next = Write("b.json", other);
-  const Outcome refused = RunCommand({"profile", "compare", base, next});
-  EXPECT_EQ(refused.code, 2);
-  EXPECT_THAT(refused.error, HasSubstr("driver: '580.00' against '590.1'"));
-  const Outcome forced = RunCommand({"profile", "compare", base, next, "--force"});
-  EXPECT_EQ(forced.code, 0);
-  EXPECT_THAT(forced.out, HasSubstr("warning: forced comparison"));
-}
-
-TEST_F(ProfileCommand, CompareRefusesAGateThatIsNoNumber) {
-  const std::string base = Write("a.json", SyntheticRun(1, 5, 3, 30, kQuiet)),
-                    slow = Write("b.json", SyntheticRun(2, 5, 3, 30, kQuiet, 1.2));
-  for (const char* option : {"--min-effect", "--min-delta-us", "--alpha"}) {
-    for (const char* value : {"nan", "-nan", "NAN", "inf", "-1"}) {
-      EXPECT_EQ(RunCommand({"profile", "compare", base, slow, std::string(option) + "=" + value}).code, 2)
-          << option << " " << value;
-    }
-  }
 }
 
 TEST_F(ProfileCommand, ImportRefusesToOverwriteItsInput) {
@@ -604,35 +394,6 @@ TEST_F(ProfileCommand, ImportRefusesToOverwriteItsInput) {
     }
   }
   EXPECT_EQ(Read("t.json"), kTrace);
-}
-
-TEST_F(ProfileCommand, CompareRefusesToOverwriteAndWritesNothing) {
-  const std::string base = Write("a.json", SyntheticRun(1, 5, 3, 30, kQuiet)),
-                    next = Write("b.json", SyntheticRun(2, 5, 3, 30, kQuiet));
-  const std::string before = Read("b.json");
-  EXPECT_THAT(RunCommand({"profile", "compare", base, next, "--json", next}).error,
-              HasSubstr("would overwrite the input"));
-  EXPECT_THAT(RunCommand({"profile", "compare", base, base, "--retry", next, "--markdown", next}).error,
-              HasSubstr("would overwrite"));
-  EXPECT_THAT(
-      RunCommand({"profile", "compare", base, next, "--junit", File("f"), "--json", File("./f")}).error,
-      HasSubstr("are the same file"));
-  EXPECT_THAT(RunCommand({"profile", "compare", base, next, "--junit", "-", "--json", "-"}).error,
-              HasSubstr("standard output"));
-  EXPECT_THAT(RunCommand({"profile", "compare", base, next, "--github", "--json", "-"}).error,
-              HasSubstr("standard output"));
-  EXPECT_EQ(Read("b.json"), before);
-  EXPECT_FALSE(fs::exists(File("f")));
-}
-
-TEST_F(ProfileCommand, OutputsAreAllWrittenOrNone) {
-  const std::string run = Write("a.json", SyntheticRun(1, 5, 3, 30, kQuiet)),
-                    trace = Write("t.json", std::string(kTrace));
-  const Outcome compare =
-      RunCommand({"profile", "compare", run, run, "--junit", File("j.xml"), "--json", File("none/c.json")});
-  EXPECT_EQ(compare.code, 2);
-  EXPECT_EQ(compare.out, "");
-  EXPECT_EQ(std::distance(fs::directory_iterator(folder_), {}), 2) << "the inputs alone";
 }
 
 TEST_F(ProfileCommand, WhatCannotBeMadeBesideItCostsNoSummary) {
@@ -690,22 +451,6 @@ TEST_F(ProfileCommand, RowsAThousandTimesTooSlowAreRemarkedUpon) {
   EXPECT_THAT(said, HasSubstr("warning: in the table all the same: gemm_bf16 M=64 N=256 K=128"));
 }
 
-TEST_F(ProfileCommand, TracesAreComparedKernelByKernel) {
-  const std::string a = Write("a.json", ProductTrace("", {{0, "nvjet_tst_a", 10}, {0, "nvjet_tst_b", 20}})),
-                    b = Write("b.json", ProductTrace("", {{0, "nvjet_tst_a", 30}}));
-  const Outcome o = RunCommand({"profile", "compare", a, b, "--json", File("c.json")});
-  EXPECT_EQ(o.code, 0) << o.error;
-  EXPECT_THAT(o.out,
-              testing::ContainsRegex("1 +1 +0.01 +0.03 +10.0 +30.0 +0.02 +.200.0 %  GEMM +nvjet_tst_a"));
-  EXPECT_THAT(o.out, HasSubstr("no verdicts"));
-  EXPECT_THAT(Read("c.json"), HasSubstr("\"schema\": \"orrery-trace-comparison\""));
-  EXPECT_THAT(RunCommand({"profile", "compare", a, b, "--junit", File("j.xml")}).error,
-              HasSubstr("--junit: the files are traces"));
-  const std::string run = Write("m.json", SyntheticRun(1, 5, 3, 30, kQuiet));
-  EXPECT_THAT(RunCommand({"profile", "compare", a, run}).error,
-              HasSubstr("a.json: is a trace, not a measurement"));
-}
-
 TEST_F(ProfileCommand, ResultsOfOtherToolsAreNamed) {
   const std::string other = Write("r.json", std::string(R"({"meta":{},"benchmarks":[{"states":[]}]})"));
   const char* what = "is a result of nvbench, which Orrery does not read: enter its times as rows";
@@ -717,13 +462,6 @@ TEST_F(ProfileCommand, ResultsOfOtherToolsAreNamed) {
   } catch (const InputError& e) {
     EXPECT_THAT(e.what(), HasSubstr(what));
   }
-}
-
-TEST_F(ProfileCommand, TheTextMakesWayForAnOutputOnStandardOutput) {
-  const std::string run = Write("a.json", SyntheticRun(1, 5, 3, 30, kQuiet));
-  EXPECT_THAT(RunCommand({"profile", "compare", run, run, "--junit", "-"}).out, testing::StartsWith("<?xml"));
-  EXPECT_THAT(RunCommand({"profile", "compare", run, run, "--markdown", "-"}).out,
-              testing::StartsWith("###"));
 }
 
 TEST_F(ProfileCommand, WrongWordsAreBadInput) {

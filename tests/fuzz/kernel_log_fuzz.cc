@@ -3,7 +3,7 @@
 #include <string>
 #include <utility>
 
-#include "profiler/measurement/kernel_log.h"
+#include "profiler/trace/kernel_log.h"
 #include "profiler/trace/trace_report.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -16,7 +16,7 @@
 
 #include "profiler/cupti/session.h"
 #include "profiler/device/runtime/cupti_library.h"
-#include "profiler/measurement/kernel_log.h"
+#include "profiler/trace/kernel_log.h"
 
 namespace orrery::profiler {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "core/base/error.h"
 #include "profiler/measurement/calibration_file.h"
-#include "profiler/measurement/kernel_log.h"
+#include "profiler/trace/kernel_log.h"
 #include "profiler/trace/kineto.h"
 #include "profiler/trace/trace_report.h"
 #include "tests/core/input_error.h"

@@ -10,7 +10,7 @@
 
 #include "core/base/error.h"
 #include "core/base/file.h"
-#include "profiler/measurement/kernel_log.h"
+#include "profiler/trace/kernel_log.h"
 
 namespace orrery::profiler {
 namespace {

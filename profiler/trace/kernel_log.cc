@@ -1,4 +1,4 @@
-#include "profiler/measurement/kernel_log.h"
+#include "profiler/trace/kernel_log.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
