@@ -3,6 +3,7 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,14 @@ struct PlacedRow {
   bool borrowed = false;  ///< measured on another device, or on this one under another sheet
 };
 
+struct CostData;
+
+/// Another device that lends rows, with all its rows, and the kinds it lends.
+struct Lender {
+  std::shared_ptr<const CostData> data;
+  std::vector<OpKind> kinds;
+};
+
 struct CostData {
   Device device;
   std::array<LabelledMaps, kOpKindCount> maps;  ///< by PricedWith(kind)
@@ -28,8 +37,8 @@ struct CostData {
   Provenance launch_gap_provenance = Provenance::kScaled;
   Efficiency streaming;          ///< of memory-bound kinds without any point
   bool streaming_known = false;  ///< from rows; else the data sheet's rate
-  /// Each other device that lends rows, with the rows it lends.
-  std::vector<std::shared_ptr<const CostData>> lenders;
+  std::vector<Lender> lenders;
+  std::array<bool, kOpKindCount> own_kinds{};  ///< by PricedWith(kind): whether there are rows of this device
 
   LabelledMaps& MapsOf(OpKind kind) { return maps[static_cast<std::size_t>(PricedWith(kind))]; }
   const EfficiencyMap& map(OpKind kind) const {
@@ -53,6 +62,15 @@ struct RawPrice {
   int table = kNoTable;
 };
 RawPrice PriceRaw(const CostData& data, const Op& op, int sms, std::size_t without = EfficiencyMap::kNone);
+
+/// The kind whose rows on the same device tell more of this one than another device's rows of it do.
+constexpr std::optional<OpKind> StandsIn(OpKind kind) {
+  return kind == OpKind::kGemmBf16 ? std::optional(OpKind::kGemmFp8) : std::nullopt;
+}
+
+/// Which of `lenders` a price of this kind rests on where the device has no row: the one that lends the kind,
+/// else one that lends the kind that stands in, or streaming kernels; -1: there are none.
+int LenderOf(const CostData& data, OpKind kind);
 
 /// What a price of this provenance rests on.
 Basis BasisOf(const CostData& data, const Op& op, int sms, Provenance provenance);

@@ -89,6 +89,9 @@ StepTime StepPricer::Price(const std::vector<models::StepOp>& ops, hw::Launching
       case hw::Provenance::kMeasured:
         time.measured_s += seconds;
         break;
+      case hw::Provenance::kDerived:
+        time.derived_s += seconds;
+        break;
       case hw::Provenance::kScaled:
         time.scaled_s += seconds;
         break;
