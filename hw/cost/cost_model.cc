@@ -176,9 +176,8 @@ std::set<OpKind> KindsOf(const std::string& device) {
   return kinds;
 }
 
-/// The kinds that the device's own rows do not tell of, and that it can run.
-std::set<OpKind> MissingKinds(const Device& device) {
-  const std::set<OpKind> own = KindsOf(device.name);
+/// The kinds that a device's own rows of `own` do not tell of.
+std::set<OpKind> MissingKinds(const std::set<OpKind>& own) {
   std::set<OpKind> missing;
   for (const OpTraits& traits : AllOpTraits()) {
     const std::optional<OpKind> other = internal::StandsIn(traits.kind);
@@ -188,10 +187,11 @@ std::set<OpKind> MissingKinds(const Device& device) {
   return missing;
 }
 
-/// The device's tables, and of each kind that they do not tell of the rows of the nearest device that has some.
-std::vector<KernelTable> AutoTables(const Device& device) {
-  std::vector<KernelTable> all = TablesOf(device.name);
-  std::set<OpKind> missing = MissingKinds(device);
+/// The device's tables, unless they are to be left out, and of each kind that they do not tell of the rows of the
+/// nearest device that has some.
+std::vector<KernelTable> AutoTables(const Device& device, bool own = true) {
+  std::vector<KernelTable> all = own ? TablesOf(device.name) : std::vector<KernelTable>{};
+  std::set<OpKind> missing = MissingKinds(own ? KindsOf(device.name) : std::set<OpKind>{});
   for (const std::string& name : Nearest(device)) {
     std::vector<OpKind> lent;
     for (const OpKind kind : KindsOf(name)) {
@@ -310,6 +310,14 @@ CostModel CostModel::Load(const Device& device, const CalibrationChoice& choice)
     AddNamed(device, choice.name, choice.forced, &tables);
   for (const std::string& name : choice.further) AddNamed(device, name, choice.forced, &tables);
   return CostModel(device, tables);
+}
+
+CostModel CostModel::LoadLent(const Device& device) { return CostModel(device, AutoTables(device, false)); }
+
+std::string CostModel::LenderOf(OpKind kind) const {
+  const int lender = internal::LenderOf(*data_, kind);
+  if (lender < 0 || data_->own_kinds[static_cast<std::size_t>(PricedWith(kind))]) return "";
+  return data_->lenders[static_cast<std::size_t>(lender)].data->device.name;
 }
 
 Price CostModel::PriceOp(const Op& op, int sms) const {

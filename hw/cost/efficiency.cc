@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
+#include <utility>
 
 #include "core/op/op_traits.h"
 #include "hw/cost/roofline.h"
@@ -123,10 +125,10 @@ float SquaredDistance(const Features& a, const Features& b) {
 
 }  // namespace
 
-float Distance(const Features& a, const Features& b) {
+double Distance(const Features& a, const Features& b) {
   double squares = 0;
   for (std::size_t i = 0; i < kFeatures; ++i) squares += std::pow(double{a[i]} - double{b[i]}, 2);
-  return static_cast<float>(std::sqrt(squares));
+  return std::sqrt(squares);
 }
 
 Features FeaturesOf(const Op& op, double sm_share) {
@@ -196,11 +198,12 @@ bool EfficiencyMap::InsideBox(const Features& at) const {
   return here_;
 }
 
-template <class Skips>
-std::optional<Efficiency> EfficiencyMap::Interpolate(const Features& at, const Skips& skips) const {
+template <class Lines, class Skips>
+std::optional<Efficiency> EfficiencyMap::Interpolate(const Features& at, const Lines& lines,
+                                                     const Skips& skips) const {
   Nearest nearest;
   float own_squared = std::numeric_limits<float>::infinity();
-  for (const Line& line : lines_) {
+  for (const Line& line : lines) {
     const Reading reading = Read(line, at[0], skips);
     if (!reading.any) continue;
     const float across = SquaredDistance(at, line.at);
@@ -217,12 +220,26 @@ std::optional<Efficiency> EfficiencyMap::Interpolate(const Features& at, const S
 }
 
 Efficiency EfficiencyMap::At(const Features& at, std::size_t without) const {
-  return *Interpolate(at, [without](std::size_t i) { return i == without; });
+  return *Interpolate(at, lines_, [without](std::size_t i) { return i == without; });
 }
 
 std::optional<Efficiency> EfficiencyMap::AtFar(const Features& at) const {
-  return Interpolate(
-      at, [&](std::size_t i) { return points_[i].borrowed || Distance(points_[i].at, at) <= kNear; });
+  const auto skips = [&](std::size_t i) {
+    return points_[i].borrowed || Distance(points_[i].at, at) <= double{kNear};
+  };
+  // In the order in which a map of the other points alone would have them, which decides between equals.
+  std::vector<std::pair<std::size_t, std::reference_wrapper<const Line>>> by_first;
+  for (const Line& line : lines_) {
+    std::size_t first = kNone;
+    for (const std::size_t i : line.points) {
+      if (i < first && !skips(i)) first = i;
+    }
+    if (first != kNone) by_first.emplace_back(first, std::cref(line));
+  }
+  std::sort(by_first.begin(), by_first.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<std::reference_wrapper<const Line>> lines;
+  for (const auto& [first, line] : by_first) lines.push_back(line);
+  return Interpolate(at, lines, skips);
 }
 
 }  // namespace orrery::hw

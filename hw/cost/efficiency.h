@@ -26,7 +26,7 @@ using Features = std::array<float, kFeatures>;
 inline const float kNear = std::log(8.0F);
 
 /// Between two shapes, in factors of e.
-float Distance(const Features& a, const Features& b);
+double Distance(const Features& a, const Features& b);
 
 /// `sm_share`: SMs the op may use over SMs of its device.
 Features FeaturesOf(const Op& op, double sm_share);
@@ -86,8 +86,8 @@ class EfficiencyMap {
   };
   template <class Skips>
   Reading Read(const Line& line, float x, const Skips& skips) const;
-  template <class Skips>
-  std::optional<Efficiency> Interpolate(const Features& at, const Skips& skips) const;
+  template <class Lines, class Skips>
+  std::optional<Efficiency> Interpolate(const Features& at, const Lines& lines, const Skips& skips) const;
   bool InsideBox(const Features& at) const;
 
   std::vector<EfficiencyPoint> points_;

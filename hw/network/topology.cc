@@ -1,9 +1,12 @@
 #include "hw/network/topology.h"
 
 #include <algorithm>
+#include <charconv>
+#include <optional>
 
 #include <boost/graph/breadth_first_search.hpp>
 
+#include "core/base/text.h"
 #include "core/config/resources.h"
 
 namespace orrery::hw {
@@ -16,6 +19,9 @@ const std::vector<std::string> kClusterKeys = {
     "preset", "file", "name", "source", "device", "nodes", "devices_per_node", "nics_per_node", "fabric"};
 const std::vector<std::string> kFabricKeys = {"kind",  "transport",        "routing",    "planes",
                                               "ports", "oversubscription", "hop_latency"};
+
+/// GPUs of one scale-up domain: the widest announced, NVIDIA's NVL576, and room.
+constexpr int kMostInNode = 1024;
 
 int DownPorts(const Fabric& f) { return f.ports * f.oversubscription / (f.oversubscription + 1); }
 
@@ -40,7 +46,7 @@ void ReadFabric(const Value& v, bool overrides, int nics_per_node, Fabric* f) {
         "ports: expected a multiple of oversubscription + 1, so that a leaf divides into down and up");
   }
   f->planes = f->kind == FabricKind::kMultiPlaneFatTree ? nics_per_node : 1;
-  if (const Value* x = v.Find("planes"); x != nullptr && x->AsInt(1, 64) != f->planes) {
+  if (const Value* x = v.Find("planes"); x != nullptr && x->AsInt(1, kMostInNode) != f->planes) {
     throw x->Error("expected " + std::to_string(f->planes) +
                    ": a plane a NIC in a multi-plane fat tree, else 1");
   }
@@ -65,7 +71,7 @@ std::filesystem::path ClusterFolder() { return ResourceRoot() / "hw" / "data" / 
 /// GPUs have equal shares of the NICs.
 void ReadNics(const Value& value, Cluster* c) {
   const Value* x = value.Find("nics_per_node");
-  if (x != nullptr) c->nics_per_node = static_cast<int>(x->AsInt(1, 64));
+  if (x != nullptr) c->nics_per_node = static_cast<int>(x->AsInt(1, kMostInNode));
   if (c->devices_per_node % c->nics() != 0 && c->nics() % c->devices_per_node != 0) {
     throw(x != nullptr ? *x : value)
         .Error("expected nics_per_node to divide devices_per_node (" + std::to_string(c->devices_per_node) +
@@ -73,12 +79,20 @@ void ReadNics(const Value& value, Cluster* c) {
   }
 }
 
+/// A preset with the place that names it.
+Cluster PresetOf(const Value& name) {
+  try {
+    return ClusterPreset(name.AsString());
+  } catch (const InputError& error) {
+    throw name.Error(error.what());
+  }
+}
+
 /// The cluster that the map's other keys override, if it names one.
 std::optional<Cluster> BaseCluster(const Value& value) {
   if (const Value* preset = value.Find("preset")) {
     if (const Value* file = value.Find("file")) throw file->Error("expected either a preset or a file");
-    preset->AsChoice(ClusterPresets());
-    return ClusterPreset(preset->AsString());
+    return PresetOf(*preset);
   }
   const Value* file = value.Find("file");
   if (file == nullptr) return std::nullopt;
@@ -111,10 +125,7 @@ std::string Cluster::Title() const {
 }
 
 Cluster ReadCluster(const Value& value) {
-  if (value.is_scalar()) {
-    const std::vector<std::string> known = ClusterPresets();
-    return ClusterPreset(known[value.AsChoice(known)]);
-  }
+  if (value.is_scalar()) return PresetOf(value);
   value.AllowKeys(kClusterKeys);
   const std::optional<Cluster> base = BaseCluster(value);
   const bool overrides = base.has_value();
@@ -132,7 +143,7 @@ Cluster ReadCluster(const Value& value) {
   }
   if (const Value* x = Field(value, "nodes", overrides)) c.nodes = static_cast<int>(x->AsInt(1, 1 << 20));
   if (const Value* x = Field(value, "devices_per_node", overrides)) {
-    c.devices_per_node = static_cast<int>(x->AsInt(1, 64));
+    c.devices_per_node = static_cast<int>(x->AsInt(1, kMostInNode));
   }
   ReadNics(value, &c);
   c.device.scale_out.value *= static_cast<double>(c.nics()) / c.devices_per_node;  // now a GPU's share
@@ -145,12 +156,81 @@ Cluster ReadCluster(const Value& value) {
 
 std::vector<std::string> ClusterPresets() { return ResourceNames("hw/data/clusters", "yaml"); }
 
+std::string ClusterFamily::Title() const {
+  const std::string first = name + "-" + (one.empty() ? std::to_string(devices_per_node) : one);
+  const std::string last = devices_per_node < largest ? " to " + name + "-" + std::to_string(largest) : "";
+  return first + last + " (nodes of " + std::to_string(devices_per_node) + " " + device + ")";
+}
+
+std::vector<ClusterFamily> ClusterFamilies() {
+  const Document document = Document::Load(ResourceRoot() / "hw" / "data" / "cluster-families.yaml");
+  document.root().AllowKeys({"schema_version", "families"});
+  document.root().At("schema_version").AsInt(1, 1);
+  std::vector<ClusterFamily> families;
+  for (const Value& v : document.root().At("families").items()) {
+    v.AllowKeys({"name", "device", "devices_per_node", "largest", "ports", "one", "source"});
+    ClusterFamily f;
+    f.name = v.At("name").AsString();
+    f.device = v.At("device").AsString();
+    f.source = v.At("source").AsString();
+    if (const Value* one = v.Find("one")) f.one = one->AsString();
+    f.devices_per_node = static_cast<int>(v.At("devices_per_node").AsInt(1, kMostInNode));
+    f.largest = static_cast<int>(v.At("largest").AsInt(f.devices_per_node, 1 << 20));
+    f.ports = static_cast<int>(v.At("ports").AsInt(2, 1024));
+    families.push_back(std::move(f));
+  }
+  return families;
+}
+
+namespace {
+
+/// GPUs that `name` asks of the family; absent where it is no name of the family's.
+std::optional<int> GpusOf(const ClusterFamily& family, const std::string& name) {
+  if (!name.starts_with(family.name + "-")) return std::nullopt;
+  const std::string rest = name.substr(family.name.size() + 1);
+  if (!family.one.empty() && rest == family.one) return family.devices_per_node;
+  int gpus = 0;
+  const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), gpus);
+  if (error != std::errc() || end != rest.data() + rest.size() || rest.front() == '0') return std::nullopt;
+  return gpus;
+}
+
+/// A cluster by rule; absent where no family has such names.
+std::optional<Cluster> ByRule(const std::string& name) {
+  for (const ClusterFamily& family : ClusterFamilies()) {
+    const std::optional<int> gpus = GpusOf(family, name);
+    if (!gpus) continue;
+    if (*gpus % family.devices_per_node != 0 || *gpus > family.largest || *gpus < 1) {
+      throw InputError("cluster '" + name + "': expected " + family.name + "-N with N a multiple of " +
+                       std::to_string(family.devices_per_node) + ", the GPUs of a node, and " +
+                       std::to_string(family.largest) + " at most");
+    }
+    Cluster c;
+    c.name = name;
+    c.source = family.source;
+    c.device = DevicePreset(family.device);
+    c.devices_per_node = family.devices_per_node;
+    c.nodes = *gpus / family.devices_per_node;
+    c.fabric.kind = FabricKind::kMultiRailFatTree;
+    c.fabric.ports = family.ports;
+    c.fabric.hop_latency = HopLatency(c.fabric.transport);
+    return c;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
 Cluster ClusterPreset(const std::string& name) {
-  const std::vector<std::string> known = ClusterPresets();
+  std::vector<std::string> known = ClusterPresets();
   if (std::find(known.begin(), known.end(), name) == known.end()) {
+    if (std::optional<Cluster> c = ByRule(name)) return *c;
     std::string all;
-    for (const std::string& k : known) all += (all.empty() ? "" : ", ") + k;
-    throw InputError("cluster '" + name + "': unknown; expected one of: " + all + DidYouMean(name, known));
+    for (const std::string& k : known) all += k + ", ";
+    std::string rules;
+    for (const ClusterFamily& f : ClusterFamilies()) rules += (rules.empty() ? "" : ", ") + f.name + "-N";
+    throw InputError("cluster '" + Clipped(name) + "': unknown; expected one of: " + all +
+                     "or by its number of GPUs: " + rules + DidYouMean(name, known));
   }
   Cluster c = ReadCluster(Document::Load(ClusterFolder() / (name + ".yaml")).root());
   c.name = name;
