@@ -72,7 +72,8 @@ bool Lends(const Lender& lender, OpKind kind) {
   return std::find(lender.kinds.begin(), lender.kinds.end(), PricedWith(kind)) != lender.kinds.end();
 }
 
-/// Whether rows of this device tell of the kind: its own, or those of a kind that stands in for it.
+}  // namespace
+
 bool Tells(const CostData& data, OpKind kind) {
   const auto has = [&data](const std::optional<OpKind>& k) { return k && HasRows(data, *k); };
   if (has(kind) || has(StandsIn(kind))) return true;
@@ -80,8 +81,6 @@ bool Tells(const CostData& data, OpKind kind) {
                                 [kind](const Lender& lender) { return Lends(lender, kind); });
   return !lent && has(Traits(kind).stand_in);
 }
-
-}  // namespace
 
 int LenderOf(const CostData& data, OpKind kind) {
   const auto first = [&](const auto& lends) {
@@ -187,10 +186,16 @@ std::set<OpKind> MissingKinds(const std::set<OpKind>& own) {
   return missing;
 }
 
+/// Tables that price, and those that BuildCostData calls unlent.
+struct Tables {
+  std::vector<KernelTable> pricing, unlent;
+};
+
 /// The device's tables, unless they are to be left out, and of each kind that they do not tell of the rows of the
 /// nearest device that has some.
-std::vector<KernelTable> AutoTables(const Device& device, bool own = true) {
-  std::vector<KernelTable> all = own ? TablesOf(device.name) : std::vector<KernelTable>{};
+Tables AutoTables(const Device& device, bool own = true) {
+  Tables all;
+  if (own) all.pricing = TablesOf(device.name);
   std::set<OpKind> missing = MissingKinds(own ? KindsOf(device.name) : std::set<OpKind>{});
   for (const std::string& name : Nearest(device)) {
     std::vector<OpKind> lent;
@@ -200,7 +205,9 @@ std::vector<KernelTable> AutoTables(const Device& device, bool own = true) {
     if (lent.empty()) continue;
     for (KernelTable& table : TablesOf(name)) {
       table.lent = lent;
-      all.push_back(std::move(table));
+      const bool prices = std::any_of(table.rows.begin(), table.rows.end(),
+                                      [&](const KernelRow& row) { return table.Lends(row.op.kind); });
+      (prices ? all.pricing : all.unlent).push_back(std::move(table));
     }
   }
   return all;
@@ -303,20 +310,23 @@ int CostModel::ResidualClass(OpKind kind) {
 }
 
 CostModel CostModel::Load(const Device& device, const CalibrationChoice& choice) {
-  std::vector<KernelTable> tables;
+  Tables tables;
   if (choice.name == "auto")
     tables = AutoTables(device);
   else
-    AddNamed(device, choice.name, choice.forced, &tables);
-  for (const std::string& name : choice.further) AddNamed(device, name, choice.forced, &tables);
-  return CostModel(device, tables);
+    AddNamed(device, choice.name, choice.forced, &tables.pricing);
+  for (const std::string& name : choice.further) AddNamed(device, name, choice.forced, &tables.pricing);
+  return CostModel(internal::BuildCostData(device, tables.pricing, tables.unlent));
 }
 
-CostModel CostModel::LoadLent(const Device& device) { return CostModel(device, AutoTables(device, false)); }
+CostModel CostModel::LoadLent(const Device& device) {
+  const Tables tables = AutoTables(device, false);
+  return CostModel(internal::BuildCostData(device, tables.pricing, tables.unlent));
+}
 
 std::string CostModel::LenderOf(OpKind kind) const {
   const int lender = internal::LenderOf(*data_, kind);
-  if (lender < 0 || data_->own_kinds[static_cast<std::size_t>(PricedWith(kind))]) return "";
+  if (lender < 0 || internal::Tells(*data_, kind)) return "";
   return data_->lenders[static_cast<std::size_t>(lender)].data->device.name;
 }
 

@@ -204,7 +204,8 @@ void SetStreaming(CostData* data) {
 /// The devices that lend rows, each as it prices itself under the sheet that its rows were measured under:
 /// how well its rows tell of each other is asked of these, and of all that it has.
 std::vector<Lender> LendersOf(const Device& device, const std::vector<KernelTable>& tables,
-                              const std::vector<Device>& measured_on) {
+                              const std::vector<Device>& measured_on,
+                              const std::vector<KernelTable>& unlent) {
   struct Source {
     Device device;
     std::vector<KernelTable> tables;
@@ -220,6 +221,12 @@ std::vector<Lender> LendersOf(const Device& device, const std::vector<KernelTabl
     }
     source.tables.push_back(tables[t]);
     source.tables.back().lent.reset();
+  }
+  const std::vector<Device> unlent_on = MeasuredDevices(device, unlent);
+  for (std::size_t t = 0; t < unlent.size(); ++t) {
+    const auto source = by_name.find(unlent[t].device);
+    if (source != by_name.end() && SameKernelSheet(source->second.device, unlent_on[t]))
+      source->second.tables.push_back(unlent[t]);
   }
   std::vector<Lender> lenders;
   for (const auto& [name, source] : by_name) {
@@ -247,7 +254,8 @@ std::string SourceLine(const KernelTable& table, const Device& measured_on, cons
 
 Time GraphLaunchGap(const CostData& data) { return std::min(kGraphLaunchGap, data.launch_gap); }
 
-std::shared_ptr<const CostData> BuildCostData(const Device& device, const std::vector<KernelTable>& tables) {
+std::shared_ptr<const CostData> BuildCostData(const Device& device, const std::vector<KernelTable>& tables,
+                                              const std::vector<KernelTable>& unlent) {
   auto data = std::make_shared<CostData>();
   data->device = device;
   data->launch_gap = kTraceLaunchGap;
@@ -267,7 +275,7 @@ std::shared_ptr<const CostData> BuildCostData(const Device& device, const std::v
   }
   FillStandIns(data.get());
   SetStreaming(data.get());
-  data->lenders = LendersOf(device, tables, measured_on);
+  data->lenders = LendersOf(device, tables, measured_on, unlent);
   for (std::size_t t = 0; t < tables.size(); ++t) {
     const KernelTable& table = tables[t];
     data->sources.push_back(SourceLine(table, measured_on[t], device));

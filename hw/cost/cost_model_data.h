@@ -52,8 +52,10 @@ struct CostData {
 /// Gap between two kernels of one CUDA graph: no longer than on a stream.
 Time GraphLaunchGap(const CostData& data);
 
-/// Tables in order of date; those of another device are scaled.
-std::shared_ptr<const CostData> BuildCostData(const Device& device, const std::vector<KernelTable>& tables);
+/// Tables in order of date; those of another device are scaled. `unlent`: further tables of devices that lend
+/// rows, which price nothing here but tell how well the lenders' rows price one another.
+std::shared_ptr<const CostData> BuildCostData(const Device& device, const std::vector<KernelTable>& tables,
+                                              const std::vector<KernelTable>& unlent = {});
 
 /// Price before perturbation, in seconds, as if point `without` of the kind's map were not there.
 struct RawPrice {
@@ -67,6 +69,9 @@ RawPrice PriceRaw(const CostData& data, const Op& op, int sms, std::size_t witho
 constexpr std::optional<OpKind> StandsIn(OpKind kind) {
   return kind == OpKind::kGemmBf16 ? std::optional(OpKind::kGemmFp8) : std::nullopt;
 }
+
+/// Whether rows of this device tell of the kind: its own, or those of a kind that stands in for it.
+bool Tells(const CostData& data, OpKind kind);
 
 /// Which of `lenders` a price of this kind rests on where the device has no row: the one that lends the kind,
 /// else one that lends the kind that stands in, or streaming kernels; -1: there are none.

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <limits>
 #include <utility>
 
@@ -23,10 +22,9 @@ constexpr float kBorrowedPenalty = 1;
 /// ln(132/112) = 0.16 becomes 1: a row for another share of the SMs ranks like one of another shape.
 constexpr float kSmWeight = 6;
 /// Where the share of the SMs stands. Rows on all of a device's SMs also tell of a kernel that leaves 20 of 132
-/// to an exchange: the analytic model counts the waves of both. tests/hw/cost/cost_model_test.cc holds how far
-/// off the H800's rows are that way.
+/// to an exchange, by the waves that the analytic model counts on both: such a price is derived. What it is off by,
+/// the H800's rows on 112 and on 132 SMs tell (`derived` of hw/data/price-errors.yaml).
 constexpr std::size_t kSmFeature = kFeatures - 1;
-constexpr float kSmSlack = 1;
 
 /// Whether decode attention is bound by memory or by tensor cores decides its efficiency (0.93 and 0.56 of
 /// the data sheet in the H800 tables), so a factor in operations per byte of cache counts twice.
@@ -189,13 +187,18 @@ EfficiencyMap::Reading EfficiencyMap::Read(const Line& line, float x, const Skip
           true};
 }
 
-bool EfficiencyMap::InsideBox(const Features& at) const {
+EfficiencyMap::Place EfficiencyMap::PlaceOf(const Features& at) const {
   constexpr float kSlack = 1e-4F;
+  Place place = here_ ? Place::kInside : Place::kOutside;
   for (std::size_t i = 0; i < kFeatures; ++i) {
-    const float slack = i == kSmFeature ? kSmSlack : kSlack;
-    if (at[i] < low_[i] - slack || at[i] > high_[i] + slack) return false;
+    const bool below = at[i] < low_[i] - kSlack;
+    if (below && i == kSmFeature) {
+      place = std::max(place, Place::kOnFewerSms);
+    } else if (below || at[i] > high_[i] + kSlack) {
+      return Place::kOutside;
+    }
   }
-  return here_;
+  return place;
 }
 
 template <class Lines, class Skips>
@@ -215,7 +218,9 @@ std::optional<Efficiency> EfficiencyMap::Interpolate(const Features& at, const L
   }
   if (nearest.count == 0) return std::nullopt;
   Efficiency result = nearest.Mean();
-  result.inside = own_squared <= kNear * kNear && InsideBox(at);
+  const Place place = PlaceOf(at);
+  result.inside = own_squared <= kNear * kNear && place != Place::kOutside;
+  result.derived = result.derived || place == Place::kOnFewerSms;
   return result;
 }
 
@@ -227,18 +232,21 @@ std::optional<Efficiency> EfficiencyMap::AtFar(const Features& at) const {
   const auto skips = [&](std::size_t i) {
     return points_[i].borrowed || Distance(points_[i].at, at) <= double{kNear};
   };
-  // In the order in which a map of the other points alone would have them, which decides between equals.
-  std::vector<std::pair<std::size_t, std::reference_wrapper<const Line>>> by_first;
+  // As a map of the other points alone would have them: in the order of their first points, and lying where those do.
+  std::vector<std::pair<std::size_t, Line>> by_first;
   for (const Line& line : lines_) {
     std::size_t first = kNone;
     for (const std::size_t i : line.points) {
       if (i < first && !skips(i)) first = i;
     }
-    if (first != kNone) by_first.emplace_back(first, std::cref(line));
+    if (first == kNone) continue;
+    by_first.emplace_back(first, line);
+    by_first.back().second.at = points_[first].at;
+    by_first.back().second.at[0] = 0;
   }
   std::sort(by_first.begin(), by_first.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  std::vector<std::reference_wrapper<const Line>> lines;
-  for (const auto& [first, line] : by_first) lines.push_back(line);
+  std::vector<Line> lines;
+  for (auto& [first, line] : by_first) lines.push_back(std::move(line));
   return Interpolate(at, lines, skips);
 }
 

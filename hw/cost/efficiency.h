@@ -8,6 +8,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
@@ -50,7 +51,7 @@ struct Efficiency {
   double log_ratio = 0;
   double log_beside = 0;
   bool inside = false;   ///< among points measured here, not scaled
-  bool derived = false;  ///< of the point that counts most
+  bool derived = false;  ///< the point that counts most is, or all points are on more SMs
   int table = kNoTable;  ///< of the point that counts most
 };
 
@@ -88,7 +89,8 @@ class EfficiencyMap {
   Reading Read(const Line& line, float x, const Skips& skips) const;
   template <class Lines, class Skips>
   std::optional<Efficiency> Interpolate(const Features& at, const Lines& lines, const Skips& skips) const;
-  bool InsideBox(const Features& at) const;
+  enum class Place : std::uint8_t { kInside, kOnFewerSms, kOutside };
+  Place PlaceOf(const Features& at) const;
 
   std::vector<EfficiencyPoint> points_;
   std::vector<Line> lines_;
