@@ -143,13 +143,18 @@ double Unlikeness(const Device& a, const Device& b) {
 }
 
 /// The devices that have tables, nearest first: of one chip, of one architecture, then the rest, each by how
-/// unlike the data sheets are.
+/// unlike the data sheets are. To a device that is no preset the reference device is nearest, since its sheet must
+/// not decide: with a better one another device might lend, and a better device be slower.
 std::vector<std::string> Nearest(const Device& device) {
   const ErrorData errors = LoadErrorData();
+  const std::vector<std::string> known = DevicePresets();
+  const bool preset = std::find(known.begin(), known.end(), device.name) != known.end();
   std::vector<std::tuple<Relation, double, std::string>> others;
-  for (const std::string& name : DevicePresets()) {
+  for (const std::string& name : known) {
     if (name == device.name || TableNames(name).empty()) continue;
-    others.emplace_back(errors.Between(name, device.name), Unlikeness(device, DevicePreset(name)), name);
+    const double unlike = preset ? Unlikeness(DevicePreset(device.name), DevicePreset(name))
+                                 : (name == kReferenceDevice ? 0.0 : 1.0);
+    others.emplace_back(errors.Between(name, device.name), unlike, name);
   }
   std::sort(others.begin(), others.end());
   std::vector<std::string> names;

@@ -203,7 +203,7 @@ std::optional<Cluster> ByRule(const std::string& name) {
     if (*gpus % family.devices_per_node != 0 || *gpus > family.largest || *gpus < 1) {
       throw InputError("cluster '" + name + "': expected " + family.name + "-N with N a multiple of " +
                        std::to_string(family.devices_per_node) + ", the GPUs of a node, and " +
-                       std::to_string(family.largest) + " at most");
+                       std::to_string(family.largest) + " at most" + DidYouMean(name, ClusterPresets()));
     }
     Cluster c;
     c.name = name;
