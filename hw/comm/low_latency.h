@@ -13,10 +13,10 @@ namespace orrery::hw {
 
 struct LowLatencyRates {
   double latency_s = 0;
-  double scale_out = 0;  ///< B/s
-  double scale_up = 0;   ///< B/s; equal to scale_out where the kernels do not use scale-up
+  double scale_out = 0;           ///< B/s
+  double scale_up = 0;            ///< B/s; equal to scale_out where the kernels do not use scale-up
   double scale_up_latency_s = 0;  ///< of an exchange inside a node
-  double rms_error = 0;  ///< of log t over the rows fitted
+  double rms_error = 0;           ///< of log t over the rows fitted
 };
 
 /// One measured low-latency kernel: bytes a rank sends to GPUs of other nodes and of its own.

@@ -84,7 +84,8 @@ std::optional<NodeExchangeTable> FindNodeExchangeTable(const Device& device) {
 }
 
 NodeRates FitNormal(const NodeExchangeTable& table, BytesPerSecond nominal) {
-  const double others = RanksPerToken(table.ranks, table.top_k, table.experts) * (table.ranks - 1) / table.ranks;
+  const double others =
+      RanksPerToken(table.ranks, table.top_k, table.experts) * (table.ranks - 1) / table.ranks;
   std::vector<Sample> samples;
   for (const NodeExchangeRow& row : table.normal) {
     if (row.tokens < kLeastTokens) continue;

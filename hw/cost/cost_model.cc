@@ -93,7 +93,8 @@ int LenderOf(const CostData& data, OpKind kind) {
   }
   if (found < 0 && IsMemoryBound(kind)) {
     found = first([](const Lender& lender) {
-      return std::any_of(lender.kinds.begin(), lender.kinds.end(), [](OpKind k) { return Traits(k).streams; });
+      return std::any_of(lender.kinds.begin(), lender.kinds.end(),
+                         [](OpKind k) { return Traits(k).streams; });
     });
   }
   return found < 0 && !data.lenders.empty() ? 0 : found;

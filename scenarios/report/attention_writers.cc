@@ -128,11 +128,15 @@ std::string WorkTable(const AttentionReport& r, const ModelReport& m) {
     });
     const double kernels = p->time.kernels_s() / 100;
     const auto share = [kernels](double seconds) { return fmt::format("{:.0f} %", seconds / kernels); };
-    std::vector<std::string> row = {d.design.name, Sized(p->attention_flops_per_token, ""), Sized(p->attention_bytes_per_token, ""),
-           fmt::format("{:.1f}", p->intensity()),
-           fmt::format("{:.2f}", p->intensity() / r.ridge_flops_per_byte), Name(p->time.limit),
-           Sized(p->flops_per_token, ""), Sized(p->bytes_per_token, ""),
-           share(p->time.measured_s)};
+    std::vector<std::string> row = {d.design.name,
+                                    Sized(p->attention_flops_per_token, ""),
+                                    Sized(p->attention_bytes_per_token, ""),
+                                    fmt::format("{:.1f}", p->intensity()),
+                                    fmt::format("{:.2f}", p->intensity() / r.ridge_flops_per_byte),
+                                    Name(p->time.limit),
+                                    Sized(p->flops_per_token, ""),
+                                    Sized(p->bytes_per_token, ""),
+                                    share(p->time.measured_s)};
     if (derived) row.push_back(share(p->time.derived_s));
     row.insert(row.end(), {share(p->time.scaled_s), share(p->time.analytic_s)});
     t.Row(row);
@@ -288,8 +292,8 @@ std::string CsvTime(const StepTime& t) {
   for (double part : t.part_s) text += fmt::format(",{:.9g}", part);
   text += fmt::format(",{:.9g},{:.9g},{:.9g},{:.9g},{}", t.gaps_s, t.measured_s, t.scaled_s, t.analytic_s,
                       Name(t.limit));
-  text += t.range ? fmt::format(",{:.9g},{:.9g}", t.total_s() * t.range->low, t.total_s() * t.range->high)
-                  : ",,";
+  text +=
+      t.range ? fmt::format(",{:.9g},{:.9g}", t.total_s() * t.range->low, t.total_s() * t.range->high) : ",,";
   return text + fmt::format(",{:.9g}", t.derived_s);
 }
 

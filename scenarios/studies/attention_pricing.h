@@ -21,9 +21,10 @@ enum class Limit { kTensorCores, kMemory, kLaunches };
 const char* Name(Limit limit);
 
 struct StepTime {
-  std::array<double, models::kStepParts> part_s{};      ///< indexed by models::StepPart
-  double gaps_s = 0;                                    ///< between kernels
-  double measured_s = 0, derived_s = 0, scaled_s = 0, analytic_s = 0;  ///< kernels by the provenance of their price
+  std::array<double, models::kStepParts> part_s{};  ///< indexed by models::StepPart
+  double gaps_s = 0;                                ///< between kernels
+  double measured_s = 0, derived_s = 0, scaled_s = 0,
+         analytic_s = 0;  ///< kernels by the provenance of their price
   Limit limit = Limit::kMemory;
 
   std::optional<hw::Range90> range;  ///< factors on the total: the central 90 %, if it was asked for

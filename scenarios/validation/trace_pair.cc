@@ -54,7 +54,7 @@ void Provenances(const TrainingPrices& prices, TracePair* pair) {
   double total = 0;
   for (const PartPrice& part : prices.parts()) {
     for (const KernelShare& kernel : part.kernels) {
-      (hw::IsOwn(kernel.provenance) ? pair->measured
+      (hw::IsOwn(kernel.provenance)                   ? pair->measured
        : kernel.provenance == hw::Provenance::kScaled ? pair->scaled
                                                       : pair->analytic) += kernel.picoseconds;
       total += kernel.picoseconds;

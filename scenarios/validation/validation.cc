@@ -40,9 +40,9 @@ std::vector<ValidationCase> RoutingCases();
 
 const std::vector<ValidationGroup>& ValidationGroups() {
   static const std::vector<ValidationGroup> groups = {
-      {"model", ModelCases},     {"schedules", ScheduleCases}, {"calibration", CalibrationCases},
-      {"devices", DevicesCases}, {"network", NetworkCases}, {"training", TrainingCases},  {"attention", AttentionCases},
-      {"routing", RoutingCases},
+      {"model", ModelCases},         {"schedules", ScheduleCases}, {"calibration", CalibrationCases},
+      {"devices", DevicesCases},     {"network", NetworkCases},    {"training", TrainingCases},
+      {"attention", AttentionCases}, {"routing", RoutingCases},
   };
   return groups;
 }

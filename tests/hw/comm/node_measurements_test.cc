@@ -20,10 +20,11 @@ CollectiveModel ModelOf(const Device& device) {
 
 CollectiveTable ReadTable(const std::string& rows) {
   return ReadCollectiveTable(
-      Document::Parse("schema_version: 1\ndevice: h100-sxm\ndate: 2026-01-31\nsource: test\nlibrary: test\n"
-                      "measured_on: {scale_up: 450 GB/s}\ntables:\n  - op: all_gather\n    gpus: 8\n    rows: " +
-                          rows,
-                      "collectives.yaml")
+      Document::Parse(
+          "schema_version: 1\ndevice: h100-sxm\ndate: 2026-01-31\nsource: test\nlibrary: test\n"
+          "measured_on: {scale_up: 450 GB/s}\ntables:\n  - op: all_gather\n    gpus: 8\n    rows: " +
+              rows,
+          "collectives.yaml")
           .root());
 }
 
@@ -43,14 +44,17 @@ TEST(CollectiveTable, IsInterpolatedInLogarithmsAndGoesOnAtItsLastRate) {
   EXPECT_NEAR(rows.Seconds(10000), 100e-6, 1e-12);
   EXPECT_DOUBLE_EQ(rows.Seconds(2e6), 4000e-6);
   EXPECT_DOUBLE_EQ(rows.BusRate(), 1e6 * 7 / 8 / 2000e-6);
-  EXPECT_DOUBLE_EQ(rows.Seconds(1000000, 2), 10e-6 + 2 * 1990e-6) << "links half as fast cost all but the latency";
+  EXPECT_DOUBLE_EQ(rows.Seconds(1000000, 2), 10e-6 + 2 * 1990e-6)
+      << "links half as fast cost all but the latency";
   EXPECT_EQ(table.Find(Collective::kAllGather, 4), nullptr);
 }
 
 TEST(CollectiveTable, RefusesWhatContradictsItself) {
-  EXPECT_THAT(RefusalOf([] { ReadTable("[[1000, 10], [1000, 11]]"); }), HasSubstr("more bytes than in the row before"));
+  EXPECT_THAT(RefusalOf([] { ReadTable("[[1000, 10], [1000, 11]]"); }),
+              HasSubstr("more bytes than in the row before"));
   EXPECT_THAT(RefusalOf([] { ReadTable("[[1000, 10]]"); }), HasSubstr("two rows"));
-  EXPECT_THAT(RefusalOf([] { ReadTable("[[1000, 10, 3], [2000, 4, 5]]"); }), HasSubstr("expected [bytes, microseconds]"));
+  EXPECT_THAT(RefusalOf([] { ReadTable("[[1000, 10, 3], [2000, 4, 5]]"); }),
+              HasSubstr("expected [bytes, microseconds]"));
 }
 
 TEST(CollectiveTable, PricesWhereAsManyGpusWereMeasured) {
@@ -86,10 +90,12 @@ TEST(NodeExchange, TheFitFindsTheRateAndTheLatencyThatMadeTheRows) {
   const double others = RanksPerToken(8, 8, 256) * 7 / 8;
   for (const int tokens : {16, 4096, 8192}) {
     const auto normal = [&](ExchangeKind kind) {
-      return FromSeconds(static_cast<double>(NormalPairBytes(kind, 7168, 8).wire.count) * tokens * others / 150e9);
+      return FromSeconds(static_cast<double>(NormalPairBytes(kind, 7168, 8).wire.count) * tokens * others /
+                         150e9);
     };
     const auto fast = [&](ExchangeKind kind) {
-      return FromSeconds(20e-6 + static_cast<double>(LowLatencyPairBytes(kind, 7168).count) * tokens * 7 / 300e9);
+      return FromSeconds(20e-6 +
+                         static_cast<double>(LowLatencyPairBytes(kind, 7168).count) * tokens * 7 / 300e9);
     };
     const ExchangeKind to = ExchangeKind::kDispatch, from = ExchangeKind::kCombine;
     table.normal.push_back({tokens, tokens < 1024 ? FromSeconds(1) : normal(to), normal(from)});

@@ -94,7 +94,8 @@ TEST(DeviceTables, AnH20sBf16GemmsFollowItsOwnFp8Rows) {
 TEST(DeviceTables, LeavingADeviceOutLeavesAllItsRowsOut) {
   const CostModel lent = CostModel::LoadLent(DevicePreset("h200-sxm"));
   EXPECT_EQ(lent.LenderOf(OpKind::kGemmBf16), "h100-sxm");
-  EXPECT_EQ(lent.PriceOp(GemmOp(OpKind::kGemmBf16, {4096, 4096, 4096, 1}), 132).provenance, Provenance::kScaled);
+  EXPECT_EQ(lent.PriceOp(GemmOp(OpKind::kGemmBf16, {4096, 4096, 4096, 1}), 132).provenance,
+            Provenance::kScaled);
   for (const std::string& source : lent.sources()) EXPECT_THAT(source, Not(HasSubstr("h200-sxm (2026")));
 }
 
@@ -118,7 +119,8 @@ TEST(DeviceTables, DerivedSaysWhatWasTakenOff) {
     return ParseKernelTable(
         Document::Parse("schema_version: 1\ndevice: h100-sxm\ndate: 2026-01-31\nsource: test\ndriver: x\n"
                         "libraries: x\nclocks: x\ntables:\n  - op: gemm_bf16\n    kernel: x\n" +
-                            derived + "    sms: 132\n    columns: [m, n, k, time_us]\n    rows: [[128, 128, 128, 5]]\n",
+                            derived +
+                            "    sms: 132\n    columns: [m, n, k, time_us]\n    rows: [[128, 128, 128, 5]]\n",
                         "table.yaml")
             .root());
   };
