@@ -8,6 +8,8 @@
 #include <fmt/format.h>
 
 #include "core/config/resources.h"
+#include "hw/comm/exchange.h"
+#include "hw/comm/node_exchange.h"
 #include "hw/cost/cost_model.h"
 #include "hw/cost/price_error.h"
 #include "models/layers/step_ops.h"
@@ -199,6 +201,43 @@ void AppendShares(const std::string& device, const hw::CostModel& cost, std::vec
   }
 }
 
+/// Times of TensorRT-LLM's all-to-all (MnnvlMoe) over the NVLink domain of a GB200 rack: 4096 tokens a rank, 256
+/// experts, top 8, hidden 7168, FP8 there and BF16 back, in us.
+struct RackRow {
+  int ranks;
+  double dispatch, combine;
+};
+constexpr RackRow kRack[] = {{8, 379.1, 815.7}, {16, 400.6, 865.4}, {32, 428.4, 925.1}, {64, 456.6, 1013.0}};
+
+/// What nobody measured with DeepEP: exchanges among more GPUs of a rack than the four of a tray.
+void AppendRack(std::vector<ValidationCase>* cases) {
+  constexpr int kTokens = 4096, kTopK = 8, kExperts = 256, kHidden = 7168;
+  const hw::ExchangeModel model = hw::ExchangeModel::Load(hw::DevicePreset("gb200"), "2025-04");
+  for (const RackRow& row : kRack) {
+    const double others = hw::RanksPerToken(row.ranks, kTopK, kExperts) * (row.ranks - 1) / row.ranks;
+    for (const hw::ExchangeKind kind : {hw::ExchangeKind::kDispatch, hw::ExchangeKind::kCombine}) {
+      const auto wire = static_cast<double>(hw::NormalPairBytes(kind, kHidden, kTopK).wire.count);
+      const Bytes bytes{static_cast<std::int64_t>(wire * kTokens * others)};
+      ValidationCase c;
+      c.id = fmt::format("NVL72-{}-{}", hw::Name(kind), row.ranks);
+      c.area = kArea;
+      c.what = fmt::format("{} of 4096 tokens among {} GPUs of a GB200 rack", hw::Name(kind), row.ranks);
+      c.published = hw::IsDispatch(kind) ? row.dispatch : row.combine;
+      c.simulated = Microseconds(model.Price(kind, {{}, {}, bytes, bytes}).alone);
+      const hw::Range90 range = hw::LogNormal90(0, model.Deviation());
+      c.SetInterval(range.low, range.high);
+      c.unit = "us";
+      c.tolerance = 0.25;
+      c.source = "ai-dynamo/aiconfigurator @095f58a gb200 trtllm_alltoall_perf, NVLinkTwoSided";
+      c.residual =
+          "ours are DeepEP's kernels at the rate that they reach among the four GPUs of a tray; these are "
+          "TensorRT-LLM's, "
+          "written for the rack, and nobody has published DeepEP's over it";
+      cases->push_back(std::move(c));
+    }
+  }
+}
+
 }  // namespace
 
 std::vector<ValidationCase> DevicesCases() {
@@ -211,6 +250,7 @@ std::vector<ValidationCase> DevicesCases() {
     AppendWithoutDevice(device, held_out, &cases);
     AppendShares(device, cost, &cases);
   }
+  AppendRack(&cases);
   return cases;
 }
 
