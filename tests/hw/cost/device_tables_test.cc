@@ -100,7 +100,7 @@ TEST(DeviceTables, LeavingADeviceOutLeavesAllItsRowsOut) {
 }
 
 TEST(DeviceTables, EveryShippedRowIsPricedAtItsTime) {
-  for (const char* device : {"a100-sxm", "h100-sxm", "h20", "b300", "gb200", "l40s", "rtx-pro-6000"}) {
+  for (const char* device : {"a100-sxm", "h100-sxm", "h20", "b300", "gb200", "l40s-pcie", "rtx-pro-6000"}) {
     const CostModel model = CostModel::Load(DevicePreset(device), {});
     int own = 0;
     for (const KernelRow& row : model.rows()) {
