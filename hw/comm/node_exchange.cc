@@ -50,7 +50,8 @@ NodeRates Fit(const std::vector<Sample>& samples, bool latency, double most) {
 double RanksPerToken(int ranks, int top_k, int experts) {
   const int each = experts / ranks;
   double missed = 1;  // chance that none of the choices lies on a given rank
-  for (int i = 0; i < top_k; ++i) missed *= static_cast<double>(experts - each - i) / (experts - i);
+  for (int i = 0; i < top_k; ++i)
+    missed *= std::max(0.0, static_cast<double>(experts - each - i) / (experts - i));
   return ranks * (1 - missed);
 }
 
@@ -65,7 +66,7 @@ NodeExchangeTable ReadNodeExchangeTable(const Value& root) {
   table.ranks = static_cast<int>(root.At("ranks").AsInt(2, 1024));
   table.hidden = static_cast<int>(root.At("hidden").AsInt(128, 1 << 20));
   table.top_k = static_cast<int>(root.At("top_k").AsInt(1, 32));
-  table.experts = static_cast<int>(root.At("experts").AsInt(table.ranks, 1 << 16));
+  table.experts = static_cast<int>(root.At("experts").AsInt(std::max(table.ranks, table.top_k), 1 << 16));
   table.normal = ReadRows(root.At("normal"));
   table.low_latency = ReadRows(root.At("low_latency"));
   const auto large = [](const NodeExchangeRow& r) { return r.tokens >= kLeastTokens; };

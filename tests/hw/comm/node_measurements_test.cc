@@ -82,6 +82,7 @@ TEST(CollectiveTable, SlowerLinksAreNeverFaster) {
 TEST(NodeExchange, RanksPerTokenIsThatOfDeepSeeksTable) {
   EXPECT_NEAR(RanksPerToken(8, 8, 256), 5.297, 0.005) << "DS-J01, hw/data/h800-sxm/deepep-2025-04.yaml";
   EXPECT_DOUBLE_EQ(RanksPerToken(1, 8, 256), 1);
+  EXPECT_DOUBLE_EQ(RanksPerToken(2, 4, 4), 2) << "every expert is chosen";
 }
 
 TEST(NodeExchange, TheFitFindsTheRateAndTheLatencyThatMadeTheRows) {
