@@ -61,6 +61,7 @@ void ListClusters(Listing* list) {
     list->Row(name, fmt::format("{} x {} {}, {}", c.nodes, c.devices_per_node, c.device.name,
                                 planes ? "multi-plane fat tree" : "multi-rail fat tree"));
   }
+  for (const hw::ClusterFamily& family : hw::ClusterFamilies()) list->Row(family.name + "-N", family.Title());
 }
 
 int Run() {

@@ -46,10 +46,27 @@ Time BestProtocol(int steps, double moved, double rate, HopMicroseconds hop) {
 CollectiveModel::CollectiveModel(const Device& device, const PointToPoint& link, Transport transport)
     : scale_up_{device.scale_up.value * kNcclShareOfScaleUp},
       scale_out_{link.rate(Reach::kLeaf)},
-      hop_(HopLatency(transport)) {}
+      table_(FindCollectiveTable(device)),
+      hop_(HopLatency(transport)) {
+  if (!table_) return;
+  slower_ = table_->measured_on.Apply(device).scale_up.value / device.scale_up.value;
+  const CollectiveRows* widest = nullptr;
+  for (const CollectiveRows& rows : table_->tables) {
+    const bool straight = rows.collective == Collective::kAllGather;  // no switch adds on the way
+    if (straight && (widest == nullptr || rows.gpus > widest->gpus)) widest = &rows;
+  }
+  if (widest != nullptr) scale_up_ = {widest->BusRate() / slower_};
+}
+
+Provenance CollectiveModel::scale_up_provenance(Collective collective, int ranks) const {
+  const bool measured = slower_ == 1 && table_ && table_->Find(collective, ranks) != nullptr;
+  return measured ? Provenance::kMeasured : Provenance::kScaled;
+}
 
 Time CollectiveModel::ScaleUpLeg(Collective collective, Bytes bytes, int ranks) const {
   if (ranks <= 1) return kTimeZero;
+  if (const CollectiveRows* rows = table_ ? table_->Find(collective, ranks) : nullptr)
+    return FromSeconds(rows->Seconds(static_cast<double>(bytes.count), slower_));
   const double moved = Moved(collective, static_cast<double>(bytes.count), ranks);
   return BestProtocol(Steps(collective, ranks), moved, scale_up_.value,
                       [](const Protocol& p) { return p.scale_up_hop_us; });

@@ -1,15 +1,17 @@
 // Collectives of data parallelism: hierarchical ring reduce-scatter, all-gather and all-reduce, NVLink inside a
 // node and then the NICs between nodes, every GPU on its own rail. A leg's time is NCCL's own model, latency of
-// its steps plus bytes over the rate, for the best of its three protocols.
+// its steps plus bytes over the rate, for the best of its three protocols. Inside a node a device's own table
+// goes first, where one was measured among as many GPUs.
 #pragma once
 
+#include <optional>
+
+#include "hw/comm/collective_table.h"
 #include "hw/comm/point_to_point.h"
 #include "hw/device.h"
 #include "hw/provenance.h"
 
 namespace orrery::hw {
-
-enum class Collective : std::uint8_t { kReduceScatter, kAllGather, kAllReduce };
 
 /// Who takes part: `ranks_per_node` GPUs on each of `nodes` nodes.
 struct CollectiveGroup {
@@ -27,7 +29,8 @@ struct CollectiveTime {
 
 class CollectiveModel {
  public:
-  /// Scale-up at NCCL's share of the nominal rate, scale-out at the rate of `link`.
+  /// Scale-up as the device's table says, else at the share of the nominal rate that it, or the H100's, reaches;
+  /// scale-out at the rate of `link`.
   CollectiveModel(const Device& device, const PointToPoint& link,
                   Transport transport = Transport::kInfiniBand);
 
@@ -39,15 +42,17 @@ class CollectiveModel {
 
   BytesPerSecond scale_up_rate() const { return scale_up_; }
   BytesPerSecond scale_out_rate() const { return scale_out_; }
-  /// No multi-node NCCL table of this machine is published: rates of one node of H100 and of the exchange
-  /// kernels.
-  Provenance provenance() const { return Provenance::kScaled; }
+  /// Of the leg inside a node. No multi-node NCCL table of any machine is published, so that what goes between
+  /// nodes is scaled from the exchange kernels.
+  Provenance scale_up_provenance(Collective collective, int ranks) const;
 
  private:
   Time ScaleUpLeg(Collective collective, Bytes bytes, int ranks) const;
   Time ScaleOutLeg(Collective collective, Bytes bytes, const CollectiveGroup& group) const;
 
   BytesPerSecond scale_up_, scale_out_;
+  std::optional<CollectiveTable> table_;
+  double slower_ = 1;  ///< links of the table's machine over this device's
   Time hop_;
 };
 

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "hw/comm/node_exchange.h"
 #include "hw/cost/error_data.h"
 
 namespace orrery::hw {
@@ -88,6 +89,11 @@ ExchangeModel ExchangeModel::Load(const Device& device, const std::string& versi
   model.source_ = SourceText(source, device);
   model.rates_.scale_out *= device.scale_out.value / measured.scale_out.value;
   model.rates_.scale_up *= device.scale_up.value / measured.scale_up.value;
+  if (const auto node = FindNodeExchangeTable(device); node && !own) {
+    const BytesPerSecond nominal = node->measured_on.Apply(device).scale_up;
+    model.rates_.scale_up = FitNormal(*node, nominal).scale_up * device.scale_up.value / nominal.value;
+    model.source_ += "; within a node " + node->source;
+  }
   model.picoseconds_per_byte_out_ = 1e12 / model.rates_.scale_out;
   model.picoseconds_per_byte_up_ = 1e12 / model.rates_.scale_up;
   return model;

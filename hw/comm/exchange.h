@@ -32,7 +32,8 @@ struct ExchangePrice {
 class ExchangeModel {
  public:
   /// The model of `version` ("2025-02", "2025-04") on `device`. Where a device has no table, the rates of the
-  /// H800's are scaled by the ratio of the ports' nominal rates and the provenance says so.
+  /// H800's are scaled by the ratio of the ports' nominal rates and the provenance says so; where one node of the
+  /// device was measured (hw/comm/node_exchange.h), its scale-up rate is that node's.
   /// InputError for an unknown version.
   static ExchangeModel Load(const Device& device, const std::string& version);
   static std::vector<std::string> Versions();

@@ -62,7 +62,8 @@ std::vector<LowLatencySample> LowLatencySamples(const DeepEpTable& table) {
 }
 
 double LowLatencySeconds(const LowLatencyRates& rates, double scale_out_bytes, double scale_up_bytes) {
-  return rates.latency_s + std::max(scale_out_bytes / rates.scale_out, scale_up_bytes / rates.scale_up);
+  const double up = rates.scale_up_latency_s + scale_up_bytes / rates.scale_up;
+  return scale_out_bytes > 0 ? std::max(rates.latency_s + scale_out_bytes / rates.scale_out, up) : up;
 }
 
 LowLatencyRates FitLowLatency(const std::vector<LowLatencySample>& samples, bool uses_scale_up,
@@ -78,7 +79,7 @@ LowLatencyRates FitLowLatency(const std::vector<LowLatencySample>& samples, bool
   ORRERY_CHECK(out.size() >= 2 && (!uses_scale_up || !up.empty()), "too few low-latency rows to fit");
   const Line line = FitLine(out, &LowLatencySample::scale_out_bytes);
   LowLatencyRates rates;
-  rates.latency_s = line.latency;
+  rates.latency_s = rates.scale_up_latency_s = line.latency;
   rates.scale_out = std::min(1 / line.seconds_per_byte, scale_out_nominal.value);
   rates.scale_up = rates.scale_out;
   if (uses_scale_up) rates.scale_up = std::min(1 / FitScaleUp(up, line.latency), scale_up_nominal.value);
@@ -130,7 +131,17 @@ LowLatencyModel LowLatencyModel::Load(const Device& device, const std::string& v
     model.deviation_ = std::hypot(model.deviation_, errors.low_latency_exchange[relation]);
   }
   model.source_ = SourceText(source, device);
+  if (const auto node = FindNodeExchangeTable(device); node && !own && model.uses_scale_up_)
+    model.TakeNode(*node, device);
   return model;
+}
+
+void LowLatencyModel::TakeNode(const NodeExchangeTable& node, const Device& device) {
+  const BytesPerSecond nominal = node.measured_on.Apply(device).scale_up;
+  const NodeRates rates = FitLowLatencyNode(node, nominal);
+  rates_.scale_up_latency_s = rates.latency_s;
+  rates_.scale_up = rates.scale_up * device.scale_up.value / nominal.value;
+  source_ += "; within a node " + node.source;
 }
 
 Time LowLatencyModel::Price(Bytes scale_out, Bytes scale_up) const {

@@ -1,9 +1,10 @@
 // The low-latency expert-parallel exchange (decode): t = latency + max(out / r_out, up / r_up), fitted to the
-// table's rows. Two parameters where the kernels use RDMA alone (up counts as out), three where pairs inside a
+// table's rows; the latency of what stays inside a node is the same but where the device's own node was measured. Two parameters where the kernels use RDMA alone (up counts as out), three where pairs inside a
 // node go over scale-up.
 #pragma once
 
 #include "hw/comm/deepep_table.h"
+#include "hw/comm/node_exchange.h"
 #include "hw/cost/price_error.h"
 #include "hw/device.h"
 #include "hw/provenance.h"
@@ -12,9 +13,10 @@ namespace orrery::hw {
 
 struct LowLatencyRates {
   double latency_s = 0;
-  double scale_out = 0;  ///< B/s
-  double scale_up = 0;   ///< B/s; equal to scale_out where the kernels do not use scale-up
-  double rms_error = 0;  ///< of log t over the rows fitted
+  double scale_out = 0;           ///< B/s
+  double scale_up = 0;            ///< B/s; equal to scale_out where the kernels do not use scale-up
+  double scale_up_latency_s = 0;  ///< of an exchange inside a node
+  double rms_error = 0;           ///< of log t over the rows fitted
 };
 
 /// One measured low-latency kernel: bytes a rank sends to GPUs of other nodes and of its own.
@@ -58,6 +60,8 @@ class LowLatencyModel {
   const std::string& source() const { return source_; }
 
  private:
+  void TakeNode(const NodeExchangeTable& node, const Device& device);
+
   LowLatencyRates rates_;
   double deviation_ = 0;
   bool uses_scale_up_ = false;

@@ -4,10 +4,13 @@
 #include <array>
 #include <cmath>
 #include <filesystem>
-#include <limits>
+#include <set>
+#include <string_view>
+#include <tuple>
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/base/file.h"
 #include "core/base/text.h"
 #include "core/config/resources.h"
 #include "core/op/op_traits.h"
@@ -39,7 +42,8 @@ RawPrice PriceRaw(const CostData& data, const Op& op, int sms, std::size_t witho
   price.beside = price.seconds * std::exp(efficiency.log_beside);
   price.table = efficiency.table;
   const bool measured = efficiency.inside && !IsUnlikeItsShape(op);
-  if (known) price.provenance = measured ? Provenance::kMeasured : Provenance::kScaled;
+  const Provenance here = efficiency.derived ? Provenance::kDerived : Provenance::kMeasured;
+  if (known) price.provenance = measured ? here : Provenance::kScaled;
   return price;
 }
 
@@ -61,19 +65,48 @@ Basis BasisBeyond(const CostData& data, const Op& op) {
 }
 
 bool HasRows(const CostData& data, OpKind kind) {
-  return std::any_of(data.rows.begin(), data.rows.end(), [kind](const PlacedRow& placed) {
-    return !placed.borrowed && PricedWith(placed.row.op.kind) == PricedWith(kind);
-  });
+  return data.own_kinds[static_cast<std::size_t>(PricedWith(kind))];
+}
+
+bool Lends(const Lender& lender, OpKind kind) {
+  return std::find(lender.kinds.begin(), lender.kinds.end(), PricedWith(kind)) != lender.kinds.end();
 }
 
 }  // namespace
 
+bool Tells(const CostData& data, OpKind kind) {
+  const auto has = [&data](const std::optional<OpKind>& k) { return k && HasRows(data, *k); };
+  if (has(kind) || has(StandsIn(kind))) return true;
+  const bool lent = std::any_of(data.lenders.begin(), data.lenders.end(),
+                                [kind](const Lender& lender) { return Lends(lender, kind); });
+  return !lent && has(Traits(kind).stand_in);
+}
+
+int LenderOf(const CostData& data, OpKind kind) {
+  const auto first = [&](const auto& lends) {
+    const auto it = std::find_if(data.lenders.begin(), data.lenders.end(), lends);
+    return it != data.lenders.end() ? static_cast<int>(it - data.lenders.begin()) : -1;
+  };
+  int found = first([&](const Lender& lender) { return Lends(lender, kind); });
+  for (const std::optional<OpKind>& other : {StandsIn(kind), Traits(kind).stand_in}) {
+    if (found < 0 && other) found = first([&](const Lender& lender) { return Lends(lender, *other); });
+  }
+  if (found < 0 && IsMemoryBound(kind)) {
+    found = first([](const Lender& lender) {
+      return std::any_of(lender.kinds.begin(), lender.kinds.end(),
+                         [](OpKind k) { return Traits(k).streams; });
+    });
+  }
+  return found < 0 && !data.lenders.empty() ? 0 : found;
+}
+
 Basis BasisOf(const CostData& data, const Op& op, int sms, Provenance provenance) {
   if (provenance == Provenance::kMeasured) return Basis::kRows;
+  if (provenance == Provenance::kDerived) return Basis::kDerivedRows;
   if (provenance == Provenance::kAnalytic && (!IsMemoryBound(op.kind) || !data.streaming_known))
     return Basis::kDataSheet;
-  if (data.lenders.empty() || HasRows(data, op.kind)) return BasisBeyond(data, op);
-  const CostData& lender = *data.lenders.front();
+  if (data.lenders.empty() || Tells(data, op.kind)) return BasisBeyond(data, op);
+  const CostData& lender = *data.lenders[static_cast<std::size_t>(LenderOf(data, op.kind))].data;
   const int lender_sms = std::max(
       1, static_cast<int>(std::lround(static_cast<double>(sms) * lender.device.sms / data.device.sms)));
   const RawPrice there = PriceRaw(lender, op, lender_sms);
@@ -110,35 +143,78 @@ double Unlikeness(const Device& a, const Device& b) {
          std::abs(std::log(static_cast<double>(a.sms) / b.sms));
 }
 
-/// Tables of the most similar device that has some.
-std::vector<KernelTable> BorrowedTables(const Device& device) {
-  std::string best;
-  double least = std::numeric_limits<double>::infinity();
-  for (const std::string& name : DevicePresets()) {
+/// The devices that have tables, nearest first: of one chip, of one architecture, then the rest, each by how
+/// unlike the data sheets are. To a device that is no preset the reference device is nearest, since its sheet must
+/// not decide: with a better one another device might lend, and a better device be slower.
+std::vector<std::string> Nearest(const Device& device) {
+  const ErrorData errors = LoadErrorData();
+  const std::vector<std::string> known = DevicePresets();
+  const bool preset = std::find(known.begin(), known.end(), device.name) != known.end();
+  std::vector<std::tuple<Relation, double, std::string>> others;
+  for (const std::string& name : known) {
     if (name == device.name || TableNames(name).empty()) continue;
-    const double unlike = Unlikeness(device, DevicePreset(name));
-    if (unlike < least) {
-      least = unlike;
-      best = name;
+    const double unlike = preset ? Unlikeness(DevicePreset(device.name), DevicePreset(name))
+                                 : (name == kReferenceDevice ? 0.0 : 1.0);
+    others.emplace_back(errors.Between(name, device.name), unlike, name);
+  }
+  std::sort(others.begin(), others.end());
+  std::vector<std::string> names;
+  for (const auto& [relation, unlike, name] : others) names.push_back(name);
+  return names;
+}
+
+/// The kinds that the shipped tables of a device have rows of, by their `op:` lines alone: to look for one kind
+/// need not read the rows of every device.
+std::set<OpKind> KindsOf(const std::string& device) {
+  constexpr std::string_view kKey = "- op: ";
+  constexpr std::size_t kMostTableBytes = std::size_t{1} << 26;
+  std::set<OpKind> kinds;
+  for (const std::string& name : TableNames(device)) {
+    const std::string text = ReadTextFile(TablePath(device, name), kMostTableBytes);
+    for (std::size_t at = text.find(kKey); at != std::string::npos; at = text.find(kKey, at + 1)) {
+      const std::size_t from = at + kKey.size();
+      OpKind kind{};
+      if (ParseOpKind(text.substr(from, text.find_first_of(" \r\n", from) - from), &kind))
+        kinds.insert(PricedWith(kind));
     }
   }
-  return best.empty() ? std::vector<KernelTable>{} : TablesOf(best);
+  return kinds;
 }
 
-bool HasKind(const std::vector<KernelTable>& tables, OpKind kind) {
-  return std::any_of(tables.begin(), tables.end(), [&](const KernelTable& table) {
-    return std::any_of(table.rows.begin(), table.rows.end(),
-                       [&](const KernelRow& row) { return row.op.kind == kind; });
-  });
+/// The kinds that a device's own rows of `own` do not tell of.
+std::set<OpKind> MissingKinds(const std::set<OpKind>& own) {
+  std::set<OpKind> missing;
+  for (const OpTraits& traits : AllOpTraits()) {
+    const std::optional<OpKind> other = internal::StandsIn(traits.kind);
+    if (!own.contains(PricedWith(traits.kind)) && !(other && own.contains(*other)))
+      missing.insert(PricedWith(traits.kind));
+  }
+  return missing;
 }
 
-/// The device's tables, and from the most similar device the rows of kinds they do not cover.
-std::vector<KernelTable> AutoTables(const Device& device) {
-  std::vector<KernelTable> own = TablesOf(device.name);
-  std::vector<KernelTable> all = own;
-  for (KernelTable& table : BorrowedTables(device)) {
-    std::erase_if(table.rows, [&](const KernelRow& row) { return HasKind(own, row.op.kind); });
-    if (!table.rows.empty()) all.push_back(std::move(table));
+/// Tables that price, and those that BuildCostData calls unlent.
+struct Tables {
+  std::vector<KernelTable> pricing, unlent;
+};
+
+/// The device's tables, unless they are to be left out, and of each kind that they do not tell of the rows of the
+/// nearest device that has some.
+Tables AutoTables(const Device& device, bool own = true) {
+  Tables all;
+  if (own) all.pricing = TablesOf(device.name);
+  std::set<OpKind> missing = MissingKinds(own ? KindsOf(device.name) : std::set<OpKind>{});
+  for (const std::string& name : Nearest(device)) {
+    std::vector<OpKind> lent;
+    for (const OpKind kind : KindsOf(name)) {
+      if (missing.erase(kind) > 0) lent.push_back(kind);
+    }
+    if (lent.empty()) continue;
+    for (KernelTable& table : TablesOf(name)) {
+      table.lent = lent;
+      const bool prices = std::any_of(table.rows.begin(), table.rows.end(),
+                                      [&](const KernelRow& row) { return table.Lends(row.op.kind); });
+      (prices ? all.pricing : all.unlent).push_back(std::move(table));
+    }
   }
   return all;
 }
@@ -240,13 +316,24 @@ int CostModel::ResidualClass(OpKind kind) {
 }
 
 CostModel CostModel::Load(const Device& device, const CalibrationChoice& choice) {
-  std::vector<KernelTable> tables;
+  Tables tables;
   if (choice.name == "auto")
     tables = AutoTables(device);
   else
-    AddNamed(device, choice.name, choice.forced, &tables);
-  for (const std::string& name : choice.further) AddNamed(device, name, choice.forced, &tables);
-  return CostModel(device, tables);
+    AddNamed(device, choice.name, choice.forced, &tables.pricing);
+  for (const std::string& name : choice.further) AddNamed(device, name, choice.forced, &tables.pricing);
+  return CostModel(internal::BuildCostData(device, tables.pricing, tables.unlent));
+}
+
+CostModel CostModel::LoadLent(const Device& device) {
+  const Tables tables = AutoTables(device, false);
+  return CostModel(internal::BuildCostData(device, tables.pricing, tables.unlent));
+}
+
+std::string CostModel::LenderOf(OpKind kind) const {
+  const int lender = internal::LenderOf(*data_, kind);
+  if (lender < 0 || internal::Tells(*data_, kind)) return "";
+  return data_->lenders[static_cast<std::size_t>(lender)].data->device.name;
 }
 
 Price CostModel::PriceOp(const Op& op, int sms) const {

@@ -58,6 +58,8 @@ class CostModel {
   /// "auto" on a device without tables takes those of the most similar device, scaled by roofline (sources() says so).
   /// InputError: no such table, a bad one, or one of another device without `forced`.
   static CostModel Load(const Device& device, const CalibrationChoice& choice);
+  /// "auto" as if the device had no tables: what carrying over costs is measured so.
+  static CostModel LoadLent(const Device& device);
   /// From tables in memory. A table of another device than `device` scales.
   CostModel(const Device& device, const std::vector<KernelTable>& tables);
 
@@ -69,6 +71,9 @@ class CostModel {
   /// over.
   Provenance launch_gap_provenance() const;
   const Device& device() const;
+
+  /// The device that lends the rows of a kind; "" where this one has rows of its own, or nobody has.
+  std::string LenderOf(OpKind kind) const;
 
   /// What the prices come from, one line a table, for reports.
   std::vector<std::string> sources() const;

@@ -37,14 +37,19 @@ struct SourcedRow {
 
 /// Rows of the last table of those that measured the same.
 std::vector<SourcedRow> Supersede(std::vector<SourcedRow> rows) {
-  std::vector<SourcedRow> kept;
-  for (auto it = rows.rbegin(); it != rows.rend(); ++it) {
-    const bool known =
-        std::any_of(kept.begin(), kept.end(), [&](const SourcedRow& k) { return SameCase(k.row, it->row); });
-    if (!known) kept.push_back(std::move(*it));
+  std::map<std::string, std::vector<const KernelRow*>> by_text;
+  std::vector<std::size_t> kept;
+  for (std::size_t i = rows.size(); i-- > 0;) {
+    auto& later = by_text[RowText(rows[i].row)];
+    const bool known = std::any_of(later.begin(), later.end(),
+                                   [&](const KernelRow* other) { return SameCase(*other, rows[i].row); });
+    if (known) continue;
+    later.push_back(&rows[i].row);
+    kept.push_back(i);
   }
-  std::reverse(kept.begin(), kept.end());
-  return kept;
+  std::vector<SourcedRow> result;
+  for (auto it = kept.rbegin(); it != kept.rend(); ++it) result.push_back(std::move(rows[*it]));
+  return result;
 }
 
 double Median(std::vector<double> values) {
@@ -86,6 +91,7 @@ EfficiencyPoint PointOf(const SourcedRow& r, const Contention& contention) {
   point.log_beside = static_cast<float>(contention.Of(r.row));
   point.borrowed = r.borrowed;
   point.scaled = r.elsewhere;
+  point.derived = !r.row.derived.empty();
   point.table = r.table;
   return point;
 }
@@ -152,6 +158,7 @@ std::vector<SourcedRow> Collect(const Device& device, const std::vector<KernelTa
     const Device& on = measured_on[t];
     const bool elsewhere = IsElsewhere(tables[t], on, device);
     for (const KernelRow& row : tables[t].rows) {
+      if (!tables[t].Lends(row.op.kind)) continue;
       if (row.sms > on.sms) {
         throw InputError(
             row.place, "sms " + std::to_string(row.sms) + ": " + on.name + " has " + std::to_string(on.sms));
@@ -195,24 +202,44 @@ void SetStreaming(CostData* data) {
 }
 
 /// The devices that lend rows, each as it prices itself under the sheet that its rows were measured under:
-/// how well its rows tell of each other is asked of these.
-std::vector<std::shared_ptr<const CostData>> LendersOf(const Device& device,
-                                                       const std::vector<KernelTable>& tables,
-                                                       const std::vector<Device>& measured_on) {
-  std::map<std::string, std::pair<Device, std::vector<KernelTable>>> by_name;
+/// how well its rows tell of each other is asked of these, and of all that it has.
+std::vector<Lender> LendersOf(const Device& device, const std::vector<KernelTable>& tables,
+                              const std::vector<Device>& measured_on,
+                              const std::vector<KernelTable>& unlent) {
+  struct Source {
+    Device device;
+    std::vector<KernelTable> tables;
+    std::set<OpKind> kinds;
+  };
+  std::map<std::string, Source> by_name;
   for (std::size_t t = 0; t < tables.size(); ++t) {
     if (!IsElsewhere(tables[t], measured_on[t], device)) continue;
-    auto& [on, own] =
-        by_name.try_emplace(tables[t].device, measured_on[t], std::vector<KernelTable>{}).first->second;
-    if (SameKernelSheet(on, measured_on[t])) own.push_back(tables[t]);
+    Source& source = by_name.try_emplace(tables[t].device, Source{measured_on[t], {}, {}}).first->second;
+    if (!SameKernelSheet(source.device, measured_on[t])) continue;
+    for (const KernelRow& row : tables[t].rows) {
+      if (tables[t].Lends(row.op.kind)) source.kinds.insert(PricedWith(row.op.kind));
+    }
+    source.tables.push_back(tables[t]);
+    source.tables.back().lent.reset();
   }
-  std::vector<std::shared_ptr<const CostData>> lenders;
-  for (const auto& [name, lender] : by_name) lenders.push_back(BuildCostData(lender.first, lender.second));
+  const std::vector<Device> unlent_on = MeasuredDevices(device, unlent);
+  for (std::size_t t = 0; t < unlent.size(); ++t) {
+    const auto source = by_name.find(unlent[t].device);
+    if (source != by_name.end() && SameKernelSheet(source->second.device, unlent_on[t]))
+      source->second.tables.push_back(unlent[t]);
+  }
+  std::vector<Lender> lenders;
+  for (const auto& [name, source] : by_name) {
+    lenders.push_back({BuildCostData(source.device, source.tables),
+                       std::vector<OpKind>(source.kinds.begin(), source.kinds.end())});
+  }
   return lenders;
 }
 
 std::string SourceLine(const KernelTable& table, const Device& measured_on, const Device& device) {
-  const std::string rows = std::to_string(table.rows.size()) + " rows";
+  const auto used = std::count_if(table.rows.begin(), table.rows.end(),
+                                  [&](const KernelRow& row) { return table.Lends(row.op.kind); });
+  const std::string rows = std::to_string(used) + " rows";
   const bool sheet = table.device == device.name && IsElsewhere(table, measured_on, device);
   const std::string scaled = table.device != device.name ? ", scaled from " + table.device + " by roofline"
                              : sheet ? ", scaled by roofline from the data sheet they were measured under"
@@ -227,7 +254,8 @@ std::string SourceLine(const KernelTable& table, const Device& measured_on, cons
 
 Time GraphLaunchGap(const CostData& data) { return std::min(kGraphLaunchGap, data.launch_gap); }
 
-std::shared_ptr<const CostData> BuildCostData(const Device& device, const std::vector<KernelTable>& tables) {
+std::shared_ptr<const CostData> BuildCostData(const Device& device, const std::vector<KernelTable>& tables,
+                                              const std::vector<KernelTable>& unlent) {
   auto data = std::make_shared<CostData>();
   data->device = device;
   data->launch_gap = kTraceLaunchGap;
@@ -238,6 +266,7 @@ std::shared_ptr<const CostData> BuildCostData(const Device& device, const std::v
   for (const SourcedRow& r : rows) {
     EfficiencyMap& map = data->MapsOf(r.row.op.kind).Of(r.row.op.label);
     data->rows.push_back({r.row, map.size(), r.elsewhere});
+    if (!r.elsewhere) data->own_kinds[static_cast<std::size_t>(PricedWith(r.row.op.kind))] = true;
     map.Add(PointOf(r, contention));
   }
   for (const SourcedRow& r : rows) {
@@ -246,7 +275,7 @@ std::shared_ptr<const CostData> BuildCostData(const Device& device, const std::v
   }
   FillStandIns(data.get());
   SetStreaming(data.get());
-  data->lenders = LendersOf(device, tables, measured_on);
+  data->lenders = LendersOf(device, tables, measured_on, unlent);
   for (std::size_t t = 0; t < tables.size(); ++t) {
     const KernelTable& table = tables[t];
     data->sources.push_back(SourceLine(table, measured_on[t], device));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "core/op/op_traits.h"
 #include "hw/cost/roofline.h"
@@ -20,6 +21,10 @@ constexpr float kSparse = 0.25F;
 constexpr float kBorrowedPenalty = 1;
 /// ln(132/112) = 0.16 becomes 1: a row for another share of the SMs ranks like one of another shape.
 constexpr float kSmWeight = 6;
+/// Where the share of the SMs stands. Rows on all of a device's SMs also tell of a kernel that leaves 20 of 132
+/// to an exchange, by the waves that the analytic model counts on both: such a price is derived. What it is off by,
+/// the H800's rows on 112 and on 132 SMs tell (`derived` of hw/data/price-errors.yaml).
+constexpr std::size_t kSmFeature = kFeatures - 1;
 
 /// Whether decode attention is bound by memory or by tensor cores decides its efficiency (0.93 and 0.56 of
 /// the data sheet in the H800 tables), so a factor in operations per byte of cache counts twice.
@@ -47,10 +52,10 @@ struct ShapeFeatures {
   Features operator()(const GemmShape& s) const {
     const Ragged ragged = Traits(kind).ragged;
     if (ragged == Ragged::kK) {
-      return {Ln(CeilDiv(s.k, s.groups)), Ln(s.m), Ln(s.n), Ln(s.groups), sm};
+      return {Ln(CeilDiv(s.k, s.groups)), Ln(s.m), Ln(s.n), Ln(s.groups), 0, 0, 0, sm};
     }
     const bool total = ragged != Ragged::kNone;
-    return {Ln(total ? CeilDiv(s.m, s.groups) : s.m), Ln(s.n), Ln(s.k), Ln(s.groups), sm};
+    return {Ln(total ? CeilDiv(s.m, s.groups) : s.m), Ln(s.n), Ln(s.k), Ln(s.groups), 0, 0, 0, sm};
   }
   Features operator()(const AttentionShape& own) const {
     const AttentionShape s = AsMeasured(own);
@@ -62,6 +67,7 @@ struct ShapeFeatures {
               0.5F * Ln(s.kv_heads),
               0.5F * Ln(s.d_qk),
               IsLatent(s) ? 1.0F : 0.0F,
+              0,
               sm};
     }
     return {q, Ln(s.batch), kv - q, Ln(s.heads / s.kv_heads), Ln(s.kv_heads), Ln(s.d_qk), wide, sm};
@@ -77,6 +83,7 @@ struct Nearest {
   struct Entry {
     float squared = 0, log_ratio = 0, log_beside = 0;
     int table = kNoTable;
+    bool derived = false;
   };
   std::array<Entry, kNearest> entries{};
   std::size_t count = 0;
@@ -91,10 +98,11 @@ struct Nearest {
   Efficiency Mean() const {
     Efficiency mean;
     mean.table = count > 0 ? entries[0].table : kNoTable;
+    mean.derived = count > 0 && entries[0].derived;
     double total = 0;
     for (std::size_t i = 0; i < count; ++i) {
       const Entry& e = entries[i];
-      if (e.squared == 0) return {e.log_ratio, e.log_beside, false, e.table};
+      if (e.squared == 0) return {e.log_ratio, e.log_beside, false, e.derived, e.table};
       const double weight = 1 / (static_cast<double>(e.squared) * std::sqrt(e.squared));
       total += weight;
       mean.log_ratio += weight * e.log_ratio;
@@ -114,6 +122,12 @@ float SquaredDistance(const Features& a, const Features& b) {
 }
 
 }  // namespace
+
+double Distance(const Features& a, const Features& b) {
+  double squares = 0;
+  for (std::size_t i = 0; i < kFeatures; ++i) squares += std::pow(double{a[i]} - double{b[i]}, 2);
+  return std::sqrt(squares);
+}
 
 Features FeaturesOf(const Op& op, double sm_share) {
   return std::visit(ShapeFeatures{op.kind, kSmWeight * static_cast<float>(std::log(sm_share))}, op.shape);
@@ -143,11 +157,12 @@ void EfficiencyMap::Add(const EfficiencyPoint& point) {
   here_ = true;
 }
 
-EfficiencyMap::Reading EfficiencyMap::Read(const Line& line, float x, std::size_t without) const {
+template <class Skips>
+EfficiencyMap::Reading EfficiencyMap::Read(const Line& line, float x, const Skips& skips) const {
   const EfficiencyPoint* below = nullptr;
   const EfficiencyPoint* above = nullptr;
   for (const std::size_t i : line.points) {
-    if (i == without) continue;
+    if (skips(i)) continue;
     const EfficiencyPoint& point = points_[i];
     if (point.at[0] <= x) below = &point;
     if (point.at[0] >= x) {
@@ -159,7 +174,7 @@ EfficiencyMap::Reading EfficiencyMap::Read(const Line& line, float x, std::size_
   if (below == nullptr || above == nullptr) {
     const EfficiencyPoint& end = below != nullptr ? *below : *above;
     const float distance = std::abs(x - end.at[0]);
-    return {end.log_ratio, end.log_beside, distance, distance, end.table, true};
+    return {end.log_ratio, end.log_beside, distance, distance, end.table, end.derived, true};
   }
   const float gap = above->at[0] - below->at[0];
   const float t = gap > 0 ? (x - below->at[0]) / gap : 0;
@@ -168,33 +183,71 @@ EfficiencyMap::Reading EfficiencyMap::Read(const Line& line, float x, std::size_
           0,
           std::min(t, 1 - t) * gap,
           (t < 0.5F ? below : above)->table,
+          (t < 0.5F ? below : above)->derived,
           true};
 }
 
-bool EfficiencyMap::InsideBox(const Features& at) const {
+EfficiencyMap::Place EfficiencyMap::PlaceOf(const Features& at) const {
   constexpr float kSlack = 1e-4F;
+  Place place = here_ ? Place::kInside : Place::kOutside;
   for (std::size_t i = 0; i < kFeatures; ++i) {
-    if (at[i] < low_[i] - kSlack || at[i] > high_[i] + kSlack) return false;
+    const bool below = at[i] < low_[i] - kSlack;
+    if (below && i == kSmFeature) {
+      place = std::max(place, Place::kOnFewerSms);
+    } else if (below || at[i] > high_[i] + kSlack) {
+      return Place::kOutside;
+    }
   }
-  return here_;
+  return place;
 }
 
-Efficiency EfficiencyMap::At(const Features& at, std::size_t without) const {
+template <class Lines, class Skips>
+std::optional<Efficiency> EfficiencyMap::Interpolate(const Features& at, const Lines& lines,
+                                                     const Skips& skips) const {
   Nearest nearest;
   float own_squared = std::numeric_limits<float>::infinity();
-  for (const Line& line : lines_) {
-    const Reading reading = Read(line, at[0], without);
+  for (const Line& line : lines) {
+    const Reading reading = Read(line, at[0], skips);
     if (!reading.any) continue;
     const float across = SquaredDistance(at, line.at);
     const float sparse = kSparse * reading.nearest;
     const float penalty = own_ && line.borrowed ? kBorrowedPenalty : 0;
     if (!line.scaled) own_squared = std::min(own_squared, across + reading.nearest * reading.nearest);
     nearest.Offer({across + reading.beyond * reading.beyond + sparse * sparse + penalty, reading.log_ratio,
-                   reading.log_beside, reading.table});
+                   reading.log_beside, reading.table, reading.derived});
   }
+  if (nearest.count == 0) return std::nullopt;
   Efficiency result = nearest.Mean();
-  result.inside = own_squared <= kNear * kNear && InsideBox(at);
+  const Place place = PlaceOf(at);
+  result.inside = own_squared <= kNear * kNear && place != Place::kOutside;
+  result.derived = result.derived || place == Place::kOnFewerSms;
   return result;
+}
+
+Efficiency EfficiencyMap::At(const Features& at, std::size_t without) const {
+  return *Interpolate(at, lines_, [without](std::size_t i) { return i == without; });
+}
+
+std::optional<Efficiency> EfficiencyMap::AtFar(const Features& at) const {
+  const auto skips = [&](std::size_t i) {
+    return points_[i].borrowed || Distance(points_[i].at, at) <= double{kNear};
+  };
+  // As a map of the other points alone would have them: in the order of their first points, and lying where those do.
+  std::vector<std::pair<std::size_t, Line>> by_first;
+  for (const Line& line : lines_) {
+    std::size_t first = kNone;
+    for (const std::size_t i : line.points) {
+      if (i < first && !skips(i)) first = i;
+    }
+    if (first == kNone) continue;
+    by_first.emplace_back(first, line);
+    by_first.back().second.at = points_[first].at;
+    by_first.back().second.at[0] = 0;
+  }
+  std::sort(by_first.begin(), by_first.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<Line> lines;
+  for (auto& [first, line] : by_first) lines.push_back(std::move(line));
+  return Interpolate(at, lines, skips);
 }
 
 }  // namespace orrery::hw

@@ -8,8 +8,10 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +25,9 @@ inline constexpr std::size_t kFeatures = 8;
 using Features = std::array<float, kFeatures>;
 /// Beyond a factor of 8 from every row measured here a price is no longer called measured.
 inline const float kNear = std::log(8.0F);
+
+/// Between two shapes, in factors of e.
+double Distance(const Features& a, const Features& b);
 
 /// `sm_share`: SMs the op may use over SMs of its device.
 Features FeaturesOf(const Op& op, double sm_share);
@@ -38,6 +43,7 @@ struct EfficiencyPoint {
       false;  ///< counts less: measured for another kind, or elsewhere where there are rows from here
   /// Does not make a price a measured one: all that is borrowed, rows of another device or of another sheet.
   bool scaled = false;
+  bool derived = false;  ///< of a row that something was taken off
   int table = kNoTable;  ///< which of the tables in use the row is from
 };
 
@@ -45,6 +51,7 @@ struct Efficiency {
   double log_ratio = 0;
   double log_beside = 0;
   bool inside = false;   ///< among points measured here, not scaled
+  bool derived = false;  ///< the point that counts most is, or all points are on more SMs
   int table = kNoTable;  ///< of the point that counts most
 };
 
@@ -59,6 +66,8 @@ class EfficiencyMap {
   static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
   /// Interpolates at `at`, as if point `without` were not there. The map must have another point.
   Efficiency At(const Features& at, std::size_t without = kNone) const;
+  /// As if neither borrowed points were there nor those within kNear of `at`; absent where none is left.
+  std::optional<Efficiency> AtFar(const Features& at) const;
 
  private:
   /// Points with the same coordinates but the first, by that one.
@@ -73,10 +82,15 @@ class EfficiencyMap {
     float beyond = 0;      // distance past the line's ends; 0 between them
     float nearest = 0;     // distance to the nearest point along the line
     int table = kNoTable;  // of that point
+    bool derived = false;  // that point
     bool any = false;
   };
-  Reading Read(const Line& line, float x, std::size_t without) const;
-  bool InsideBox(const Features& at) const;
+  template <class Skips>
+  Reading Read(const Line& line, float x, const Skips& skips) const;
+  template <class Lines, class Skips>
+  std::optional<Efficiency> Interpolate(const Features& at, const Lines& lines, const Skips& skips) const;
+  enum class Place : std::uint8_t { kInside, kOnFewerSms, kOutside };
+  Place PlaceOf(const Features& at) const;
 
   std::vector<EfficiencyPoint> points_;
   std::vector<Line> lines_;

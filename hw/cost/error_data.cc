@@ -74,7 +74,7 @@ Relation ErrorData::Between(const std::string& lender, const std::string& borrow
 
 ErrorData ReadErrorData(const Value& root) {
   root.AllowKeys({"schema_version", "chips", "architectures", "kin", "carried", "from_data_sheet", "stand_in",
-                  "exchanges", "launch_gap"});
+                  "derived", "exchanges", "launch_gap"});
   root.At("schema_version").AsInt(1, 1);
   const std::vector<std::string>& classes = CostModel::ResidualClasses();
   ErrorData data;
@@ -97,6 +97,11 @@ ErrorData ReadErrorData(const Value& root) {
     entry.AllowKeys({"relation", "normal", "low_latency"});
     data.normal_exchange[i] = Spread(entry, "normal");
     data.low_latency_exchange[i] = Spread(entry, "low_latency");
+  });
+  data.derived.resize(classes.size());
+  EachOnce(root.At("derived"), "class", classes, [&](std::size_t i, const Value& entry) {
+    entry.AllowKeys({"class", "bias", "scatter", "rows"});
+    data.derived[i] = {Spread(entry, "bias"), Spread(entry, "scatter")};
   });
   data.launch_gap = Spread(root, "launch_gap");
   return data;

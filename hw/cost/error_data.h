@@ -40,6 +40,8 @@ struct ErrorData {
   std::vector<std::optional<DirectedError>> stand_in;  ///< by class, where it was measured
   std::array<double, kRelations> normal_exchange{};    ///< of DeepEP's tables carried over, rms
   std::array<double, kRelations> low_latency_exchange{};
+  /// By class: of rows that a launch or another kernel was taken off, beside the same kernel timed alone.
+  std::vector<CarriedError> derived;
   double launch_gap = 0;  ///< standard deviation
   std::vector<int> kin;   ///< by class: the one whose errors stand in for too few of its own; -1 for none
   std::vector<std::vector<std::string>> chips, architectures;

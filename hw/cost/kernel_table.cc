@@ -130,7 +130,7 @@ struct Section {
   std::vector<std::string> columns;
   const Value* shape = nullptr;
   std::optional<int> sms;
-  std::string kernel, source;
+  std::string kernel, source, derived;
 };
 
 /// The statistics are for readers; what contradicts itself was written by mistake. The median may lie outside
@@ -153,6 +153,7 @@ KernelRow ReadRow(const Value& value, const Section& section) {
   CheckRange(cells);
   row.kernel = section.kernel;
   row.source = section.source;
+  row.derived = section.derived;
   row.place = value.place();
   return row;
 }
@@ -182,13 +183,14 @@ std::vector<std::string> ReadColumns(const Value& value, OpKind kind) {
 }
 
 Section ReadSection(const Value& value, const std::string& source) {
-  value.AllowKeys({"op", "kernel", "source", "sms", "shape", "columns", "rows"});
+  value.AllowKeys({"op", "kernel", "source", "derived", "sms", "shape", "columns", "rows"});
   Section section;
   section.kind = ReadKind(value.At("op"));
   section.columns = ReadColumns(value.At("columns"), section.kind);
   section.kernel = value.At("kernel").AsString();
   const Value* own = value.Find("source");
   section.source = own != nullptr ? own->AsString() : source;
+  if (const Value* derived = value.Find("derived")) section.derived = derived->AsString();
   if (const Value* sms = value.Find("sms")) section.sms = static_cast<int>(sms->AsInt(1, 100000));
   section.shape = value.Find("shape");
   if (section.shape != nullptr) section.shape->AllowKeys(ShapeColumns(Traits(section.kind).shape));
@@ -242,6 +244,10 @@ struct ShapeText {
 };
 
 }  // namespace
+
+bool KernelTable::Lends(OpKind kind) const {
+  return !lent || std::find(lent->begin(), lent->end(), PricedWith(kind)) != lent->end();
+}
 
 bool SameCase(const KernelRow& a, const KernelRow& b) {
   return a.op.kind == b.op.kind && a.sms == b.sms && a.op.shape == b.op.shape && a.op.label == b.op.label;

@@ -26,6 +26,7 @@ struct KernelRow {
   std::int64_t count = 1;      ///< launches behind the median
   std::string kernel;          ///< name of the GPU kernel
   std::string source;
+  std::string derived = {};  ///< what was taken off the time that was measured; "" for nothing
   Place place;
 };
 
@@ -42,6 +43,11 @@ struct KernelTable {
   std::optional<Time> launch_gap;         ///< median time between dependent kernels of one stream
   std::vector<KernelRow> rows;
   bool named = false;  ///< asked for by name or file, not only because it is one of the device's
+  /// The kinds whose rows price another device that has none of its own; absent: all.
+  std::optional<std::vector<OpKind>> lent = {};
+
+  /// Whether a row of this kind prices.
+  bool Lends(OpKind kind) const;
 };
 
 /// InputError with place on an unknown key, kind or column, a missing shape column, a time that is not

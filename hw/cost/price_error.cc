@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <map>
 #include <numeric>
 #include <optional>
 
@@ -18,12 +19,6 @@ using internal::PlacedRow;
 
 /// Fewer residuals than these say little of how far off a class may be.
 constexpr std::size_t kLeastResiduals = 5;
-
-double Distance(const Features& a, const Features& b) {
-  double squares = 0;
-  for (std::size_t i = 0; i < kFeatures; ++i) squares += std::pow(double{a[i]} - double{b[i]}, 2);
-  return std::sqrt(squares);
-}
 
 /// The points of `map` that `keep` wants.
 EfficiencyMap Part(const EfficiencyMap& map, const std::function<bool(const EfficiencyPoint&)>& keep) {
@@ -52,37 +47,43 @@ std::optional<double> WithoutRow(const CostData& data, const PlacedRow& placed) 
 }
 
 std::optional<double> WithoutRowsNear(const CostData& data, const PlacedRow& placed) {
-  const Features at = FeaturesOf(data, placed.row);
-  const EfficiencyMap far = Part(data.map(placed.row.op), [&at](const EfficiencyPoint& p) {
-    return !p.borrowed && Distance(p.at, at) > double{kNear};
-  });
-  if (far.empty()) return std::nullopt;
-  return ErrorAt(data, placed.row, far.At(at).log_ratio);
+  const auto far = data.map(placed.row.op).AtFar(FeaturesOf(data, placed.row));
+  if (!far) return std::nullopt;
+  return ErrorAt(data, placed.row, far->log_ratio);
 }
 
 /// As if no row of the kind were there: points of the kind that stands in, else what streaming kernels reach.
-std::optional<double> WithoutKind(const CostData& data, const PlacedRow& placed) {
+std::optional<double> WithoutKind(const CostData& data, const PlacedRow& placed,
+                                  const EfficiencyMap& others) {
   const OpKind kind = placed.row.op.kind;
-  EfficiencyMap others = Part(data.map(kind), [](const EfficiencyPoint& p) { return p.borrowed; });
-  const std::optional<OpKind> other = Traits(kind).stand_in;
-  if (others.empty() && other)
-    others = Part(data.map(*other), [](const EfficiencyPoint& p) { return !p.borrowed; });
   if (!others.empty()) return ErrorAt(data, placed.row, others.At(FeaturesOf(data, placed.row)).log_ratio);
   const bool streams = IsMemoryBound(kind) && !Traits(kind).streams;
   if (!streams || !data.streaming_known) return std::nullopt;
   return ErrorAt(data, placed.row, data.streaming.log_ratio);
 }
 
+/// The points that price a kind as if it had no rows: borrowed ones, else those of the kind that stands in.
+EfficiencyMap OtherPoints(const CostData& data, OpKind kind) {
+  EfficiencyMap others = Part(data.map(kind), [](const EfficiencyPoint& p) { return p.borrowed; });
+  const std::optional<OpKind> other = Traits(kind).stand_in;
+  if (others.empty() && other)
+    others = Part(data.map(*other), [](const EfficiencyPoint& p) { return !p.borrowed; });
+  return others;
+}
+
 OwnErrors ErrorsOf(const CostData& data) {
   const std::size_t classes = CostModel::ResidualClasses().size();
   OwnErrors errors;
+  std::map<OpKind, EfficiencyMap> others;
   errors.rows.resize(classes), errors.far_rows.resize(classes), errors.stand_in.resize(classes);
   for (const PlacedRow& placed : data.rows) {
     if (placed.borrowed) continue;
     const auto c = static_cast<std::size_t>(CostModel::ResidualClass(placed.row.op.kind));
     if (const auto e = WithoutRow(data, placed)) errors.rows[c].push_back(*e);
     if (const auto e = WithoutRowsNear(data, placed)) errors.far_rows[c].push_back(*e);
-    if (const auto e = WithoutKind(data, placed)) errors.stand_in[c].push_back(*e);
+    const OpKind kind = placed.row.op.kind;
+    if (!others.contains(kind)) others.emplace(kind, OtherPoints(data, kind));
+    if (const auto e = WithoutKind(data, placed, others.at(kind))) errors.stand_in[c].push_back(*e);
   }
   for (auto* pools : {&errors.rows, &errors.far_rows, &errors.stand_in}) {
     for (std::vector<double>& pool : *pools) std::sort(pool.begin(), pool.end());
@@ -93,12 +94,6 @@ OwnErrors ErrorsOf(const CostData& data) {
 /// The value that a share `u` of the sorted pool lies below.
 double At(const std::vector<double>& pool, double u) {
   return pool[std::min(pool.size() - 1, static_cast<std::size_t>(u * static_cast<double>(pool.size())))];
-}
-
-Basis AtHome(Basis basis) {
-  return basis >= Basis::kLentRows && basis < Basis::kDataSheet
-             ? static_cast<Basis>(static_cast<int>(basis) - 3)
-             : basis;
 }
 
 }  // namespace
@@ -122,20 +117,15 @@ Range90 Quantiles90(std::vector<double> log_factors) {
 
 PriceErrors::PriceErrors(const CostData& data) : data_(LoadErrorData()) {
   own_ = {ErrorsOf(data), true, Relation::kSameChip};
-  lender_of_.fill(-1);
-  for (const auto& lender : data.lenders) {
-    for (const PlacedRow& placed : lender->rows) {
-      int& of_kind = lender_of_[static_cast<std::size_t>(PricedWith(placed.row.op.kind))];
-      if (of_kind < 0) of_kind = static_cast<int>(lenders_.size());
-    }
+  for (const OpTraits& traits : AllOpTraits())
+    lender_of_[static_cast<std::size_t>(traits.kind)] = internal::LenderOf(data, traits.kind);
+  for (const auto& [lender, kinds] : data.lenders)
     lenders_.push_back({ErrorsOf(*lender), false, data_.Between(lender->device.name, data.device.name)});
-  }
 }
 
 const PriceErrors::Lender& PriceErrors::LenderOf(OpKind kind) const {
   const int of_kind = lender_of_[static_cast<std::size_t>(PricedWith(kind))];
-  if (of_kind >= 0) return lenders_[static_cast<std::size_t>(of_kind)];
-  return lenders_.empty() ? own_ : lenders_.front();  // another kind of the lender's stands in
+  return of_kind >= 0 ? lenders_[static_cast<std::size_t>(of_kind)] : own_;
 }
 
 /// Errors of a class on a basis: its own where there are enough, else its kin's. Where no rows could be left
@@ -144,7 +134,8 @@ const PriceErrors::Lender& PriceErrors::LenderOf(OpKind kind) const {
 const std::vector<double>* PriceErrors::Pool(const OwnErrors& errors, int op_class, Basis basis) const {
   const std::array<const std::vector<std::vector<double>>*, 3> from_far_to_near = {
       &errors.stand_in, &errors.far_rows, &errors.rows};
-  for (std::size_t i = 2 - static_cast<std::size_t>(basis); i < from_far_to_near.size(); ++i) {
+  const std::size_t farthest = basis == Basis::kStandIn ? 0 : basis == Basis::kFarRows ? 1 : 2;
+  for (std::size_t i = farthest; i < from_far_to_near.size(); ++i) {
     for (int c = op_class; c >= 0; c = data_.kin[static_cast<std::size_t>(c)]) {
       const std::vector<double>& pool = (*from_far_to_near[i])[static_cast<std::size_t>(c)];
       if (pool.size() >= kLeastResiduals) return &pool;
@@ -168,6 +159,8 @@ double PriceErrors::Error(OpKind kind, Basis basis, const CommonDraws& common, c
   } else if (const auto* pool = Pool(lender.errors, op_class, AtHome(basis))) {
     error = At(*pool, own.share);
   }
+  if (AtHome(basis) == Basis::kDerivedRows)
+    error += data_.derived[c].bias * common.between[c] + data_.derived[c].scatter * own.normal;
   if (!lent || lender.self) return error;
   const ErrorData::Carried& carried = data_.Of(lender.relation);
   return error + carried.shared * common.shared + carried.classes[c].bias * common.bias[c] +

@@ -1,6 +1,7 @@
 // How far off the prices of a cost model may be, drawn at random: ln(true / priced) by what a price rests on.
 //
 //   rows of this device   how far off its rows are when priced without themselves, by class
+//   derived rows          the same, and what taking a launch or another kernel off a row is wrong by
 //   the same, none near   the same without any row within a factor of 8
 //   another kind's rows   the same without any row of the kind
 //   another device's      the lender's errors of these three kinds, and what carrying a row over costs
@@ -80,7 +81,7 @@ class PriceErrors {
   ErrorData data_;
   Lender own_;
   std::vector<Lender> lenders_;
-  std::array<int, kOpKindCount> lender_of_{};  ///< index into lenders_; -1: nobody lends the kind
+  std::array<int, kOpKindCount> lender_of_{};  ///< index into lenders_; -1: there are none
 };
 
 }  // namespace orrery::hw

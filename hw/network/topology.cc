@@ -1,14 +1,20 @@
 #include "hw/network/topology.h"
 
 #include <algorithm>
+#include <charconv>
+#include <optional>
 
 #include <boost/graph/breadth_first_search.hpp>
 
+#include "core/base/text.h"
 #include "core/config/codecs.h"
 #include "core/config/resources.h"
 
 namespace orrery::hw {
 namespace {
+
+/// GPUs of one scale-up domain: the widest announced, NVIDIA's NVL576, and room.
+constexpr int kMostInNode = 1024;
 
 int DownPorts(const Fabric& f) { return f.ports * f.oversubscription / (f.oversubscription + 1); }
 
@@ -31,7 +37,7 @@ const Fields<Fabric>& FabricFields() {
                                  {"ecmp_spine", FabricRouting::kEcmpSpine}}),
           "how flows choose among equal paths")
         .Required();
-    f.Add("planes", &F::planes, Whole<int>(1, 64), "only what follows is accepted")
+    f.Add("planes", &F::planes, Whole<int>(1, kMostInNode), "only what follows is accepted")
         .DefaultText("NICs of a node in a multi-plane fat tree, else 1")
         .WrittenIf([](const F&) { return false; });
     f.Add("ports", &F::ports, Whole<int>(2, 1024), "of a switch").Required();
@@ -85,12 +91,20 @@ void SetPlanes(Cluster* c, const GivenKeys& given) {
   c->fabric.planes = planes;
 }
 
+/// A preset with the place that names it.
+Cluster PresetOf(const Value& name) {
+  try {
+    return ClusterPreset(name.AsString());
+  } catch (const InputError& error) {
+    throw name.Error(error.what());
+  }
+}
+
 /// The cluster that the map's other keys override, if it names one.
 std::optional<Cluster> BaseCluster(const Value& value) {
   if (const Value* preset = value.Find("preset")) {
     if (const Value* file = value.Find("file")) throw file->Error("expected either a preset or a file");
-    preset->AsChoice(ClusterPresets());
-    return ClusterPreset(preset->AsString());
+    return PresetOf(*preset);
   }
   const Value* file = value.Find("file");
   if (file == nullptr) return std::nullopt;
@@ -158,8 +172,8 @@ const Fields<Cluster>& ClusterFields() {
          "every GPU")
         .Required();
     f.Add("nodes", &C::nodes, Whole<int>(1, 1 << 20), "nodes of the cluster").Required();
-    f.Add("devices_per_node", &C::devices_per_node, Whole<int>(1, 64), "GPUs of a node").Required();
-    f.Add("nics_per_node", &C::nics_per_node, Whole<int>(1, 64), "NICs of a node")
+    f.Add("devices_per_node", &C::devices_per_node, Whole<int>(1, kMostInNode), "GPUs of a node").Required();
+    f.Add("nics_per_node", &C::nics_per_node, Whole<int>(1, kMostInNode), "NICs of a node")
         .DefaultText("devices_per_node");
     f.Add("fabric", &C::fabric, MapOf(FabricFields()), "network between the nodes").Required();
     f.After([](C* c, const GivenKeys& given) {
@@ -174,10 +188,7 @@ const Fields<Cluster>& ClusterFields() {
 }
 
 Cluster ReadCluster(const Value& value) {
-  if (value.is_scalar()) {
-    const std::vector<std::string> known = ClusterPresets();
-    return ClusterPreset(known[value.AsChoice(known)]);
-  }
+  if (value.is_scalar()) return PresetOf(value);
   std::optional<Cluster> base = BaseCluster(value);
   if (!base) return ClusterFields().Read(value);
   base->device.scale_out.value = base->nic_rate();  // until the NICs are known
@@ -186,20 +197,20 @@ Cluster ReadCluster(const Value& value) {
 }
 
 Written WriteCluster(const Cluster& cluster) {
-  std::vector<Written> shorter;
-  for (const std::string& preset : ClusterPresets()) {
-    if (cluster.name != preset && !cluster.name.starts_with(preset + " with ")) continue;
-    const Cluster base = ClusterPreset(preset);
-    if (cluster == base) return Written::Scalar(preset);
-    Cluster renamed = cluster;
-    renamed.name = base.name;
-    Written map = Written::Map();
-    map.Add("preset", Written::Scalar(preset));
-    const Written changed = ClusterFields().WriteChanged(renamed, base);
-    for (std::size_t i = 0; i < changed.keys.size(); ++i) map.Add(changed.keys[i], changed.items[i]);
-    shorter.push_back(std::move(map));
+  std::optional<Cluster> base;
+  try {
+    base = ClusterPreset(cluster.name.substr(0, cluster.name.find(" with ")));
+  } catch (const InputError&) {
+    return ClusterFields().Write(cluster);  // a cluster of one's own
   }
-  return FirstThatReadsBack<Cluster>(shorter, cluster, ReadCluster).value_or(ClusterFields().Write(cluster));
+  if (cluster == *base) return Written::Scalar(base->name);
+  Cluster renamed = cluster;
+  renamed.name = base->name;
+  Written map = Written::Map();
+  map.Add("preset", Written::Scalar(base->name));
+  const Written changed = ClusterFields().WriteChanged(renamed, *base);
+  for (std::size_t i = 0; i < changed.keys.size(); ++i) map.Add(changed.keys[i], changed.items[i]);
+  return FirstThatReadsBack<Cluster>({map}, cluster, ReadCluster).value_or(ClusterFields().Write(cluster));
 }
 
 Codec<Cluster> ClusterCodec() {
@@ -218,12 +229,81 @@ Codec<Cluster> ClusterCodec() {
 
 std::vector<std::string> ClusterPresets() { return ResourceNames("hw/data/clusters", "yaml"); }
 
+std::string ClusterFamily::Title() const {
+  const std::string first = name + "-" + (one.empty() ? std::to_string(devices_per_node) : one);
+  const std::string last = devices_per_node < largest ? " to " + name + "-" + std::to_string(largest) : "";
+  return first + last + " (nodes of " + std::to_string(devices_per_node) + " " + device + ")";
+}
+
+std::vector<ClusterFamily> ClusterFamilies() {
+  const Document document = Document::Load(ResourceRoot() / "hw" / "data" / "cluster-families.yaml");
+  document.root().AllowKeys({"schema_version", "families"});
+  document.root().At("schema_version").AsInt(1, 1);
+  std::vector<ClusterFamily> families;
+  for (const Value& v : document.root().At("families").items()) {
+    v.AllowKeys({"name", "device", "devices_per_node", "largest", "ports", "one", "source"});
+    ClusterFamily f;
+    f.name = v.At("name").AsString();
+    f.device = v.At("device").AsString();
+    f.source = v.At("source").AsString();
+    if (const Value* one = v.Find("one")) f.one = one->AsString();
+    f.devices_per_node = static_cast<int>(v.At("devices_per_node").AsInt(1, kMostInNode));
+    f.largest = static_cast<int>(v.At("largest").AsInt(f.devices_per_node, 1 << 20));
+    f.ports = static_cast<int>(v.At("ports").AsInt(2, 1024));
+    families.push_back(std::move(f));
+  }
+  return families;
+}
+
+namespace {
+
+/// GPUs that `name` asks of the family; absent where it is no name of the family's.
+std::optional<int> GpusOf(const ClusterFamily& family, const std::string& name) {
+  if (!name.starts_with(family.name + "-")) return std::nullopt;
+  const std::string rest = name.substr(family.name.size() + 1);
+  if (!family.one.empty() && rest == family.one) return family.devices_per_node;
+  int gpus = 0;
+  const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), gpus);
+  if (error != std::errc() || end != rest.data() + rest.size() || rest.front() == '0') return std::nullopt;
+  return gpus;
+}
+
+/// A cluster by rule; absent where no family has such names.
+std::optional<Cluster> ByRule(const std::string& name) {
+  for (const ClusterFamily& family : ClusterFamilies()) {
+    const std::optional<int> gpus = GpusOf(family, name);
+    if (!gpus) continue;
+    if (*gpus % family.devices_per_node != 0 || *gpus > family.largest || *gpus < 1) {
+      throw InputError("cluster '" + name + "': expected " + family.name + "-N with N a multiple of " +
+                       std::to_string(family.devices_per_node) + ", the GPUs of a node, and " +
+                       std::to_string(family.largest) + " at most" + DidYouMean(name, ClusterPresets()));
+    }
+    Cluster c;
+    c.name = name;
+    c.source = family.source;
+    c.device = DevicePreset(family.device);
+    c.devices_per_node = family.devices_per_node;
+    c.nodes = *gpus / family.devices_per_node;
+    c.fabric.kind = FabricKind::kMultiRailFatTree;
+    c.fabric.ports = family.ports;
+    c.fabric.hop_latency = HopLatency(c.fabric.transport);
+    return c;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
 Cluster ClusterPreset(const std::string& name) {
-  const std::vector<std::string> known = ClusterPresets();
+  std::vector<std::string> known = ClusterPresets();
   if (std::find(known.begin(), known.end(), name) == known.end()) {
+    if (std::optional<Cluster> c = ByRule(name)) return *c;
     std::string all;
-    for (const std::string& k : known) all += (all.empty() ? "" : ", ") + k;
-    throw InputError("cluster '" + name + "': unknown; expected one of: " + all + DidYouMean(name, known));
+    for (const std::string& k : known) all += k + ", ";
+    std::string rules;
+    for (const ClusterFamily& f : ClusterFamilies()) rules += (rules.empty() ? "" : ", ") + f.name + "-N";
+    throw InputError("cluster '" + Clipped(name) + "': unknown; expected one of: " + all +
+                     "or by its number of GPUs: " + rules + DidYouMean(name, known));
   }
   Cluster c = ReadCluster(Document::Load(ClusterFolder() / (name + ".yaml")).root());
   c.name = name;

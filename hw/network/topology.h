@@ -61,12 +61,27 @@ const Fields<Cluster>& ClusterFields();
 Written WriteCluster(const Cluster& cluster);
 Codec<Cluster> ClusterCodec();
 
-/// Strict. The name of a preset; or a map, where `preset` names a cluster of hw/data/clusters/ and `file` one
+/// A rule for clusters, hw/data/cluster-families.yaml: "h100-2048" is 256 nodes of 8 H100.
+struct ClusterFamily {
+  std::string name, device, source;
+  std::string one;  ///< what one node is called: "gb200-nvl72"; "" where it is a number like the others
+  int devices_per_node = 8;
+  int largest = 0;  ///< GPUs
+  int ports = 64;   ///< of a switch
+
+  /// "h100-8 to h100-16384 (nodes of 8 h100-sxm)".
+  std::string Title() const;
+};
+std::vector<ClusterFamily> ClusterFamilies();
+
+/// Strict. The name of a preset, of a file or by rule; or a map, where `preset` names a cluster of hw/data/clusters/ and `file` one
 /// in a file beside the document, whose keys the others override. The device: as ReadDevice; over a preset
 /// {override: {...}} changes that of the preset. `nics_per_node` divides devices_per_node or is a multiple of
 /// it; a NIC's rate is the device's scale_out.
 Cluster ReadCluster(const Value& value);
+/// A file of hw/data/clusters/, else by a rule. InputError naming both.
 Cluster ClusterPreset(const std::string& name);
+/// Those in files.
 std::vector<std::string> ClusterPresets();
 
 /// Layer of a vertex, from the hosts up.

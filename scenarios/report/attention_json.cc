@@ -28,6 +28,7 @@ Json TimeJson(const StepTime& t) {
   }
   j["launch_gaps_s"] = t.gaps_s;
   j["measured_s"] = t.measured_s;
+  if (t.derived_s > 0) j["derived_s"] = t.derived_s;
   j["scaled_s"] = t.scaled_s;
   j["analytic_s"] = t.analytic_s;
   j["limit"] = Name(t.limit);

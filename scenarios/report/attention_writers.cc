@@ -112,21 +112,34 @@ std::string DecodeTable(const AttentionScenario& s, const ModelReport& m, std::i
 
 std::string WorkTable(const AttentionReport& r, const ModelReport& m) {
   Table t;
-  t.Row({"design", "attn FLOP/token", "attn B/token", "FLOP/B", "to ridge", "limit", "FLOP/token", "B/token",
-         "measured", "scaled", "analytic"});
+  const bool derived = std::any_of(m.designs.begin(), m.designs.end(), [](const DesignReport& d) {
+    return std::any_of(d.decode.begin(), d.decode.end(),
+                       [](const DecodePoint& q) { return q.time.derived_s > 0; });
+  });
+  std::vector<std::string> head = {"design", "attn FLOP/token", "attn B/token", "FLOP/B",  "to ridge",
+                                   "limit",  "FLOP/token",      "B/token",      "measured"};
+  if (derived) head.emplace_back("derived");
+  head.insert(head.end(), {"scaled", "analytic"});
+  t.Row(head);
   const std::int64_t context = r.scenario.contexts.front(), batch = r.scenario.batches.back();
   for (const DesignReport& d : m.designs) {
     const auto p = std::find_if(d.decode.begin(), d.decode.end(), [&](const DecodePoint& q) {
       return q.context == context && q.batch == batch;
     });
     const double kernels = p->time.kernels_s() / 100;
-    t.Row({d.design.name, Sized(p->attention_flops_per_token, ""), Sized(p->attention_bytes_per_token, ""),
-           fmt::format("{:.1f}", p->intensity()),
-           fmt::format("{:.2f}", p->intensity() / r.ridge_flops_per_byte), Name(p->time.limit),
-           Sized(p->flops_per_token, ""), Sized(p->bytes_per_token, ""),
-           fmt::format("{:.0f} %", p->time.measured_s / kernels),
-           fmt::format("{:.0f} %", p->time.scaled_s / kernels),
-           fmt::format("{:.0f} %", p->time.analytic_s / kernels)});
+    const auto share = [kernels](double seconds) { return fmt::format("{:.0f} %", seconds / kernels); };
+    std::vector<std::string> row = {d.design.name,
+                                    Sized(p->attention_flops_per_token, ""),
+                                    Sized(p->attention_bytes_per_token, ""),
+                                    fmt::format("{:.1f}", p->intensity()),
+                                    fmt::format("{:.2f}", p->intensity() / r.ridge_flops_per_byte),
+                                    Name(p->time.limit),
+                                    Sized(p->flops_per_token, ""),
+                                    Sized(p->bytes_per_token, ""),
+                                    share(p->time.measured_s)};
+    if (derived) row.push_back(share(p->time.derived_s));
+    row.insert(row.end(), {share(p->time.scaled_s), share(p->time.analytic_s)});
+    t.Row(row);
   }
   return fmt::format(
              "Operations and bytes of a decoded token, context {}, batch {}; ridge {:.1f} FLOP/B; share of "
@@ -279,9 +292,9 @@ std::string CsvTime(const StepTime& t) {
   for (const StepHeading& heading : Headings(t)) text += fmt::format(",{:.9g}", heading.seconds);
   text += fmt::format(",{:.9g},{:.9g},{:.9g},{:.9g},{}", t.gaps_s, t.measured_s, t.scaled_s, t.analytic_s,
                       Name(t.limit));
-  return t.range
-             ? text + fmt::format(",{:.9g},{:.9g}", t.total_s() * t.range->low, t.total_s() * t.range->high)
-             : text + ",,";
+  text +=
+      t.range ? fmt::format(",{:.9g},{:.9g}", t.total_s() * t.range->low, t.total_s() * t.range->high) : ",,";
+  return text + fmt::format(",{:.9g}", t.derived_s);
 }
 
 /// Quoted where CSV needs it.
@@ -306,7 +319,7 @@ std::string AttentionCsv(const AttentionReport& r) {
       "model,design,phase,context_tokens,batch,cache_bytes_per_token,fits_in_memory,flops_per_token,bytes_"
       "per_token,time_s,"
       "attention_s,up_projection_s,projections_s,feed_forward_s,other_s,launch_gaps_s,measured_s,scaled_s,"
-      "analytic_s,limit,time_low_s,time_high_s\n";
+      "analytic_s,limit,time_low_s,time_high_s,derived_s\n";
   for (const ModelReport& m : r.models) {
     for (const DesignReport& d : m.designs) {
       const std::string name = CsvField(m.spec.name) + "," + d.design.name;

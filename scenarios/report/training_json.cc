@@ -58,7 +58,9 @@ Json AnalysisJson(const TrainingResult& r) {
 }
 
 Json ProvenanceJson(const TrainingResult& r) {
-  return {{"measured", r.measured}, {"scaled", r.scaled}, {"analytic", r.analytic}};
+  Json shares = {{"measured", r.measured}, {"scaled", r.scaled}, {"analytic", r.analytic}};
+  if (r.derived > 0) shares["derived"] = r.derived;
+  return shares;
 }
 
 Json PhasesJson(const Phases& p) {

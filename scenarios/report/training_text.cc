@@ -213,9 +213,10 @@ std::string AnalysisText(const TrainingResult& r) {
 
 std::string Certainty(const TrainingResult& r) {
   std::string text = "\nHow sure\n";
-  text +=
-      Line("kernel and transfer time", fmt::format("{:.1f} % measured, {:.1f} % scaled, {:.1f} % analytic",
-                                                   100 * r.measured, 100 * r.scaled, 100 * r.analytic));
+  text += Line("kernel and transfer time",
+               fmt::format("{:.1f} % measured, {}{:.1f} % scaled, {:.1f} % analytic", 100 * r.measured,
+                           r.derived > 0 ? fmt::format("{:.1f} % derived, ", 100 * r.derived) : std::string(),
+                           100 * r.scaled, 100 * r.analytic));
   if (r.interval.high_s > 0) {
     text += Line("90 % interval of the step",
                  fmt::format("{:.2f} to {:.2f} s", r.interval.low_s, r.interval.high_s));

@@ -104,6 +104,9 @@ StepTime StepPricer::Price(const std::vector<models::PlacedOp>& ops, hw::Launchi
       case hw::Provenance::kMeasured:
         time.measured_s += seconds;
         break;
+      case hw::Provenance::kDerived:
+        time.derived_s += seconds;
+        break;
       case hw::Provenance::kScaled:
         time.scaled_s += seconds;
         break;

@@ -21,14 +21,15 @@ enum class Limit { kTensorCores, kMemory, kLaunches };
 const char* Name(Limit limit);
 
 struct StepTime {
-  std::array<double, models::kBlocks> block_s{};        ///< indexed by models::Block
-  double gaps_s = 0;                                    ///< between kernels
-  double measured_s = 0, scaled_s = 0, analytic_s = 0;  ///< kernels by the provenance of their price
+  std::array<double, models::kBlocks> block_s{};  ///< indexed by models::Block
+  double gaps_s = 0;                              ///< between kernels
+  double measured_s = 0, derived_s = 0, scaled_s = 0,
+         analytic_s = 0;  ///< kernels by the provenance of their price
   Limit limit = Limit::kMemory;
 
   std::optional<hw::Range90> range;  ///< factors on the total: the central 90 %, if it was asked for
 
-  double kernels_s() const { return measured_s + scaled_s + analytic_s; }
+  double kernels_s() const { return measured_s + derived_s + scaled_s + analytic_s; }
   double total_s() const { return kernels_s() + gaps_s; }
   double block(models::Block b) const { return block_s[static_cast<std::size_t>(b)]; }
 };

@@ -152,7 +152,7 @@ struct TrainingResult {
   RebalanceReport rebalance;
   std::vector<CriticalPathShare> critical_path;
   std::vector<WhatIf> what_ifs;
-  double measured = 0, scaled = 0, analytic = 0;  ///< shares of kernel and transfer time
+  double measured = 0, derived = 0, scaled = 0, analytic = 0;  ///< shares of kernel and transfer time
   /// Only where the scenario names a calibration: what its rows did not price, most time first; seconds and
   /// share of all kernel and transfer time.
   std::vector<OpClassReport> fell_back;

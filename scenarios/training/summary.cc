@@ -85,7 +85,7 @@ std::vector<OpClassReport> ByTime(const std::map<std::string, double>& classes, 
 /// Times of kernels by class and by provenance. A part's time is split over its kernels as at the mean load.
 void Kernels(const TrainingOutcome& o, TrainingResult* result) {
   std::map<std::string, double> classes, others;
-  double total = 0, provenance[3] = {};
+  double total = 0, provenance[hw::kProvenances] = {};
   for (std::uint32_t key = 0; key < models::kPriceKeys; ++key) {
     const auto kernels = o.prices->Kernels(key);
     double weight = 0;
@@ -95,7 +95,7 @@ void Kernels(const TrainingOutcome& o, TrainingResult* result) {
     for (const KernelShare& k : kernels) {
       const double share = seconds * k.picoseconds / weight;
       classes[k.op_class] += share;
-      if (k.provenance != hw::Provenance::kMeasured) others[k.op_class] += share;
+      if (!hw::IsOwn(k.provenance)) others[k.op_class] += share;
       provenance[static_cast<std::size_t>(k.provenance)] += share;
       if (k.table >= 0) result->calibration_shares[static_cast<std::size_t>(k.table)] += share;
       if (models::IsExchange(static_cast<models::Part>(key % models::kParts)))
@@ -107,9 +107,11 @@ void Kernels(const TrainingOutcome& o, TrainingResult* result) {
   result->fell_back = ByTime(others, total);
   if (total <= 0) return;
   for (double& share : result->calibration_shares) share /= total;
-  result->measured = provenance[0] / total;
-  result->scaled = provenance[1] / total;
-  result->analytic = provenance[2] / total;
+  const auto share = [&](hw::Provenance p) { return provenance[static_cast<std::size_t>(p)] / total; };
+  result->measured = share(hw::Provenance::kMeasured);
+  result->derived = share(hw::Provenance::kDerived);
+  result->scaled = share(hw::Provenance::kScaled);
+  result->analytic = share(hw::Provenance::kAnalytic);
 }
 
 CommunicationReport CommunicationOf(const TrainingOutcome& o) {

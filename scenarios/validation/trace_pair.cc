@@ -54,7 +54,7 @@ void Provenances(const TrainingPrices& prices, TracePair* pair) {
   double total = 0;
   for (std::uint32_t key = 0; key < models::kPriceKeys; ++key) {
     for (const KernelShare& kernel : prices.Kernels(key)) {
-      (kernel.provenance == hw::Provenance::kMeasured ? pair->measured
+      (hw::IsOwn(kernel.provenance)                   ? pair->measured
        : kernel.provenance == hw::Provenance::kScaled ? pair->scaled
                                                       : pair->analytic) += kernel.picoseconds;
       total += kernel.picoseconds;

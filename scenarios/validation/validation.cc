@@ -32,6 +32,7 @@ void ValidationCase::SetInterval(double low_factor, double high_factor, bool inv
 std::vector<ValidationCase> ModelCases();
 std::vector<ValidationCase> ScheduleCases();
 std::vector<ValidationCase> CalibrationCases();
+std::vector<ValidationCase> DevicesCases();
 std::vector<ValidationCase> NetworkCases();
 std::vector<ValidationCase> TrainingCases();
 std::vector<ValidationCase> AttentionCases();
@@ -39,9 +40,9 @@ std::vector<ValidationCase> RoutingCases();
 
 const std::vector<ValidationGroup>& ValidationGroups() {
   static const std::vector<ValidationGroup> groups = {
-      {"model", ModelCases},     {"schedules", ScheduleCases}, {"calibration", CalibrationCases},
-      {"network", NetworkCases}, {"training", TrainingCases},  {"attention", AttentionCases},
-      {"routing", RoutingCases},
+      {"model", ModelCases},         {"schedules", ScheduleCases}, {"calibration", CalibrationCases},
+      {"devices", DevicesCases},     {"network", NetworkCases},    {"training", TrainingCases},
+      {"attention", AttentionCases}, {"routing", RoutingCases},
   };
   return groups;
 }

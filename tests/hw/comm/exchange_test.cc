@@ -174,7 +174,8 @@ low_latency: {tokens: 128, scale_up: true, rows: []}
 }
 
 TEST(LowLatency, FitRecoversLatencyAndRates) {
-  const LowLatencyRates truth{.latency_s = 30e-6, .scale_out = 43e9, .scale_up = 160e9};
+  const LowLatencyRates truth{
+      .latency_s = 30e-6, .scale_out = 43e9, .scale_up = 160e9, .scale_up_latency_s = 30e-6};
   std::vector<LowLatencySample> samples = {{"up", {}, 8, false, 0, 6e6, LowLatencySeconds(truth, 0, 6e6)}};
   for (double out : {4e6, 7e6, 14e6}) {
     samples.push_back({"out", {}, 16, false, out, 1e6, LowLatencySeconds(truth, out, 1e6)});

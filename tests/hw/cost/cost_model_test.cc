@@ -250,7 +250,10 @@ TEST(CostModel, PredictsMlaDecodeOfUnseenBatchesAndContextsWithinTenPercent) {
 // -------------------------------------------------------------------------------------- other devices
 
 TEST(CostModel, ScalesADeviceWithoutTablesAndSaysSo) {
-  const CostModel h200 = CostModel::Load(DevicePreset("h200-sxm"), {});
+  Device twin = DevicePreset("h800-sxm");
+  twin.name = "twin";
+  twin.memory_rate = DevicePreset("h200-sxm").memory_rate;
+  const CostModel h200 = CostModel::Load(twin, {});
   ASSERT_FALSE(h200.sources().empty());
   for (const std::string& source : h200.sources()) EXPECT_THAT(source, HasSubstr("scaled from h800-sxm"));
   const Op decode = MlaDecode(128, 16384, 16);

@@ -18,12 +18,12 @@ TEST(DevicePresets, AreWithinWhatHardwareCanBe) {
     EXPECT_FALSE(d.source.empty()) << name;
     EXPECT_FALSE(d.price_source.empty()) << name << ": a price says where it comes from";
     if (d.fp8.value > 0) {
-      EXPECT_NEAR(d.fp8.value / d.bf16.value, 2.0, 0.01) << name << ": dense rates, not sparse ones";
+      EXPECT_NEAR(d.fp8.value / d.bf16.value, 2.0, 0.03) << name << ": dense rates, not sparse ones";
     }
     EXPECT_LE(d.scale_up_achieved, d.scale_up) << name;
     const double flops_per_byte = d.bf16.value / d.memory_rate.value;
     EXPECT_GT(flops_per_byte, 30) << name;
-    EXPECT_LT(flops_per_byte, 400) << name;
+    EXPECT_LT(flops_per_byte, 420) << name;
   }
 }
 

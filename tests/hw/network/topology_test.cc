@@ -46,6 +46,39 @@ TEST(TopologyFormulas, ReproduceTableThreeOfInsights) {
   expect(Dragonfly(16, 511), 261632, 16352, 384272, 1522);
 }
 
+TEST(ClusterFamilies, NameSoManyGpusOfADevice) {
+  const Cluster h100 = ClusterPreset("h100-2048");
+  EXPECT_EQ(h100.nodes, 256);
+  EXPECT_EQ(h100.devices_per_node, 8);
+  EXPECT_EQ(h100.device.name, "h100-sxm");
+  EXPECT_EQ(h100.Title(), "h100-2048 (256 nodes of 8 h100-sxm)");
+  EXPECT_EQ(ClusterPreset("a100-12288").devices(), 12288);
+  EXPECT_EQ(Topology(ClusterPreset("h100-16384")).layers(), 3);
+}
+
+TEST(ClusterFamilies, KnowScaleUpDomainsOfAnySize) {
+  const Cluster rack = ClusterPreset("gb200-nvl72");
+  EXPECT_EQ(rack.nodes, 1);
+  EXPECT_EQ(rack.devices_per_node, 72);
+  EXPECT_EQ(ClusterPreset("gb200-576").nodes, 8);
+  const Topology topology(ClusterPreset("gb200-576"));
+  EXPECT_EQ(topology.nics_per_node(), 72);
+  EXPECT_EQ(topology.Switches(0, 7, 71), 1) << "NIC 71 of eight racks under one leaf";
+}
+
+TEST(ClusterFamilies, GiveWayToAFileOfTheirName) {
+  EXPECT_EQ(ClusterPreset("h800-2048").fabric.kind, FabricKind::kMultiPlaneFatTree);
+  EXPECT_EQ(ClusterPreset("h800-1024").fabric.kind, FabricKind::kMultiRailFatTree);
+}
+
+TEST(ClusterFamilies, SayWhatNumbersOfGpusTheyHave) {
+  EXPECT_THAT(ErrorOf("preset: h100-17"), HasSubstr("multiple of 8, the GPUs of a node, and 16384 at most"));
+  EXPECT_THAT(ErrorOf("preset: gb200-64"), HasSubstr("multiple of 72"));
+  EXPECT_THAT(ErrorOf("preset: h100-0x8"), HasSubstr("unknown"));
+  EXPECT_THAT(ErrorOf("preset: h100-99999999999999"), HasSubstr("unknown"));
+  EXPECT_THAT(ErrorOf("{preset: h100-20000}"), HasSubstr("cluster.yaml:1"));
+}
+
 TEST(Topology, H800ClusterHasNinetySixSwitchesInEightPlanes) {
   const Cluster cluster = ClusterPreset("h800-2048");
   EXPECT_EQ(cluster.devices(), 2048);
@@ -242,7 +275,7 @@ TEST(ReadCluster, NicsDivideAmongGpus) {
   EXPECT_THAT(error("3"), HasSubstr("cluster.yaml:4:16: nics_per_node: '3': expected nics_per_node to divide "
                                     "devices_per_node (8) or to be a multiple of it, not 3"));
   EXPECT_THAT(error("12"), HasSubstr("not 12"));
-  EXPECT_THAT(error("0"), HasSubstr("expected a whole number from 1 to 64"));
+  EXPECT_THAT(error("0"), HasSubstr("expected a whole number from 1 to 1024"));
   EXPECT_THAT(ErrorOf("preset: h800-2048\nfile: x.yaml\n"), HasSubstr("either a preset or a file"));
   EXPECT_THAT(ErrorOf("file: x.yaml\n"), HasSubstr("cluster.yaml:1:7: file: 'x.yaml': no such file"));
 }
