@@ -71,12 +71,11 @@ void CheckFits(const Value& v, const Cluster& c) {
 
 std::filesystem::path ClusterFolder() { return ResourceRoot() / "hw" / "data" / "clusters"; }
 
-/// GPUs have equal shares of the NICs.
-void CheckNics(const Cluster& c, const GivenKeys& given) {
+/// GPUs have equal shares of the NICs. `at`: what to blame.
+void CheckNics(const Cluster& c, const Value& at) {
   if (c.devices_per_node % c.nics() == 0 || c.nics() % c.devices_per_node == 0) return;
-  throw given.ErrorAt("nics_per_node", "expected nics_per_node to divide devices_per_node (" +
-                                           std::to_string(c.devices_per_node) +
-                                           ") or to be a multiple of it, not " + std::to_string(c.nics()));
+  throw at.Error("expected nics_per_node to divide devices_per_node (" + std::to_string(c.devices_per_node) +
+                 ") or to be a multiple of it, not " + std::to_string(c.nics()));
 }
 
 /// A multi-plane fat tree has a plane a NIC.
@@ -173,11 +172,18 @@ const Fields<Cluster>& ClusterFields() {
         .Required();
     f.Add("nodes", &C::nodes, Whole<int>(1, 1 << 20), "nodes of the cluster").Required();
     f.Add("devices_per_node", &C::devices_per_node, Whole<int>(1, kMostInNode), "GPUs of a node").Required();
-    f.Add("nics_per_node", &C::nics_per_node, Whole<int>(1, kMostInNode), "NICs of a node")
+    const Codec<int> nics = Whole<int>(1, kMostInNode);
+    f.AddWith(
+         "nics_per_node", nics.type,
+         [nics](const Value& v, C* c) {
+           c->nics_per_node = nics.read(v);
+           CheckNics(*c, v);
+         },
+         [nics](const C& c) { return nics.write(c.nics_per_node); }, "NICs of a node")
         .DefaultText("devices_per_node");
     f.Add("fabric", &C::fabric, MapOf(FabricFields()), "network between the nodes").Required();
     f.After([](C* c, const GivenKeys& given) {
-      CheckNics(*c, given);
+      CheckNics(*c, given.map());
       c->device.scale_out.value *= static_cast<double>(c->nics()) / c->devices_per_node;  // now a GPU's share
       SetPlanes(c, given);
       CheckFits(given.Has("fabric") ? given.map().At("fabric") : given.map(), *c);

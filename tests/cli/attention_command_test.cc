@@ -119,11 +119,11 @@ TEST_F(AttentionCommand, ErrorsNameTheOptionOrTheFile) {
   EXPECT_THAT(ErrorOf("--norm batch"), HasSubstr("--norm"));
   EXPECT_THAT(ErrorOf("--tpot 50"), HasSubstr("--tpot"));
   EXPECT_THAT(ErrorOf("--device h801"), HasSubstr("h801"));
-  EXPECT_THAT(ErrorOf("--context 0"), HasSubstr("context 0"));
-  EXPECT_THAT(ErrorOf("--batch 0"), HasSubstr("batch 0"));
-  EXPECT_THAT(ErrorOf("--tensor 0"), HasSubstr("tensor degree 0"));
-  EXPECT_THAT(ErrorOf("--expert 0"), HasSubstr("expert degree 0"));
-  EXPECT_THAT(ErrorOf("--memory-fraction 2"), HasSubstr("memory fraction"));
+  EXPECT_THAT(ErrorOf("--context 0"), HasSubstr("--context: workload.contexts[0]: '0'"));
+  EXPECT_THAT(ErrorOf("--batch 0"), HasSubstr("--batch: workload.batches[0]: '0'"));
+  EXPECT_THAT(ErrorOf("--tensor 0"), HasSubstr("--tensor 0: parallelism.tensor"));
+  EXPECT_THAT(ErrorOf("--expert 0"), HasSubstr("--expert 0: parallelism.expert"));
+  EXPECT_THAT(ErrorOf("--memory-fraction 2"), HasSubstr("--memory-fraction 2: workload.memory_fraction"));
   EXPECT_THAT(ErrorOf("--scenario absent.yaml"), HasSubstr("absent.yaml"));
   EXPECT_THAT(ErrorOf("--set model=x"), HasSubstr("--scenario"));
   EXPECT_THAT(ErrorOf("--json - --csv -"), HasSubstr("standard output"));

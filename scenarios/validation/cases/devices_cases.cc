@@ -12,7 +12,7 @@
 #include "hw/comm/node_exchange.h"
 #include "hw/cost/cost_model.h"
 #include "hw/cost/price_error.h"
-#include "models/layers/step_ops.h"
+#include "models/layers/serving_ops.h"
 #include "models/spec/model_spec.h"
 #include "scenarios/studies/attention_pricing.h"
 #include "scenarios/validation/validation.h"
@@ -169,9 +169,10 @@ StepTime PriceServed(const hw::CostModel& cost, const Served& served, bool decod
   layout.weights =
       cost.device().fp8.value > 0 ? models::WeightPrecision::kFp8 : models::WeightPrecision::kBf16;
   const StepPricer pricer(cost);
-  return decode ? pricer.Price(models::DecodeStepOps(spec, design, layout, {.batch = 64, .context = 4096}))
-                : pricer.Price(models::PrefillOps(spec, design, layout, {.batch = 4, .prompt = 4096}),
-                               hw::Launching::kStream);
+  return decode
+             ? pricer.Price(models::ServedOps(spec, design, layout, models::Pass::kDecode, {{64, 1, 4096}}))
+             : pricer.Price(models::ServedOps(spec, design, layout, models::Pass::kPrefill, {{4, 4096, 0}}),
+                            hw::Launching::kStream);
 }
 
 void AppendShares(const std::string& device, const hw::CostModel& cost, std::vector<ValidationCase>* cases) {

@@ -15,7 +15,8 @@ class GivenLoads : public models::LoadSource {
     shape_.ranks_per_node = 1;
   }
   const models::LoadShape& shape() const override { return shape_; }
-  void Sample(int layer, int micro_batch, int group, models::ExchangeLoad* load) const override {
+  void Draw(const models::LoadShape&, int layer, int micro_batch, int group,
+            models::ExchangeLoad* load) const override {
     const int hot = 100 * group + 10 * layer + micro_batch;
     load->expert_rows = {10, 20, 30, hot};
     load->unique_rows = {0, 0};

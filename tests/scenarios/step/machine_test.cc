@@ -25,9 +25,9 @@ TEST(LoadMachine, NeedsNoScenario) {
 
 TEST(LoadMachine, RefusesWhatNoTableHas) {
   EXPECT_THAT(ErrorOf([] { Load("h800-512", "1999-01"); }), testing::HasSubstr("1999-01"));
-  const auto scenario = ReadTrainingScenario(
-      LoadScenarioDocument("deepseek-v3-pretraining", {"communication.kernels=1999-01"}), "");
-  EXPECT_THAT(ErrorOf([&] { LoadMachine(scenario); }), testing::HasSubstr("communication"))
+  const auto scenario =
+      ReadTrainingScenario(LoadScenarioDocument("deepseek-v3-pretraining", {"exchange.kernels=1999-01"}), "");
+  EXPECT_THAT(ErrorOf([&] { LoadMachine(scenario); }), testing::HasSubstr("exchange.kernels"))
       << "names the key";
 }
 

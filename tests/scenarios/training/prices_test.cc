@@ -329,7 +329,7 @@ TEST_F(TrainingPricesTest, TheGridAgreesWithTheRowsOfEachExpertPricedAlone) {
   }
   const StepLoads step(1, kRanks, loads);
   PriceInputs in = Inputs();
-  in.vary = false;
+  in.conditions.vary = false;
   const TrainingPrices prices(in, step, kRanks);
   models::LayerShape shape;
   shape.shard.local_experts = 4;
@@ -359,7 +359,7 @@ TEST_F(TrainingPricesTest, ARankWithIdleExpertsIsPricedOnThoseThatHaveRows) {
   loads[2].idle_experts = 1;
   const StepLoads some(1, kRanks, loads);
   PriceInputs in = Inputs();
-  in.vary = false;
+  in.conditions.vary = false;
   const TrainingPrices prices(in, some, kRanks);
   const auto work = [&](int rank) { return prices(0, rank, Step(kMlp)).work; };
   EXPECT_LT(work(1), work(2));
