@@ -1,4 +1,5 @@
-// The compiled half of the Python module: thin functions over scenarios/. orrery/__init__.py is what people call.
+// The compiled half of the Python module: thin functions over scenarios/. orrery/__init__.py is what people
+// call.
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -17,6 +18,7 @@
 #include "core/config/resources.h"
 #include "hw/device.h"
 #include "hw/network/topology.h"
+#include "models/routing/balance/balance_stats.h"
 #include "models/routing/load_map.h"
 #include "models/spec/model_spec.h"
 #include "scenarios/report/attention_writers.h"
@@ -104,7 +106,8 @@ void CheckIn(const char* name, const std::vector<int>& values, int count) {
   }
 }
 
-/// Spans of the first exchange group: of pipeline ranks (absent: all), and of GPUs by their place in the group.
+/// Spans of the first exchange group: of pipeline ranks (absent: all), and of GPUs by their place in the
+/// group.
 py::array_t<SpanRow> Spans(const PyScenario& scenario, bool fold,
                            const std::optional<std::vector<int>>& ranks, const std::vector<int>& places,
                            const py::object& progress, const PyMachine* machine) {
@@ -166,7 +169,7 @@ std::string Routing(const Routed& routed, const scenarios::RoutingQuestion& ques
   });
 }
 
-/// [layers][domains][experts] load over the mean of the layer's experts.
+/// [layers][domains][experts] load over the mean of the layer's experts in the domain.
 py::array_t<double> ExpertLoads(const Routed& routed, std::optional<int> layers, const py::object& progress) {
   const scenarios::RoutingDocument document = DocumentOf(routed);
   const models::ExpertLoads loads = OnWorker(progress, [&](const RunControl& control) {
@@ -178,7 +181,10 @@ py::array_t<double> ExpertLoads(const Routed& routed, std::optional<int> layers,
   });
   std::vector<double> numbers;
   for (const auto& layer : loads.load)
-    for (const auto& domain : layer) numbers.insert(numbers.end(), domain.begin(), domain.end());
+    for (const auto& domain : layer) {
+      const std::vector<double> relative = models::Relative(domain);
+      numbers.insert(numbers.end(), relative.begin(), relative.end());
+    }
   return ArrayOf(std::move(numbers), {loads.layers(), static_cast<py::ssize_t>(loads.domains.size()),
                                       static_cast<py::ssize_t>(loads.experts)});
 }

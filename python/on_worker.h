@@ -1,5 +1,5 @@
-// Long work for Python: on a thread of its own, while the calling thread tells a callback how far it is and looks for
-// Ctrl-C.
+// Long work for Python: on a thread of its own, while the calling thread tells a callback how far it is and
+// looks for Ctrl-C.
 #pragma once
 
 #include <chrono>
@@ -56,8 +56,8 @@ class Told {
 
 /// `work(control)` on a thread; its result, or its exception. `progress` is None or is called as
 /// progress(share, text), at most fifty times a second, with the latest. An exception of Python's, a
-/// KeyboardInterrupt or the callback's own, stops the work, waits for its end and is thrown on. `work` touches
-/// nothing of Python's. Called with the interpreter's lock.
+/// KeyboardInterrupt or the callback's own, stops the work, waits for its end and is thrown on. `work`
+/// touches nothing of Python's. Called with the interpreter's lock.
 template <class Work>
 auto OnWorker(const pybind11::object& progress, Work work) {
   using Result = std::invoke_result_t<Work, const RunControl&>;

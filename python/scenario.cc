@@ -1,10 +1,15 @@
 #include "python/scenario.h"
 
 #include <charconv>
+#include <cstdint>
+#include <system_error>
+#include <utility>
+#include <variant>
 
 #include <fmt/format.h>
 
 #include "core/base/error.h"
+#include "core/config/written.h"
 #include "scenarios/schema/scenario_file.h"
 #include "scenarios/schema/schema_version.h"
 

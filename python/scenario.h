@@ -4,13 +4,17 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <pybind11/pybind11.h>
 
 #include "core/config/document.h"
 #include "core/config/key_error.h"
+#include "core/config/written.h"
+#include "hw/cost/cost_model.h"
 #include "scenarios/schema/kinds.h"
+#include "scenarios/schema/scenario.h"
 #include "scenarios/step/machine.h"
 
 namespace orrery::python {

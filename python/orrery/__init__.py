@@ -6,7 +6,7 @@
     machine = orrery.Machine(base)
     for expert in (8, 16, 32, 64):
         result = orrery.run(base.set({"parallelism.expert": expert}), quick=True, fold=True, machine=machine)
-        print(expert, result["step_s"])
+        print(expert, result["step_time_s"])
 
 Wherever a scenario is expected, its name, the path of a file and a dictionary do as well. Wrong input raises InputError, a
 ValueError; what this machine lacks a RuntimeError. Ctrl-C stops what runs.

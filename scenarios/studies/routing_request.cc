@@ -6,6 +6,8 @@
 
 #include "core/base/error.h"
 #include "core/config/key_error.h"
+#include "models/routing/sources/routing_options.h"
+#include "models/spec/model_spec.h"
 #include "scenarios/schema/routing_fields.h"
 
 namespace orrery::scenarios {

@@ -1,5 +1,5 @@
-// From the document of a routing report to the request of one: what the document says, and what a command line or
-// a script asks beside it.
+// From the document of a routing report to the request of one: what the document says, and what a command
+// line or a script asks beside it.
 #pragma once
 
 #include <functional>
@@ -19,7 +19,8 @@ struct RoutingQuestion {
   std::string dashes = "--";                 ///< what an error puts before the names above
 };
 
-/// Makes the step-time function of a scenario. It may also set the request's training geometry to the scenario's.
+/// Makes the step-time function of a scenario. It may also set the request's training geometry to the
+/// scenario's.
 using StepTimeMaker = std::function<StepTimeUnder(const Document& scenario, RoutingRequest* request)>;
 
 /// InputError where a number is out of range.

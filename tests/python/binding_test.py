@@ -22,7 +22,7 @@ def quick(scenario, **options):
 
 class Scenarios(unittest.TestCase):
     def test_carry_settings_with_the_place_of_presets(self):
-        scenario = orrery.Scenario(V3, {"parallelism.expert": 32, "cluster.nodes": 128})
+        scenario = orrery.Scenario(V3, {"parallelism.expert": 32, "cluster.nodes": 128, "parallelism.data": 64})
         self.assertEqual(scenario.to_dict()["parallelism"]["expert"], 32)
         self.assertEqual(scenario.kind, "pretraining")
         self.assertIn("parallelism.expert", scenario.name)
@@ -96,7 +96,7 @@ class WrongInput(unittest.TestCase):
     def test_a_machine_of_another_cluster_is_refused(self):
         base = orrery.Scenario(V3)
         machine = orrery.Machine(base)
-        other = base.set({"cluster.nodes": 128})
+        other = base.set({"cluster.nodes": 128, "parallelism.data": 64})
         self.assertTrue(machine.fits(base.set({"parallelism.expert": 32})))
         self.assertFalse(machine.fits(other))
         with self.refused("machine", "256 x 8", "128 x 8"):
@@ -158,7 +158,7 @@ class Arrays(unittest.TestCase):
         self.assertEqual(loads.dtype, numpy.float64)
         numpy.testing.assert_allclose(loads.mean(axis=2), 1, atol=1e-6)
         report = orrery.routing(model="deepseek-v3", layers=2, steps=0)
-        numpy.testing.assert_allclose(loads[1, 0], report["heat_map"][16]["load"])
+        numpy.testing.assert_allclose(loads[1, 0], report["heat_map"][16]["relative_load"])
 
     def test_routing_takes_a_scenario_and_another_strategy(self):
         report = orrery.routing(V3, strategy="auxiliary-loss", layers=1, steps=0, ranks=[64], step_time=False)
@@ -181,7 +181,7 @@ class Arrays(unittest.TestCase):
         self.assertTrue((compute["start_s"][1:] >= compute["end_s"][:-1]).all())
         self.assertTrue((spans["ready_s"] <= spans["start_s"]).all())
         self.assertIn("MoE layer dispatch(F)", set(spans["name"]))
-        step = quick(V3)["step_s"]
+        step = quick(V3)["step_time_s"]
         self.assertLess(spans["end_s"].max(), step)
         self.assertGreater(spans["end_s"].max(), 0.8 * step)
 
