@@ -56,9 +56,9 @@ void CheckOptions(const Options& o) {
 }
 
 scenarios::RoutingRequest MakeRequest(const Options& o, const RoutingDocument& in,
-                                      const StepTimeMaker& step_time) {
+                                      const StepTimeMaker& step_time, const RunControl& control) {
   return scenarios::MakeRoutingRequest(in, {o.layers, o.steps, o.ranks},
-                                       o.scenario.empty() ? StepTimeMaker{} : step_time);
+                                       o.scenario.empty() ? StepTimeMaker{} : step_time, control);
 }
 
 int RunReport(const Options& o, const StepTimeMaker& step_time) {
@@ -66,7 +66,7 @@ int RunReport(const Options& o, const StepTimeMaker& step_time) {
   const RoutingDocument in = scenarios::LoadRoutingDocument(InputOf(o));
   const LongRun wait;
   const scenarios::RoutingReport routing =
-      scenarios::MakeRoutingReport(MakeRequest(o, in, step_time), wait.control());
+      scenarios::MakeRoutingReport(MakeRequest(o, in, step_time, wait.control()), wait.control());
   Report report;
   report.Add(o.json, [&] { return scenarios::RoutingJson(routing); });
   report.Add(o.csv, [&] { return scenarios::RoutingCsv(routing); });
@@ -90,7 +90,7 @@ int RunCompare(const Options& o, const StepTimeMaker& step_time) {
     RoutingInput in = InputOf(o);
     in.strategy = names[i], in.compared = true;
     strategies.push_back(scenarios::MakeRoutingReport(
-        MakeRequest(o, scenarios::LoadRoutingDocument(in), step_time),
+        MakeRequest(o, scenarios::LoadRoutingDocument(in), step_time, wait.control()),
         wait.control().Part(static_cast<double>(i) / all, static_cast<double>(i + 1) / all)));
   }
   Report report;

@@ -164,7 +164,7 @@ std::string Routing(const Routed& routed, const scenarios::RoutingQuestion& ques
   const bool simulated = step_time && routed.scenario != nullptr;
   return OnWorker(progress, [&](const RunControl& control) {
     const auto request = scenarios::MakeRoutingRequest(
-        document, question, simulated ? scenarios::StepTimeMaker(scenarios::StepTimeOf) : nullptr);
+        document, question, simulated ? scenarios::StepTimeMaker(scenarios::StepTimeOf) : nullptr, control);
     return scenarios::RoutingJson(scenarios::MakeRoutingReport(request, control));
   });
 }

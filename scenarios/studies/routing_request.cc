@@ -36,8 +36,8 @@ models::RoutingOptions OptionsOf(const Value& root) {
 }
 
 /// Errors of data that has no place are KeyErrors.
-RoutingRequest RequestOf(const RoutingDocument& in, const RoutingQuestion& q,
-                         const StepTimeMaker& step_time) {
+RoutingRequest RequestOf(const RoutingDocument& in, const RoutingQuestion& q, const StepTimeMaker& step_time,
+                         const RunControl& control) {
   const Value& root = in.document.root();
   const models::ModelSpec model = models::ReadModel(root.At("model"));
   if (!model.moe) throw root.At("model").Error("the model has no experts to route to");
@@ -52,7 +52,7 @@ RoutingRequest RequestOf(const RoutingDocument& in, const RoutingQuestion& q,
   CheckShift(r, q.dashes);
   if (!q.ranks.empty()) r.ranks = q.ranks;
   if (const Value* v = root.Find("seed")) r.seed = static_cast<std::uint64_t>(v->AsInt(0, INT64_MAX));
-  if (step_time) r.step_time = step_time(in.document, &r);
+  if (step_time) r.step_time = step_time(in.document, &r, control.Part(0, 0));
   models::CheckRoutingShape(options, r.section, r.training);
   return r;
 }
@@ -73,9 +73,9 @@ void CheckQuestion(const RoutingQuestion& q) {
 }
 
 RoutingRequest MakeRoutingRequest(const RoutingDocument& in, const RoutingQuestion& question,
-                                  const StepTimeMaker& step_time) {
+                                  const StepTimeMaker& step_time, const RunControl& control) {
   CheckQuestion(question);
-  return WithPlaces(in.document.root(), [&] { return RequestOf(in, question, step_time); });
+  return WithPlaces(in.document.root(), [&] { return RequestOf(in, question, step_time, control); });
 }
 
 }  // namespace orrery::scenarios

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/run_control.h"
 #include "scenarios/schema/routing_rules.h"
 #include "scenarios/studies/routing_report.h"
 
@@ -21,13 +22,14 @@ struct RoutingQuestion {
 
 /// Makes the step-time function of a scenario. It may also set the request's training geometry to the
 /// scenario's.
-using StepTimeMaker = std::function<StepTimeUnder(const Document& scenario, RoutingRequest* request)>;
+using StepTimeMaker = std::function<StepTimeUnder(const Document& scenario, RoutingRequest* request,
+                                                  const RunControl& control)>;
 
 /// InputError where a number is out of range.
 void CheckQuestion(const RoutingQuestion& question);
 
-/// `step_time` may be empty: no step is simulated then. InputError with the place of what is wrong.
+/// `step_time` may be empty: no step is simulated then. `control` stops it and is told nothing. InputError with the place of what is wrong.
 RoutingRequest MakeRoutingRequest(const RoutingDocument& in, const RoutingQuestion& question,
-                                  const StepTimeMaker& step_time = {});
+                                  const StepTimeMaker& step_time = {}, const RunControl& control = {});
 
 }  // namespace orrery::scenarios

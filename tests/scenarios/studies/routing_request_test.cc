@@ -1,11 +1,13 @@
 #include "scenarios/studies/routing_request.h"
 
+#include <stop_token>
 #include <string>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "core/base/error.h"
+#include "core/base/run_control.h"
 #include "core/config/document.h"
 
 namespace orrery::scenarios {
@@ -50,7 +52,7 @@ TEST(RoutingRequest, AScenarioThatIsReadAlreadyIsRoutedAndSimulatedAsChanged) {
   input.strategy = "batch-auxiliary-loss";
   input.settings = {"seed=9"};
   std::string seen;
-  const auto maker = [&](const Document& scenario, RoutingRequest*) {
+  const auto maker = [&](const Document& scenario, RoutingRequest*, const RunControl&) {
     seen = scenario.root().At("routing").At("strategy").AsString();
     return StepTimeUnder([](const models::LoadSource&, const RunControl&) { return StepFigures{}; });
   };
@@ -59,6 +61,17 @@ TEST(RoutingRequest, AScenarioThatIsReadAlreadyIsRoutedAndSimulatedAsChanged) {
   EXPECT_EQ(r.seed, 9u);
   EXPECT_EQ(r.section.options.sequence_length, 2048);
   EXPECT_TRUE(r.step_time);
+}
+
+TEST(RoutingRequest, AStopReachesTheMakerOfStepTimes) {
+  std::stop_source stop;
+  stop.request_stop();
+  const auto maker = [](const Document&, RoutingRequest*, const RunControl& control) {
+    control.Check();
+    return StepTimeUnder();
+  };
+  const RunControl control({}, stop.get_token());
+  EXPECT_THROW(MakeRoutingRequest(Loaded("model: deepseek-v3"), {}, maker, control), Stopped);
 }
 
 TEST(RoutingRequest, ErrorsNameOptionsAsTheFaceDoes) {
