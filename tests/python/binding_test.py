@@ -1,4 +1,5 @@
 """The Python module as it stands in the build folder: PYTHONPATH names the folder that holds orrery/."""
+import concurrent.futures
 import pathlib
 import pickle
 import signal
@@ -52,6 +53,13 @@ class Scenarios(unittest.TestCase):
                 scenario = orrery.Scenario.from_dict(keys)
                 self.assertEqual(scenario.name, name)
                 self.assertEqual(orrery.Scenario.from_dict(scenario.to_dict()).name, name)
+
+    def test_old_keys_are_read_with_a_warning_that_names_the_new(self):
+        keys = orrery.Scenario(V3, {"exchange.kernels": "2025-02"}).to_dict()
+        keys["communication"] = {"kernels": "2025-02"}
+        keys.pop("exchange", None)
+        with self.assertWarnsRegex(FutureWarning, "'communication' is called 'exchange' now"):
+            orrery.Scenario.from_dict(keys)
 
     def test_can_be_pickled(self):
         scenario = orrery.Scenario(V3, {"parallelism.expert": 32})
@@ -121,6 +129,14 @@ class Runs(unittest.TestCase):
         for expert in (16, 32, 64):
             scenario = base.set({"parallelism.expert": expert})
             self.assertEqual(quick(scenario, machine=machine), quick(scenario))
+
+    def test_side_by_side_on_one_machine_give_what_they_give_alone(self):
+        base = orrery.Scenario(V3)
+        machine = orrery.Machine(base)
+        points = [base.set({"parallelism.expert": expert}) for expert in (8, 16, 32, 64) * 2]
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            together = list(pool.map(lambda point: quick(point, machine=machine), points))
+        self.assertEqual(together, [quick(point) for point in points])
 
     def test_an_attention_scenario_gives_its_comparison(self):
         short = {"workload.contexts": [4096], "workload.batches": [1]}
