@@ -130,12 +130,9 @@ void ApplyOptions(const Options& o, Document* document) {
   if (o.mtp) set.Yaml("--mtp", "workload.mtp", "true");
 }
 
-/// What is compared without a scenario.
-constexpr const char* kUsual = "model: deepseek-v3\ndevice: h800-sxm\nworkload: {kind: attention}\n";
-
 AttentionScenario Scenario(const Options& o) {
   if (!o.sets.empty() && o.scenario.empty()) throw InputError("--set needs --scenario");
-  Document document = o.scenario.empty() ? Document::Parse(kUsual, "attention")
+  Document document = o.scenario.empty() ? Document::Parse(scenarios::kUsualAttention, "attention")
                                          : scenarios::LoadScenarioDocument(o.scenario, o.sets);
   ApplyOptions(o, &document);
   AttentionScenario s = scenarios::ReadAttentionScenario(document);

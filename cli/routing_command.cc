@@ -1,6 +1,5 @@
 #include "cli/routing_command.h"
 
-#include <cstdint>
 #include <memory>
 #include <optional>
 #include <set>
@@ -14,9 +13,9 @@
 #include "cli/options.h"
 #include "cli/output_file.h"
 #include "core/base/error.h"
-#include "core/config/key_error.h"
-#include "scenarios/schema/routing_fields.h"
+#include "models/routing/balance/strategy.h"
 #include "scenarios/schema/routing_rules.h"
+#include "scenarios/studies/routing_request.h"
 
 namespace orrery::cli {
 namespace {
@@ -47,17 +46,8 @@ void RequireOnce(const char* option, const std::vector<T>& values) {
     if (!seen.insert(value).second) throw InputError(fmt::format("{}: '{}' twice", option, value));
 }
 
-constexpr int kMostSteps = 10'000'000;
-constexpr int kMostRanks = 65536;
-
 void CheckOptions(const Options& o) {
-  const int least = models::TrainingTrace::kWindow;
-  if (o.layers && *o.layers < 1) throw InputError(fmt::format("--layers {}: expected at least 1", *o.layers));
-  if (o.steps != 0 && (o.steps < least || o.steps > kMostSteps))
-    throw InputError(fmt::format("--steps {}: expected 0 or {} to {}", o.steps, least, kMostSteps));
-  for (int ranks : o.ranks)
-    if (ranks < 1 || ranks > kMostRanks)
-      throw InputError(fmt::format("--ranks {}: expected 1 to {}", ranks, kMostRanks));
+  scenarios::CheckQuestion({o.layers, o.steps, o.ranks});
   RequireDistinct({o.scenario, o.loads, o.model.value_or("")}, {o.json, o.csv});
   RequireOnce("--ranks", o.ranks);
   RequireOnce("--strategies", o.strategies);
@@ -65,48 +55,10 @@ void CheckOptions(const Options& o) {
     if (strategy.empty()) throw InputError("--strategies: expected names, found an empty one");
 }
 
-/// KeyError where the training run ends before its text has shifted.
-void CheckShift(const scenarios::RoutingRequest& r) {
-  if (r.section.shift_step == 1 << 30 || r.steps == 0) return;
-  const int least = r.section.shift_step + models::TrainingTrace::kWindow;
-  if (least > r.steps) {
-    throw KeyError("routing.shift.step", fmt::format("expected at least {} of the --steps {} after it",
-                                                     models::TrainingTrace::kWindow, r.steps));
-  }
-}
-
-/// The section's options; unless they say otherwise their text has the workload's sequences.
-models::RoutingOptions OptionsOf(const Value& root) {
-  models::RoutingOptions options = scenarios::ReadRouting(root.Find("routing"));
-  const Value* length = FindPath(root, "workload.sequence_length");
-  if (length != nullptr && !options.sequence_length)
-    options.sequence_length = static_cast<int>(length->AsInt(1, 1 << 24));
-  return options;
-}
-
-scenarios::RoutingRequest RequestOf(const Options& o, const RoutingDocument& in,
-                                    const StepTimeMaker& step_time) {
-  const Value& root = in.document.root();
-  const models::ModelSpec model = models::ReadModel(root.At("model"));
-  if (!model.moe) throw root.At("model").Error("the model has no experts to route to");
-  const models::RoutingOptions options = OptionsOf(root);
-  scenarios::RoutingRequest r = scenarios::RequestFor(model, models::ResolveRouting(options, *model.moe));
-  if (o.layers && *o.layers > r.moe_layers)
-    throw InputError(fmt::format("--layers {}: {} has {} MoE layers", *o.layers, r.model, r.moe_layers));
-  if (o.layers) r.layers = *o.layers;
-  r.steps = o.steps, r.left_out = in.left_out;
-  CheckShift(r);
-  if (!o.ranks.empty()) r.ranks = o.ranks;
-  if (const Value* v = root.Find("seed")) r.seed = static_cast<std::uint64_t>(v->AsInt(0, INT64_MAX));
-  if (step_time && !o.scenario.empty()) r.step_time = step_time(in.document, &r);
-  models::CheckRoutingShape(options, r.section, r.training);
-  return r;
-}
-
-/// Its errors have their places.
 scenarios::RoutingRequest MakeRequest(const Options& o, const RoutingDocument& in,
-                                      const StepTimeMaker& step_time) {
-  return WithPlaces(in.document.root(), [&] { return RequestOf(o, in, step_time); });
+                                      const StepTimeMaker& step_time, const RunControl& control) {
+  return scenarios::MakeRoutingRequest(in, {o.layers, o.steps, o.ranks},
+                                       o.scenario.empty() ? StepTimeMaker{} : step_time, control);
 }
 
 int RunReport(const Options& o, const StepTimeMaker& step_time) {
@@ -114,7 +66,7 @@ int RunReport(const Options& o, const StepTimeMaker& step_time) {
   const RoutingDocument in = scenarios::LoadRoutingDocument(InputOf(o));
   const LongRun wait;
   const scenarios::RoutingReport routing =
-      scenarios::MakeRoutingReport(MakeRequest(o, in, step_time), wait.control());
+      scenarios::MakeRoutingReport(MakeRequest(o, in, step_time, wait.control()), wait.control());
   Report report;
   report.Add(o.json, [&] { return scenarios::RoutingJson(routing); });
   report.Add(o.csv, [&] { return scenarios::RoutingCsv(routing); });
@@ -138,7 +90,7 @@ int RunCompare(const Options& o, const StepTimeMaker& step_time) {
     RoutingInput in = InputOf(o);
     in.strategy = names[i], in.compared = true;
     strategies.push_back(scenarios::MakeRoutingReport(
-        MakeRequest(o, scenarios::LoadRoutingDocument(in), step_time),
+        MakeRequest(o, scenarios::LoadRoutingDocument(in), step_time, wait.control()),
         wait.control().Part(static_cast<double>(i) / all, static_cast<double>(i + 1) / all)));
   }
   Report report;

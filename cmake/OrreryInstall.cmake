@@ -1,9 +1,15 @@
 # What `cmake --install` puts beside the program, and `cpack -G DEB`, which makes a package of it.
-foreach(folder models/data hw/data docs/examples)
-  install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder}/ DESTINATION share/orrery/${folder} COMPONENT orrery)
-endforeach()
-file(GLOB scenario_files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/scenarios/*.yaml)  # sources lie beside them
-install(FILES ${scenario_files} DESTINATION share/orrery/scenarios COMPONENT orrery)
+
+# orrery_install_data(FOLDER WORDS...): the data that Orrery reads, into a folder of the prefix; WORDS are install()'s.
+function(orrery_install_data where)
+  foreach(folder models/data hw/data docs/examples)
+    install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder}/ DESTINATION ${where}/${folder} ${ARGN})
+  endforeach()
+  file(GLOB scenario_files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/scenarios/*.yaml)  # sources lie beside them
+  install(FILES ${scenario_files} DESTINATION ${where}/scenarios ${ARGN})
+endfunction()
+
+orrery_install_data(share/orrery COMPONENT orrery)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs/ DESTINATION share/doc/orrery COMPONENT orrery
   FILES_MATCHING PATTERN "*.md" PATTERN examples EXCLUDE)
 install(FILES ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/CHANGELOG.md DESTINATION share/doc/orrery COMPONENT orrery)

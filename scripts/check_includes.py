@@ -12,6 +12,7 @@ ALLOWED = {
     "profiler": {"core", "hw", "profiler"},
     "cli": {"core", "models", "hw", "scenarios", "profiler", "cli"},
     "gui": {"core", "models", "hw", "scenarios", "gui"},
+    "python": {"core", "models", "hw", "scenarios", "python"},
 }
 # Arrows between the folders of a layer, as they are: a folder may include itself and those named here. A new folder needs a
 # row, which is a decision about what stands on what.
@@ -71,6 +72,7 @@ FORBIDDEN_HEADERS = {  # third-party headers a layer must not see
     "profiler": f"{FACES}|{CUDA}",
     "profiler/device": FACES,
     "cli": f"Q[A-Z]|{CUDA}",
+    "python": f"Q[A-Z]|CLI/|{CUDA}",
 }
 
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include <dlfcn.h>
+
 #include "core/base/error.h"
 
 namespace orrery {
@@ -14,6 +16,23 @@ namespace {
 bool HoldsData(const fs::path& root) {
   std::error_code error;
   return fs::is_directory(root / "hw" / "data", error) && fs::is_directory(root / "models" / "data", error);
+}
+
+/// The shared object that this code was linked into; empty where that is the program itself.
+fs::path SharedObject() {
+  static const char inside = 0;  // its address lies in the object
+  Dl_info info{};
+  std::error_code error;
+  if (dladdr(&inside, &info) == 0 || info.dli_fname == nullptr) return {};
+  const fs::path object = fs::weakly_canonical(info.dli_fname, error);
+  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  return fs::equivalent(object, program, error) || !fs::is_regular_file(object, error) ? fs::path{} : object;
+}
+
+/// Where an installation has the data of what runs now.
+fs::path InstalledRoot() {
+  const fs::path object = SharedObject();
+  return (object.empty() ? ProgramFolder().parent_path() : object.parent_path()) / "share" / "orrery";
 }
 
 }  // namespace
@@ -31,9 +50,8 @@ fs::path ResourceRoot() {
         "ORRERY_HOME: '" + std::string(home) +
         "' has no folders hw/data and models/data; expected a checkout of Orrery, or ORRERY_HOME unset");
   }
-  const fs::path program = ProgramFolder();
-  fs::path installed = program.parent_path() / "share" / "orrery";
-  if (!program.empty() && HoldsData(installed)) return installed;
+  fs::path installed = InstalledRoot();
+  if (HoldsData(installed)) return installed;
   if (HoldsData(ORRERY_SOURCE_DIR)) return ORRERY_SOURCE_DIR;
   throw InputError("neither '" + installed.string() +
                    "' nor '" ORRERY_SOURCE_DIR

@@ -14,7 +14,8 @@ namespace orrery {
 std::filesystem::path ProgramFolder();
 
 /// The folder that holds models/, hw/, scenarios/: $ORRERY_HOME if set, else share/orrery of the prefix that the
-/// program is installed in (PREFIX/bin/orrery), else the tree it was built from. InputError if that holds no data.
+/// program is installed in (PREFIX/bin/orrery), or beside the shared object where this code was linked into one
+/// (a module that another program has loaded), else the tree it was built from. InputError if that holds no data.
 std::filesystem::path ResourceRoot();
 
 /// Names (stems) of the files `folder`/*.`extension` below the root, sorted; empty if the folder is absent.

@@ -13,13 +13,8 @@ constexpr std::array<const char*, models::kTrainingStreams> kStreamNames = {
     "compute", "exchange", "send to next rank", "send to previous rank"};
 
 std::string SpanName(const Span& span) {
-  if (span.price() == models::kLocalSendPrice) return "hand over";
-  if (span.price() == models::kSendPrice) return fmt::format("send, micro-batch {}", span.instance());
-  const auto unit = static_cast<models::UnitKind>(span.price() / models::kParts);
-  constexpr std::array<const char*, models::kUnitKinds> kUnits = {"embedding", "dense layer", "MoE layer",
-                                                                  "MTP layer", "head"};
-  return fmt::format("{} {}", kUnits[static_cast<std::size_t>(unit)],
-                     Name(static_cast<models::Part>(span.price() % models::kParts)));
+  const std::string name = PriceKeyName(span.price());
+  return span.price() == models::kSendPrice ? fmt::format("{}, micro-batch {}", name, span.instance()) : name;
 }
 
 std::string Slice(int rank, int stream, const std::string& name, std::int64_t start, std::int64_t end,
@@ -46,6 +41,16 @@ std::string Metadata(int rank, const std::string& holds) {
 std::int64_t Picoseconds(double seconds) { return static_cast<std::int64_t>(seconds * 1e12); }
 
 }  // namespace
+
+std::string PriceKeyName(std::uint32_t price) {
+  if (price == models::kLocalSendPrice) return "hand over";
+  if (price == models::kSendPrice) return "send";
+  const auto unit = static_cast<models::UnitKind>(price / models::kParts);
+  constexpr std::array<const char*, models::kUnitKinds> kUnits = {"embedding", "dense layer", "MoE layer",
+                                                                  "MTP layer", "head"};
+  return fmt::format("{} {}", kUnits[static_cast<std::size_t>(unit)],
+                     Name(static_cast<models::Part>(price % models::kParts)));
+}
 
 void CheckTraceRanks(const Scenario& scenario, const std::vector<int>& pipeline_ranks) {
   const int count = scenario.parallelism.pipeline;

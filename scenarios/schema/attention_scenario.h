@@ -21,6 +21,9 @@
 
 namespace orrery::scenarios {
 
+/// What is compared without a scenario: its document.
+constexpr const char* kUsualAttention = "model: deepseek-v3\ndevice: h800-sxm\nworkload: {kind: attention}\n";
+
 struct AttentionScenario {
   std::string name = "attention designs";
   std::vector<models::ModelSpec> models;

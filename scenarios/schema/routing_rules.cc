@@ -20,9 +20,9 @@ std::string ModelSection(const std::string& name) {
 }
 
 Document BaseDocument(const RoutingInput& input) {
-  if (input.scenario.empty())
+  if (!input.FromScenario())
     return Document::Parse("model: " + ModelSection(input.model.value_or("deepseek-v3")), "--model");
-  Document doc = LoadScenarioDocument(input.scenario, {});
+  Document doc = input.read != nullptr ? *input.read : LoadScenarioDocument(input.scenario, {});
   if (input.model) doc.Set("model", ModelSection(*input.model));
   return doc;
 }
@@ -118,7 +118,7 @@ RoutingDocument LoadRoutingDocument(const RoutingInput& input) {
   if (!input.strategy.empty()) HoldStrategy(input, &out.document);
   if (input.compared) LeaveOutIdleKeys(input.strategy, &out);
   // With a scenario the whole of it is read where its step is simulated.
-  if (input.scenario.empty()) out.document.root().AllowKeys({"model", "routing", "seed"});
+  if (!input.FromScenario()) out.document.root().AllowKeys({"model", "routing", "seed"});
   return out;
 }
 

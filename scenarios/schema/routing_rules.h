@@ -16,6 +16,9 @@ struct RoutingInput {
   std::vector<std::string> settings;      ///< KEY=VALUE of --set and its like
   /// One of several strategies: settings are meant for those that they mean something to.
   bool compared = false;
+  const Document* read = nullptr;  ///< a scenario that is read already, instead of a file's
+
+  bool FromScenario() const { return read != nullptr || !scenario.empty(); }
 };
 
 struct RoutingDocument {

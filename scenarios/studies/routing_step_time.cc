@@ -20,16 +20,17 @@ bool Fits(const TrainingModel& model, const TrainingOutcome& outcome) {
 
 }  // namespace
 
-StepTime StepTimeOf(const Document& scenario, RoutingRequest* request) {
+StepTimeUnder StepTimeOf(const Document& scenario, RoutingRequest* request, const RunControl& control) {
   // The loads come from the report, so the model needs no router of its own.
-  const auto model = std::make_shared<const TrainingModel>(ReadTrainingScenario(scenario, ""), true);
+  const Scenario read = ReadTrainingScenario(scenario, "");
+  const auto model = std::make_shared<const TrainingModel>(read, LoadMachine(read), true, control);
   request->training = model->load_shape();
   request->moe_layers = model->MoeLayers();
-  const double even_s = EvenStep(*model);
-  return [model, even_s](const models::LoadSource& loads, const RunControl& control) {
+  const double even_s = EvenStep(*model, 0, control);
+  return [model, even_s](const models::LoadSource& loads, const RunControl& run) {
     StepInputs inputs;
     inputs.loads = &loads;
-    const TrainingOutcome outcome = model->Simulate({}, inputs, control);
+    const TrainingOutcome outcome = model->Simulate({}, inputs, run);
     const Scenario& s = model->scenario();
     const auto tokens = static_cast<double>(s.TokensPerStep());
     StepFigures figures;

@@ -1,13 +1,15 @@
 // Joins routing reports to the training simulation: a step's time under given expert loads.
 #pragma once
 
+#include "core/base/run_control.h"
 #include "core/config/document.h"
 #include "scenarios/studies/routing_report.h"
 
 namespace orrery::scenarios {
 
 /// The step time of the scenario's cluster under any load source; sets the request's training geometry to the
-/// scenario's, so that its load sources fit. Every GPU is simulated, as by RunTraining.
-StepTime StepTimeOf(const Document& scenario, RoutingRequest* request);
+/// scenario's, so that its load sources fit. Every GPU is simulated, as by RunTraining. One step is simulated at
+/// once, with even loads: `control` stops that.
+StepTimeUnder StepTimeOf(const Document& scenario, RoutingRequest* request, const RunControl& control = {});
 
 }  // namespace orrery::scenarios
