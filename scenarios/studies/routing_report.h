@@ -33,7 +33,7 @@ struct StepFigures {
 
 /// Simulates a training step with the loads of a source. The caller of the report brings it, as a step needs
 /// a whole scenario.
-using StepTime = std::function<StepFigures(const models::LoadSource&, const RunControl&)>;
+using StepSimulator = std::function<StepFigures(const models::LoadSource&, const RunControl&)>;
 
 struct RoutingRequest {
   std::string model;
@@ -49,7 +49,7 @@ struct RoutingRequest {
   std::vector<int> ranks{8, 16, 32, 64, 72, 128, 144, 320};  ///< expert-parallel sizes
   std::uint64_t seed = 1;
   std::vector<std::string> left_out;  ///< keys of the routing section that mean nothing to the strategy
-  StepTime step_time;                 ///< may be empty: no step time is reported then
+  StepSimulator step_time;            ///< may be empty: no step time is reported then
 };
 
 /// Hottest rank over the mean, minus 1, at one expert-parallel size; means over layers and domains. Absent

@@ -20,7 +20,7 @@ bool Fits(const TrainingModel& model, const TrainingOutcome& outcome) {
 
 }  // namespace
 
-StepTime StepTimeOf(const Document& scenario, RoutingRequest* request) {
+StepSimulator StepTimeOf(const Document& scenario, RoutingRequest* request) {
   // The loads come from the report, so the model needs no router of its own.
   const auto model = std::make_shared<const TrainingModel>(ReadTrainingScenario(scenario, ""), true);
   request->training = model->load_shape();

@@ -8,6 +8,6 @@ namespace orrery::scenarios {
 
 /// The step time of the scenario's cluster under any load source; sets the request's training geometry to the
 /// scenario's, so that its load sources fit. Every GPU is simulated, as by RunTraining.
-StepTime StepTimeOf(const Document& scenario, RoutingRequest* request);
+StepSimulator StepTimeOf(const Document& scenario, RoutingRequest* request);
 
 }  // namespace orrery::scenarios
