@@ -138,28 +138,24 @@ TEST_F(ProfileCommand, ImportPrintsTextOrJson) {
 }
 
 TEST_F(ProfileCommand, PhasesOfATraceAreMatchedToTheModelThatIsNamed) {
-  // Two layers of one phase, a kernel each.
   std::string events;
-  for (const int at : {1, 2}) {
+  for (const int at : {1, 2, 3, 4}) {  // two layers of two phases, a kernel each
     events += fmt::format(
-        R"({{"ph":"X","cat":"user_annotation","name":"attn(F)","pid":1,"tid":1,"ts":{
-      0}000,"dur":90
+        R"j({{"ph":"X","cat":"user_annotation","name":"{1}","pid":1,"tid":1,"ts":{0}000,"dur":90}},)j"
+        R"j({{"ph":"X","cat":"cuda_runtime","name":"cudaLaunchKernel","pid":1,"tid":1,"ts":{0}010,"dur":1,)j"
+        R"j("args":{{"correlation":{0}}}}},)j"
+        R"j({{"ph":"X","cat":"kernel","name":"nvjet_tst_a","pid":0,"tid":7,"ts":{0}050,"dur":10,)j"
+        R"j("args":{{"device":0,"stream":7,"correlation":{0},"grid":[1,1,1],"block":[1,1,1]}}}},)j",
+        at, at % 2 == 1 ? "attn(F)" : "mlp(B)");
   }
-},)"
-        R"({{"ph":"X","cat":"cuda_runtime","name":"cudaLaunchKernel","pid":1,"tid":1,"ts":{0}010,"dur":1,)"
-        R"("args":{{"correlation":{0}}}}},)"
-        R"({{"ph":"X","cat":"kernel","name":"nvjet_tst_a","pid":0,"tid":7,"ts":{0}050,"dur":10,)"
-        R"("args":{{"device":0,"stream":7,"correlation":{0},"grid":[1,1,1],"block":[1,1,1]}}}},)",
-        at);
-}
-events.pop_back();
-const std::string trace = Write("layers.json", "{\"traceEvents\":[" + events + "]}");
-const Outcome o = RunCommand({"profile", "import", trace, "--model", "deepseek-v2"});
-EXPECT_EQ(o.code, 0) << o.error;
-EXPECT_THAT(o.out, HasSubstr("no operations recognised: no phase 'mlp(F)'"));
-const Outcome unknown = RunCommand({"profile", "import", trace, "--model", "deepsek-v2"});
-EXPECT_EQ(unknown.code, 2);
-EXPECT_THAT(unknown.error, HasSubstr("deepsek-v2"));
+  events.pop_back();
+  const std::string trace = Write("layers.json", "{\"traceEvents\":[" + events + "]}");
+  const Outcome o = RunCommand({"profile", "import", trace, "--model", "deepseek-v2"});
+  EXPECT_EQ(o.code, 0) << o.error;
+  EXPECT_THAT(o.out, HasSubstr("no operations recognised: no phase 'mlp(F)'"));
+  const Outcome unknown = RunCommand({"profile", "import", trace, "--model", "deepsek-v2"});
+  EXPECT_EQ(unknown.code, 2);
+  EXPECT_THAT(unknown.error, HasSubstr("deepsek-v2"));
 }
 
 TEST_F(ProfileCommand, ImportOfBadFilesIsBadInput) {
