@@ -17,6 +17,7 @@
 #include "cli/output_file.h"
 #include "core/base/error.h"
 #include "hw/device.h"
+#include "models/spec/model_spec.h"
 #include "profiler/backend.h"
 #include "profiler/gate/comparison.h"
 #include "profiler/gate/comparison_report.h"
@@ -30,6 +31,7 @@
 #include "profiler/trace/kineto.h"
 #include "profiler/trace/trace_comparison.h"
 #include "profiler/trace/trace_report.h"
+#include "scenarios/validation/trace_match.h"
 
 namespace orrery::cli {
 namespace {
@@ -186,6 +188,7 @@ void AddRun(CLI::App& profile, Action* action) {
 struct ReportOptions {
   std::vector<std::string> files;
   std::string json, out;
+  std::optional<std::string> model;  ///< whose layers a trace is matched to; absent: kUsualModel
   int top = 20;
   std::optional<int> gpu;
   CalibrationOptions calibration;
@@ -263,7 +266,8 @@ std::vector<fs::path> Expand(const std::vector<std::string>& files) {
 }
 
 /// A trace for each GPU of each file, or those of one GPU.
-std::vector<profiler::AnalysedTrace> ReadTraces(const std::vector<fs::path>& files, std::optional<int> gpu) {
+std::vector<profiler::AnalysedTrace> ReadTraces(const std::vector<fs::path>& files, std::optional<int> gpu,
+                                                const LaunchMatcher& matcher = {}) {
   std::vector<profiler::AnalysedTrace> traces;
   std::set<int> gpus;
   for (const fs::path& file : files) {
@@ -272,7 +276,7 @@ std::vector<profiler::AnalysedTrace> ReadTraces(const std::vector<fs::path>& fil
     for (profiler::Trace& part : profiler::SplitByGpu(std::move(whole))) {
       if (!part.events.empty()) gpus.insert(part.info.device.id);
       if (!gpu || (!part.events.empty() && part.info.device.id == *gpu))
-        traces.push_back(profiler::Analyse(std::move(part)));
+        traces.push_back(profiler::Analyse(std::move(part), matcher));
     }
   }
   if (traces.empty())
@@ -340,11 +344,19 @@ void WriteMeasurements(const std::vector<profiler::AnalysedTrace>& traces, const
   WriteAndSay(table, said);
 }
 
+constexpr const char* kUsualModel = "deepseek-v3";  // of the one training trace that is published
+
+/// Training as models/layers/layer.h lists it, in FP8 and with all that it saves.
+LaunchMatcher MatcherOf(const ReportOptions& options) {
+  return [spec = models::ModelPreset(options.model.value_or(kUsualModel))](
+             const std::vector<TracedPhase>& phases) { return scenarios::MatchLaunches(spec, {}, phases); };
+}
+
 /// The summary first: what else was asked for and cannot be made must not cost it. If it made way for that on
 /// standard output, it goes to standard error.
 void Report(const std::vector<fs::path>& files, const ReportOptions& options) {
   RequireDistinct({files.begin(), files.end()}, OutputsOf(options));
-  const std::vector<profiler::AnalysedTrace> traces = ReadTraces(files, options.gpu);
+  const std::vector<profiler::AnalysedTrace> traces = ReadTraces(files, options.gpu, MatcherOf(options));
   const bool makes_way = Contains(OutputsOf(options), "-");
   const std::string text = profiler::ProcessesText(traces, options.top);
   if (!makes_way) WriteOutput("-", text);
@@ -367,6 +379,7 @@ void Report(const std::vector<fs::path>& files, const ReportOptions& options) {
 void JoinMeasurements(const std::vector<fs::path>& files, const ReportOptions& options) {
   RequireDistinct({files.begin(), files.end()}, OutputsOf(options));
   if (options.gpu) throw InputError("--gpu: chooses among the GPUs of a trace, and these are measurements");
+  if (options.model) throw InputError("--model: names the layers of a trace, and these are measurements");
   std::vector<MeasurementRun> parts;
   std::vector<std::string> names;
   for (const fs::path& file : files) {
@@ -419,6 +432,11 @@ void AddImport(CLI::App& profile, Action* action) {
       ->check(CLI::Range(0, 100000));
   command->add_option("--gpu", o->gpu, "Only what ran on GPU N, as the trace counts them")
       ->check(CLI::Range(0, 1023));
+  command->add_option(
+      "--model", o->model,
+      fmt::format("Model preset whose layers the phases of the trace are (attn(F), mlp(B) and so "
+                  "on), by default {}",
+                  kUsualModel));
   AddCalibrationOptions(command, &o->calibration);
   command->callback([=] { *action = [=] { return Import(*o); }; });
 }

@@ -146,11 +146,11 @@ void AppendRouter(const SublayerContext& c, OpList* ops) {
   const std::int64_t tokens = c.shape.tokens(), experts = c.spec.moe->routed_experts, hidden = c.spec.hidden;
   if (c.pass == Pass::kInputGradient) {
     AppendSmall(kBackward, c, ops);
-    ops->push_back(kernel::GemmBf16(tokens, hidden, experts, "router gate dgrad"));
-    ops->push_back(kernel::GemmBf16(experts, hidden, tokens, "router gate wgrad"));
+    ops->push_back(kernel::GemmBf16(tokens, hidden, experts, "router dgrad"));
+    ops->push_back(kernel::GemmBf16(experts, hidden, tokens, "router wgrad"));
     return;
   }
-  ops->push_back(kernel::GemmBf16(tokens, experts, hidden, "router gate fprop"));
+  ops->push_back(kernel::GemmBf16(tokens, experts, hidden, "router fprop"));
   if (c.inference() && c.shape.shard.router == RouterKernels::kFused) {
     ops->push_back(kernel::Rows(OpKind::kTopK, tokens, experts, "gate top-k"));
     return;

@@ -331,12 +331,12 @@ std::string_view WhatOf(const std::vector<AnalysedTrace>& processes) {
 
 }  // namespace
 
-AnalysedTrace Analyse(Trace trace) {
+AnalysedTrace Analyse(Trace trace, const LaunchMatcher& matcher) {
   AnalysedTrace a;
   a.trace = std::move(trace);
   a.attribution = Attribute(a.trace);
   a.summary = Summarise(a.trace, a.attribution);
-  a.layers = RecogniseLayers(a.trace, a.attribution, a.summary);
+  a.layers = RecogniseLayers(a.trace, a.attribution, a.summary, matcher);
   a.shaped = FindShapedOps(a.trace, a.attribution);
   return a;
 }

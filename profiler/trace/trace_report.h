@@ -21,7 +21,8 @@ struct AnalysedTrace {
   LayerOps layers;
   ShapedOps shaped;
 };
-AnalysedTrace Analyse(Trace trace);
+/// Operations of layers are those that `matcher` tells; without one none is recognised by its phase.
+AnalysedTrace Analyse(Trace trace, const LaunchMatcher& matcher = {});
 
 /// Totals, phases per layer, overlap, launch gaps, operations with shapes, and the `top` kernels by time.
 std::string TraceText(const AnalysedTrace& analysed, int top = 20);

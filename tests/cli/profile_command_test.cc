@@ -137,6 +137,27 @@ TEST_F(ProfileCommand, ImportPrintsTextOrJson) {
   EXPECT_THAT(RunCommand({"profile", "import", trace, "--json", "-"}).out, testing::StartsWith("{"));
 }
 
+TEST_F(ProfileCommand, PhasesOfATraceAreMatchedToTheModelThatIsNamed) {
+  std::string events;
+  for (const int at : {1, 2, 3, 4}) {  // two layers of two phases, a kernel each
+    events += fmt::format(
+        R"j({{"ph":"X","cat":"user_annotation","name":"{1}","pid":1,"tid":1,"ts":{0}000,"dur":90}},)j"
+        R"j({{"ph":"X","cat":"cuda_runtime","name":"cudaLaunchKernel","pid":1,"tid":1,"ts":{0}010,"dur":1,)j"
+        R"j("args":{{"correlation":{0}}}}},)j"
+        R"j({{"ph":"X","cat":"kernel","name":"nvjet_tst_a","pid":0,"tid":7,"ts":{0}050,"dur":10,)j"
+        R"j("args":{{"device":0,"stream":7,"correlation":{0},"grid":[1,1,1],"block":[1,1,1]}}}},)j",
+        at, at % 2 == 1 ? "attn(F)" : "mlp(B)");
+  }
+  events.pop_back();
+  const std::string trace = Write("layers.json", "{\"traceEvents\":[" + events + "]}");
+  const Outcome o = RunCommand({"profile", "import", trace, "--model", "deepseek-v2"});
+  EXPECT_EQ(o.code, 0) << o.error;
+  EXPECT_THAT(o.out, HasSubstr("no operations recognised: no phase 'mlp(F)'"));
+  const Outcome unknown = RunCommand({"profile", "import", trace, "--model", "deepsek-v2"});
+  EXPECT_EQ(unknown.code, 2);
+  EXPECT_THAT(unknown.error, HasSubstr("deepsek-v2"));
+}
+
 TEST_F(ProfileCommand, ImportOfBadFilesIsBadInput) {
   const auto error = [&](std::vector<std::string> more) {
     more.insert(more.begin(), {"profile", "import"});
@@ -230,8 +251,9 @@ TEST_F(ProfileCommand, ImportJoinsThePartsOfAMeasurement) {
   EXPECT_EQ(
       RunCommand({"profile", "import", part, Write("other.json", two)}).error,
       part + " and " + File("other.json") + " cannot be merged: different driver '580.00' and '570.00'");
-  EXPECT_THAT(RunCommand({"profile", "import", part, "--gpu", "0"}).error,
-              HasSubstr("these are measurements"));
+  for (const char* option : {"--gpu", "--model"})
+    EXPECT_THAT(RunCommand({"profile", "import", part, option, "0"}).error,
+                HasSubstr("these are measurements"));
   EXPECT_THAT(RunCommand({"profile", "import", part, Write("t.json", std::string(kTrace))}).error,
               HasSubstr("cannot be imported together"));
 }

@@ -221,7 +221,7 @@ TEST(ServedOps, DecodeLaunchesTheKernelsOfDeepSeeksProfile) {
                           "attention norm", "q_a kv_a fprop input cast", "q_a kv_a fprop", "q_a norm",
                           "kv_a norm", "q_b fprop input cast", "q_b fprop", "RoPE q and k", "cache write",
                           "q absorbed", "attention over the cache", "output absorbed", "o fprop input cast",
-                          "o fprop", "mlp norm", "router gate fprop", "gate top-k", "mlp input cast",
+                          "o fprop", "mlp norm", "router fprop", "gate top-k", "mlp input cast",
                           "shared gate_up fprop", "expert gate_up fprop", "expert SwiGLU",
                           "expert down fprop", "shared down input SwiGLU", "shared down fprop"));
 }

@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "core/base/random.h"
 #include "profiler/trace/trace_report.h"
+#include "tests/profiler/trace/matched_trace.h"
 #include "tests/profiler/trace/synthetic_trace.h"
 
 namespace orrery::profiler {
@@ -21,7 +22,7 @@ const RecognisedOp& Op(const LayerOps& layers, const std::string& label) {
 }
 
 TEST(Layers, GemmsGetTheirOperationsByOrder) {
-  const AnalysedTrace a = Analyse(SyntheticTrace().Build(2));
+  const AnalysedTrace a = AnalyseMatched(SyntheticTrace().Build(2));
   ASSERT_EQ(a.layers.not_recognised, "");
   EXPECT_EQ(a.summary.layers, 2);
   EXPECT_EQ(a.layers.tokens, 4096);
@@ -33,7 +34,7 @@ TEST(Layers, GemmsGetTheirOperationsByOrder) {
 }
 
 TEST(Layers, RowsPerExpertComeFromTheGridsOfEachLayer) {
-  const AnalysedTrace a = Analyse(SyntheticTrace().Build(2));
+  const AnalysedTrace a = AnalyseMatched(SyntheticTrace().Build(2));
   EXPECT_EQ(a.layers.rows[0].backward_m, 2048 * 16);
   EXPECT_EQ(a.layers.rows[1].backward_m, 2056 * 16);
   EXPECT_EQ(a.layers.rows[1].forward_u, 29000);
@@ -43,7 +44,7 @@ TEST(Layers, RowsPerExpertComeFromTheGridsOfEachLayer) {
 }
 
 TEST(Layers, PermutationsMoveWhatIsReceivedAndWhatIsExpanded) {
-  const AnalysedTrace a = Analyse(SyntheticTrace().Build(2));
+  const AnalysedTrace a = AnalyseMatched(SyntheticTrace().Build(2));
   const RecognisedOp &permute = Op(a.layers, "permute"), &unpermute = Op(a.layers, "unpermute");
   EXPECT_EQ(permute.shape, OpShape(RowsShape{32768, 7168}));
   EXPECT_EQ(permute.bytes.count, (32768 + 30000) * (7168 + 224));
@@ -52,7 +53,7 @@ TEST(Layers, PermutationsMoveWhatIsReceivedAndWhatIsExpanded) {
 }
 
 TEST(Layers, CastsOfAnotherNumberThanALayerHasGetNoShape) {
-  const AnalysedTrace a = Analyse(SyntheticTrace().Build(2));  // it has one in attn(F), a layer six
+  const AnalysedTrace a = AnalyseMatched(SyntheticTrace().Build(2));  // it has one in attn(F), a layer six
   EXPECT_TRUE(std::none_of(a.layers.ops.begin(), a.layers.ops.end(),
                            [](const RecognisedOp& op) { return op.kind == OpKind::kCastFp8; }));
 }
@@ -65,7 +66,7 @@ TEST(Layers, AnyGridIsReadWithoutOverflow) {
       if (random.Uniform() < 0.1) e.grid = {INT32_MAX, 65535, 65535};
       if (random.Uniform() < 0.1) e.grid = {0, 0, 0};
     }
-    for (const RecognisedOp& op : Analyse(std::move(trace)).layers.ops)
+    for (const RecognisedOp& op : AnalyseMatched(std::move(trace)).layers.ops)
       EXPECT_GE(op.bytes.count, 0) << op.label;
   }
 }
@@ -73,7 +74,7 @@ TEST(Layers, AnyGridIsReadWithoutOverflow) {
 TEST(Layers, LaunchesOfZeroDurationAreNoTimesOfAMeasurement) {
   Trace trace = SyntheticTrace().Build(2);
   for (GpuEvent& e : trace.events) e.duration_ns = e.correlation % 3 == 0 ? 0 : e.duration_ns;
-  const AnalysedTrace some = Analyse(trace);
+  const AnalysedTrace some = AnalyseMatched(trace);
   const MeasurementRun run = TraceMeasurement(some);
   EXPECT_GT(ZeroDurations(some), 0);
   EXPECT_THAT(run.counters_note,
@@ -83,11 +84,11 @@ TEST(Layers, LaunchesOfZeroDurationAreNoTimesOfAMeasurement) {
     EXPECT_THAT(s.durations_us, testing::Each(100.0));
   }
   for (GpuEvent& e : trace.events) e.duration_ns = 0;
-  EXPECT_THROW(TraceMeasurement(Analyse(trace)), InputError);
+  EXPECT_THROW(TraceMeasurement(AnalyseMatched(trace)), InputError);
 }
 
 TEST(Layers, AMeasurementOfATraceCanBeReadBack) {
-  const MeasurementRun run = TraceMeasurement(Analyse(SyntheticTrace().Build(2)));
+  const MeasurementRun run = TraceMeasurement(AnalyseMatched(SyntheticTrace().Build(2)));
   EXPECT_EQ(ParseMeasurement(MeasurementJson(run), "m.json").samples.size(), run.samples.size())
       << "no case twice";
 }
@@ -95,9 +96,10 @@ TEST(Layers, AMeasurementOfATraceCanBeReadBack) {
 TEST(Layers, AnotherModelIsNotRecognised) {
   SyntheticTrace other;
   other.o_transpose_grid = 5000;
-  const AnalysedTrace a = Analyse(other.Build(2));
+  const AnalysedTrace a = AnalyseMatched(other.Build(2));
   EXPECT_TRUE(a.layers.ops.empty());
-  EXPECT_THAT(a.layers.not_recognised, HasSubstr("no transpose of a o weight of 117440512 elements"));
+  EXPECT_THAT(a.layers.not_recognised,
+              HasSubstr("transposes a weight of 81920000 elements, expected 117440512 for o dgrad"));
   EXPECT_THAT(TraceText(a), HasSubstr("no operations recognised"));
   EXPECT_THROW(TraceMeasurement(a), InputError);
 }
@@ -106,7 +108,7 @@ TEST(Layers, AnotherNumberOfGemmsIsNotRecognised) {
   for (const int gemms : {4, 6}) {
     SyntheticTrace other;
     other.gemms_in_attention = gemms;
-    const AnalysedTrace a = Analyse(other.Build(2));
+    const AnalysedTrace a = AnalyseMatched(other.Build(2));
     EXPECT_TRUE(a.layers.ops.empty());
     EXPECT_THAT(a.layers.not_recognised, HasSubstr("'attn(F)' of layer 0 has"));
   }
@@ -117,11 +119,41 @@ TEST(Layers, ATraceWithoutPhasesStillHasTotals) {
   builder.trace().events.push_back({});
   builder.trace().events[0].name = builder.Intern("nvjet_tst");
   builder.trace().events[0].duration_ns = 1000;
-  const AnalysedTrace a = Analyse(builder.Finish());
+  const AnalysedTrace a = AnalyseMatched(builder.Finish());
   EXPECT_FALSE(a.summary.layers);
   EXPECT_EQ(a.layers.not_recognised, "no phases that repeat once per layer");
   EXPECT_EQ(a.summary.kernels, 1);
   EXPECT_THAT(TraceText(a), HasSubstr("cuBLAS"));
+}
+
+TEST(Layers, WithoutAMatcherNothingIsRecognised) {
+  const AnalysedTrace a = Analyse(SyntheticTrace().Build(2));
+  EXPECT_TRUE(a.layers.ops.empty());
+  EXPECT_EQ(a.layers.not_recognised, "no model to match the trace against");
+}
+
+TEST(Layers, HoldTimesOfWhatTheMatcherSays) {
+  const auto first_of_each = [](const std::vector<TracedPhase>& phases) {
+    LaunchMatch match;
+    match.tokens = 7;
+    for (const TracedPhase& phase : phases) {
+      match.ops.emplace_back(phase.launches.size());
+      if (phase.name != "mlp(W)") continue;
+      EXPECT_EQ(phase.launches.size(), 10u);
+      EXPECT_EQ(phase.launches[0].kind, OpKind::kGemmFp8Wgrad);
+      EXPECT_EQ(phase.launches[0].grid[0], 112);
+      match.ops.back()[0] = MatchedLaunch{{OpKind::kGemmFp8Wgrad, GemmShape{1, 2, 3, 1}, "one"}, true};
+    }
+    return match;
+  };
+  const LayerOps layers = Analyse(SyntheticTrace().Build(3), first_of_each).layers;
+  EXPECT_EQ(layers.tokens, 7);
+  ASSERT_EQ(layers.ops.size(), 1u);
+  EXPECT_EQ(layers.ops[0].label, "one");
+  EXPECT_EQ(layers.ops[0].phase, "mlp(W)");
+  EXPECT_TRUE(layers.ops[0].approximate);
+  EXPECT_EQ(layers.ops[0].layers, (std::vector<int>{0, 1, 2}));
+  EXPECT_DOUBLE_EQ(layers.tensor_flops.count, 3 * 12);
 }
 
 TEST(Analysis, CommunicationBesideComputeIsOverlapped) {

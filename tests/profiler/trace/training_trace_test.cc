@@ -9,6 +9,7 @@
 #include "profiler/measurement/calibration_file.h"
 #include "profiler/trace/kineto.h"
 #include "profiler/trace/trace_report.h"
+#include "tests/profiler/trace/matched_trace.h"
 
 namespace orrery::profiler {
 namespace {
@@ -21,7 +22,8 @@ class TrainingTrace : public testing::Test {
   static void SetUpTestSuite() {
     const auto file = std::filesystem::path(ORRERY_SOURCE_DIR) / "../shared/reference/train-trace/train.json";
     std::error_code error;
-    if (std::filesystem::exists(file, error)) analysed_ = new AnalysedTrace(Analyse(ReadKinetoTrace(file)));
+    if (std::filesystem::exists(file, error))
+      analysed_ = new AnalysedTrace(AnalyseMatched(ReadKinetoTrace(file)));
   }
   static void TearDownTestSuite() { delete analysed_; }
   void SetUp() override {

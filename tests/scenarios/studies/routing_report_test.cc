@@ -18,6 +18,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
+#include "scenarios/studies/attention_report.h"  // both reports in one file: their names do not clash
 #include "tests/models/routing/section.h"
 
 namespace orrery::scenarios {
