@@ -1,6 +1,6 @@
 // Hopper's instructions that CUDA C++ has no name for, one function each: mbarrier, bulk tensor copies (TMA),
 // named barriers, matrix moves between registers and shared memory. PTX ISA 8.0 and later, sm_90a. Nothing
-// else stands here: tests replace this header by tests/device/emulator/include/profiler/device/ptx.cuh.
+// else stands here: tests replace this header by tests/device/emulator/include/profiler/device/kernels/ptx.cuh.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 // Warpgroup matrix products (wgmma, sm_90a), one function per shape. d[4j + 0..1] of lane l is row l / 4,
 // columns 8j + 2(l % 4) + 0..1 of the warp's 16 rows; d[4j + 2..3] the row 8 below. accumulate == 0
 // overwrites d. Nothing else stands here: tests replace this header by
-// tests/device/emulator/include/profiler/device/wgmma.cuh.
+// tests/device/emulator/include/profiler/device/kernels/wgmma.cuh.
 #pragma once
 
 #include <cstdint>
