@@ -10,34 +10,10 @@
 #include "models/routing/balance/balance_stats.h"
 #include "models/routing/balance/equilibrium.h"
 #include "models/routing/sources/synthetic_loads.h"
+#include "tests/models/routing/published_gates.h"
 
 namespace orrery::models {
 namespace {
-
-const LoadShape kV3{256, 64, 8, 4096, 8, 8, 4};
-
-/// CV of the mix and mean CV of a domain in one layer.
-struct Spread {
-  double mix = 0, domain = 0;
-};
-
-Spread SpreadOf(const SyntheticOptions& options, const LoadShape& shape = kV3) {
-  const SyntheticLoads loads(shape, options, 1, 3);
-  Spread out{Balance(loads.GlobalLoads(0)).cv, 0};
-  const LoadTable& t = loads.Table(0);
-  const auto slots = static_cast<std::size_t>(t.slots);
-  for (std::size_t d = 0; d < static_cast<std::size_t>(t.domains); ++d) {
-    const std::vector<double> load(t.slot.begin() + static_cast<std::ptrdiff_t>(d * slots),
-                                   t.slot.begin() + static_cast<std::ptrdiff_t>((d + 1) * slots));
-    out.domain += Balance(load).cv / t.domains;
-  }
-  return out;
-}
-
-/// Gates of published models whose affinities are a softmax over few and over many experts.
-const LoadShape kMixtral{8, 8, 8, 4096, 2, 1, 1};
-const LoadShape kV2{160, 8, 8, 4096, 6, 8, 3};
-const LoadShape kQwen3{128, 64, 8, 4096, 8, 1, 1};
 
 TEST(LossFree, BalancesTheMixWhateverTheAffinities) {
   for (const LoadShape& shape : {kMixtral, kV2, kQwen3, kV3}) {
