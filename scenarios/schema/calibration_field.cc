@@ -6,12 +6,13 @@
 #include "core/config/codecs.h"
 
 namespace orrery::scenarios {
-namespace {
 
 bool IsFile(const std::filesystem::path& path) {
   std::error_code error;
   return std::filesystem::is_regular_file(path, error);
 }
+
+namespace {
 
 std::string FileOrName(const Value& value) {
   const std::filesystem::path beside = ResolveBeside(value);

@@ -243,11 +243,6 @@ void SettleExchange(Scenario* s) {
   if (!exchanges) sms = 0;
 }
 
-bool IsFile(const std::string& path) {
-  std::error_code error;
-  return !path.empty() && std::filesystem::is_regular_file(path, error);
-}
-
 /// Of the contents, read in pieces: recorded loads may be large.
 std::string HashOfFile(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
