@@ -59,8 +59,15 @@ bool ReadSome(int fd, std::size_t most, std::string* text) {
   return true;
 }
 
-/// O_NONBLOCK: a pipe that nobody writes must not hold us before it is seen to be one.
+/// Opens a regular file; errno is ENXIO where it is something else. A pipe is not even opened to look at it: that would
+/// let its writer go on, and what it writes before somebody reads in earnest would be lost. O_NONBLOCK: the name may
+/// have become a pipe in between, and one that nobody writes must not hold us before it is seen to be one.
 Descriptor OpenToRead(const fs::path& file) {
+  struct stat status {};
+  if (::stat(file.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
+    errno = ENXIO;
+    return Descriptor(-1);
+  }
   return Descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
 }
 
@@ -221,7 +228,7 @@ std::string ReadFile(const fs::path& file, std::size_t most) {
   const Place place{file.string()};
   const Descriptor fd = OpenToRead(file);
   if (!fd && errno == ENOENT) throw InputError(place, "no such file");
-  if (!fd && errno == ENXIO) throw InputError(place, "not a regular file");  // a socket, say
+  if (!fd && errno == ENXIO) throw InputError(place, "not a regular file");
   if (!fd) throw InputError(place, "cannot be read: " + Reason(errno));
   struct stat status {};
   if (!IsRegular(fd.get(), &status)) throw InputError(place, "not a regular file");

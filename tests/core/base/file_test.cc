@@ -1,12 +1,15 @@
 #include "core/base/file.h"
 
 #include <array>
+#include <atomic>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <sys/stat.h>
@@ -89,6 +92,27 @@ TEST_F(ReadFileTest, SaysWhyAFileCannotBeRead) {
   EXPECT_THAT(ErrorOf([&] { ReadFile(File("loop"), 9); }), EndsWith("Too many levels of symbolic links"));
   EXPECT_THAT(ErrorOf([&] { ReadFile(File(std::string(300, 'n')), 9); }), EndsWith("File name too long"));
   EXPECT_THAT(ErrorOf([] { ReadFile("/proc/self/mem", 9); }), EndsWith("cannot be read: Input/output error"));
+}
+
+TEST_F(ReadFileTest, LookingAtAPipeTakesNothingFromItsReader) {
+  const std::string pipe = File("pipe");
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  std::atomic<bool> opened = false;
+  std::thread writer([&] {
+    std::ofstream stream(pipe);  // waits until somebody opens it to read
+    opened = true;
+    stream << "all of it";
+  });
+  for (int i = 0; i < 200; ++i) {
+    EXPECT_EQ(ReadStart(pipe, 4), "");
+    EXPECT_THROW(ReadFile(pipe, 100), InputError);
+    std::this_thread::sleep_for(std::chrono::microseconds(100));
+  }
+  EXPECT_FALSE(opened);
+  if (opened) return writer.join();  // nothing would ever come
+  std::ifstream reader(pipe);
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(reader), {}), "all of it");
+  writer.join();
 }
 
 TEST_F(ReadFileTest, TextIsUtf8) {
