@@ -29,6 +29,7 @@
 #include "scenarios/studies/attention_report.h"
 #include "scenarios/studies/routing_request.h"
 #include "scenarios/studies/routing_step_time.h"
+#include "scenarios/training/span_words.h"
 
 namespace orrery::python {
 namespace {

@@ -1,16 +1,12 @@
 #include "scenarios/report/trace_writer.h"
 
-#include <array>
-
 #include <fmt/format.h>
 
 #include "core/base/error.h"
+#include "scenarios/training/span_words.h"
 
 namespace orrery::scenarios {
 namespace {
-
-constexpr std::array<const char*, models::kTrainingStreams> kStreamNames = {
-    "compute", "exchange", "send to next rank", "send to previous rank"};
 
 std::string SpanName(const Span& span) {
   const std::string name = PriceKeyName(span.price());
@@ -33,7 +29,7 @@ std::string Metadata(int rank, const std::string& holds) {
   for (int s = 0; s < models::kTrainingStreams; ++s) {
     text += fmt::format(R"({{"name":"thread_name","ph":"M","pid":{},"tid":{},"args":{{"name":"{}"}}}},)"
                         "\n",
-                        rank, s, kStreamNames[static_cast<std::size_t>(s)]);
+                        rank, s, StreamName(s));
   }
   return text;
 }
@@ -41,16 +37,6 @@ std::string Metadata(int rank, const std::string& holds) {
 std::int64_t Picoseconds(double seconds) { return static_cast<std::int64_t>(seconds * 1e12); }
 
 }  // namespace
-
-std::string PriceKeyName(std::uint32_t price) {
-  if (price == models::kLocalSendPrice) return "hand over";
-  if (price == models::kSendPrice) return "send";
-  const auto unit = static_cast<models::UnitKind>(price / models::kParts);
-  constexpr std::array<const char*, models::kUnitKinds> kUnits = {"embedding", "dense layer", "MoE layer",
-                                                                  "MTP layer", "head"};
-  return fmt::format("{} {}", kUnits[static_cast<std::size_t>(unit)],
-                     Name(static_cast<models::Part>(price % models::kParts)));
-}
 
 void CheckTraceRanks(const Scenario& scenario, const std::vector<int>& pipeline_ranks) {
   const int count = scenario.parallelism.pipeline;

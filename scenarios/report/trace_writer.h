@@ -1,7 +1,6 @@
 // A Chrome/Perfetto trace of chosen ranks: opens in ui.perfetto.dev.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -13,9 +12,6 @@ namespace orrery::scenarios {
 /// exchange as a slice of its own. `run` was asked for its timeline. InputError if a rank is not among the
 /// pipeline ranks.
 std::string TrainingTrace(const Run& run, const std::vector<int>& pipeline_ranks);
-
-/// What the steps of a price key (ProgramStep::price) are called: "MoE layer dispatch", "send".
-std::string PriceKeyName(std::uint32_t price);
 
 /// The same error, before anything is simulated.
 void CheckTraceRanks(const Scenario& scenario, const std::vector<int>& pipeline_ranks);

@@ -25,18 +25,23 @@ std::string PathClass(std::uint32_t price) {
 
 }  // namespace
 
+std::vector<SpanRef> CriticalChain(const Timeline& timeline) {
+  std::vector<SpanRef> chain;
+  for (SpanRef at = timeline.Last(); at.rank >= 0; at = timeline.At(at).cause()) chain.push_back(at);
+  return chain;
+}
+
 std::vector<CriticalPathShare> CriticalPath(const Timeline& timeline) {
   std::map<std::string, double> seconds;
-  SpanRef at = timeline.Last();
+  const std::vector<SpanRef> chain = CriticalChain(timeline);
   double total = 0;
-  std::int64_t until = at.rank < 0 ? 0 : timeline.At(at).end();
-  while (at.rank >= 0) {
+  std::int64_t until = chain.empty() ? 0 : timeline.At(chain.front()).end();
+  for (const SpanRef& at : chain) {
     const Span& span = timeline.At(at);
     const double length = static_cast<double>(until - span.start()) * 1e-12;
     seconds[PathClass(span.price())] += length;
     total += length;
     until = span.start();
-    at = span.cause();
   }
   std::vector<CriticalPathShare> shares;
   for (const auto& [name, s] : seconds) shares.push_back({name, s, total > 0 ? s / total : 0});

@@ -28,7 +28,13 @@ TEST(CriticalPath, FollowsTheCausesBackFromTheLastEnd) {
   Record(&recorder, 0, 2, models::kSendPrice, 100, 130, 0, 0);
   Record(&recorder, 0, 0, PriceKey(UnitKind::kDenseLayer, Part::kMlpForward), 100, 150, 0, 0);
   Record(&recorder, 1, 0, PriceKey(UnitKind::kHead, Part::kMlpForward), 130, 200, 0, 2);
-  const std::vector<CriticalPathShare> path = CriticalPath(recorder.Take());
+  const Timeline timeline = recorder.Take();
+  const std::vector<SpanRef> chain = CriticalChain(timeline);
+  ASSERT_EQ(chain.size(), 3u);
+  EXPECT_EQ(chain[0], (SpanRef{1, 0, 0}));
+  EXPECT_EQ(chain[1], (SpanRef{0, 2, 0}));
+  EXPECT_EQ(chain[2], (SpanRef{0, 0, 0}));
+  const std::vector<CriticalPathShare> path = CriticalPath(timeline);
   ASSERT_EQ(path.size(), 3u);
   EXPECT_EQ(path[0].name, "MoE layers: attn(F)");
   EXPECT_DOUBLE_EQ(path[0].seconds, 100e-12);
@@ -39,7 +45,10 @@ TEST(CriticalPath, FollowsTheCausesBackFromTheLastEnd) {
   EXPECT_DOUBLE_EQ(path[2].seconds, 30e-12);
 }
 
-TEST(CriticalPath, OfNothingIsEmpty) { EXPECT_TRUE(CriticalPath(Timeline()).empty()); }
+TEST(CriticalPath, OfNothingIsEmpty) {
+  EXPECT_TRUE(CriticalPath(Timeline()).empty());
+  EXPECT_TRUE(CriticalChain(Timeline()).empty());
+}
 
 }  // namespace
 }  // namespace orrery::scenarios

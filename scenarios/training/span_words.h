@@ -1,0 +1,35 @@
+// What the spans of a training timeline are, in words and as data.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "core/engine/timeline.h"
+#include "models/parallel/training_program.h"
+
+namespace orrery::scenarios {
+
+/// What the steps of a price key (ProgramStep::price) are called: "MoE layer dispatch", "send".
+std::string PriceKeyName(std::uint32_t price);
+
+/// Of a training program, by number: "compute", "exchange", "send to next rank", ...
+std::string_view StreamName(int stream);
+
+/// What a span does, taken from its key.
+struct SpanWork {
+  bool message = false;  ///< between pipeline neighbours; then unit and part mean nothing
+  models::UnitKind unit{};
+  models::Part part{};
+  int moe_layer =
+      -1;  ///< index among the MoE layers; -1: the span's layer has no routed experts, or is not known
+  int micro_batch = -1;
+};
+/// `micro_batches` of a step.
+SpanWork SpanWorkOf(const Span& span, int micro_batches);
+
+/// "MoE layer attn(B), layer 31, micro-batch 44": layers are counted as the model does, with `dense_layers` before
+/// those with experts.
+std::string SpanText(const Span& span, int micro_batches, int dense_layers);
+
+}  // namespace orrery::scenarios
