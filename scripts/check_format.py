@@ -4,7 +4,7 @@ import pathlib
 import subprocess
 import sys
 
-LAYERS = ["core", "models", "hw", "scenarios", "profiler", "cli", "python", "tests", "benchmarks"]
+LAYERS = ["core", "models", "hw", "scenarios", "profiler", "cli", "gui", "python", "tests", "benchmarks"]
 SUFFIXES = {".h", ".cc", ".cu", ".cuh"}
 VERSION = "14."  # other versions break lines differently
 
