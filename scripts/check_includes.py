@@ -91,7 +91,9 @@ FORBIDDEN_HEADERS = {  # third-party headers a layer must not see
     "profiler": f"{FACES}|{CUDA}",
     "profiler/device": FACES,
     "cli": f"Q[A-Z]|{CUDA}",
-    "gui": f"{GUI}|{QT_CHARTS}|{CUDA}",
+    "gui": f"pybind11/|{QT_CHARTS}|{CUDA}",  # main.cc reads the command line
+    "gui/pages": f"{GUI}|{QT_CHARTS}|{CUDA}",
+    "gui/window": f"{GUI}|{QT_CHARTS}|{CUDA}",
     "gui/geometry": f"{FACES}|{CUDA}",
     "gui/session": f"{GUI}|{BEYOND_QT_CORE}|{CUDA}",
     "gui/itemmodels": f"{GUI}|{BEYOND_QT_CORE}|{CUDA}",
