@@ -17,7 +17,7 @@ double LineHeight(const QFont& font) { return std::ceil(QFontMetricsF(font).heig
 
 void DrawText(QPainter& painter, const QRectF& box, Qt::Alignment alignment, const QString& text,
               const QFont& font, const QColor& colour) {
-  if (text.isEmpty() || box.width() < 4) return;
+  if (text.isEmpty() || box.width() < 4 || box.height() < 1) return;
   // A hair of slack: a box as wide as its text must not shorten it.
   const QString shown = QFontMetricsF(font).elidedText(text, Qt::ElideRight, box.width() + 0.5);
   if (shown.size() < std::min<qsizetype>(2, text.size())) return;

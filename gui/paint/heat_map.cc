@@ -49,7 +49,7 @@ QString ClippedText(const HeatMapFigure& figure) {
                       : QStringLiteral("%1 cells clipped").arg(static_cast<qulonglong>(clipped));
 }
 
-/// What stands beside the gradient: the marks in use, then how many cells are clipped.
+/// What stands beside the gradient: how many cells are clipped, then the marks in use.
 struct LegendNote {
   std::optional<CellMark> mark;
   QString text;
@@ -57,6 +57,8 @@ struct LegendNote {
 
 std::vector<LegendNote> LegendNotes(const HeatMapFigure& figure) {
   std::vector<LegendNote> notes;
+  if (const QString clipped = ClippedText(figure); !clipped.isEmpty())
+    notes.push_back({std::nullopt, clipped});
   for (std::size_t kind = 0; kind < figure.mark_names.size(); ++kind) {
     const auto mark = static_cast<CellMark>(kind);
     if (std::any_of(figure.marks.begin(), figure.marks.end(),
@@ -409,6 +411,7 @@ class HeatMapPainter {
 
   void PaintLegendNotes(QRectF rest) {
     for (const LegendNote& note : LegendNotes(figure_)) {
+      if (TextWidth(theme_.Small(), note.text) + (note.mark ? 13 : 0) > rest.width()) return;
       if (note.mark) {
         PaintMark({rest.left() + 5, rest.center().y()}, 7, *note.mark, theme_.text);
         rest.setLeft(rest.left() + 13);

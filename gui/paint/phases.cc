@@ -64,7 +64,7 @@ PhasesLayout LayOut(const QRectF& area, const Theme& theme, const PhasesFigure& 
   const auto count = static_cast<double>(std::max<std::size_t>(1, figure.strips.size()));
   for (double* part : {&caption, &legend, &axis})
     if (rest.height() - axis - legend - caption < 18 * count) *part = 0;
-  layout.pitch = std::clamp((rest.height() - axis - legend - caption) / count, 8.0, kMostStrip);
+  layout.pitch = std::clamp((rest.height() - axis - legend - caption) / count, 0.0, kMostStrip);
   layout.height = layout.pitch - std::min(8.0, layout.pitch * 0.2);
   layout.strips = QRectF(rest.left(), rest.top(), rest.width(), layout.pitch * count);
   layout.plot.setBottom(layout.strips.bottom());

@@ -7,7 +7,9 @@
 #include <QPointF>
 #include <QRectF>
 #include <QSize>
+#include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
 #include "gui/export/picture.h"
 
@@ -16,7 +18,9 @@ namespace orrery::gui {
 class Canvas {
  public:
   Canvas(const QSize& size, double scale, const PaintFunction& paint, const QColor& background = Qt::white)
-      : scale_(scale), image_(QImage::fromData(PngOf(paint, size, scale, background), "PNG")) {}
+      : scale_(scale),
+        image_(QImage::fromData(PngOf(paint, size, scale, background), "PNG")
+                   .convertToFormat(QImage::Format_RGB32)) {}
 
   const QImage& image() const { return image_; }
   /// The colour of the device pixel that covers a logical place.
@@ -25,32 +29,31 @@ class Canvas {
   }
   /// Device pixels in a rectangle that differ from `colour`.
   int Inked(const QRectF& box, const QColor& colour) const {
-    int count = 0;
-    for (int y = static_cast<int>(std::ceil(box.top() * scale_)); y < static_cast<int>(box.bottom() * scale_);
-         ++y)
-      for (int x = static_cast<int>(std::ceil(box.left() * scale_));
-           x < static_cast<int>(box.right() * scale_); ++x)
-        if (image_.rect().contains(x, y) && image_.pixelColor(x, y) != colour) ++count;
-    return count;
+    return CountIf(box, [rgb = colour.rgb()](QRgb at) { return at != rgb; });
   }
   /// Device pixels of a rectangle near to `colour`.
   int Count(const QRectF& box, const QColor& colour) const {
-    int count = 0;
-    for (int y = static_cast<int>(std::ceil(box.top() * scale_)); y < static_cast<int>(box.bottom() * scale_);
-         ++y)
-      for (int x = static_cast<int>(std::ceil(box.left() * scale_));
-           x < static_cast<int>(box.right() * scale_); ++x) {
-        if (!image_.rect().contains(x, y)) continue;
-        const QColor at = image_.pixelColor(x, y);
-        if (std::abs(at.red() - colour.red()) + std::abs(at.green() - colour.green()) +
-                std::abs(at.blue() - colour.blue()) <
-            12)
-          ++count;
-      }
-    return count;
+    return CountIf(box, [&colour](QRgb at) {
+      return std::abs(qRed(at) - colour.red()) + std::abs(qGreen(at) - colour.green()) +
+                 std::abs(qBlue(at) - colour.blue()) <
+             12;
+    });
   }
 
  private:
+  template <class Wanted>
+  int CountIf(const QRectF& box, const Wanted& wanted) const {
+    const auto first = [this](double at) { return std::max(0, static_cast<int>(std::ceil(at * scale_))); };
+    const int right = std::min(image_.width(), static_cast<int>(box.right() * scale_));
+    const int bottom = std::min(image_.height(), static_cast<int>(box.bottom() * scale_));
+    int count = 0;
+    for (int y = first(box.top()); y < bottom; ++y) {
+      const auto* line = reinterpret_cast<const QRgb*>(image_.constScanLine(y));
+      for (int x = first(box.left()); x < right; ++x) count += wanted(line[x]) ? 1 : 0;
+    }
+    return count;
+  }
+
   double scale_;
   QImage image_;
 };
