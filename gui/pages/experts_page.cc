@@ -86,8 +86,10 @@ QString ExpertsPage::KeysHelp() const {
 
 QWidget* ExpertsPage::MakeControls() {
   auto* bar = new QWidget(this);
-  auto* line = new QHBoxLayout(bar);
-  line->setContentsMargins(0, 0, 0, 0);
+  auto* rows = new QVBoxLayout(bar);
+  rows->setContentsMargins(0, 0, 0, 0);
+  auto* line = new QHBoxLayout;
+  rows->addLayout(line);
   const auto label = [&](const QString& text) { line->addWidget(new QLabel(text, bar)); };
   label("count");
   count_ = Choice<LoadCount>(bar, "count",
@@ -121,7 +123,9 @@ QWidget* ExpertsPage::MakeControls() {
   line->addWidget(micro_batch_, 1);
   micro_batch_text_ = new QLabel(bar);
   line->addWidget(micro_batch_text_);
-  label("EPLB with");
+  line = new QHBoxLayout;
+  rows->addLayout(line);
+  label("strips: EPLB with");
   redundant_ = new QSpinBox(bar);
   redundant_->setAccessibleName("redundant experts");
   redundant_->setRange(0, 512);
@@ -139,6 +143,7 @@ QWidget* ExpertsPage::MakeControls() {
   planned_from_->setValue(64);
   planned_from_->setSuffix(" before");
   line->addWidget(planned_from_);
+  line->addStretch();
   add_ = new QPushButton("Add strategy", bar);
   line->addWidget(add_);
   simulate_ = new QPushButton("Simulate a step with these", bar);

@@ -28,8 +28,7 @@ OverviewPage::OverviewPage(Session* session, QWidget* parent)
   grid->addWidget(memory_, 3, 0, 1, 2);
   grid->addWidget(notes_, 4, 0, 1, 2);
   headline_->setFixedHeight(84);
-  phases_->setMinimumHeight(110);
-  phases_->setMaximumHeight(170);
+  phases_->setFixedHeight(150);
   grid->setRowStretch(2, 3);
   grid->setRowStretch(3, 2);
   notes_->setWordWrap(true);
@@ -116,7 +115,7 @@ void OverviewPage::Refresh() {
   const bool analysed = !helps.rows.empty();
   helps_->SetContent(ContentOf(std::move(helps), &PaintBars, analysed,
                                "What would help comes with the analysis (Run)",
-                               "what making each resource free would save", helps_table_));
+                               "what making each resource free would save", analysed ? helps_table_ : nullptr));
   memory_->SetContent(
       ContentOf(MemoryOf(shown), &PaintStacks, any, later, "memory of each pipeline rank", memory_table_));
   loads_->SetContent(LoadsContent(shown, sure));

@@ -39,14 +39,29 @@ class Panel::Canvas : public QWidget {
     }
   }
   void mousePressEvent(QMouseEvent* event) override {
-    if (event->button() == Qt::LeftButton)
-      Q_EMIT panel_->Pressed(Point(event->position(), event->modifiers()));
+    if (event->button() != Qt::LeftButton) return;
+    last_ = event->position();
+    Q_EMIT panel_->Pressed(Point(event->position(), event->modifiers()));
+  }
+  void mouseReleaseEvent(QMouseEvent* event) override {
+    if (event->button() == Qt::LeftButton) Q_EMIT panel_->Released(Point(event->position(), event->modifiers()));
+  }
+  void wheelEvent(QWheelEvent* event) override {
+    Q_EMIT panel_->Wheeled(Point(event->position(), event->modifiers()), event->angleDelta().y() / 120.0);
+    event->accept();
   }
   void mouseDoubleClickEvent(QMouseEvent* event) override {
     Q_EMIT panel_->DoubleClicked(Point(event->position(), event->modifiers()));
   }
   void mouseMoveEvent(QMouseEvent* event) override {
-    Q_EMIT panel_->Hovered(Point(event->position(), event->modifiers()));
+    const PanelPoint point = Point(event->position(), event->modifiers());
+    if (event->buttons() & Qt::LeftButton) {
+      const PanelPoint from = Point(last_, event->modifiers());
+      last_ = event->position();
+      Q_EMIT panel_->Dragged(from, point);
+    } else {
+      Q_EMIT panel_->Hovered(point);
+    }
   }
   void leaveEvent(QEvent*) override { Q_EMIT panel_->Hovered(std::nullopt); }
   void contextMenuEvent(QContextMenuEvent* event) override { panel_->ShowMenu(event->globalPos()); }
@@ -74,6 +89,7 @@ class Panel::Canvas : public QWidget {
   PanelPoint Point(QPointF at, Qt::KeyboardModifiers modifiers) const { return {at, Area(), modifiers}; }
 
   Panel* panel_;
+  QPointF last_;  ///< of a drag
 };
 
 Panel::Panel(QString id, QWidget* parent)

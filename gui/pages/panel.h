@@ -61,6 +61,12 @@ class Panel : public QWidget {
  Q_SIGNALS:
   void Pressed(const orrery::gui::PanelPoint& point);
   void DoubleClicked(const orrery::gui::PanelPoint& point);
+  /// The left button goes up; a press and this one at the same point are a click.
+  void Released(const orrery::gui::PanelPoint& point);
+  /// With the left button down, since the last of these or the press.
+  void Dragged(const orrery::gui::PanelPoint& from, const orrery::gui::PanelPoint& to);
+  /// Notches of the wheel, away from the hand positive.
+  void Wheeled(const orrery::gui::PanelPoint& point, double notches);
   void Hovered(const std::optional<orrery::gui::PanelPoint>& point);
   /// From arrow keys, on the canvas.
   void Stepped(int columns, int rows);

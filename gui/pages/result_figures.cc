@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "gui/geometry/ticks.h"
+#include "scenarios/validation/published.h"
 
 namespace orrery::gui {
 namespace {
@@ -31,9 +32,8 @@ Phase PhaseOf(const char* name, double seconds, int category) {
   return {name, Text(Seconds(seconds)), seconds, category, Texture::kSolid};
 }
 
-PhaseStrip StripOf(const QString& label, const scenarios::TrainingResult& r) {
-  const scenarios::Phases& p = r.phases;
-  PhaseStrip strip{label, {}, Number(r.step_s, 2) + " s"};
+PhaseStrip StripOf(const QString& label, const scenarios::Phases& p, double step_s) {
+  PhaseStrip strip{label, {}, Number(step_s > 0 ? step_s : p.Sum(), 2) + " s"};
   strip.phases = {PhaseOf("1F", p.forward, 0),
                   PhaseOf("bubble", p.bubble, BarPart::kPlain),
                   PhaseOf("1B", p.backward_input, 1),
@@ -105,6 +105,7 @@ ShownAnswers AnswersOf(const Session& session) {
   const VariantPtr variant = session.Shown(), other = session.Against();
   if (!variant) return shown;
   shown.name = QString::fromStdString(variant->name);
+  shown.scenario = variant->plan->training();
   shown.answer = session.Latest(variant->id);
   shown.stale = shown.answer && !session.IsCurrent(*shown.answer);
   if (!other || shown.stale) return shown;
@@ -181,8 +182,15 @@ PhasesFigure PhasesOf(const ShownAnswers& shown) {
   figure.axis_title = "seconds";
   figure.pale = shown.pale();
   if (const auto* r = ResultOf(shown.answer))
-    figure.strips.push_back(StripOf(shown.against ? shown.name : "ours", *r));
-  if (const auto* r = ResultOf(shown.against)) figure.strips.push_back(StripOf(shown.against_name, *r));
+    figure.strips.push_back(StripOf(shown.against ? shown.name : "ours", r->phases, r->step_s));
+  if (const auto* r = ResultOf(shown.against)) {
+    figure.strips.push_back(StripOf(shown.against_name, r->phases, r->step_s));
+  } else if (shown.scenario != nullptr) {
+    if (const auto published = scenarios::PublishedPhasesFor(*shown.scenario)) {
+      figure.strips.push_back(StripOf("published", published->phases, published->step_s));
+      figure.caption = "Published: " + Text(published->source);
+    }
+  }
   return figure;
 }
 

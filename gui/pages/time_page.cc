@@ -32,8 +32,7 @@ TimePage::TimePage(Session* session, QWidget* parent)
   grid->addWidget(communication_, 1, 1);
   grid->addWidget(path_, 2, 1);
   grid->addWidget(helps_, 3, 0, 1, 2);
-  phases_->setMinimumHeight(120);
-  phases_->setMaximumHeight(180);
+  phases_->setFixedHeight(160);
   grid->setRowStretch(1, 2);
   grid->setRowStretch(2, 3);
   grid->setRowStretch(3, 3);
@@ -92,10 +91,10 @@ void TimePage::Refresh() {
   const bool analysed = !path.rows.empty();
   path_->SetContent(ContentOf(std::move(path), &PaintBars, analysed,
                               "The critical path comes with the analysis (Run)",
-                              "seconds of the critical path", path_table_));
+                              "seconds of the critical path", analysed ? path_table_ : nullptr));
   helps_->SetContent(ContentOf(HelpsOf(shown), &PaintBars, analysed,
                                "What would help comes with the analysis (Run)",
-                               "what making each resource free would save", helps_table_));
+                               "what making each resource free would save", analysed ? helps_table_ : nullptr));
   for (Panel* panel : panels()) panel->SetStale(shown.stale ? "of the previous edit" : "");
 }
 

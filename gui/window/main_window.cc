@@ -76,7 +76,9 @@ MainWindow::~MainWindow() = default;
 void MainWindow::MakePages() {
   list_ = new QListWidget(this);
   list_->setAccessibleName("Pages");
+  list_->setMinimumWidth(110);
   list_->setMaximumWidth(150);
+  list_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
   stack_ = new QStackedWidget(this);
   start_ = new StartPage(this);
   stack_->addWidget(start_);

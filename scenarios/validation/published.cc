@@ -1,5 +1,7 @@
 #include "scenarios/validation/published.h"
 
+#include <array>
+
 namespace orrery::scenarios {
 namespace {
 
@@ -83,6 +85,29 @@ std::vector<PublishedFigure> PublishedFor(const Scenario& scenario) {
   for (std::size_t i = 0; i < questions.size(); ++i)
     if (questions[i] == question) return PublishedConfigurations()[i].figures;
   return {};
+}
+
+std::optional<PublishedPhases> PublishedPhasesFor(const Scenario& scenario) {
+  constexpr std::array kPhases = {&Phases::forward,         &Phases::bubble,    &Phases::backward_input,
+                                  &Phases::backward_weight, &Phases::optimizer, &Phases::forward_backward};
+  PublishedPhases published;
+  for (const PublishedFigure& figure : PublishedFor(scenario)) {
+    // A figure is of that member of a result which it gives back.
+    TrainingResult probe;
+    probe.step_s = 1;
+    if (figure.of(probe) == 1) published.step_s = figure.published;
+    probe.step_s = 0;
+    for (const auto phase : kPhases) {
+      probe.phases.*phase = 1;
+      if (figure.of(probe) == 1) {
+        published.phases.*phase = figure.published;
+        published.source = figure.source;
+      }
+      probe.phases.*phase = 0;
+    }
+  }
+  if (published.source.empty()) return std::nullopt;
+  return published;
 }
 
 }  // namespace orrery::scenarios

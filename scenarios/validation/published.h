@@ -1,6 +1,7 @@
 // What is published of whole training runs: figures beside the configuration that they are of.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,5 +34,14 @@ Scenario ScenarioOf(const PublishedConfiguration& configuration);
 /// The figures of this very configuration, whatever its name, seed and calibration; none where nothing is
 /// published of it. `scenario` is settled.
 std::vector<PublishedFigure> PublishedFor(const Scenario& scenario);
+
+/// The published phases of a step, those that are published, and where; absent where none is. Phases that are not
+/// published are 0.
+struct PublishedPhases {
+  Phases phases;
+  double step_s = 0;  ///< 0: not published
+  std::string source;
+};
+std::optional<PublishedPhases> PublishedPhasesFor(const Scenario& scenario);
 
 }  // namespace orrery::scenarios

@@ -39,5 +39,19 @@ TEST(Published, OfEveryConfigurationThatIsListed) {
   }
 }
 
+TEST(PublishedPhases, OfDeepSeekV3AreTheTablesFigures) {
+  const auto published = PublishedPhasesFor(ScenarioOf(PublishedConfigurations().front()));
+  ASSERT_TRUE(published.has_value());
+  EXPECT_DOUBLE_EQ(published->phases.forward, 1.13);
+  EXPECT_DOUBLE_EQ(published->phases.forward_backward, 13.95);
+  EXPECT_DOUBLE_EQ(published->phases.optimizer, 0.29);
+  EXPECT_DOUBLE_EQ(published->step_s, 19.926);
+  EXPECT_NEAR(published->phases.Sum(), published->step_s, 0.05);  // the table's own rounding
+  Scenario other = ScenarioOf(PublishedConfigurations().front());
+  other.parallelism.expert = 32;
+  Settle(&other);
+  EXPECT_FALSE(PublishedPhasesFor(other).has_value());
+}
+
 }  // namespace
 }  // namespace orrery::scenarios
