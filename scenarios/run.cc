@@ -39,23 +39,43 @@ StudyOptions StudiesOf(const RunOptions& options) {
   return {options.resamples, options.seeds, options.timeline};
 }
 
-}  // namespace
-
-Run Simulate(const Scenario& scenario, const RunOptions& options, const RunControl& control) {
-  control.Tell(0, "pricing kernels");
-  const Clock clock;
-  const auto machine = options.machine ? options.machine : LoadMachine(scenario);
-  const auto model =
-      std::make_shared<const TrainingModel>(scenario, machine, options.fold && !options.analyse, control);
-  control.Tell(0.05, "simulating every GPU");
-  const Conditions conditions{.fold = options.fold};
+Run SimulateModel(std::shared_ptr<const TrainingModel> model, const RunOptions& options, const Clock& clock,
+                  const RunControl& control) {
+  control.Tell(0.05, options.groups > 0 ? "simulating exchange groups" : "simulating every GPU");
+  const Conditions conditions{.fold = options.fold, .groups = options.groups};
   TrainingOutcome outcome = model->Simulate(conditions, InputsOf(options), control.Part(0.05, 0.2));
   TrainingResult result = Summarise(*model, outcome, options.fold);
   result.simulator.wall_s = clock.Seconds();
   if (options.analyse) AddStudies(*model, StudiesOf(options), control.Part(0.2, 1), &outcome, &result);
   result.simulator.peak_rss_bytes = PeakRss();
   control.Tell(1, "");
-  return {std::move(result), model, std::move(outcome)};
+  return {std::move(result), std::move(model), std::move(outcome)};
+}
+
+}  // namespace
+
+Run Simulate(const Scenario& scenario, const RunOptions& options, const RunControl& control) {
+  control.Tell(0, "pricing kernels");
+  const Clock clock;
+  const auto machine = options.machine ? options.machine : LoadMachine(scenario);
+  const auto model = options.loads
+                         ? std::make_shared<const TrainingModel>(scenario, machine, options.loads, control)
+                         : std::make_shared<const TrainingModel>(scenario, machine,
+                                                                 options.fold && !options.analyse, control);
+  return SimulateModel(model, options, clock, control);
+}
+
+Run Simulate(std::shared_ptr<const TrainingModel> model, const RunOptions& options,
+             const RunControl& control) {
+  return SimulateModel(std::move(model), options, Clock(), control);
+}
+
+TrainingResult Analyse(const Run& run, const RunOptions& options, const RunControl& control) {
+  TrainingResult result = run.result;
+  AddStudies(*run.model, StudiesOf(options), control, run.outcome, &result);
+  result.simulator.peak_rss_bytes = PeakRss();
+  control.Tell(1, "");
+  return result;
 }
 
 TrainingResult RunTraining(const Scenario& scenario, const RunOptions& options, const RunControl& control) {

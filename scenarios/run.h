@@ -19,10 +19,13 @@ struct RunOptions {
   bool fold = false;      ///< equal ranks simulated as one: fast, and blind to imbalance
   bool analyse = true;    ///< what-ifs, critical path, uncertainty
   bool timeline = false;  ///< keep what happened in the first exchange group of every pipeline rank
+  int groups = 0;         ///< exchange groups a pipeline rank; 0: all of them, fewer are quicker
   int resamples = 64;
   int seeds = 4;
   /// The scenario's, where it is loaded already and shared with other runs; null: it is loaded.
   std::shared_ptr<const Machine> machine = nullptr;
+  /// The scenario's expert loads (MakeScenarioLoads), where other runs share them; null: they are made.
+  std::shared_ptr<const models::LoadSource> loads = nullptr;
 };
 
 /// A result, and what it was made of: the model answers further questions, the outcome says what happened.
@@ -35,6 +38,15 @@ struct Run {
 /// Throws Stopped, having written nothing, where `control` says so; InputError where the scenario cannot be
 /// simulated.
 Run Simulate(const Scenario& scenario, const RunOptions& options = {}, const RunControl& control = {});
+
+/// The same of a model that was made before, of RunOptions only what a step is asked. A folded-only model takes
+/// `fold` and no analysis.
+Run Simulate(std::shared_ptr<const TrainingModel> model, const RunOptions& options,
+             const RunControl& control = {});
+
+/// The result of a run that was simulated before, with every study added. The timeline of the run is taken
+/// where it was kept, else one exchange group is simulated again.
+TrainingResult Analyse(const Run& run, const RunOptions& options = {}, const RunControl& control = {});
 
 /// The result alone.
 TrainingResult RunTraining(const Scenario& scenario, const RunOptions& options,

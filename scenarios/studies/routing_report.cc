@@ -8,7 +8,6 @@
 
 #include "core/base/error.h"
 #include "core/base/units.h"
-#include "models/routing/placement.h"
 #include "models/routing/sampling/load_table.h"
 #include "models/routing/sources/expert_choice.h"
 
@@ -218,12 +217,10 @@ int Slots(const ExpertLoads& loads, int ranks, int shared) {
 RankBalance BalanceAt(const ExpertLoads& loads, int groups, int ranks_per_node, int ranks, int shared,
                       const RunControl& control) {
   const int experts = loads.experts;
-  const bool whole_nodes = ranks % ranks_per_node == 0;
   RankBalance out{ranks, Slots(loads, ranks, shared), {}, {}, {}, {}};
   const auto plan = [&](std::span<const double> weight, int slots) {
     control.Check();
-    const int nodes = whole_nodes && slots % (ranks / ranks_per_node) == 0 ? ranks / ranks_per_node : 1;
-    return models::Eplb(weight, {slots, groups, nodes, ranks});
+    return models::Eplb(weight, PlanShape(slots, groups, ranks, ranks_per_node));
   };
   if (experts % ranks == 0 && shared == 0) {
     const models::ExpertPlacement contiguous = models::ContiguousPlacement(experts);
@@ -264,6 +261,12 @@ ExpertLoads WithShared(ExpertLoads loads, int shared, double load) {
 }
 
 }  // namespace
+
+models::EplbShape PlanShape(int slots, int groups, int ranks, int ranks_per_node) {
+  const int nodes = ranks / ranks_per_node;
+  const bool by_node = ranks % ranks_per_node == 0 && slots % nodes == 0;
+  return {slots, groups, by_node ? nodes : 1, ranks};
+}
 
 std::vector<RankBalance> RankBalances(const ExpertLoads& routed, int groups, int ranks_per_node,
                                       const std::vector<int>& ranks, int shared_experts, double shared_load,

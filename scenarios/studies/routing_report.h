@@ -12,6 +12,7 @@
 #include "core/base/run_control.h"
 #include "models/routing/balance/balance_stats.h"
 #include "models/routing/dynamics/training_dynamics.h"
+#include "models/routing/placement.h"
 #include "models/routing/sources/recorded_loads.h"
 #include "models/routing/sources/routing_options.h"
 #include "models/routing/sources/synthetic_loads.h"
@@ -119,6 +120,9 @@ RoutingReport MakeRoutingReport(const RoutingRequest& request, const RunControl&
 std::vector<RankBalance> RankBalances(const models::ExpertLoads& loads, int groups, int ranks_per_node,
                                       const std::vector<int>& ranks, int shared_experts = 0,
                                       double shared_load = 0, const RunControl& control = {});
+
+/// How EPLB plans for so many slots and ranks: by nodes where they fill whole ones and slots divide among these.
+models::EplbShape PlanShape(int slots, int groups, int ranks, int ranks_per_node);
 
 std::string RoutingText(const RoutingReport& report);
 std::string RoutingJson(const RoutingReport& report);

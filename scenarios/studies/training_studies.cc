@@ -26,19 +26,35 @@ void AddCostOfImbalance(const TrainingModel& model, const TrainingOutcome& outco
   r->imbalance.cost = cost;
 }
 
+std::vector<CriticalPathShare> PathOf(const TrainingModel& model, const TrainingOutcome& outcome, bool folded,
+                                      const RunControl& control) {
+  control.Tell(0, "walking the critical path");
+  const bool kept = !folded && outcome.timeline.ranks() > 0;
+  return CriticalPath(kept ? outcome.timeline : TimelineOfOneGroup(model, control.Part(0, 0.1)));
+}
+
+void AddOthers(const TrainingModel& model, const StudyOptions& options, const RunControl& control,
+               const TrainingOutcome& outcome, TrainingResult* r) {
+  control.Tell(0.1, "making each resource free in turn");
+  AddCostOfImbalance(model, outcome, control.Part(0.1, 0.2), r);
+  r->what_ifs = WhatWouldHelp(model, outcome.dropped_share, control.Part(0.2, 0.6));
+  control.Tell(0.6, "resampling calibration and seeds");
+  r->interval = UncertaintyOf(model, r->step_s, options.resamples, options.seeds, control.Part(0.6, 1));
+}
+
 }  // namespace
 
 void AddStudies(const TrainingModel& model, const StudyOptions& options, const RunControl& control,
+                const TrainingOutcome& outcome, TrainingResult* r) {
+  r->critical_path = PathOf(model, outcome, r->folded, control);
+  AddOthers(model, options, control, outcome, r);
+}
+
+void AddStudies(const TrainingModel& model, const StudyOptions& options, const RunControl& control,
                 TrainingOutcome* outcome, TrainingResult* r) {
-  control.Tell(0, "walking the critical path");
-  r->critical_path =
-      CriticalPath(r->folded ? TimelineOfOneGroup(model, control.Part(0, 0.1)) : outcome->timeline);
+  r->critical_path = PathOf(model, *outcome, r->folded, control);
   if (!options.keep_timeline) outcome->timeline = {};
-  control.Tell(0.1, "making each resource free in turn");
-  AddCostOfImbalance(model, *outcome, control.Part(0.1, 0.2), r);
-  r->what_ifs = WhatWouldHelp(model, outcome->dropped_share, control.Part(0.2, 0.6));
-  control.Tell(0.6, "resampling calibration and seeds");
-  r->interval = UncertaintyOf(model, r->step_s, options.resamples, options.seeds, control.Part(0.6, 1));
+  AddOthers(model, options, control, *outcome, r);
 }
 
 }  // namespace orrery::scenarios

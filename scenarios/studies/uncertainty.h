@@ -33,4 +33,19 @@ std::vector<double> StepsOfSeeds(const StepModel& model, std::uint64_t first, in
 Interval UncertaintyOf(const TrainingModel& model, double step_s, int resamples, int seeds,
                        const RunControl& control = {});
 
+/// How far apart two steps are: a factor on the time of the first that gives the second's.
+struct PairedDifference {
+  double ratio = 1;
+  double low = 1, high = 1;                ///< its central 90 %
+  double calibration_sd = 0, seed_sd = 0;  ///< of ln ratio
+  int resamples = 0, seeds = 0;
+  /// Whether the interval leaves no doubt which of the two is faster.
+  bool ToldApart() const { return low > 1 || high < 1; }
+};
+/// Both steps under the same draws: where they are priced by the same tables an error of a price is one error,
+/// and what it does to both alike is no doubt about their difference. Between machines that are priced by
+/// different tables the draws are independent. `a_s`, `b_s`: their seconds. Seeds: the same for both.
+PairedDifference DifferenceOf(const TrainingModel& a, double a_s, const TrainingModel& b, double b_s,
+                              int resamples, int seeds, const RunControl& control = {});
+
 }  // namespace orrery::scenarios

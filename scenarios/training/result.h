@@ -38,6 +38,8 @@ struct OpClassReport {
   std::string name;
   double seconds = 0;  ///< per GPU and step, mean
   double share = 0;    ///< of all kernel time
+  /// Its seconds by what prices rest on.
+  double measured_s = 0, derived_s = 0, scaled_s = 0, analytic_s = 0;
 };
 
 struct CommunicationReport {
@@ -137,6 +139,7 @@ struct TrainingResult {
   bool fits = true;  ///< every pipeline rank within the device's memory
   double step_s = 0;
   double chunk_pair_ms = 0;  ///< mean overlapped pair on a middle pipeline rank
+  double micro_batch_s = 0;  ///< that a micro-batch more or less makes a step longer or shorter
   Phases phases;
   double tokens_per_step = 0, tokens_per_day = 0, tokens_per_second_per_gpu = 0;
   double flops_per_token_causal = 0, flops_per_token_noncausal = 0;

@@ -58,6 +58,15 @@ models::LoadShape ShapeOf(const Scenario& s) {
   return shape;
 }
 
+int MoeLayersOf(const Scenario& s) { return s.model.moe ? s.model.MoeLayers() + s.model.mtp_modules : 0; }
+
+/// Null where there are no experts.
+std::unique_ptr<models::LoadSource> LoadsOfSeed(const Scenario& s, std::uint64_t seed, int moe_layers,
+                                                const RunControl& control) {
+  if (!s.model.moe) return nullptr;
+  return models::MakeLoads(s.Routing(), *s.model.moe, ShapeOf(s), moe_layers, seed, control);
+}
+
 /// What even loads follow from.
 struct EvenLoadKey {
   models::LoadShape shape;
@@ -109,20 +118,48 @@ LayoutKey LayoutKeyOf(const Scenario& s, const models::Schedule& schedule, const
 
 }  // namespace
 
+std::optional<LoadsKey> LoadsKeyOf(const Scenario& s) {
+  if (!s.model.moe) return std::nullopt;
+  // A settled scenario's hash stands for the contents of its files, and for more than the loads follow from:
+  // with a file, loads are shared by scenarios of one hash alone.
+  return LoadsKey{
+      s.Routing(), s.routing.loads.empty() ? "" : s.hash, *s.model.moe, ShapeOf(s), MoeLayersOf(s), s.seed};
+}
+
+std::shared_ptr<const models::LoadSource> MakeScenarioLoads(const Scenario& s, const RunControl& control) {
+  return LoadsOfSeed(s, s.seed, MoeLayersOf(s), control);
+}
+
 TrainingModel::TrainingModel(const Scenario& scenario, bool folded_only)
     : TrainingModel(scenario, LoadMachine(scenario), folded_only) {}
 
-TrainingModel::TrainingModel(Scenario scenario, std::shared_ptr<const Machine> machine, bool folded_only,
-                             const RunControl& control)
+TrainingModel::TrainingModel(Unplanned, Scenario scenario, std::shared_ptr<const Machine> machine)
     : scenario_(std::move(scenario)),
       machine_(std::move(machine)),
       schedule_(ScheduleOf(scenario_, &machine_->memo())) {
   ORRERY_CHECK(machine_->cluster == scenario_.cluster, "a model on a machine that is not its scenario's");
   even_ = machine_->memo().Get<EvenLoad>(EvenLoadKeyOf(scenario_), [&] { return MakeEvenLoad(); });
+}
+
+TrainingModel::TrainingModel(Scenario scenario, std::shared_ptr<const Machine> machine, bool folded_only,
+                             const RunControl& control)
+    : TrainingModel(Unplanned{}, std::move(scenario), std::move(machine)) {
   // Folded simulations need no router, but what is asked of it is checked all the same: of no layers at all, a
   // source makes its checks and draws nothing.
-  auto loads = MakeLoads(scenario_.seed, folded_only ? 0 : MoeLayers(), control.Part(0, 0));
+  auto loads = LoadsOfSeed(scenario_, scenario_.seed, folded_only ? 0 : MoeLayers(), control.Part(0, 0));
   if (!folded_only) loads_ = std::move(loads);
+  PlaceAndPlan(control);
+}
+
+TrainingModel::TrainingModel(Scenario scenario, std::shared_ptr<const Machine> machine,
+                             std::shared_ptr<const models::LoadSource> loads, const RunControl& control)
+    : TrainingModel(Unplanned{}, std::move(scenario), std::move(machine)) {
+  ORRERY_CHECK((loads != nullptr) == scenario_.model.moe.has_value(), "loads of another model");
+  loads_ = std::move(loads);
+  PlaceAndPlan(control);
+}
+
+void TrainingModel::PlaceAndPlan(const RunControl& control) {
   control.Check();
   const Parallelism& p = scenario_.parallelism;
   placed_ = PlaceOn(*machine_, {p.pipeline, p.data, p.expert, schedule_->directions()});
@@ -182,16 +219,7 @@ models::StageLayout TrainingModel::Layout(const TrainingPrices& prices) const {
 
 models::LoadShape TrainingModel::load_shape() const { return ShapeOf(scenario_); }
 
-int TrainingModel::MoeLayers() const {
-  return scenario_.model.moe ? scenario_.model.MoeLayers() + scenario_.model.mtp_modules : 0;
-}
-
-std::unique_ptr<models::LoadSource> TrainingModel::MakeLoads(std::uint64_t seed, int moe_layers,
-                                                             const RunControl& control) const {
-  if (!scenario_.model.moe) return nullptr;
-  return models::MakeLoads(scenario_.Routing(), *scenario_.model.moe, ShapeOf(scenario_), moe_layers, seed,
-                           control);
-}
+int TrainingModel::MoeLayers() const { return MoeLayersOf(scenario_); }
 
 std::vector<std::vector<int>> TrainingModel::MoeLayersOfRanks() const {
   std::vector<std::vector<int>> moe_layers;
@@ -271,7 +299,7 @@ std::unique_ptr<StepLoads> TrainingModel::LoadsOf(const Conditions& conditions, 
                             : even_->load));
   }
   const auto reseeded =
-      conditions.seed ? MakeLoads(*conditions.seed, MoeLayers(), control.Part(0, 0)) : nullptr;
+      conditions.seed ? LoadsOfSeed(scenario_, *conditions.seed, MoeLayers(), control.Part(0, 0)) : nullptr;
   const models::LoadSource* source = inputs.loads != nullptr ? inputs.loads
                                      : reseeded              ? reseeded.get()
                                                              : loads_.get();

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,22 @@ struct StepInputs {
   bool timeline = false;                      ///< keep that of the first exchange group
 };
 
+/// What the loads of a scenario follow from: scenarios of one key have the same, whatever else differs.
+struct LoadsKey {
+  models::RoutingOptions routing;
+  std::string recorded;  ///< names the contents of a file of recorded loads; empty: none
+  models::MoeSpec moe;
+  models::LoadShape shape;
+  int moe_layers = 0;
+  std::uint64_t seed = 0;
+  bool operator==(const LoadsKey&) const = default;
+};
+/// Absent where the model has no experts. `scenario` is settled.
+std::optional<LoadsKey> LoadsKeyOf(const Scenario& scenario);
+/// The scenario's loads; null where the model has no experts.
+std::shared_ptr<const models::LoadSource> MakeScenarioLoads(const Scenario& scenario,
+                                                            const RunControl& control = {});
+
 /// What one simulation of a training step gives. Times are picoseconds unless their names end in _s.
 struct TrainingOutcome : StepOutcome {
   std::int64_t pipeline = 0;                ///< until the last rank has finished its last task
@@ -59,6 +76,9 @@ class TrainingModel : public StepModel {
   /// On the machine of the scenario's cluster, calibration and communication, which others may share.
   TrainingModel(Scenario scenario, std::shared_ptr<const Machine> machine, bool folded_only = false,
                 const RunControl& control = {});
+  /// The same with loads that were made before, of the scenario's LoadsKey.
+  TrainingModel(Scenario scenario, std::shared_ptr<const Machine> machine,
+                std::shared_ptr<const models::LoadSource> loads, const RunControl& control = {});
 
   /// Exchange groups meet nobody else before the optimizer: they are simulated side by side, on as many
   /// threads as there are, with the same outcome.
@@ -114,12 +134,13 @@ class TrainingModel : public StepModel {
   std::vector<ReplicaTime> ReplicasOf(const models::LoadSource* loads) const;
   std::int64_t MessageWork() const;
   RebalanceReport PriceRebalance(const models::LoadSource* loads) const;
-  std::unique_ptr<models::LoadSource> MakeLoads(std::uint64_t seed, int moe_layers,
-                                                const RunControl& control) const;
+  struct Unplanned {};
+  TrainingModel(Unplanned, Scenario scenario, std::shared_ptr<const Machine> machine);
+  void PlaceAndPlan(const RunControl& control);
 
   Scenario scenario_;
   std::shared_ptr<const Machine> machine_;
-  std::unique_ptr<models::LoadSource>
+  std::shared_ptr<const models::LoadSource>
       loads_;  ///< absent in dense models and where only folded simulations are asked
   std::shared_ptr<const EvenLoad> even_;
   std::shared_ptr<const FabricPlacement> placed_;

@@ -73,10 +73,20 @@ std::vector<PipelineRankReport> RanksOf(const TrainingModel& model, const Traini
   return ranks;
 }
 
-std::vector<OpClassReport> ByTime(const std::map<std::string, double>& classes, double total) {
+/// Seconds of a class of kernels, and by what prices rest on.
+struct ClassSeconds {
+  double all = 0;
+  std::array<double, hw::kProvenances> by{};
+  void Add(double seconds, hw::Provenance provenance) {
+    all += seconds;
+    by[static_cast<std::size_t>(provenance)] += seconds;
+  }
+};
+
+std::vector<OpClassReport> ByTime(const std::map<std::string, ClassSeconds>& classes, double total) {
   std::vector<OpClassReport> reports;
-  for (const auto& [name, seconds] : classes)
-    reports.push_back({name, seconds, total > 0 ? seconds / total : 0});
+  for (const auto& [name, s] : classes)
+    reports.push_back({name, s.all, total > 0 ? s.all / total : 0, s.by[0], s.by[1], s.by[2], s.by[3]});
   std::stable_sort(reports.begin(), reports.end(),
                    [](const auto& a, const auto& b) { return a.seconds > b.seconds; });
   return reports;
@@ -84,7 +94,7 @@ std::vector<OpClassReport> ByTime(const std::map<std::string, double>& classes, 
 
 /// Times of kernels by class and by provenance. A part's time is split over its kernels as at the mean load.
 void Kernels(const TrainingOutcome& o, TrainingResult* result) {
-  std::map<std::string, double> classes, others;
+  std::map<std::string, ClassSeconds> classes, others;
   double total = 0, provenance[hw::kProvenances] = {};
   for (std::uint32_t key = 0; key < models::kPriceKeys; ++key) {
     const auto kernels = o.prices->Kernels(key);
@@ -94,8 +104,8 @@ void Kernels(const TrainingOutcome& o, TrainingResult* result) {
     const double seconds = static_cast<double>(o.observer->WorkOf(key)) * kPico / o.gpus;
     for (const KernelShare& k : kernels) {
       const double share = seconds * k.picoseconds / weight;
-      classes[k.op_class] += share;
-      if (!hw::IsOwn(k.provenance)) others[k.op_class] += share;
+      classes[k.op_class].Add(share, k.provenance);
+      if (!hw::IsOwn(k.provenance)) others[k.op_class].Add(share, k.provenance);
       provenance[static_cast<std::size_t>(k.provenance)] += share;
       if (k.table >= 0) result->calibration_shares[static_cast<std::size_t>(k.table)] += share;
       if (models::IsExchange(static_cast<models::Part>(key % models::kParts)))
@@ -126,43 +136,6 @@ CommunicationReport CommunicationOf(const TrainingOutcome& o) {
   c.notify_s = static_cast<double>(o.observer->notify()) * kPico / o.gpus;
   c.messages_s = static_cast<double>(o.observer->WorkOf(models::kSendPrice)) * kPico / o.gpus;
   return c;
-}
-
-/// Steps and time of the run: the batch grows linearly with the tokens seen until `over`. A smaller batch means
-/// fewer micro-batches in the same schedule; its step is that of the full batch less the pairs it does not run.
-RunReport RunOf(const TrainingResult& r, const Scenario& s, double pair_s) {
-  RunReport run;
-  const double tokens_per_step = r.tokens_per_step;
-  run.tokens = s.workload.run_tokens > 0 ? s.workload.run_tokens : 1e12;
-  double seconds = 0, tokens = 0;
-  while (tokens < run.tokens) {
-    double batch = static_cast<double>(s.workload.global_batch);
-    if (s.workload.ramp && tokens < s.workload.ramp->over_tokens) {
-      const double from = static_cast<double>(s.workload.ramp->from_sequences);
-      const double unit = static_cast<double>(s.parallelism.data * s.workload.micro_batch);
-      batch = from + (batch - from) * tokens / s.workload.ramp->over_tokens;
-      batch = std::max(unit, std::floor(batch / unit) * unit);
-    }
-    const double missing = (static_cast<double>(s.workload.global_batch) - batch) /
-                           static_cast<double>(s.parallelism.data * s.workload.micro_batch);
-    const double step_s = r.step_s - missing * pair_s;
-    const double step_tokens = batch * static_cast<double>(s.workload.sequence_length);
-    if (missing == 0) {  // the rest of the run is all alike
-      const double steps = std::ceil((run.tokens - tokens) / tokens_per_step);
-      run.steps += static_cast<std::int64_t>(steps);
-      seconds += (run.tokens - tokens) / tokens_per_step * step_s;
-      break;
-    }
-    ++run.steps;
-    seconds += step_s;
-    tokens += step_tokens;
-  }
-  run.days = seconds / 86400;
-  run.gpu_hours = seconds / 3600 * r.gpus;
-  run.dollars = run.gpu_hours * s.cluster.device.dollars_per_hour;
-  run.gpu_hours_per_trillion = 1e12 / tokens_per_step * r.step_s / 3600 * r.gpus;
-  run.dollars_per_trillion = run.gpu_hours_per_trillion * s.cluster.device.dollars_per_hour;
-  return run;
 }
 
 void Rates(const Scenario& s, TrainingResult* r) {
@@ -268,6 +241,44 @@ ImbalanceReport ImbalanceOf(const TrainingModel& model, const TrainingOutcome& o
 
 }  // namespace
 
+/// Steps and time of the run: the batch grows linearly with the tokens seen until `over`. A smaller batch means
+/// fewer micro-batches in the same schedule; its step is that of the full batch less the pairs it does not run.
+RunReport RunUnder(const TrainingResult& r, const Scenario& s, const RunTerms& terms) {
+  RunReport run;
+  const double tokens_per_step = r.tokens_per_step;
+  const double price = terms.dollars_per_gpu_hour.value_or(s.cluster.device.dollars_per_hour);
+  run.tokens = terms.tokens.value_or(s.workload.run_tokens > 0 ? s.workload.run_tokens : 1e12);
+  double seconds = 0, tokens = 0;
+  while (tokens < run.tokens) {
+    double batch = static_cast<double>(s.workload.global_batch);
+    if (s.workload.ramp && tokens < s.workload.ramp->over_tokens) {
+      const double from = static_cast<double>(s.workload.ramp->from_sequences);
+      const double unit = static_cast<double>(s.parallelism.data * s.workload.micro_batch);
+      batch = from + (batch - from) * tokens / s.workload.ramp->over_tokens;
+      batch = std::max(unit, std::floor(batch / unit) * unit);
+    }
+    const double missing = (static_cast<double>(s.workload.global_batch) - batch) /
+                           static_cast<double>(s.parallelism.data * s.workload.micro_batch);
+    const double step_s = r.step_s - missing * r.micro_batch_s;
+    const double step_tokens = batch * static_cast<double>(s.workload.sequence_length);
+    if (missing == 0) {  // the rest of the run is all alike
+      const double steps = std::ceil((run.tokens - tokens) / tokens_per_step);
+      run.steps += static_cast<std::int64_t>(steps);
+      seconds += (run.tokens - tokens) / tokens_per_step * step_s;
+      break;
+    }
+    ++run.steps;
+    seconds += step_s;
+    tokens += step_tokens;
+  }
+  run.days = seconds / 86400;
+  run.gpu_hours = seconds / 3600 * r.gpus;
+  run.dollars = run.gpu_hours * price;
+  run.gpu_hours_per_trillion = 1e12 / tokens_per_step * r.step_s / 3600 * r.gpus;
+  run.dollars_per_trillion = run.gpu_hours_per_trillion * price;
+  return run;
+}
+
 Phases PhasesOf(const TrainingOutcome& o) {
   const std::array<double, 5> tasks = MeanTasks(o, 0);
   Phases p;
@@ -313,10 +324,10 @@ TrainingResult Summarise(const TrainingModel& model, const TrainingOutcome& outc
       static_cast<double>(outcome.pipeline) * kPico + r.optimizer.Sum() - outcome.end.end_s;
   r.rebalance = outcome.rebalance;
   r.imbalance = ImbalanceOf(model, outcome);
-  const double per_micro_batch =
-      r.phases.forward_backward > 0 ? r.chunk_pair_ms * 1e-3
-                                    : static_cast<double>(outcome.pipeline) * kPico / scenario.MicroBatches();
-  r.run = RunOf(r, scenario, per_micro_batch);
+  r.micro_batch_s = r.phases.forward_backward > 0
+                        ? r.chunk_pair_ms * 1e-3
+                        : static_cast<double>(outcome.pipeline) * kPico / scenario.MicroBatches();
+  r.run = RunUnder(r, scenario, {});
   r.notes = NotesOf(model, r);
   return r;
 }

@@ -6,6 +6,7 @@
 #include "scenarios/run.h"
 #include "scenarios/studies/uncertainty.h"
 #include "scenarios/training/summary.h"
+#include "scenarios/validation/published.h"
 #include "scenarios/validation/trace_pair.h"
 #include "scenarios/validation/validation.h"
 
@@ -17,8 +18,6 @@ namespace {
 
 constexpr const char* kTraceSource = "deepseek-ai/profile-data train.json (H800, EP64, 4 MoE layers)";
 constexpr const char* kTable4 = "Insights into DeepSeek-V3 (arXiv 2505.09343) Table 4, MPFT";
-constexpr const char* kV2Report = "DeepSeek-V2 report (arXiv 2405.04434) 3.2.3";
-constexpr const char* kReport = "DeepSeek-V3 Technical Report (arXiv 2412.19437)";
 
 ValidationCase Case(const char* id, const char* what, double published, double simulated, const char* unit,
                     double tolerance, const char* source) {
@@ -84,26 +83,18 @@ void TracePairCases(std::vector<ValidationCase>* cases) {
   }
 }
 
+ValidationCase CaseOf(const PublishedFigure& f, double ours) {
+  ValidationCase c = Case(f.id, f.what, f.published, ours, f.unit, f.tolerance, f.source);
+  c.kind = f.kind;
+  return c;
+}
+
+/// Of the configurations, in their order.
+enum PublishedIndex : std::size_t { kV3, kV2, kDense67b };
+
 void StepCases(const TrainingResult& r, std::vector<ValidationCase>* cases) {
-  cases->push_back(Case("DS-E02a", "time of a step, multi-plane", 19.926, r.step_s, "s", 0.03, kTable4));
-  cases->push_back(Case("DS-E01a", "tokens a day", 272.80, r.tokens_per_day * 1e-9, "B", 0.03, kTable4));
-  cases->push_back(
-      Case("DS-E03a", "forward (1F), pipeline rank 0", 1.13, r.phases.forward, "s", 0.10, kTable4));
-  cases->push_back(Case("DS-E04a", "bubble, pipeline rank 0", 2.06, r.phases.bubble, "s", 0.15, kTable4));
-  cases->push_back(
-      Case("DS-E05a", "backward for inputs (1B)", 1.99, r.phases.backward_input, "s", 0.10, kTable4));
-  cases->push_back(
-      Case("DS-E06a", "backward for weights (1W)", 0.48, r.phases.backward_weight, "s", 0.10, kTable4));
-  cases->push_back(
-      Case("DS-E07a", "forward and backward (1F1B)", 13.95, r.phases.forward_backward, "s", 0.10, kTable4));
-  cases->push_back(Case("DS-E08a", "optimizer", 0.29, r.phases.optimizer, "s", 0.10, kTable4));
-  cases->push_back(
-      Absolute(Case("DS-E11a", "MFU non-causal", 43.73, 100 * r.mfu_noncausal, "%", 1.5, kTable4)));
-  cases->push_back(Absolute(Case("DS-E12a", "MFU causal", 38.94, 100 * r.mfu_causal, "%", 1.5, kTable4)));
-  cases->push_back(Case("DS-C06", "GPU hours per trillion tokens", 180, r.run.gpu_hours_per_trillion * 1e-3,
-                        "K", 0.03, kReport));
-  cases->push_back(
-      Case("DS-C01", "GPU hours of pre-training", 2664, r.run.gpu_hours * 1e-3, "K", 0.03, kReport));
+  for (const PublishedFigure& f : PublishedConfigurations()[kV3].figures)
+    cases->push_back(CaseOf(f, f.of(r)));
 }
 
 Scenario V3(const std::vector<std::string>& overrides) {
@@ -154,35 +145,34 @@ struct Hours {
   hw::Range90 range;
 };
 
-Hours HoursPerTrillion(const std::vector<std::string>& overrides) {
-  const char* name = "deepseek-v2-pretraining";
-  const Scenario scenario = ReadTrainingScenario(LoadScenarioDocument(name, overrides), name);
+Hours HoursPerTrillion(const PublishedConfiguration& configuration) {
+  const Scenario scenario = ScenarioOf(configuration);
   const TrainingModel folded(scenario, true);
-  return {StepOnly(scenario).run.gpu_hours_per_trillion * 1e-3,
+  return {configuration.figures.front().of(StepOnly(scenario)),
           DrawCalibration(folded, {StepFigures().front()}, kDraws).front().range};
 }
 
 /// Two trainings that nothing here is calibrated with: other models, BF16, other schedules.
 void EarlierModelCases(std::vector<ValidationCase>* cases) {
-  const Hours v2 = HoursPerTrillion({});
-  const Hours dense = HoursPerTrillion(
-      {"model=deepseek-67b", "parallelism.expert=1", "routing=null", "workload.global_batch=4608 sequences"});
-  const auto add = [&](const char* id, const char* what, double published, const Hours& ours,
-                       const char* why) {
-    cases->push_back(Case(id, what, published, ours.thousand, "K", 0.15, kV2Report));
+  const PublishedConfiguration &of_v2 = PublishedConfigurations()[kV2],
+                               &of_dense = PublishedConfigurations()[kDense67b];
+  const Hours v2 = HoursPerTrillion(of_v2), dense = HoursPerTrillion(of_dense);
+  const auto add = [&](const PublishedConfiguration& of, const Hours& ours, const char* why) {
+    cases->push_back(CaseOf(of.figures.front(), ours.thousand));
     cases->back().SetInterval(ours.range.low, ours.range.high);
     cases->back().residual = why;
   };
-  add("DS-Q21", "DeepSeek-V2 GPU hours per trillion tokens", 172.8, v2,
+  add(of_v2, v2,
       "trained in early 2024 with kernels and exchanges of which nothing is published; priced with those of "
       "2025, which are faster. Ours does not fit in memory as given: what was recomputed to make it fit is "
       "not published");
-  add("DS-Q22", "DeepSeek 67B GPU hours per trillion tokens", 300.6, dense,
+  add(of_dense, dense,
       "trained in 2023 by a framework with tensor and sequence parallelism (DeepSeek LLM report, arXiv "
       "2401.02954, 2.4), of degrees that are not published; simulated as V2's pipeline with neither, "
       "without the recomputation it needed to fit, and with kernels of 2025");
-  cases->push_back(Absolute(Case("DS-Q21", "GPU hours that V2 saves over 67B", 42.5,
-                                 100 * (1 - v2.thousand / dense.thousand), "%", 2, kV2Report)));
+  cases->push_back(
+      Absolute(Case("DS-Q21", "GPU hours that V2 saves over 67B", 42.5,
+                    100 * (1 - v2.thousand / dense.thousand), "%", 2, of_v2.figures.front().source)));
   cases->back().residual =
       "follows from the two figures above: 67B is further off than V2. What its tensor parallelism cost "
       "is not known, and nothing is assumed in its place";
