@@ -107,13 +107,19 @@ scenarios::Run Answering::RunOf(const Variant& variant, Sureness kind, const Run
   return scenarios::Simulate(model, options, control.Part(0.4, 1));
 }
 
-void Answering::AnswerTraining(const Variant& variant, const AnswerPtr& before, const RunControl& control,
-                               Answer* answer) {
+AnswerPtr Answering::WholeOf(Generation generation) const {
+  const auto it = std::find_if(whole_.begin(), whole_.end(),
+                               [&](const auto& entry) { return entry.first == generation; });
+  return it == whole_.end() ? nullptr : it->second.lock();
+}
+
+void Answering::AnswerTraining(const Variant& variant, const RunControl& control, Answer* answer) {
   const bool analyse = answer->kind == Sureness::kAnalysed;
+  const AnswerPtr whole = analyse ? WholeOf(variant.generation) : nullptr;
   double simulated = 0;
-  if (analyse && before && before->run && before->generation == variant.generation) {
-    answer->run = before->run;
-    answer->waits = before->waits;
+  if (whole) {
+    answer->run = whole->run;
+    answer->waits = whole->waits;
   } else {
     simulated = analyse ? 0.15 : 1;
     answer->run =
@@ -130,8 +136,7 @@ void Answering::AnswerTraining(const Variant& variant, const AnswerPtr& before, 
       scenarios::Analyse(*answer->run, options, control.Part(simulated, 1)));
 }
 
-AnswerPtr Answering::Make(const Variant& variant, Sureness kind, const AnswerPtr& before,
-                          const RunControl& control) {
+AnswerPtr Answering::Make(const Variant& variant, Sureness kind, const RunControl& control) {
   const Stopwatch watch;
   auto answer = std::make_shared<Answer>();
   answer->variant = variant.id;
@@ -142,12 +147,16 @@ AnswerPtr Answering::Make(const Variant& variant, Sureness kind, const AnswerPtr
       answer->attention = std::make_shared<const scenarios::AttentionReport>(
           scenarios::RunAttention(*variant.plan->attention()));
     } else {
-      AnswerTraining(variant, before, control, answer.get());
+      AnswerTraining(variant, control, answer.get());
     }
   });
   if (answer->result && kind >= Sureness::kEveryGpu)
     Remembered(&steps_, variant.generation, kMostSteps, [&] { return answer->result->step_s; });
   answer->took_s = watch.Seconds();
+  if (answer->result && kind == Sureness::kEveryGpu) {
+    whole_.emplace(whole_.begin(), variant.generation, answer);
+    if (whole_.size() > kMostSteps) whole_.pop_back();
+  }
   return answer;
 }
 

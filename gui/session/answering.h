@@ -23,9 +23,9 @@ class Answering {
  public:
   explicit Answering(AnsweringOptions options) : options_(options) {}
 
-  /// `before`: the kEveryGpu answer of the same generation, which kAnalysed goes on from; where it is missing, it
-  /// is made too. Throws Stopped where `control` says so, InputError where the scenario cannot be simulated.
-  AnswerPtr Make(const Variant& variant, Sureness kind, const AnswerPtr& before, const RunControl& control);
+  /// kAnalysed goes on from the kEveryGpu answer, if that was made and somebody holds it still. Throws Stopped
+  /// where `control` says so, InputError where the scenario cannot be simulated.
+  AnswerPtr Make(const Variant& variant, Sureness kind, const RunControl& control);
   /// The difference of two training scenarios that were simulated whole. Null where one is not of training.
   std::shared_ptr<const Difference> Compare(const Variant& base, const Variant& other,
                                             const RunControl& control);
@@ -41,8 +41,9 @@ class Answering {
     bool operator==(const MachineKey& o) const;
   };
 
-  void AnswerTraining(const Variant& variant, const AnswerPtr& before, const RunControl& control,
-                      Answer* answer);
+  void AnswerTraining(const Variant& variant, const RunControl& control, Answer* answer);
+  /// What was simulated whole; null where nobody holds it any more.
+  AnswerPtr WholeOf(Generation generation) const;
   scenarios::Run RunOf(const Variant& variant, Sureness kind, const RunControl& control);
   std::shared_ptr<const scenarios::Machine> MachineOf(const scenarios::Scenario& scenario);
   LoadsPtr LoadsOf(const scenarios::Scenario& scenario, const RunControl& control);
@@ -55,6 +56,7 @@ class Answering {
   std::vector<std::pair<scenarios::LoadsKey, LoadsPtr>> loads_;
   std::vector<std::pair<Generation, ModelPtr>> models_;
   std::vector<std::pair<Generation, double>> steps_;  ///< of every GPU
+  std::vector<std::pair<Generation, std::weak_ptr<const Answer>>> whole_;
 };
 
 }  // namespace orrery::gui

@@ -104,9 +104,8 @@ void Runner::Add(const VariantPtr& variant, Sureness kind) {
   job.name = NameOf(*variant, kind);
   job.urgency = static_cast<int>(kind);
   job.yields = kind == Sureness::kAnalysed;
-  const AnswerPtr before = session_->AnswerOf(variant->id, Sureness::kEveryGpu);
-  job.work = [answering = answering_, variant, kind, before](const RunControl& control) {
-    return std::any(answering->Make(*variant, kind, before, control));
+  job.work = [answering = answering_, variant, kind](const RunControl& control) {
+    return std::any(answering->Make(*variant, kind, control));
   };
   queue_->Add(std::move(job));
 }

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <limits>
 #include <set>
 
 #include "core/base/error.h"
@@ -16,6 +14,7 @@ namespace orrery::gui {
 namespace {
 
 constexpr double kMost = 1e18;
+constexpr std::size_t kMostBytes = std::size_t{1} << 30;  // of a file whose contents are compared
 
 const Fields<SavedVariant>& VariantFields() {
   static const Fields<SavedVariant> fields = [] {
@@ -112,7 +111,7 @@ VariantPtr VariantOf(const SavedVariant& saved, int place, const std::string& fi
 
 std::string HashOfContents(const std::string& file) {
   try {
-    return HashHex(ReadFile(file, std::numeric_limits<std::size_t>::max()));
+    return HashHex(ReadFile(file, kMostBytes));
   } catch (const InputError&) {
     return "";
   }

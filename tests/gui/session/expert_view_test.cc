@@ -65,7 +65,7 @@ TEST(ViewLoads, ExpertsCountAllTheirSlots) {
   const auto rows = map.after.ExpertRows(2, 64);
   const double all = std::accumulate(rows.begin(), rows.end(), 0.0);
   for (int e = 0; e < 64; ++e)
-    EXPECT_NEAR(view.At(2, e), rows[static_cast<std::size_t>(e)] * 64 / all, 1e-12);
+    EXPECT_NEAR(view.At(2, e), static_cast<double>(rows[static_cast<std::size_t>(e)]) * 64 / all, 1e-12);
   const LoadView slots = ViewLoads(*source, kLayers, Asked(LoadCount::kMicroBatch, LoadColumns::kSlots));
   EXPECT_EQ(slots.columns, 72);
   double replicas = 0;
@@ -80,7 +80,7 @@ TEST(ViewLoads, SortedHasTheFullestFirst) {
   const LoadView sorted = ViewLoads(*source, kLayers, Asked(LoadCount::kMicroBatch, LoadColumns::kSorted));
   for (int l = 0; l < kLayers; ++l) {
     for (int c = 0; c < 64; ++c) {
-      if (c > 0) EXPECT_GE(sorted.At(l, c - 1), sorted.At(l, c));
+      EXPECT_GE(sorted.At(l, std::max(0, c - 1)), sorted.At(l, c));
       EXPECT_EQ(sorted.At(l, c), order.At(l, sorted.ExpertAt(l, c)));
     }
     EXPECT_DOUBLE_EQ(sorted.At(l, 0), 1 + sorted.rows[static_cast<std::size_t>(l)].balance.max_vio);

@@ -182,8 +182,11 @@ TEST(JobQueue, TellsProgressNoOftenerThanAsked) {
   }));
   const std::vector<JobNews> news = listener.Until(&queue, 2);
   EXPECT_LE(listener.told(), 3) << "started, once on the way, done";
-  for (const JobNews& n : news)
-    if (n.what == What::kProgress) EXPECT_EQ(n.words, "counting");
+  for (const JobNews& n : news) {
+    if (n.what == What::kProgress) {
+      EXPECT_EQ(n.words, "counting");
+    }
+  }
 }
 
 TEST(JobQueue, LeavesNoThreadBehind) {

@@ -124,7 +124,7 @@ TEST(Runner, TellsWhyAScenarioCannotBeSimulated) {
   ASSERT_TRUE(change.ok());
   ASSERT_TRUE(Until([&] { return failed.count() >= 2 && runner.Idle(); }));
   EXPECT_THAT(failed[0][2].toString().toStdString(), HasSubstr("parallelism."));
-  const int before = failed.count();
+  const auto before = failed.count();
   runner.Request(change.id, Sureness::kEveryGpu);
   EXPECT_TRUE(Until([&] { return failed.count() == before + 1; })) << "asked again, it tries again";
 }
