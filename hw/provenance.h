@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 namespace orrery::hw {
 
@@ -12,6 +13,10 @@ enum class Provenance : std::uint8_t {
   kAnalytic,  ///< from data-sheet rates alone
 };
 constexpr int kProvenances = 4;
+constexpr std::string_view Name(Provenance provenance) {
+  constexpr std::string_view kNames[kProvenances] = {"measured", "derived", "scaled", "analytic"};
+  return kNames[static_cast<int>(provenance)];
+}
 
 /// Whether rows of the device itself tell of the price.
 constexpr bool IsOwn(Provenance provenance) { return provenance <= Provenance::kDerived; }

@@ -105,6 +105,7 @@ Panel::Panel(QString id, QWidget* parent)
   absent_->setMargin(16);
   table_->setSelectionBehavior(QAbstractItemView::SelectRows);
   table_->setSortingEnabled(false);
+  table_->setWordWrap(false);
   table_->verticalHeader()->setVisible(false);
   table_->horizontalHeader()->setStretchLastSection(true);
   table_->setContextMenuPolicy(Qt::CustomContextMenu);
@@ -126,7 +127,13 @@ void Panel::SetContent(PanelContent content) {
   table_->setAccessibleName(content_.title + ", as a table");
   if (table_->model() != content_.table.get()) {
     table_->setModel(content_.table.get());
-    table_->resizeColumnsToContents();
+    if (content_.table) {
+      const auto fit = [this] { table_->resizeColumnsToContents(); };
+      connect(content_.table.get(), &QAbstractItemModel::modelReset, table_, fit);
+      connect(content_.table.get(), &QAbstractItemModel::rowsInserted, table_, fit);
+      connect(content_.table.get(), &QAbstractItemModel::dataChanged, table_, fit);
+      fit();
+    }
   }
   absent_->setText(content_.absent);
   ShowWhatThereIs();

@@ -68,7 +68,6 @@ class TimelinePage : public Page {
   void DrawDetail();
   void PressLanes(const PanelPoint& point);
   void DragLanes(const PanelPoint& from, const PanelPoint& to);
-  void ReleaseLanes();
   void WheelLanes(const PanelPoint& point, double notches);
   void ZoomBy(double factor);
   void MoveInLane(int spans, int lanes);

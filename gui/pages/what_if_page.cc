@@ -255,7 +255,7 @@ void WhatIfPage::RefreshDifferences() {
   const bool any = !figure.rows.empty();
   differences_->SetContent(ContentOf(std::move(figure), &PaintIntervals, any,
                                      "Move a control: the plan it makes is compared with the first one here",
-                                     words.join("; "), model_));
+                                     words.join("; "), any ? model_ : nullptr));
 }
 
 void WhatIfPage::Refresh() {

@@ -57,8 +57,6 @@ struct LegendNote {
 
 std::vector<LegendNote> LegendNotes(const HeatMapFigure& figure) {
   std::vector<LegendNote> notes;
-  if (const QString clipped = ClippedText(figure); !clipped.isEmpty())
-    notes.push_back({std::nullopt, clipped});
   for (std::size_t kind = 0; kind < figure.mark_names.size(); ++kind) {
     const auto mark = static_cast<CellMark>(kind);
     if (std::any_of(figure.marks.begin(), figure.marks.end(),

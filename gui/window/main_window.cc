@@ -31,10 +31,12 @@
 #include "gui/pages/memory_page.h"
 #include "gui/pages/overview_page.h"
 #include "gui/pages/time_page.h"
+#include "gui/pages/timeline_page.h"
 #include "gui/pages/what_if_page.h"
 #include "gui/window/inspector.h"
 #include "gui/window/page_files.h"
 #include "gui/window/start_page.h"
+#include "scenarios/report/trace_writer.h"
 #include "scenarios/schema/file_kind.h"
 
 namespace orrery::gui {
@@ -85,7 +87,9 @@ void MainWindow::MakePages() {
   experts_ = new ExpertsPage(session_, this);
   auto* what_if = new WhatIfPage(session_, runner_, this);
   connect(what_if, &WhatIfPage::SaveAsked, this, &MainWindow::SaveScenario);
-  pages_ = {new OverviewPage(session_, this), experts_, new TimePage(session_, this),
+  auto* timeline = new TimelinePage(session_, this);
+  connect(timeline, &TimelinePage::TraceAsked, this, &MainWindow::SaveTrace);
+  pages_ = {new OverviewPage(session_, this), experts_, timeline, new TimePage(session_, this),
             new MemoryPage(session_, this), what_if};
   for (Page* page : pages_) {
     stack_->addWidget(page);
@@ -394,6 +398,18 @@ void MainWindow::ExportPanel(const Panel& panel, const QString& format) {
   if (file.isEmpty()) return;
   try {
     WriteOutput(file.toStdString(), PanelFile(panel, format, devicePixelRatioF()));
+  } catch (const InputError& e) {
+    Say(e.what());
+  }
+}
+
+void MainWindow::SaveTrace(const std::vector<int>& pipeline_ranks) {
+  const AnswerPtr answer = session_->Latest(session_->shown());
+  if (!answer || !answer->run) return;
+  const QString file = AskWhereTo("Save a trace that ui.perfetto.dev opens", "step.json", "Trace (*.json)");
+  if (file.isEmpty()) return;
+  try {
+    WriteOutput(file.toStdString(), scenarios::TrainingTrace(*answer->run, pipeline_ranks));
   } catch (const InputError& e) {
     Say(e.what());
   }

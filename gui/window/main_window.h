@@ -66,6 +66,7 @@ class MainWindow : public QMainWindow {
   void SaveSession();
   void ExportPanel(const Panel& panel, const QString& format);
   void ExportPage();
+  void SaveTrace(const std::vector<int>& pipeline_ranks);
   void OfferWhatWasLeft();
   void ShowAbout();
   void ShowKeys();
