@@ -9,8 +9,8 @@
 namespace orrery::scenarios {
 namespace {
 
-constexpr std::array<const char*, models::kTrainingStreams> kStreamNames = {
-    "compute", "exchange", "send to next rank", "send to previous rank"};
+constexpr std::array<const char*, models::kReducingStreams> kStreamNames = {
+    "compute", "exchange", "send to next rank", "send to previous rank", "reduce gradients"};
 
 std::string SpanName(const Span& span) {
   const std::string name = PriceKeyName(span.price());
@@ -25,12 +25,12 @@ std::string Slice(int rank, int stream, const std::string& name, std::int64_t st
       name, rank, stream, static_cast<double>(start) * 1e-6, static_cast<double>(end - start) * 1e-6, task);
 }
 
-std::string Metadata(int rank, const std::string& holds) {
+std::string Metadata(int rank, const std::string& holds, int streams) {
   std::string text = fmt::format(
       R"j({{"name":"process_name","ph":"M","pid":{},"args":{{"name":"pipeline rank {} ({})"}}}},)j"
       "\n",
       rank, rank, holds);
-  for (int s = 0; s < models::kTrainingStreams; ++s) {
+  for (int s = 0; s < streams; ++s) {
     text += fmt::format(R"({{"name":"thread_name","ph":"M","pid":{},"tid":{},"args":{{"name":"{}"}}}},)"
                         "\n",
                         rank, s, kStreamNames[static_cast<std::size_t>(s)]);
@@ -45,9 +45,14 @@ std::int64_t Picoseconds(double seconds) { return static_cast<std::int64_t>(seco
 std::string PriceKeyName(std::uint32_t price) {
   if (price == models::kLocalSendPrice) return "hand over";
   if (price == models::kSendPrice) return "send";
-  const auto unit = static_cast<models::UnitKind>(price / models::kParts);
   constexpr std::array<const char*, models::kUnitKinds> kUnits = {"embedding", "dense layer", "MoE layer",
                                                                   "MTP layer", "head"};
+  if (price == models::kRestReductionPrice) return "reduce gradients of copies";
+  if (price >= models::kReductionPrice) {
+    const auto [kind, part] = models::ReducedBlock(price);
+    return fmt::format("reduce gradients of {} {}", kUnits[static_cast<std::size_t>(kind)], Name(part));
+  }
+  const auto unit = static_cast<models::UnitKind>(price / models::kParts);
   return fmt::format("{} {}", kUnits[static_cast<std::size_t>(unit)],
                      Name(static_cast<models::Part>(price % models::kParts)));
 }
@@ -69,8 +74,8 @@ std::string TrainingTrace(const Run& run, const std::vector<int>& pipeline_ranks
   const int columns = timeline.ranks() / model.scenario().parallelism.pipeline;
   std::string text = "{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n";
   for (int rank : pipeline_ranks) {
-    text += Metadata(rank, model.Holds(rank));
-    for (int s = 0; s < models::kTrainingStreams; ++s) {
+    text += Metadata(rank, model.Holds(rank), timeline.streams());
+    for (int s = 0; s < timeline.streams(); ++s) {
       const std::vector<Span>& lane = timeline.Lane(rank * columns, s);
       for (std::size_t i = 0; i < lane.size(); ++i) {
         const Span& span = lane[i];
@@ -83,9 +88,10 @@ std::string TrainingTrace(const Run& run, const std::vector<int>& pipeline_ranks
   }
   for (int rank : pipeline_ranks) {
     const OptimizerReport& own = outcome.optimizers[static_cast<std::size_t>(rank)];
-    const double begin = outcome.end.reduction_s[static_cast<std::size_t>(rank)], norm = outcome.end.norm_s;
-    text +=
-        Slice(rank, 0, "optimizer: gradients", Picoseconds(begin), Picoseconds(begin + own.gradients_s), 0);
+    const auto row = static_cast<std::size_t>(rank);
+    const double norm = outcome.end.norm_s;
+    text += Slice(rank, 0, "optimizer: gradients", Picoseconds(outcome.end.reduction_s[row]),
+                  Picoseconds(outcome.end.reduced_s[row]), 0);
     text += Slice(rank, 0, "optimizer: update, parameters", Picoseconds(norm),
                   Picoseconds(norm + own.update_s + own.parameters_s), 0);
   }
