@@ -40,6 +40,7 @@ struct StepInputs {
 struct TrainingOutcome : StepOutcome {
   std::int64_t pipeline = 0;                ///< until the last rank has finished its last task
   std::vector<OptimizerReport> optimizers;  ///< [pipeline rank]
+  std::vector<RankReductions> reductions;   ///< [pipeline rank]; empty unless they are in the programs
   StepEnd end;
   RebalanceReport rebalance;
   int columns = 0;  ///< GPUs simulated of a pipeline rank
@@ -88,6 +89,8 @@ class TrainingModel : public StepModel {
   /// The optimizer step of every pipeline rank, experts placed as `loads` (null: evenly) has them.
   std::vector<OptimizerReport> PriceOptimizers(const hw::CostModel& cost,
                                                const models::LoadSource* loads) const;
+  /// The reductions in the programs, experts placed likewise; empty where there are none.
+  std::vector<RankReductions> PriceReductions(const models::LoadSource* loads) const;
   /// The scenario's; null where there is none.
   const models::LoadSource* loads() const { return loads_.get(); }
   /// Stages of a pipeline rank, in words.
@@ -113,6 +116,7 @@ class TrainingModel : public StepModel {
   std::vector<std::vector<int>> MoeLayersOfRanks() const;
   std::vector<ReplicaTime> ReplicasOf(const models::LoadSource* loads) const;
   std::int64_t MessageWork() const;
+  void EndStep(TrainingOutcome* outcome) const;
   RebalanceReport PriceRebalance(const models::LoadSource* loads) const;
   std::unique_ptr<models::LoadSource> MakeLoads(std::uint64_t seed, int moe_layers,
                                                 const RunControl& control) const;
