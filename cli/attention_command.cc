@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "cli/long_run.h"
 #include "cli/options.h"
 #include "cli/output_file.h"
 #include "core/base/error.h"
@@ -145,7 +146,9 @@ int Run(const Options& o) {
   inputs.push_back(o.scenario);
   std::copy_if(o.models.begin(), o.models.end(), std::back_inserter(inputs), IsModelPath);
   RequireDistinct(inputs, {o.json, o.csv});
-  const scenarios::AttentionReport result = scenarios::RunAttention(Scenario(o));
+  const scenarios::AttentionScenario scenario = Scenario(o);
+  const LongRun wait;
+  const scenarios::AttentionReport result = scenarios::RunAttention(scenario, wait.control());
   Report report;
   report.Add(o.json, [&] { return JsonText(scenarios::AttentionJson(result)); });
   report.Add(o.csv, [&] { return scenarios::AttentionCsv(result); });

@@ -75,7 +75,8 @@ int RunAttention(const Options& o, const Document& document) {
     throw InputError(
         "--trace, --fold and --strict are for training scenarios; this one is of kind attention");
   }
-  const auto result = scenarios::RunAttention(scenarios::ReadAttentionScenario(document));
+  const LongRun wait;
+  const auto result = scenarios::RunAttention(scenarios::ReadAttentionScenario(document), wait.control());
   Report report;
   report.Add(o.json, [&] { return JsonText(scenarios::AttentionJson(result)); });
   report.AddText([&] { return scenarios::AttentionText(result); });

@@ -53,15 +53,20 @@ Written WriteReached(const ReachedShare& reached) {
 }
 
 KernelFloors ReadFloors(const Value& value) {
-  value.AllowKeys({"gemm", "decode", "memory_bound", "source"});
+  value.AllowKeys({"gemm", "grouped", "prompts", "decode", "memory_bound", "source"});
   const auto seconds = [&](const char* key) { return Seconds(value.At(key).AsTime()); };
-  return {seconds("gemm"), seconds("decode"), seconds("memory_bound"), value.At("source").AsString()};
+  // Where no table of the device has small kernels of a sort, they are taken for GEMMs.
+  const auto or_gemm = [&](const char* key) { return seconds(value.Find(key) != nullptr ? key : "gemm"); };
+  return {seconds("gemm"),   or_gemm("grouped"),      or_gemm("prompts"),
+          seconds("decode"), seconds("memory_bound"), value.At("source").AsString()};
 }
 
 Written WriteFloors(const KernelFloors& floors) {
   const auto time = [](double seconds) { return Written::Scalar(TimeText(FromSeconds(seconds))); };
   Written map = Written::Map();
   map.Add("gemm", time(floors.gemm));
+  if (floors.grouped != floors.gemm) map.Add("grouped", time(floors.grouped));
+  if (floors.prompts != floors.gemm) map.Add("prompts", time(floors.prompts));
   map.Add("decode", time(floors.decode));
   map.Add("memory_bound", time(floors.memory_bound));
   map.Add("source", Written::Scalar(floors.source));
@@ -127,7 +132,7 @@ Fields<Device> DescribeDevice() {
        [](const D& d) { return WriteReached(d.mla_decode); }, "what the fastest kernel reaches of the sheet")
       .DefaultText("all of it");
   f.AddWith(
-       "floors", MapType("{gemm, decode, memory_bound, source}"),
+       "floors", MapType("{gemm, grouped, prompts, decode, memory_bound, source}"),
        [](const Value& v, D* d) { d->floors = ReadFloors(v); },
        [](const D& d) { return WriteFloors(d.floors); }, "time of a kernel however small it is")
       .DefaultText("the reference device's");

@@ -25,8 +25,10 @@ struct ReachedShare {
 
 /// Seconds that a kernel takes however small it is: prologue, one wave, drain. Without the launch gap.
 struct KernelFloors {
-  double gemm = 0;    ///< and attention over whole prompts
-  double decode = 0;  ///< decode attention, merge of the split parts included
+  double gemm = 0;     ///< also of whatever computes and has no floor of its own
+  double grouped = 0;  ///< GEMMs of many experts, rows in one buffer or masked
+  double prompts = 0;  ///< attention over whole prompts
+  double decode = 0;   ///< decode attention, merge of the split parts included
   double memory_bound = 0;
   std::string source = {};
   bool operator==(const KernelFloors&) const = default;

@@ -70,10 +70,8 @@ std::string Attention(const PyScenario& scenario, const py::object& progress) {
   if (attention == nullptr)
     throw scenario.document().root().At("workload").At("kind").Error("expected attention");
   return OnWorker(progress, [&](const RunControl& control) {
-    return scenario.WithPlaces([&] {
-      control.Check();
-      return JsonText(scenarios::AttentionJson(scenarios::RunAttention(*attention)));
-    });
+    return scenario.WithPlaces(
+        [&] { return JsonText(scenarios::AttentionJson(scenarios::RunAttention(*attention, control))); });
   });
 }
 

@@ -143,26 +143,6 @@ double Unlikeness(const Device& a, const Device& b) {
          std::abs(std::log(static_cast<double>(a.sms) / b.sms));
 }
 
-/// The devices that have tables, nearest first: of one chip, of one architecture, then the rest, each by how
-/// unlike the data sheets are. To a device that is no preset the reference device is nearest, since its sheet must
-/// not decide: with a better one another device might lend, and a better device be slower.
-std::vector<std::string> Nearest(const Device& device) {
-  const ErrorData errors = LoadErrorData();
-  const std::vector<std::string> known = DevicePresets();
-  const bool preset = std::find(known.begin(), known.end(), device.name) != known.end();
-  std::vector<std::tuple<Relation, double, std::string>> others;
-  for (const std::string& name : known) {
-    if (name == device.name || TableNames(name).empty()) continue;
-    const double unlike = preset ? Unlikeness(DevicePreset(device.name), DevicePreset(name))
-                                 : (name == kReferenceDevice ? 0.0 : 1.0);
-    others.emplace_back(errors.Between(name, device.name), unlike, name);
-  }
-  std::sort(others.begin(), others.end());
-  std::vector<std::string> names;
-  for (const auto& [relation, unlike, name] : others) names.push_back(name);
-  return names;
-}
-
 /// The kinds that the shipped tables of a device have rows of, by their `op:` lines alone: to look for one kind
 /// need not read the rows of every device.
 std::set<OpKind> KindsOf(const std::string& device) {
@@ -192,6 +172,48 @@ std::set<OpKind> MissingKinds(const std::set<OpKind>& own) {
   return missing;
 }
 
+/// A device whose tables hold rows of kinds that another one lacks.
+struct Candidate {
+  std::string device;
+  std::set<OpKind> kinds;
+};
+
+/// The candidates, nearest to `device` first: of one chip, of one architecture, then the rest, each by how unlike the
+/// data sheets are. To a device that is no preset the reference device is nearest, since its sheet must not decide:
+/// with a better one another device might lend, and a better device be slower.
+std::vector<Candidate> NearestFirst(std::vector<Candidate> candidates, const Device& device) {
+  if (candidates.size() < 2) return candidates;  // most often: no sheet need be read
+  const ErrorData errors = LoadErrorData();
+  const std::vector<std::string> known = DevicePresets();
+  const bool preset = std::find(known.begin(), known.end(), device.name) != known.end();
+  const Device sheet = preset ? DevicePreset(device.name) : device;
+  std::vector<std::tuple<Relation, double, std::string, std::size_t>> order;
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    const std::string& name = candidates[i].device;
+    const double unlike =
+        preset ? Unlikeness(sheet, DevicePreset(name)) : (name == kReferenceDevice ? 0.0 : 1.0);
+    order.emplace_back(errors.Between(name, device.name), unlike, name, i);
+  }
+  std::sort(order.begin(), order.end());
+  std::vector<Candidate> sorted;
+  for (const auto& [relation, unlike, name, i] : order) sorted.push_back(std::move(candidates[i]));
+  return sorted;
+}
+
+/// The other devices that have rows of a kind of `missing`.
+std::vector<Candidate> CandidatesFor(const std::set<OpKind>& missing, const Device& device) {
+  std::vector<Candidate> candidates;
+  for (const std::string& name : DevicePresets()) {
+    if (name == device.name || missing.empty()) continue;
+    Candidate candidate{name, {}};
+    for (const OpKind kind : KindsOf(name)) {
+      if (missing.contains(kind)) candidate.kinds.insert(kind);
+    }
+    if (!candidate.kinds.empty()) candidates.push_back(std::move(candidate));
+  }
+  return candidates;
+}
+
 /// Tables that price, and those that BuildCostData calls unlent.
 struct Tables {
   std::vector<KernelTable> pricing, unlent;
@@ -203,13 +225,13 @@ Tables AutoTables(const Device& device, bool own = true) {
   Tables all;
   if (own) all.pricing = TablesOf(device.name);
   std::set<OpKind> missing = MissingKinds(own ? KindsOf(device.name) : std::set<OpKind>{});
-  for (const std::string& name : Nearest(device)) {
+  for (const Candidate& candidate : NearestFirst(CandidatesFor(missing, device), device)) {
     std::vector<OpKind> lent;
-    for (const OpKind kind : KindsOf(name)) {
+    for (const OpKind kind : candidate.kinds) {
       if (missing.erase(kind) > 0) lent.push_back(kind);
     }
     if (lent.empty()) continue;
-    for (KernelTable& table : TablesOf(name)) {
+    for (KernelTable& table : TablesOf(candidate.device)) {
       table.lent = lent;
       const bool prices = std::any_of(table.rows.begin(), table.rows.end(),
                                       [&](const KernelRow& row) { return table.Lends(row.op.kind); });

@@ -117,11 +117,14 @@ void RequirePossible(const KernelRow& row, const Device& device) {
 /// The device as it was when each table was measured.
 std::vector<Device> MeasuredDevices(const Device& device, const std::vector<KernelTable>& tables) {
   const std::vector<std::string> known = DevicePresets();
+  std::map<std::string, Device> sheets;  // a device has several tables
   std::vector<Device> devices;
   for (const KernelTable& table : tables) {
     const bool preset = std::find(known.begin(), known.end(), table.device) != known.end();
     const bool unknown = table.device == device.name && !preset;
-    devices.push_back(table.measured_on.Apply(unknown ? device : DevicePreset(table.device)));
+    if (!sheets.contains(table.device))
+      sheets.emplace(table.device, unknown ? device : DevicePreset(table.device));
+    devices.push_back(table.measured_on.Apply(sheets.at(table.device)));
   }
   return devices;
 }

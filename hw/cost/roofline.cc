@@ -106,6 +106,17 @@ double AttentionSeconds(OpKind kind, const AttentionShape& s, const Device& devi
   return std::max(work.flops * TileWaste(s) / (peak * occupancy), work.bytes / device.memory_rate.value);
 }
 
+/// Weight gradients of experts are grouped too, but no table has small ones.
+double GemmFloor(OpKind kind, const Device& device) {
+  const Ragged ragged = Traits(kind).ragged;
+  return ragged == Ragged::kM || ragged == Ragged::kMaskedM ? device.floors.grouped : device.floors.gemm;
+}
+
+/// That of a prompt's forward is measured, no small backward is.
+double PromptFloor(OpKind kind, const Device& device) {
+  return kind == OpKind::kAttentionForward ? device.floors.prompts : device.floors.gemm;
+}
+
 double MemoryRate(OpKind kind, const Device& device) {
   return Traits(kind).bound == Bound::kHostLink ? device.host.value : device.memory_rate.value;
 }
@@ -152,11 +163,11 @@ AnalyticTime Analytic(const Op& op, const Device& device, int sms) {
   const Work work = WorkOf(op);
   if (const auto* gemm = std::get_if<GemmShape>(&op.shape)) {
     const double tiles = GemmTileSeconds(op.kind, Grid(op.kind, *gemm), device, sms);
-    return {0, device.floors.gemm + std::max(tiles, work.bytes / device.memory_rate.value)};
+    return {0, GemmFloor(op.kind, device) + std::max(tiles, work.bytes / device.memory_rate.value)};
   }
   if (const auto* attention = std::get_if<AttentionShape>(&op.shape)) {
     if (op.kind == OpKind::kAttentionDecode) return {device.floors.decode, DecodeSeconds(op, device, sms)};
-    return {0, device.floors.gemm + AttentionSeconds(op.kind, *attention, device, sms)};
+    return {0, PromptFloor(op.kind, device) + AttentionSeconds(op.kind, *attention, device, sms)};
   }
   return {device.floors.memory_bound, std::max(work.bytes, 1.0) / MemoryRate(op.kind, device)};
 }

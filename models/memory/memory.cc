@@ -10,17 +10,6 @@ namespace {
 
 constexpr std::int64_t kBf16 = 2, kFp32 = 4;
 
-LocalParameters operator+(const LocalParameters& a, const LocalParameters& b) {
-  return {a.expert + b.expert, a.linear + b.linear, a.other + b.other};
-}
-
-LocalParameters MtpParameters(const ModelSpec& spec, ExpertHolding holding) {
-  LocalParameters p = LayerParameters(spec, spec.moe.has_value(), holding);
-  p.linear += MtpProjection(spec).parameters();
-  p.other += MtpNormParameters(spec);
-  return p;
-}
-
 /// Sums a per-layer figure over the layers of a stage and its MTP modules.
 template <typename Of>
 std::int64_t SumLayers(const ModelSpec& spec, const Stage& stage, Of of) {
@@ -100,6 +89,18 @@ LocalParameters LayerParameters(const ModelSpec& spec, bool moe_layer, ExpertHol
   return p;
 }
 
+LocalParameters MtpParameters(const ModelSpec& spec, ExpertHolding holding) {
+  LocalParameters p = LayerParameters(spec, spec.moe.has_value(), holding);
+  p.linear += MtpProjection(spec).parameters();
+  p.other += MtpNormParameters(spec);
+  return p;
+}
+
+LocalParameters AttentionParametersOfLayer(const ModelSpec& spec, bool moe_layer) {
+  const LayerParameterCount c = CountLayer(spec, moe_layer);
+  return {0, c.attention, c.attention_vectors + c.norms};
+}
+
 LocalParameters UniqueParametersPerRank(const ModelSpec& spec, const StageLayout& layout,
                                         const std::vector<int>& held, ExpertHolding holding) {
   LocalParameters sum;
@@ -107,9 +108,9 @@ LocalParameters UniqueParametersPerRank(const ModelSpec& spec, const StageLayout
   for (const int index : held) {
     const Stage& stage = layout.stages[static_cast<std::size_t>(index)];
     for (const int layer : stage.layers) {
-      sum = sum + LayerParameters(spec, spec.IsMoeLayer(layer), holding);
+      sum += LayerParameters(spec, spec.IsMoeLayer(layer), holding);
     }
-    for (int i = 0; i < stage.MtpLayers(); ++i) sum = sum + MtpParameters(spec, holding);
+    for (int i = 0; i < stage.MtpLayers(); ++i) sum += MtpParameters(spec, holding);
     embedding = embedding || stage.has_embedding || stage.MtpLayers() > 0 ||
                 (stage.Heads() > 0 && spec.tied_embeddings);
     head = head || stage.Heads() > 0;

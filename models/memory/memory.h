@@ -23,6 +23,14 @@ struct LocalParameters {
   std::int64_t NonExpert() const { return linear + other; }
   std::int64_t Total() const { return expert + NonExpert(); }
   bool operator==(const LocalParameters&) const = default;
+  LocalParameters& operator+=(const LocalParameters& o) {
+    expert += o.expert, linear += o.linear, other += o.other;
+    return *this;
+  }
+  LocalParameters& operator-=(const LocalParameters& o) {
+    expert -= o.expert, linear -= o.linear, other -= o.other;
+    return *this;
+  }
 };
 
 /// How a MoE layer's experts lie on the ranks of an expert-parallel group: `slots` of them, replicas
@@ -35,6 +43,11 @@ struct ExpertHolding {
 
 /// Parameters of one transformer layer on one of the ranks.
 LocalParameters LayerParameters(const ModelSpec& spec, bool moe_layer, ExpertHolding holding);
+
+/// Those of an MTP module: its layer, projection and norms.
+LocalParameters MtpParameters(const ModelSpec& spec, ExpertHolding holding);
+/// Of a layer's, those of the attention and of the norms: what is not MLP.
+LocalParameters AttentionParametersOfLayer(const ModelSpec& spec, bool moe_layer);
 
 /// Of the stages `held` by a rank. Embedding and head count once however many stages use them (V3 3.2.3: MTP
 /// shares them because they lie on the same rank); an MTP layer away from the embedding and a use of the head

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "core/base/error.h"
+#include "models/parallel/gradient_reduction.h"
 
 namespace orrery::models {
 namespace {
@@ -38,8 +39,9 @@ struct ChunkPlan {
 /// Emits one rank's program.
 class Emitter {
  public:
-  Emitter(int rank, int micro_batches, Program* program)
-      : rank_(rank), micro_batches_(micro_batches), program_(*program) {}
+  /// `last`: notes where the last weight gradients of each block end; null: nobody asks.
+  Emitter(int rank, int micro_batches, Program* program, LastWeights* last = nullptr)
+      : rank_(rank), micro_batches_(micro_batches), program_(*program), last_(last) {}
 
   /// Nothing of the task starts before all its inputs are there: DualPipe's published step() waits for the
   /// messages of both chunks of a pair first (deepseek-ai/DualPipe, _commit_and_wait_comm).
@@ -194,7 +196,9 @@ class Emitter {
 
   /// Weight gradients wait for nothing but their turn and feed nobody.
   void Weight(const Unit& unit, Part part, const Cursor& cursor) {
-    if (HasPart(unit.kind, part)) Emit(unit, part, *cursor.chunk, {});
+    if (!HasPart(unit.kind, part)) return;
+    const Done done = Emit(unit, part, *cursor.chunk, {});
+    if (last_ != nullptr) (*last_)[{&unit, part}] = done.count;
   }
 
   void Send(const ChunkPlan& chunk, Done after) {
@@ -212,6 +216,7 @@ class Emitter {
 
   int rank_, micro_batches_;
   Program& program_;
+  LastWeights* last_;
   std::array<std::uint32_t, 2> drained_{};
   std::array<bool, 2> fresh_{true, true};
   std::array<Input, 2> inputs_;
@@ -245,11 +250,11 @@ class Router {
 class RankBuilder {
  public:
   RankBuilder(const Schedule& schedule, const std::vector<std::vector<Unit>>& stages, const Router& router,
-              int rank, TrainingPrograms* out)
+              int rank, TrainingPrograms* out, LastWeights* last)
       : schedule_(schedule),
         stages_(stages),
         router_(router),
-        emitter_(rank, schedule.spec.micro_batches, &out->programs[static_cast<std::size_t>(rank)]),
+        emitter_(rank, schedule.spec.micro_batches, &out->programs[static_cast<std::size_t>(rank)], last),
         kinds_(out->task_kinds[static_cast<std::size_t>(rank)]) {}
 
   void AddAll(const std::vector<Step>& steps, WeightPasses weights) {
@@ -402,7 +407,7 @@ bool HasPart(UnitKind kind, Part part) {
 }
 
 TrainingPrograms BuildTrainingPrograms(const Schedule& schedule, const std::vector<std::vector<Unit>>& stages,
-                                       WeightPasses weights) {
+                                       WeightPasses weights, GradientReduction reduction) {
   ORRERY_CHECK(static_cast<int>(stages.size()) == schedule.stages, "layout and schedule differ in stages");
   ORRERY_CHECK(!stages.front().empty() && !stages.back().empty(), "a model begins and ends with a part");
   TrainingPrograms out;
@@ -410,10 +415,14 @@ TrainingPrograms BuildTrainingPrograms(const Schedule& schedule, const std::vect
   out.programs.resize(ranks);
   out.task_kinds.resize(ranks);
   const Router router(schedule);
+  const bool beside = reduction == GradientReduction::kBesideBackwards;
+  std::vector<LastWeights> last(ranks);
   for (std::size_t rank = 0; rank < ranks; ++rank) {
-    RankBuilder builder(schedule, stages, router, static_cast<int>(rank), &out);
+    RankBuilder builder(schedule, stages, router, static_cast<int>(rank), &out,
+                        beside ? &last[rank] : nullptr);
     builder.AddAll(schedule.steps[rank], weights);
   }
+  if (beside) AddReductions(schedule, last, &out.programs);
   return out;
 }
 

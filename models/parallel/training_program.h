@@ -19,6 +19,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/engine/stream_program.h"
@@ -62,7 +63,18 @@ constexpr std::uint32_t PriceKey(UnitKind kind, Part part) {
 }
 constexpr std::uint32_t kSendPrice = kUnitKinds * kParts;
 constexpr std::uint32_t kLocalSendPrice = kSendPrice + 1;  ///< between two stages of one rank: free
-constexpr std::uint32_t kPriceKeys = kSendPrice + 2;
+/// Of the reduction of a block's gradients, by its W part; and of what a rank reduces that no block of its own gives.
+constexpr std::uint32_t kReductionPrice = kLocalSendPrice + 1;
+constexpr std::uint32_t ReductionPrice(UnitKind kind, Part part) {
+  return kReductionPrice + 2 * static_cast<std::uint32_t>(kind) + (part == Part::kMlpWeight ? 0 : 1);
+}
+constexpr std::pair<UnitKind, Part> ReducedBlock(std::uint32_t price) {
+  return {static_cast<UnitKind>((price - kReductionPrice) / 2),
+          (price - kReductionPrice) % 2 == 0 ? Part::kMlpWeight : Part::kAttentionWeight};
+}
+constexpr std::uint32_t kReductionPrices = 2 * kUnitKinds + 1;
+constexpr std::uint32_t kRestReductionPrice = kReductionPrice + kReductionPrices - 1;
+constexpr std::uint32_t kPriceKeys = kReductionPrice + kReductionPrices;
 
 /// ProgramStep::instance: which load of the load source. Meaningless where moe_layer is -1.
 constexpr std::uint32_t LoadInstance(int moe_layer, int micro_batch, int micro_batches) {
@@ -74,6 +86,16 @@ bool HasPart(UnitKind kind, Part part);
 
 /// Streams of a training program: compute, exchanges, messages to the next and to the previous pipeline rank.
 constexpr int kTrainingStreams = 4;
+/// Of a program that reduces gradients beside its backwards: one more stream, and a communicator for it.
+constexpr int kReductionStream = kTrainingStreams;
+constexpr int kReducingStreams = kTrainingStreams + 1;
+constexpr std::uint8_t kReductionCommunicator = 1;
+
+/// When a rank's gradients are reduced over the copies of its stages.
+enum class GradientReduction : std::uint8_t {
+  kAfterBackwards,  ///< when it has finished its tasks: outside the programs
+  kBesideBackwards,  ///< each block's beside the backwards after its last one: models/parallel/gradient_reduction.h
+};
 
 struct TrainingPrograms {
   std::vector<Program> programs;                  ///< [pipeline rank]
@@ -89,7 +111,8 @@ enum class WeightPasses : std::uint8_t { kFitExchanges, kOutlastExchanges };
 /// One program per pipeline rank. `stages[s]` are the units of stage s in forward order; any but the first
 /// and the last may have none, and then its neighbours send to each other.
 TrainingPrograms BuildTrainingPrograms(const Schedule& schedule, const std::vector<std::vector<Unit>>& stages,
-                                       WeightPasses weights = WeightPasses::kFitExchanges);
+                                       WeightPasses weights = WeightPasses::kFitExchanges,
+                                       GradientReduction reduction = GradientReduction::kAfterBackwards);
 
 /// One rank, one overlapped pair of a forward chunk of `forward` and a backward chunk of `backward`, no
 /// pipeline traffic: what DeepSeek's training trace shows.

@@ -21,12 +21,12 @@ std::string Slice(int rank, int stream, const std::string& name, std::int64_t st
       name, rank, stream, static_cast<double>(start) * 1e-6, static_cast<double>(end - start) * 1e-6, task);
 }
 
-std::string Metadata(int rank, const std::string& holds) {
+std::string Metadata(int rank, const std::string& holds, int streams) {
   std::string text = fmt::format(
       R"j({{"name":"process_name","ph":"M","pid":{},"args":{{"name":"pipeline rank {} ({})"}}}},)j"
       "\n",
       rank, rank, holds);
-  for (int s = 0; s < models::kTrainingStreams; ++s) {
+  for (int s = 0; s < streams; ++s) {
     text += fmt::format(R"({{"name":"thread_name","ph":"M","pid":{},"tid":{},"args":{{"name":"{}"}}}},)"
                         "\n",
                         rank, s, StreamName(s));
@@ -55,8 +55,8 @@ std::string TrainingTrace(const Run& run, const std::vector<int>& pipeline_ranks
   const int columns = timeline.ranks() / model.scenario().parallelism.pipeline;
   std::string text = "{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n";
   for (int rank : pipeline_ranks) {
-    text += Metadata(rank, model.Holds(rank));
-    for (int s = 0; s < models::kTrainingStreams; ++s) {
+    text += Metadata(rank, model.Holds(rank), timeline.streams());
+    for (int s = 0; s < timeline.streams(); ++s) {
       const std::vector<Span>& lane = timeline.Lane(rank * columns, s);
       for (std::size_t i = 0; i < lane.size(); ++i) {
         const Span& span = lane[i];
@@ -69,9 +69,10 @@ std::string TrainingTrace(const Run& run, const std::vector<int>& pipeline_ranks
   }
   for (int rank : pipeline_ranks) {
     const OptimizerReport& own = outcome.optimizers[static_cast<std::size_t>(rank)];
-    const double begin = outcome.end.reduction_s[static_cast<std::size_t>(rank)], norm = outcome.end.norm_s;
-    text +=
-        Slice(rank, 0, "optimizer: gradients", Picoseconds(begin), Picoseconds(begin + own.gradients_s), 0);
+    const auto row = static_cast<std::size_t>(rank);
+    const double norm = outcome.end.norm_s;
+    text += Slice(rank, 0, "optimizer: gradients", Picoseconds(outcome.end.reduction_s[row]),
+                  Picoseconds(outcome.end.reduced_s[row]), 0);
     text += Slice(rank, 0, "optimizer: update, parameters", Picoseconds(norm),
                   Picoseconds(norm + own.update_s + own.parameters_s), 0);
   }

@@ -163,9 +163,9 @@ std::string CommunicationText(const TrainingResult& r) {
   text +=
       Line("optimizer",
            fmt::format("{:.3f} gradients, {:.3f} parameters, {:.3f} update; {:.3f} beside the last tasks of "
-                       "other ranks",
+                       "{}",
                        r.optimizer.gradients_s, r.optimizer.parameters_s, r.optimizer.update_s,
-                       r.optimizer_hidden_s));
+                       r.optimizer_hidden_s, r.optimizer.beside_s > 0 ? "all ranks" : "other ranks"));
   text += "  " + r.optimizer.how + "\n";
   return text + LoadText(r);
 }

@@ -99,6 +99,12 @@ const Fields<Parallelism>& ParallelismFields() {
     f.Add("virtual_stages", &P::virtual_stages, Whole<int>(1, kMaxVirtualStages),
           "stages a rank of interleaved-1f1b holds");
     f.Add("zero", &P::zero, Whole<int>(0, 1), "1: optimizer states are shared over the copies (ZeRO-1)");
+    f.Add("gradient_reduction", &P::gradient_reduction,
+          Choice<models::GradientReduction>(
+              {{"after-backwards", models::GradientReduction::kAfterBackwards},
+               {"beside-backwards", models::GradientReduction::kBesideBackwards}}),
+          "when a rank's gradients are reduced: after its last task, or block by block beside its last "
+          "backwards");
     f.Add("layers_per_stage", &P::layers_per_stage, ListOf(Text()),
           "layers of each stage, e.g. [5, 5, 3 + head, mtp]")
         .DefaultText("the layout that ends first");

@@ -17,6 +17,7 @@
 #include "hw/cost/cost_model.h"
 #include "hw/network/topology.h"
 #include "models/memory/memory.h"
+#include "models/parallel/training_program.h"
 #include "models/routing/sources/routing_options.h"
 #include "models/schedule/schedule.h"
 #include "models/spec/model_spec.h"
@@ -44,6 +45,9 @@ struct Parallelism {
   int pipeline = 1, expert = 1, tensor = 1;
   int data = 0;  ///< 0: what pipeline and tensor leave of the cluster; Settle fills it in
   int zero = 1;
+  /// DeepSeek's published schedule reduces nothing before it is through (deepseek-ai/DualPipe, step()), and
+  /// Megatron Core does it beside the backwards only where it is asked to (overlap_grad_reduce).
+  models::GradientReduction gradient_reduction = models::GradientReduction::kAfterBackwards;
   models::ScheduleKind schedule = models::ScheduleKind::kDualPipe;
   int virtual_stages = 1;
   std::vector<std::string> layers_per_stage;  ///< entries as models::StageLayoutOf; empty: chosen by cost

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 
 #include "scenarios/studies/attention_report.h"
 
@@ -95,19 +96,25 @@ Crossover Find(const Duel& duel, Crossover::Axis axis, SequenceSpan shape, std::
 }  // namespace
 
 std::vector<Crossover> MlaCrossovers(const models::ModelSpec& spec, const models::Layout& layout,
-                                     const StepPricer& pricer, const std::vector<std::int64_t>& contexts) {
+                                     const StepPricer& pricer, const std::vector<std::int64_t>& contexts,
+                                     const RunControl& control) {
   using Axis = Crossover::Axis;
   const Duel duel(spec, layout, pricer);
-  std::vector<Crossover> found;
-  for (std::int64_t context : contexts) {
-    for (std::int64_t batch : {std::int64_t{1}, std::int64_t{32}}) {
-      found.push_back(Find(duel, Axis::kQueryLength, {batch, 1, context}, 4096));
-    }
-  }
+  constexpr std::array<std::int64_t, 2> kBatches = {1, 32};
   // Plain decode, one drafted token, a short and a long chunk of prompt against a cached prefix.
-  for (std::int64_t query : {1, 2, 64, 512}) {
-    found.push_back(Find(duel, Axis::kContext, {1, query, 1}, 131072));
-    found.push_back(Find(duel, Axis::kBatch, {1, query, 4096}, 256));
+  constexpr std::array<std::int64_t, 4> kQueries = {1, 2, 64, 512};
+  const double all = static_cast<double>(contexts.size() * kBatches.size() + 2 * kQueries.size());
+  std::vector<Crossover> found;
+  const auto find = [&](Axis axis, const SequenceSpan& shape, std::int64_t limit) {
+    control.Tell(static_cast<double>(found.size()) / all);
+    found.push_back(Find(duel, axis, shape, limit));
+  };
+  for (const std::int64_t context : contexts) {
+    for (const std::int64_t batch : kBatches) find(Axis::kQueryLength, {batch, 1, context}, 4096);
+  }
+  for (const std::int64_t query : kQueries) {
+    find(Axis::kContext, {1, query, 1}, 131072);
+    find(Axis::kBatch, {1, query, 4096}, 256);
   }
   return found;
 }

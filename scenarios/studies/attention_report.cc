@@ -144,7 +144,7 @@ std::int64_t NormBytes(const Context& c, const AttentionDesign& design) {
   return bytes;
 }
 
-DesignReport ReportDesign(const Context& c, const AttentionDesign& design) {
+DesignReport ReportDesign(const Context& c, const AttentionDesign& design, const RunControl& control) {
   const AttentionScenario& s = c.scenario;
   models::CheckLayout(c.spec, design, c.layout);
   const AttentionDesign mha = models::MakeDesign("mha", c.spec.attention);
@@ -159,6 +159,7 @@ DesignReport ReportDesign(const Context& c, const AttentionDesign& design) {
       std::max<std::int64_t>(0, UsableBytes(s) - d.weight_bytes_per_gpu) / ShardBytesPerToken(c, d);
   d.norm_bytes_per_token = NormBytes(c, design);
   for (std::int64_t context : s.contexts) {
+    control.Tell(static_cast<double>(d.prefill.size()) / static_cast<double>(s.contexts.size()));
     for (std::int64_t batch : s.batches) d.decode.push_back(Decode(c, d, batch, context));
     d.prefill.push_back(Prefill(c, design, context));
     d.capacity.push_back(Capacity(c, d, context));
@@ -178,7 +179,11 @@ std::vector<AttentionDesign> Designs(const AttentionScenario& s, const ModelSpec
   return designs;
 }
 
-ModelReport ReportModel(const AttentionScenario& s, const ModelSpec& spec, const StepPricer& pricer) {
+/// How much of a model's time its designs take, about; crossovers are the rest.
+constexpr double kDesignsDone = 0.7;
+
+ModelReport ReportModel(const AttentionScenario& s, const ModelSpec& spec, const StepPricer& pricer,
+                        const RunControl& control) {
   CheckSizes(s, spec);
   ModelReport m;
   m.spec = spec;
@@ -188,11 +193,17 @@ ModelReport ReportModel(const AttentionScenario& s, const ModelSpec& spec, const
       models::YarnFactor(*std::max_element(s.contexts.begin(), s.contexts.end()), spec.max_positions);
   const Context context{s, spec, m.layout, pricer};
   bool any_mla = false;
-  for (const AttentionDesign& design : Designs(s, spec)) {
-    m.designs.push_back(ReportDesign(context, design));
+  const std::vector<AttentionDesign> designs = Designs(s, spec);
+  const double each = kDesignsDone / static_cast<double>(designs.size());
+  for (const AttentionDesign& design : designs) {
+    const double done = each * static_cast<double>(m.designs.size());
+    control.Tell(done, spec.name + ": " + design.name);
+    m.designs.push_back(ReportDesign(context, design, control.Part(done, done + each)));
     any_mla = any_mla || design.is_mla();
   }
-  if (any_mla) m.crossovers = MlaCrossovers(spec, m.layout, pricer, s.contexts);
+  control.Tell(kDesignsDone, spec.name + ": ways to compute MLA");
+  if (any_mla)
+    m.crossovers = MlaCrossovers(spec, m.layout, pricer, s.contexts, control.Part(kDesignsDone, 1));
   return m;
 }
 
@@ -237,15 +248,21 @@ Layout ChooseLayout(const AttentionScenario& s, const ModelSpec& spec) {
   return layout;
 }
 
-AttentionReport RunAttention(const AttentionScenario& scenario) {
+AttentionReport RunAttention(const AttentionScenario& scenario, const RunControl& control) {
   CheckAttentionScenario(scenario);
+  control.Tell(0, "reading kernel tables");
   AttentionReport report;
   report.scenario = scenario;
   report.ridge_flops_per_byte = scenario.device.bf16.value / scenario.device.memory_rate.value;
   const hw::CostModel cost = hw::CostModel::Load(scenario.device, scenario.calibration);
   report.calibration = cost.sources();
   const StepPricer pricer(cost, cost.Errors().Draws(kDraws));
-  for (const ModelSpec& spec : scenario.models) report.models.push_back(ReportModel(scenario, spec, pricer));
+  const double each = 1 / static_cast<double>(scenario.models.size());
+  for (const ModelSpec& spec : scenario.models) {
+    const double done = each * static_cast<double>(report.models.size());
+    report.models.push_back(ReportModel(scenario, spec, pricer, control.Part(done, done + each)));
+  }
+  control.Tell(1);
   return report;
 }
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/run_control.h"
 #include "models/layers/serving_ops.h"
 #include "models/spec/parameters.h"
 #include "scenarios/schema/attention_scenario.h"
@@ -96,11 +97,12 @@ struct AttentionReport {
 /// divide the model.
 models::Layout ChooseLayout(const AttentionScenario& scenario, const models::ModelSpec& spec);
 
-/// Runs the comparison. InputError on designs or layouts that do not suit a model.
-AttentionReport RunAttention(const AttentionScenario& scenario);
+/// Runs the comparison. InputError on designs or layouts that do not suit a model; Stopped where `control` says so.
+AttentionReport RunAttention(const AttentionScenario& scenario, const RunControl& control = {});
 
 /// The crossovers alone, for any MLA.
 std::vector<Crossover> MlaCrossovers(const models::ModelSpec& spec, const models::Layout& layout,
-                                     const StepPricer& pricer, const std::vector<std::int64_t>& contexts);
+                                     const StepPricer& pricer, const std::vector<std::int64_t>& contexts,
+                                     const RunControl& control = {});
 
 }  // namespace orrery::scenarios

@@ -11,6 +11,7 @@ namespace orrery::scenarios {
 namespace {
 
 std::string PathClass(std::uint32_t price) {
+  if (price >= models::kReductionPrice) return "reduction of gradients";
   if (price >= models::kSendPrice) return "pipeline messages";
   const auto unit = static_cast<models::UnitKind>(price / models::kParts);
   const auto part = static_cast<models::Part>(price % models::kParts);

@@ -329,8 +329,9 @@ RoutingReport MakeRoutingReport(const RoutingRequest& request, const RunControl&
   const bool recorded = !request.section.loads.empty();
   int layers = std::min(request.layers, request.moe_layers), made = layers;
   if (recorded) {
-    report.loads =
-        models::ReadExpertLoads(request.section.loads, shape.experts, request.section.dense_layers);
+    control.Tell(0, "reading loads");
+    report.loads = models::ReadExpertLoads(request.section.loads, shape.experts, request.section.dense_layers,
+                                           control.Part(0, 0));
     report.recorded_layers = report.loads.layers();
     // A short file's layers are all made anyway, so that the source knows where they start over.
     if (report.recorded_layers <= layers) made = request.moe_layers;

@@ -61,8 +61,11 @@ class TrainingObserver {
   void OnEnd(int rank, int stream, const ProgramStep& step, std::int64_t start, std::int64_t end) {
     work_[step.price] += end - start;
     ++count_[step.price];
-    if (stream > 1) return;
     RankNotes& r = ranks_[static_cast<std::size_t>(rank)];
+    if (stream > 1) {
+      if (stream == models::kReductionStream) r.reduced = end;
+      return;
+    }
     r.task_end = end;
     if (stream == 0) {
       r.compute_ended = end;
@@ -82,6 +85,8 @@ class TrainingObserver {
   const TaskTimes& Tasks(int rank) const { return ranks_[static_cast<std::size_t>(rank)].tasks; }
   const Idle& IdleOf(int rank) const { return ranks_[static_cast<std::size_t>(rank)].idle; }
   std::int64_t FinishOf(int rank) const { return ranks_[static_cast<std::size_t>(rank)].task_end; }
+  /// When the last of its gradients is reduced; 0 where that is not in its program.
+  std::int64_t ReducedOf(int rank) const { return ranks_[static_cast<std::size_t>(rank)].reduced; }
   std::int64_t ExchangeTime(int rank) const { return ranks_[static_cast<std::size_t>(rank)].exchange_time; }
   std::int64_t notify() const { return notify_; }  ///< all ranks together
   std::int64_t WorkOf(std::uint32_t key) const { return work_[key]; }
@@ -93,7 +98,7 @@ class TrainingObserver {
     Idle idle;
     TaskTimes tasks;
     std::int64_t task = -1, task_start = 0, task_end = 0, task_waits = 0;
-    std::int64_t compute_ended = 0, exchange_time = 0;
+    std::int64_t compute_ended = 0, exchange_time = 0, reduced = 0;
     struct {
       std::int64_t ready = 0, start = 0;  ///< it waits for the others of its group from ready to start
       bool running = false;
@@ -155,6 +160,7 @@ class GroupObservers {
   const TaskTimes& Tasks(int rank) const { return At(rank).Tasks(Local(rank)); }
   const Idle& IdleOf(int rank) const { return At(rank).IdleOf(Local(rank)); }
   std::int64_t FinishOf(int rank) const { return At(rank).FinishOf(Local(rank)); }
+  std::int64_t ReducedOf(int rank) const { return At(rank).ReducedOf(Local(rank)); }
   std::int64_t ExchangeTime(int rank) const { return At(rank).ExchangeTime(Local(rank)); }
   std::int64_t notify() const {
     return Sum([](const TrainingObserver& o) { return o.notify(); });

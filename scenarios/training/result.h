@@ -54,9 +54,11 @@ struct CommunicationReport {
 /// What the end of a step costs a pipeline rank that waits for nobody.
 struct OptimizerReport {
   double gradients_s = 0, parameters_s = 0, update_s = 0;
-  double norm_s = 0;  ///< all-reduce of the gradients' norm over all GPUs
+  double norm_s = 0;    ///< all-reduce of the gradients' norm over all GPUs
+  double beside_s = 0;  ///< of gradients_s, beside the rank's own tasks
   std::string how;
   double Sum() const { return gradients_s + norm_s + update_s + parameters_s; }
+  double AfterTasks() const { return Sum() - beside_s; }
 };
 
 /// A step against one with even loads. What a capacity drops is work that is not done, and no gain of
@@ -150,7 +152,7 @@ struct TrainingResult {
   std::vector<OpClassReport> op_classes;
   CommunicationReport communication;
   OptimizerReport optimizer;      ///< of the pipeline rank with most of it
-  double optimizer_hidden_s = 0;  ///< of it, beside the last tasks of other ranks
+  double optimizer_hidden_s = 0;  ///< of it, beside the last tasks of other ranks or of its own
   ImbalanceReport imbalance;
   RebalanceReport rebalance;
   std::vector<CriticalPathShare> critical_path;

@@ -94,6 +94,7 @@ struct LayoutKey {
 struct ProgramsKey {
   models::ScheduleSpec schedule;
   models::WeightPasses weights{};
+  models::GradientReduction reduction{};
   std::vector<int> units;  ///< of all stages, each stage's number of units first
   bool operator==(const ProgramsKey&) const = default;
 
@@ -192,14 +193,18 @@ void TrainingModel::PlanStages() {
   const TrainingPrices prices(inputs, loads, 1);
   layout_ = Layout(prices);
   std::vector<std::vector<models::Unit>> units;
-  ProgramsKey key{schedule_->spec, WeightPassesOf(scenario_.model, prices, even_->load), {}};
+  ProgramsKey key{schedule_->spec,
+                  WeightPassesOf(scenario_.model, prices, even_->load),
+                  scenario_.parallelism.gradient_reduction,
+                  {}};
   for (const models::Stage& stage : layout_.stages) {
     units.push_back(models::UnitsOf(scenario_.model, stage));
     key.Add(units.back());
   }
   constexpr std::size_t kKept = 8;  // a long schedule's programs take megabytes
   programs_ = machine_->memo().Get<models::TrainingPrograms>(
-      key, [&] { return models::BuildTrainingPrograms(*schedule_, units, key.weights); }, kKept);
+      key, [&] { return models::BuildTrainingPrograms(*schedule_, units, key.weights, key.reduction); },
+      kKept);
 }
 
 /// As the scenario says, or by what its parts cost.
@@ -329,6 +334,12 @@ TrainingOutcome TrainingModel::Prepare(const Conditions& conditions, const StepI
   const bool even = conditions.EvenLoads();
   const models::LoadSource* placed = inputs.loads != nullptr ? inputs.loads : loads_.get();
   outcome.optimizers = PriceOptimizers(*prices.cost, even ? nullptr : placed);
+  outcome.reductions = PriceReductions(even ? nullptr : placed);
+  for (std::size_t rank = 0; rank < outcome.reductions.size(); ++rank) {
+    outcome.optimizers[rank].gradients_s = outcome.reductions[rank].seconds;
+    for (StepPrice& price : outcome.reductions[rank].prices)
+      price.work = std::llround(static_cast<double>(price.work) * conditions.transfers);
+  }
   for (OptimizerReport& rank : outcome.optimizers) {
     rank.gradients_s *= conditions.transfers;
     rank.parameters_s *= conditions.transfers;
@@ -348,12 +359,32 @@ struct GroupPrices {
   }
 };
 
+/// The same where gradients are reduced within the programs.
+struct ReducingPrices {
+  GroupPrices compute_and_exchanges;
+  const std::vector<RankReductions>& reductions;
+  StepPrice operator()(int row, int column, const ProgramStep& step) const {
+    return step.price < models::kReductionPrice
+               ? compute_and_exchanges(row, column, step)
+               : reductions[static_cast<std::size_t>(row)].prices[step.price - models::kReductionPrice];
+  }
+};
+
 template <class Observer>
 EngineResult RunGroup(const std::vector<Program>& programs, int columns, const GroupPrices& prices,
-                      Observer& observer, const RunControl& control) {
-  StreamEngine<const GroupPrices, Observer, models::kTrainingStreams> engine(programs, columns, columns,
-                                                                             prices, observer);
-  return engine.Run([&](double share) { control.Tell(share); });
+                      const std::vector<RankReductions>& reductions, Observer& observer,
+                      const RunControl& control) {
+  const auto poll = [&](double share) { control.Tell(share); };
+  if (reductions.empty()) {
+    StreamEngine<const GroupPrices, Observer, models::kTrainingStreams> engine(programs, columns, columns,
+                                                                               prices, observer);
+    return engine.Run(poll);
+  }
+  const ReducingPrices all{prices, reductions};
+  const Communicator group = Communicator::Neighbours(static_cast<int>(programs.size()) * columns, columns);
+  StreamEngine<const ReducingPrices, Observer, models::kReducingStreams> engine(
+      programs, columns, {group, group}, all, observer);
+  return engine.Run(poll);
 }
 
 }  // namespace
@@ -371,12 +402,13 @@ void TrainingModel::RunGroups(const Conditions& conditions, const StepInputs& in
     const GroupPrices prices{*outcome->prices, group * columns};
     EngineResult& result = results[g];
     if (inputs.timeline && group == 0) {
-      TimelineRecorder recorder(rows * columns, models::kTrainingStreams);
+      TimelineRecorder recorder(
+          rows * columns, outcome->reductions.empty() ? models::kTrainingStreams : models::kReducingStreams);
       BothObservers<TrainingObserver, TimelineRecorder> both(observer, recorder);
-      result = RunGroup(programs_->programs, columns, prices, both, control);
+      result = RunGroup(programs_->programs, columns, prices, outcome->reductions, both, control);
       outcome->timeline = recorder.Take();
     } else {
-      result = RunGroup(programs_->programs, columns, prices, observer, control);
+      result = RunGroup(programs_->programs, columns, prices, outcome->reductions, observer, control);
     }
     observer.Finish();
   });
@@ -385,12 +417,31 @@ void TrainingModel::RunGroups(const Conditions& conditions, const StepInputs& in
     outcome->events += result.events;
     outcome->steps += result.steps;
   }
-  std::vector<double> finished(static_cast<std::size_t>(rows));
+  EndStep(outcome);
+}
+
+/// Of all groups together: a collective over all copies ends with the last of them.
+void TrainingModel::EndStep(TrainingOutcome* outcome) const {
+  const bool beside = !outcome->reductions.empty();
+  const std::size_t rows = programs_->programs.size();
+  std::vector<double> finished(rows), reduced(beside ? rows : 0);
+  const auto keep_last = [](std::int64_t picoseconds, double* last) {
+    *last = std::max(*last, static_cast<double>(picoseconds) * 1e-12);
+  };
+  if (beside) outcome->pipeline = 0;  // the engine's end is that of the last reduction
   for (int rank = 0; rank < outcome->gpus; ++rank) {
-    double& last = finished[static_cast<std::size_t>(rank / outcome->columns)];
-    last = std::max(last, static_cast<double>(outcome->observer->FinishOf(rank)) * 1e-12);
+    const auto row = static_cast<std::size_t>(rank / outcome->columns);
+    keep_last(outcome->observer->FinishOf(rank), &finished[row]);
+    if (!beside) continue;
+    keep_last(outcome->observer->ReducedOf(rank), &reduced[row]);
+    outcome->pipeline = std::max(outcome->pipeline, outcome->observer->FinishOf(rank));
   }
-  outcome->end = EndOfStep(outcome->optimizers, finished, schedule_->directions());
+  outcome->end = EndOfStep(outcome->optimizers, finished, schedule_->directions(), reduced);
+  for (std::size_t row = 0; row < reduced.size(); ++row) {
+    OptimizerReport& rank = outcome->optimizers[row];
+    rank.beside_s =
+        std::max(0.0, rank.gradients_s - (outcome->end.reduced_s[row] - outcome->end.reduction_s[row]));
+  }
   outcome->step_s = outcome->end.end_s + outcome->rebalance.Sum();
 }
 
@@ -408,6 +459,12 @@ StepOutcome TrainingModel::Step(const Conditions& conditions, const RunControl& 
 std::vector<OptimizerReport> TrainingModel::PriceOptimizers(const hw::CostModel& cost,
                                                             const models::LoadSource* loads) const {
   return OptimizersOf(scenario_, *schedule_, layout_, *machine_, *placed_, cost, ReplicasOf(loads));
+}
+
+std::vector<RankReductions> TrainingModel::PriceReductions(const models::LoadSource* loads) const {
+  if (scenario_.parallelism.gradient_reduction == models::GradientReduction::kAfterBackwards) return {};
+  return ReductionsOf(scenario_, *schedule_, layout_, programs_->programs, *machine_, *placed_,
+                      ReplicasOf(loads));
 }
 
 std::string TrainingModel::Holds(int rank) const {

@@ -57,6 +57,7 @@ std::shared_ptr<const models::LoadSource> MakeScenarioLoads(const Scenario& scen
 struct TrainingOutcome : StepOutcome {
   std::int64_t pipeline = 0;                ///< until the last rank has finished its last task
   std::vector<OptimizerReport> optimizers;  ///< [pipeline rank]
+  std::vector<RankReductions> reductions;   ///< [pipeline rank]; empty unless they are in the programs
   StepEnd end;
   RebalanceReport rebalance;
   int columns = 0;  ///< GPUs simulated of a pipeline rank
@@ -108,6 +109,8 @@ class TrainingModel : public StepModel {
   /// The optimizer step of every pipeline rank, experts placed as `loads` (null: evenly) has them.
   std::vector<OptimizerReport> PriceOptimizers(const hw::CostModel& cost,
                                                const models::LoadSource* loads) const;
+  /// The reductions in the programs, experts placed likewise; empty where there are none.
+  std::vector<RankReductions> PriceReductions(const models::LoadSource* loads) const;
   /// The scenario's; null where there is none.
   const models::LoadSource* loads() const { return loads_.get(); }
   /// Stages of a pipeline rank, in words.
@@ -133,6 +136,7 @@ class TrainingModel : public StepModel {
   std::vector<std::vector<int>> MoeLayersOfRanks() const;
   std::vector<ReplicaTime> ReplicasOf(const models::LoadSource* loads) const;
   std::int64_t MessageWork() const;
+  void EndStep(TrainingOutcome* outcome) const;
   RebalanceReport PriceRebalance(const models::LoadSource* loads) const;
   struct Unplanned {};
   TrainingModel(Unplanned, Scenario scenario, std::shared_ptr<const Machine> machine);

@@ -9,16 +9,21 @@ namespace orrery::scenarios {
 std::string PriceKeyName(std::uint32_t price) {
   if (price == models::kLocalSendPrice) return "hand over";
   if (price == models::kSendPrice) return "send";
-  const auto unit = static_cast<models::UnitKind>(price / models::kParts);
   constexpr std::array<const char*, models::kUnitKinds> kUnits = {"embedding", "dense layer", "MoE layer",
                                                                   "MTP layer", "head"};
+  if (price == models::kRestReductionPrice) return "reduce gradients of copies";
+  if (price >= models::kReductionPrice) {
+    const auto [kind, part] = models::ReducedBlock(price);
+    return fmt::format("reduce gradients of {} {}", kUnits[static_cast<std::size_t>(kind)], Name(part));
+  }
+  const auto unit = static_cast<models::UnitKind>(price / models::kParts);
   return fmt::format("{} {}", kUnits[static_cast<std::size_t>(unit)],
                      Name(static_cast<models::Part>(price % models::kParts)));
 }
 
 std::string_view StreamName(int stream) {
-  constexpr std::array<std::string_view, models::kTrainingStreams> kNames = {
-      "compute", "exchange", "send to next rank", "send to previous rank"};
+  constexpr std::array<std::string_view, models::kReducingStreams> kNames = {
+      "compute", "exchange", "send to next rank", "send to previous rank", "reduce gradients"};
   return kNames.at(static_cast<std::size_t>(stream));
 }
 
@@ -26,6 +31,7 @@ SpanWork SpanWorkOf(const Span& span, int micro_batches) {
   SpanWork work;
   const int instance = static_cast<int>(span.instance());
   work.message = span.price() >= models::kSendPrice;
+  if (span.price() >= models::kReductionPrice) return work;  // of all micro-batches
   work.micro_batch = instance;
   if (work.message) return work;
   work.unit = static_cast<models::UnitKind>(span.price() / models::kParts);
@@ -40,7 +46,8 @@ std::string SpanText(const Span& span, int micro_batches, int dense_layers) {
   const SpanWork work = SpanWorkOf(span, micro_batches);
   std::string text = PriceKeyName(span.price());
   if (work.moe_layer >= 0) text += fmt::format(", layer {}", dense_layers + work.moe_layer);
-  return text + fmt::format(", micro-batch {}", work.micro_batch);
+  if (work.micro_batch >= 0) text += fmt::format(", micro-batch {}", work.micro_batch);
+  return text;
 }
 
 }  // namespace orrery::scenarios

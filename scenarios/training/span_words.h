@@ -18,12 +18,13 @@ std::string_view StreamName(int stream);
 
 /// What a span does, taken from its key.
 struct SpanWork {
-  bool message = false;  ///< between pipeline neighbours; then unit and part mean nothing
+  bool message =
+      false;  ///< between pipeline neighbours, or gradients reduced; then unit and part mean nothing
   models::UnitKind unit{};
   models::Part part{};
   int moe_layer =
       -1;  ///< index among the MoE layers; -1: the span's layer has no routed experts, or is not known
-  int micro_batch = -1;
+  int micro_batch = -1;  ///< -1: of all of them
 };
 /// `micro_batches` of a step.
 SpanWork SpanWorkOf(const Span& span, int micro_batches);

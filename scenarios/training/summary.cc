@@ -43,7 +43,7 @@ double Sum(const std::array<double, 5>& values) {
 /// What is left of the step of a pipeline rank that is busy for `busy_s`, beside its own optimizer step.
 /// Where nothing is left, the sums differ by their rounding, which may be negative.
 double BubbleOf(const TrainingOutcome& o, int rank, double busy_s) {
-  const double left = o.end.end_s - busy_s - o.optimizers[static_cast<std::size_t>(rank)].Sum();
+  const double left = o.end.end_s - busy_s - o.optimizers[static_cast<std::size_t>(rank)].AfterTasks();
   return std::abs(left) < 1e-9 * o.end.end_s ? 0 : left;
 }
 
@@ -56,7 +56,7 @@ std::vector<PipelineRankReport> RanksOf(const TrainingModel& model, const Traini
     report.rank = rank;
     report.holds = model.Holds(rank);
     report.busy_s = Sum(MeanTasks(o, rank));
-    report.optimizer_s = o.optimizers[static_cast<std::size_t>(rank)].Sum();
+    report.optimizer_s = o.optimizers[static_cast<std::size_t>(rank)].AfterTasks();
     report.bubble_s = BubbleOf(o, rank, report.busy_s);
     for (int c = 0; c < o.columns; ++c) {
       const Idle& idle = o.observer->IdleOf(rank * o.columns + c);
@@ -288,7 +288,7 @@ Phases PhasesOf(const TrainingOutcome& o) {
   p.backward_input = At(tasks, StepKind::kBackward) + At(tasks, StepKind::kBackwardInput);
   p.backward_weight = At(tasks, StepKind::kBackwardWeight);
   p.forward_backward = At(tasks, StepKind::kForwardBackward);
-  p.optimizer = o.optimizers.front().Sum();
+  p.optimizer = o.optimizers.front().AfterTasks();
   p.rebalancing = o.rebalance.Sum();
   p.bubble = BubbleOf(o, 0, Sum(tasks));
   return p;

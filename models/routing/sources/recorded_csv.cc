@@ -24,6 +24,7 @@ constexpr std::size_t kMostDomains = 256;
 constexpr std::size_t kMostCells = std::size_t{1} << 20;
 constexpr std::size_t kMostLoads = std::size_t{1} << 25;
 constexpr int kMostExpert = 4095;
+constexpr std::size_t kBytesPerTell = std::size_t{1} << 20;  // some 10 ms
 
 /// Names of a column, the first that is there counts. SGLang's recorder writes layer_id,expert_id,count.
 const std::vector<std::string> kLayerNames = {"layer",        "layer_id",  "layer_idx",    "layer_index",
@@ -65,6 +66,9 @@ class RowReader {
  public:
   explicit RowReader(std::string_view text) : rest_(text) {}
 
+  /// Bytes not read yet.
+  std::size_t left() const { return rest_.size(); }
+
   bool Next(Row* row) {
     while (!rest_.empty()) {
       const std::string_view one = rest_.substr(0, rest_.find('\n'));
@@ -105,8 +109,8 @@ std::string ColumnName(std::string_view written) {
 
 class CsvLoads {
  public:
-  CsvLoads(std::string_view text, std::string name)
-      : name_(std::move(name)), text_(WithoutMark(text)), rows_(text_) {
+  CsvLoads(std::string_view text, std::string name, const RunControl& control)
+      : name_(std::move(name)), text_(WithoutMark(text)), rows_(text_), control_(control) {
     Row header;
     RowReader ahead(text_);
     if (!ahead.Next(&header) || !ahead.Next(&row_))
@@ -163,9 +167,15 @@ class CsvLoads {
   }
 
   bool NextRow() {
+    if (rows_.left() <= tell_at_) TellHowFar();
     if (!rows_.Next(&row_)) return false;
     if (row_.fields.size() == header_.size()) return true;
     throw At(row_, 0, fmt::format("{} fields, expected the header's {}", row_.fields.size(), header_.size()));
+  }
+
+  void TellHowFar() {
+    control_.Tell(1 - static_cast<double>(rows_.left()) / static_cast<double>(text_.size()));
+    tell_at_ = rows_.left() - std::min(rows_.left(), kBytesPerTell);
   }
 
   double Number(const Row& row, int column) const {
@@ -457,6 +467,8 @@ class CsvLoads {
   std::string name_;
   std::string_view text_;
   RowReader rows_;
+  const RunControl& control_;
+  std::size_t tell_at_ = text_.size();       ///< when so many bytes are left, the control hears of it
   Row row_;                                  ///< the one being read
   std::vector<std::string> header_, names_;  ///< as written, and as compared
   std::vector<std::size_t> parts_;           ///< columns of kPartNames
@@ -472,8 +484,8 @@ class CsvLoads {
 
 }  // namespace
 
-ExpertLoads ParseLoadsCsv(std::string_view text, const std::string& name) {
-  return CsvLoads(text, name).Read();
+ExpertLoads ParseLoadsCsv(std::string_view text, const std::string& name, const RunControl& control) {
+  return CsvLoads(text, name, control).Read();
 }
 
 }  // namespace orrery::models

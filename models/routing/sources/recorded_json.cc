@@ -18,6 +18,7 @@ using Json = nlohmann::ordered_json;
 /// Numbers of one file: 2000 recorded steps of 61 layers of 256 experts. They take half a GB while they are
 /// read.
 constexpr std::size_t kMostNumbers = std::size_t{1} << 25;
+constexpr std::size_t kValuesPerCheck = std::size_t{1} << 16;  // some 10 ms
 using Table = std::vector<std::vector<double>>;
 
 /// Of a list or map the kind, which may be all there is to say of a gigabyte.
@@ -39,7 +40,7 @@ std::vector<double> JsonRow(const Json& v, const std::string& where) {
 }
 
 /// [layers][experts], or [steps][layers][experts] summed over steps.
-Table JsonTable(const Json& v, const std::string& where) {
+Table JsonTable(const Json& v, const std::string& where, const RunControl& control) {
   if (!v.is_array() || v.empty() || !v[0].is_array() || v[0].empty()) {
     throw InputError(fmt::format("{}: expected [layers][experts] or [steps][layers][experts]", where));
   }
@@ -47,7 +48,7 @@ Table JsonTable(const Json& v, const std::string& where) {
   if (v[0][0].is_array()) {
     for (std::size_t s = 0; s < v.size(); ++s) {
       const std::string step = fmt::format("{}[{}]", where, s);
-      Table one = JsonTable(v[s], step);
+      Table one = JsonTable(v[s], step, control);
       if (s == 0) sum = Table(one.size(), std::vector<double>(one[0].size()));
       if (one.size() != sum.size() || one[0].size() != sum[0].size())
         throw InputError(fmt::format("{}: its shape differs from the first step's", step));
@@ -57,6 +58,7 @@ Table JsonTable(const Json& v, const std::string& where) {
     }
     return sum;
   }
+  control.Check();
   for (std::size_t l = 0; l < v.size(); ++l) {
     sum.push_back(JsonRow(v[l], fmt::format("{}[{}]", where, l)));
     if (sum.back().size() != sum[0].size()) {
@@ -69,10 +71,10 @@ Table JsonTable(const Json& v, const std::string& where) {
 
 /// [layers][slots] of expert numbers. InputError where they are no whole numbers, or lists of steps, which
 /// have no sum.
-Table SlotMapOf(const Json& v, const std::string& where) {
+Table SlotMapOf(const Json& v, const std::string& where, const RunControl& control) {
   if (v.is_array() && !v.empty() && v[0].is_array() && !v[0].empty() && v[0][0].is_array())
     throw InputError(where + ": expected [layers][slots], without steps");
-  Table map = JsonTable(v, where);
+  Table map = JsonTable(v, where, control);
   for (std::size_t l = 0; l < map.size(); ++l)
     for (std::size_t s = 0; s < map[l].size(); ++s)
       if (map[l][s] != std::floor(map[l][s]) || map[l][s] > 4095)
@@ -115,10 +117,10 @@ std::string TableKey(const Json& root, const std::string& name) {
 }
 
 /// The table under the known key, or the bare array.
-Table FindTable(const Json& root, const std::string& name) {
-  if (root.is_array()) return JsonTable(root, name);
+Table FindTable(const Json& root, const std::string& name, const RunControl& control) {
+  if (root.is_array()) return JsonTable(root, name, control);
   const std::string key = TableKey(root, name), map = "physical_to_logical_map";
-  Table table = JsonTable(root[key], name + ": " + key);
+  Table table = JsonTable(root[key], name + ": " + key, control);
   if (key == "logical_count" || key == "weight") return table;
   if (!root.contains(map)) {
     // vLLM's loads are of experts as long as none is placed twice or moved; these are of slots in any case.
@@ -127,17 +129,17 @@ Table FindTable(const Json& root, const std::string& name) {
           fmt::format("{}: missing key '{}': which expert each slot of '{}' holds", name, map, key));
     return table;
   }
-  return ToLogical(table, SlotMapOf(root[map], name + ": " + map), name);
+  return ToLogical(table, SlotMapOf(root[map], name + ": " + map, control), name);
 }
 
 /// Parses, refusing what is nested too deep and keys that are there twice.
-Json ParseStrictly(std::string_view text, const std::string& name) {
+Json ParseStrictly(std::string_view text, const std::string& name, const RunControl& control) {
   std::vector<std::set<std::string>> keys;  // of the objects open
   std::size_t values = 0;
   const auto check = [&](int depth, Json::parse_event_t event, const Json& parsed) {
     if (depth > kMaxLevels) throw InputError(fmt::format("{}: nested more than {} deep", name, kMaxLevels));
-    if (event == Json::parse_event_t::value && ++values > kMostNumbers)
-      throw InputError(fmt::format("{}: more than {} values", name, kMostNumbers));
+    if (event == Json::parse_event_t::value && ++values % kValuesPerCheck == 1) control.Check();
+    if (values > kMostNumbers) throw InputError(fmt::format("{}: more than {} values", name, kMostNumbers));
     if (event == Json::parse_event_t::object_start) keys.emplace_back();
     if (event == Json::parse_event_t::object_end) keys.pop_back();
     if (event == Json::parse_event_t::key && !keys.back().insert(parsed.get<std::string>()).second)
@@ -153,9 +155,9 @@ Json ParseStrictly(std::string_view text, const std::string& name) {
 
 }  // namespace
 
-ExpertLoads ParseLoadsJson(std::string_view text, const std::string& name) {
-  const Json root = ParseStrictly(text, name);
-  const Table table = FindTable(root, name);
+ExpertLoads ParseLoadsJson(std::string_view text, const std::string& name, const RunControl& control) {
+  const Json root = ParseStrictly(text, name, control);
+  const Table table = FindTable(root, name, control);
   ExpertLoads out{name, {"all"}, {1.0}, 0, 0, {}, false, false, {}};
   for (std::size_t l = 0; l < table.size(); ++l) {
     if (std::accumulate(table[l].begin(), table[l].end(), 0.0) <= 0) {

@@ -65,10 +65,10 @@ std::vector<double> ExpertLoads::Mix(int layer) const {
   return mix;
 }
 
-ExpertLoads ReadExpertLoads(const std::filesystem::path& file) {
+ExpertLoads ReadExpertLoads(const std::filesystem::path& file, const RunControl& control) {
   const std::string extension = file.extension().string();
-  if (extension == ".csv") return ParseLoadsCsv(ReadTextFile(file, kMostBytes), file.string());
-  if (extension == ".json") return ParseLoadsJson(ReadTextFile(file, kMostBytes), file.string());
+  if (extension == ".csv") return ParseLoadsCsv(ReadTextFile(file, kMostBytes), file.string(), control);
+  if (extension == ".json") return ParseLoadsJson(ReadTextFile(file, kMostBytes), file.string(), control);
   if (extension == ".pt" || extension == ".pth")
     throw InputError(fmt::format(
         "'{}': expected a .csv or .json file of expert loads; in Python, json.dump({{'logical_count': "
@@ -96,8 +96,9 @@ void CheckDenseLayers(const ExpertLoads& loads, int dense_layers) {
 
 }  // namespace
 
-ExpertLoads ReadExpertLoads(const std::filesystem::path& file, int experts, int dense_layers) {
-  ExpertLoads loads = ReadExpertLoads(file);
+ExpertLoads ReadExpertLoads(const std::filesystem::path& file, int experts, int dense_layers,
+                            const RunControl& control) {
+  ExpertLoads loads = ReadExpertLoads(file, control);
   CheckDenseLayers(loads, dense_layers);
   if (!loads.open_ended || loads.experts >= experts) return loads;
   loads.never_named = experts - loads.experts;

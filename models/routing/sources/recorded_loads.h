@@ -51,13 +51,14 @@ struct ExpertLoads {
 /// counts do not add up (tokens given: each row must be tokens x k for one whole k), an expert is chosen
 /// twice by a token, something is counted twice, shares do not add up to 1, a JSON file holds more than one
 /// of the tables, a column of text has more values than there can be domains, or a domain of a layer has no
-/// load at all.
-ExpertLoads ReadExpertLoads(const std::filesystem::path& file);
+/// load at all. A file may have 256 MiB: `control` hears how far a CSV file is read, and stops either.
+ExpertLoads ReadExpertLoads(const std::filesystem::path& file, const RunControl& control = {});
 /// The same for a model of so many experts and dense layers before them: what an open-ended file does not
 /// name was never selected, and layers without load must be the dense ones.
-ExpertLoads ReadExpertLoads(const std::filesystem::path& file, int experts, int dense_layers = 0);
-ExpertLoads ParseLoadsCsv(std::string_view text, const std::string& name);
-ExpertLoads ParseLoadsJson(std::string_view text, const std::string& name);
+ExpertLoads ReadExpertLoads(const std::filesystem::path& file, int experts, int dense_layers = 0,
+                            const RunControl& control = {});
+ExpertLoads ParseLoadsCsv(std::string_view text, const std::string& name, const RunControl& control = {});
+ExpertLoads ParseLoadsJson(std::string_view text, const std::string& name, const RunControl& control = {});
 
 /// Samples recorded loads: routers are made whose experts are selected as often as recorded, domain by
 /// domain, to within one selection an expert of 2048 tokens; everything else (what nodes a token touches,

@@ -63,11 +63,13 @@ PlacementOptions ResolvePlacement(const RoutingOptions& o, const MoeSpec& moe) {
 std::unique_ptr<TableLoads> InExpertOrder(const RoutingSection& section, const LoadShape& shape,
                                           int moe_layers, std::uint64_t seed, const RunControl& control) {
   if (!section.loads.empty()) {
-    const ExpertLoads loads = ReadExpertLoads(section.loads, shape.experts, section.dense_layers);
+    constexpr double kRead = 0.1;  // of the time, about: what is read is imitated layer by layer
+    const ExpertLoads loads =
+        ReadExpertLoads(section.loads, shape.experts, section.dense_layers, control.Part(0, kRead));
     const SyntheticOptions& o = section.options;
     return std::make_unique<RecordedLoads>(
         shape, loads, TextMix{loads.share, o.sequence_length, o.fewest_documents, o.most_documents},
-        moe_layers, seed, control);
+        moe_layers, seed, control.Part(kRead, 1));
   }
   if (section.strategy == Strategy::kBalanced) return std::make_unique<UniformLoads>(shape, seed);
   if (section.strategy == Strategy::kExpertChoice)

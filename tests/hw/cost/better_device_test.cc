@@ -1,12 +1,16 @@
 // More of a device never costs time, and neither do fewer bytes: for every kind of op, priced from rows of
 // the device itself, of another one, of another kind, or without any row.
+#include <algorithm>
 #include <cmath>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include "core/config/resources.h"
 #include "hw/cost/cost_model.h"
+#include "hw/cost/kernel_table.h"
 #include "hw/cost/roofline.h"
 
 namespace orrery::hw {
@@ -208,6 +212,68 @@ TEST(KernelFloor, HoldsForEveryKind) {
       }
     }
   }
+}
+
+/// The rows of a device's own tables.
+std::vector<KernelRow> OwnRows(const std::string& device) {
+  std::vector<KernelRow> rows;
+  const std::string folder = "hw/data/" + device + "/kernels";
+  for (const std::string& name : ResourceNames(folder, "yaml")) {
+    const KernelTable table = ReadKernelTable(ResourceRoot() / folder / (name + ".yaml"));
+    rows.insert(rows.end(), table.rows.begin(), table.rows.end());
+  }
+  return rows;
+}
+
+bool IsOf(const std::vector<OpKind>& kinds, const Op& op) {
+  return std::find(kinds.begin(), kinds.end(), op.kind) != kinds.end();
+}
+
+// A floor is what the shortest rows of a table, mostly not work, leave when the work itself goes at the peak: no row
+// is under it, and one is close to it.
+TEST(KernelFloor, IsWhatTheShortestRowsLeave) {
+  constexpr double kShortUs = 12, kCloseUs = 0.2;
+  const std::vector<OpKind> grouped = {OpKind::kGroupedGemmFp8, OpKind::kGroupedGemmFp8Masked};
+  const std::vector<OpKind> prompts = {OpKind::kAttentionForward};
+  int judged = 0;
+  for (const std::string& name : DevicePresets()) {
+    const Device device = DevicePreset(name);
+    for (const auto& [kinds, floor] :
+         {std::pair{grouped, device.floors.grouped}, std::pair{prompts, device.floors.prompts}}) {
+      double least_us = 1e9;
+      for (const KernelRow& row : OwnRows(name)) {
+        if (!IsOf(kinds, row.op) || Microseconds(row.time) > kShortUs) continue;
+        const double work_us = 1e6 * (Analytic(row.op, device, row.sms).Seconds(0) - floor);
+        if (work_us > Microseconds(row.time) / 2) continue;
+        least_us = std::min(least_us, Microseconds(row.time) - work_us);
+      }
+      if (least_us > 1e8) continue;  // no short row
+      ++judged;
+      EXPECT_LE(1e6 * floor, least_us) << name;
+      EXPECT_GE(1e6 * floor, least_us - kCloseUs) << name;
+    }
+  }
+  EXPECT_EQ(judged, 5 + 9) << "five devices have small grouped GEMMs, nine short prompts";
+}
+
+TEST(KernelFloor, OfAKindWithoutSmallRowsIsThatOfAGemm) {
+  const Device h800 = DevicePreset("h800-sxm");
+  const auto seconds = [&](OpKind kind, GemmShape shape) {
+    return Analytic({.kind = kind, .shape = shape, .label = {}}, h800, 132).Seconds(0);
+  };
+  const double least = seconds(OpKind::kGemmFp8, {1, 128, 128, 1});
+  EXPECT_NEAR(seconds(OpKind::kGroupedGemmFp8Wgrad, {1, 128, 128, 1}), least, 0.2e-6);
+  EXPECT_NEAR(seconds(OpKind::kGroupedGemmFp8Masked, {1, 128, 128, 1}),
+              least + h800.floors.grouped - h800.floors.gemm, 0.2e-6);
+  EXPECT_EQ(DevicePreset("l40s-pcie").floors.grouped, DevicePreset("l40s-pcie").floors.gemm);
+}
+
+// aiconfigurator's H100 table: one sequence of 128 tokens, 8 heads of 128, takes 10.0 us without the launch. The
+// H800, the same chip, has no row of fewer than 1024 tokens.
+TEST(KernelFloor, OfAShortPromptIsThatOfTheSameChip) {
+  const CostModel model = CostModel::Load(DevicePreset("h800-sxm"), {});
+  const Op op{OpKind::kAttentionForward, AttentionShape{1, 8, 2, 128, 128, 128, 128, true}, ""};
+  EXPECT_GT(Microseconds(PriceOf(model, op)), 8.4);
 }
 
 // aiconfigurator's H100 tables, one sequence: 11.7 us at 1024 cached tokens, 12.9 at 4096, each with a graph

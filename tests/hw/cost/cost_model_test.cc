@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/base/error.h"
+#include "core/config/resources.h"
 #include "hw/cost/roofline.h"
 
 namespace orrery::hw {
@@ -459,6 +461,38 @@ TEST(CostModel, LaunchesFasterFromAGraph) {
   table.launch_gap = FromMicroseconds(0.5);
   const CostModel own(DevicePreset("h800-sxm"), {table});
   EXPECT_EQ(own.launch_gap(Launching::kGraph), FromMicroseconds(0.5));
+}
+
+/// Data files in a folder of their own, where one of them may be spoilt.
+class OwnData : public testing::Test {
+ protected:
+  OwnData() {
+    namespace fs = std::filesystem;
+    root_ = fs::path(testing::TempDir()) / ("orrery-data-" + std::to_string(getpid()));
+    fs::create_directories(root_ / "hw");
+    fs::copy(ResourceRoot() / "hw" / "data", root_ / "hw" / "data", fs::copy_options::recursive);
+    fs::create_directories(root_ / "models" / "data");
+    setenv("ORRERY_HOME", root_.c_str(), 1);
+  }
+  ~OwnData() override {
+    unsetenv("ORRERY_HOME");
+    std::filesystem::remove_all(root_);
+  }
+  void Spoil(const std::string& device) {
+    std::ofstream(root_ / "hw" / "data" / device / "device.yaml") << "sms: none\n";
+  }
+
+  std::filesystem::path root_;
+};
+
+TEST_F(OwnData, OnlySheetsOfDevicesThatMightLendAreRead) {
+  const std::vector<std::string> sources = H800().sources();
+  const Device h800 = DevicePreset("h800-sxm"), h100 = DevicePreset("h100-sxm");
+  Spoil("b300");
+  EXPECT_EQ(CostModel::Load(h800, {}).sources(), sources) << "has rows of all that others have";
+  EXPECT_THROW(CostModel::LoadLent(h800), InputError) << "asks who is nearest";
+  Spoil("l40s-pcie");
+  EXPECT_THROW(CostModel::Load(h100, {}), InputError) << "lacks casts, which an L40S has";
 }
 
 }  // namespace

@@ -1,6 +1,10 @@
 #include "scenarios/studies/attention_report.h"
 
 #include <algorithm>
+#include <set>
+#include <stop_token>
+#include <string>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -283,6 +287,29 @@ TEST(AttentionReport, AbsurdSizesAreRefusedNotOverflowed) {
   s.batches = {1 << 20};
   s.contexts = {1 << 24};
   EXPECT_THROW(RunAttention(s), InputError);
+}
+
+TEST(AttentionReport, TellsWhatItIsDoingAndIsStoppedInEveryPartOfIt) {
+  AttentionScenario s = Small();
+  s.designs = {"own", "gqa-8"};
+  std::vector<double> told;
+  std::set<std::string> parts;
+  RunAttention(s, RunControl([&](double share, std::string_view what) {
+                 told.push_back(share);
+                 parts.emplace(what);
+               }));
+  EXPECT_TRUE(std::is_sorted(told.begin(), told.end()));
+  EXPECT_EQ(told.back(), 1);
+  EXPECT_EQ(parts.size(), 4u) << "tables, two designs, crossovers";
+  for (const std::string& part : parts) {
+    std::stop_source stop;
+    const RunControl control(
+        [&](double, std::string_view what) {
+          if (what == part) stop.request_stop();
+        },
+        stop.get_token());
+    EXPECT_THROW(RunAttention(s, control), Stopped) << part;
+  }
 }
 
 }  // namespace

@@ -1,14 +1,19 @@
 #include "models/routing/sources/recorded_loads.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <numeric>
+#include <stop_token>
+#include <string>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "core/base/error.h"
+#include "core/base/run_control.h"
 #include "models/routing/balance/balance_stats.h"
 #include "models/routing/sources/synthetic_loads.h"
 
@@ -27,8 +32,12 @@ std::string Message(Parse parse, const std::string& text) {
   }
   return "accepted";
 }
-std::string CsvMessage(const std::string& text) { return Message(ParseLoadsCsv, text); }
-std::string JsonMessage(const std::string& text) { return Message(ParseLoadsJson, text); }
+std::string CsvMessage(const std::string& text) {
+  return Message([](const auto& t, const char* name) { return ParseLoadsCsv(t, name); }, text);
+}
+std::string JsonMessage(const std::string& text) {
+  return Message([](const auto& t, const char* name) { return ParseLoadsJson(t, name); }, text);
+}
 
 TEST(LoadsCsv, ReadsExpertsInColumnsByLayerAndDomain) {
   const ExpertLoads x = ParseLoadsCsv(
@@ -392,6 +401,51 @@ TEST(Reference, TaskLoadsAddUpToSixATokenAtV2Lite) {
       std::filesystem::path(ORRERY_SOURCE_DIR) / "../shared/reference/routing/esft_v2lite_task_load.csv";
   if (!std::filesystem::exists(file)) GTEST_SKIP() << "no reference data";
   EXPECT_EQ(ReadExpertLoads(file).domains.size(), 4u);
+}
+
+/// Loads of `layers` layers of 64 experts, 200 bytes and more a line.
+std::string LongCsv(int layers) {
+  std::string text = "layer";
+  for (int e = 0; e < 64; ++e) text += ",e" + std::to_string(e);
+  for (int l = 0; l < layers; ++l) {
+    text += "\n" + std::to_string(l);
+    for (int e = 0; e < 64; ++e) text += ",10" + std::to_string(e % 10);
+  }
+  return text + "\n";
+}
+
+TEST(RecordedLoads, AreReadUntilThatIsStopped) {
+  const std::string csv = LongCsv(20000);  // 5 MB
+  std::vector<double> told;
+  EXPECT_EQ(
+      ParseLoadsCsv(csv, "f", RunControl([&](double share, std::string_view) { told.push_back(share); }))
+          .layers(),
+      20000);
+  EXPECT_GT(told.size(), 3u);
+  EXPECT_TRUE(std::is_sorted(told.begin(), told.end()));
+  EXPECT_LE(told.back(), 1);
+  std::stop_source stop;
+  double last = 0;
+  const RunControl control(
+      [&](double share, std::string_view) {
+        last = share;
+        if (share > 0.4) stop.request_stop();
+      },
+      stop.get_token());
+  EXPECT_THROW(ParseLoadsCsv(csv, "f", control), Stopped);
+  EXPECT_LT(last, 0.8) << "not read to its end";
+  EXPECT_THROW(ParseLoadsJson("[[7,6]]", "f", control), Stopped);
+}
+
+TEST(RecordedLoads, OfAScenarioAreReadUntilThatIsStopped) {
+  const std::string file = testing::TempDir() + "stopped-loads.csv";
+  std::ofstream(file) << "layer,e0,e1,e2,e3\n0,1,2,3,4\n";
+  std::stop_source stop;
+  stop.request_stop();
+  const RunControl control({}, stop.get_token());
+  EXPECT_THROW(ReadExpertLoads(file, control), Stopped);
+  EXPECT_THROW(ReadExpertLoads(file, 4, 0, control), Stopped);
+  std::remove(file.c_str());
 }
 
 }  // namespace
