@@ -1,7 +1,9 @@
 #include "gui/geometry/lanes.h"
 
 #include <algorithm>
-#include <cmath>
+#include <cstddef>
+
+#include "gui/geometry/levels.h"
 
 namespace orrery::gui {
 namespace {
@@ -11,7 +13,7 @@ class PixelRow {
  public:
   explicit PixelRow(std::size_t width) : pixels_(width) {}
 
-  void Add(double from, double to, const std::array<float, 3>& colour) {
+  void Add(double from, double to, Levels colour) {
     const auto width = static_cast<double>(pixels_.size());
     from = std::max(from, 0.0);
     to = std::min(to, width);
@@ -21,59 +23,41 @@ class PixelRow {
     const auto first = static_cast<std::size_t>(from),
                last = std::min(static_cast<std::size_t>(to), pixels_.size() - 1);
     if (first == last) {
-      Cover(first, static_cast<float>(to - from), colour);
+      pixels_[first] += colour * static_cast<float>(to - from);
       return;
     }
-    Cover(first, static_cast<float>(static_cast<double>(first + 1) - from), colour);
-    for (std::size_t i = first + 1; i < last; ++i) pixels_[i] = {colour, 1};
-    Cover(last, static_cast<float>(to - static_cast<double>(last)), colour);
+    pixels_[first] += colour * static_cast<float>(static_cast<double>(first + 1) - from);
+    std::fill(pixels_.begin() + static_cast<std::ptrdiff_t>(first) + 1,
+              pixels_.begin() + static_cast<std::ptrdiff_t>(last), colour);
+    pixels_[last] += colour * static_cast<float>(to - static_cast<double>(last));
   }
 
   /// A thin notch of background at the left of what is wide: where it begins.
   void Notch(double at) {
     const auto pixel = static_cast<std::size_t>(std::max(0.0, at));
-    if (at < 0 || pixel >= pixels_.size()) return;
-    for (float& level : pixels_[pixel].colour) level *= kNotch;
-    pixels_[pixel].covered *= kNotch;
+    if (at >= 0 && pixel < pixels_.size()) pixels_[pixel] *= kNotch;
   }
 
-  void Write(const std::array<float, 3>& background, std::span<std::uint32_t> row) const {
+  void Write(Levels background, std::span<std::uint32_t> row) const {
+    const std::uint32_t empty = Packed(background);
     for (std::size_t i = 0; i < pixels_.size(); ++i) {
-      const Pixel& pixel = pixels_[i];
-      std::array<float, 3> mixed = pixel.colour;
-      // Little in an idle pixel is drawn stronger than it is, or nobody sees it.
-      float share = std::min(pixel.covered, 1.0F);
-      if (pixel.covered > 0) {
-        share = std::max(share, kLeastSeen);
-        for (float& level : mixed) level *= share / pixel.covered;
+      const float covered = pixels_[i][3];
+      if (covered <= 0) {
+        row[i] = empty;
+        continue;
       }
-      std::uint32_t code = 0xff;
-      for (std::size_t j = 0; j < 3; ++j)
-        code = code << 8 |
-               static_cast<std::uint32_t>(std::min(255.0F, mixed[j] + background[j] * (1 - share) + 0.5F));
-      row[i] = code;
+      // Little in an idle pixel is drawn stronger than it is, or nobody sees it.
+      const float share = std::clamp(covered, kLeastSeen, 1.0F);
+      row[i] = Packed(pixels_[i] * (share / covered) + background * (1 - share));
     }
   }
 
  private:
   static constexpr float kLeastSeen = 0.3F, kNotch = 0.45F;
   static constexpr double kTrace = 1e-3;
-  struct Pixel {
-    std::array<float, 3> colour{};  ///< times what it covers
-    float covered = 0;
-  };
 
-  void Cover(std::size_t pixel, float share, const std::array<float, 3>& colour) {
-    for (std::size_t i = 0; i < 3; ++i) pixels_[pixel].colour[i] += share * colour[i];
-    pixels_[pixel].covered += share;
-  }
-
-  std::vector<Pixel> pixels_;
+  std::vector<Levels> pixels_;
 };
-
-std::array<float, 3> Levels(Rgb colour) {
-  return {static_cast<float>(colour.r), static_cast<float>(colour.g), static_cast<float>(colour.b)};
-}
 
 }  // namespace
 
@@ -134,11 +118,13 @@ void DrawLane(std::span<const LaneSpan> lane, const TimeAxis& axis, const LaneCo
               std::span<std::uint32_t> row, double least_wide,
               const std::function<void(std::uint32_t)>& wide) {
   constexpr double kNotched = 4;
-  std::array<std::array<float, 3>, LaneSpan::kCategories> levels;
+  std::array<Levels, LaneSpan::kCategories> levels;
   for (std::size_t i = 0; i < levels.size(); ++i) {
     const bool pale = (colours.pale >> i & 1U) != 0;
-    levels[i] = Levels(pale ? Mixed(colours.categories[i], colours.background, 0.75) : colours.categories[i]);
+    levels[i] =
+        LevelsOf(pale ? Mixed(colours.categories[i], colours.background, 0.75) : colours.categories[i]);
   }
+  const Levels wait = LevelsOf(colours.wait);
   PixelRow pixels(row.size());
   const double per_pixel = axis.per_pixel(), scale = 1 / per_pixel;
   const std::int64_t from = axis.from(), to = axis.to();
@@ -150,13 +136,12 @@ void DrawLane(std::span<const LaneSpan> lane, const TimeAxis& axis, const LaneCo
     const LaneSpan& span = lane[i];
     const double left = pixel(span.start()), right = pixel(span.end());
     const double ready = left - static_cast<double>(span.start() - span.ready()) * scale;
-    if (ready < left)
-      pixels.Add(std::max(ready, i > 0 ? pixel(lane[i - 1].end()) : ready), left, Levels(colours.wait));
+    if (ready < left) pixels.Add(std::max(ready, i > 0 ? pixel(lane[i - 1].end()) : ready), left, wait);
     if (left < static_cast<double>(row.size())) pixels.Add(left, right, levels[span.category()]);
     if (right - left >= kNotched) pixels.Notch(left);
     if (right - left >= least_wide || left - ready >= least_wide) wide(static_cast<std::uint32_t>(i));
   }
-  pixels.Write(Levels(colours.background), row);
+  pixels.Write(LevelsOf(colours.background), row);
 }
 
 }  // namespace orrery::gui

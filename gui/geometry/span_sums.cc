@@ -1,15 +1,20 @@
 #include "gui/geometry/span_sums.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "core/base/error.h"
+#include "gui/geometry/levels.h"
 
 namespace orrery::gui {
 namespace {
 
 constexpr std::size_t kCategories = LaneSpan::kCategories;
-using Sums = std::array<float, kCategories>;
+static_assert(kCategories == 8, "two vectors hold the categories");
+
+/// Time of each category in a pixel.
+struct Sums {
+  Levels low = {}, high = {};
+};
 
 /// The lanes of each row, in order.
 std::vector<std::vector<int>> LanesOfRows(std::span<const int> row_of_lane, int rows) {
@@ -38,37 +43,27 @@ void AddLane(std::span<const LaneSpan> lane, std::int64_t from, std::int64_t bin
   }
 }
 
-/// Colours by category as levels of red, green, blue and nothing.
 class Mixer {
  public:
-  explicit Mixer(const LaneColours& colours) {
+  explicit Mixer(const LaneColours& colours) : background_(LevelsOf(colours.background)) {
     for (std::size_t i = 0; i < kCategories; ++i) {
       const bool pale = (colours.pale >> i & 1U) != 0;
-      const Rgb colour =
-          pale ? Mixed(colours.categories[i], colours.background, 0.75) : colours.categories[i];
-      levels_[i] = {static_cast<float>(colour.b), static_cast<float>(colour.g), static_cast<float>(colour.r),
-                    0};
+      levels_[i] =
+          LevelsOf(pale ? Mixed(colours.categories[i], colours.background, 0.75) : colours.categories[i]);
     }
-    background_ = {static_cast<float>(colours.background.b), static_cast<float>(colours.background.g),
-                   static_cast<float>(colours.background.r), 0};
   }
 
   /// `sums` over `whole`: shares of a pixel; more than all of it (lanes at work at once) is all of it.
   std::uint32_t operator()(const Sums& sums, float whole) const {
-    float busy = 0;
-    for (const float sum : sums) busy += sum;
-    const float per = 1 / std::max(whole, busy);
-    std::array<float, 4> mixed;
-    for (std::size_t j = 0; j < 4; ++j) mixed[j] = background_[j] * (1 - busy * per);
-    for (std::size_t i = 0; i < kCategories; ++i)
-      for (std::size_t j = 0; j < 4; ++j) mixed[j] += levels_[i][j] * (sums[i] * per);
-    return 0xff000000U | static_cast<std::uint32_t>(mixed[2] + 0.5F) << 16 |
-           static_cast<std::uint32_t>(mixed[1] + 0.5F) << 8 | static_cast<std::uint32_t>(mixed[0] + 0.5F);
+    Levels mixed = {};
+    for (std::size_t i = 0; i < 4; ++i) mixed += levels_[i] * sums.low[i] + levels_[i + 4] * sums.high[i];
+    const float busy = mixed[3];  // covered by any colour
+    return Packed((mixed + background_ * std::max(whole - busy, 0.0F)) / std::max(whole, busy));
   }
 
  private:
-  std::array<std::array<float, 4>, kCategories> levels_{};
-  std::array<float, 4> background_{};
+  std::array<Levels, kCategories> levels_{};
+  Levels background_;
 };
 
 /// Where the edge of a pixel lies between two moments.
@@ -90,49 +85,49 @@ std::vector<Edge> EdgesOf(const SpanSums& sums, const TimeAxis& axis, int width)
   return edges;
 }
 
-/// Of rows [first, last) the time in each pixel, in units.
+/// Of a row the time in each pixel, in units.
 void AddFromSums(const SpanSums& sums, int row, const std::vector<Edge>& edges, std::vector<Sums>* pixels) {
-  const auto at = [&](const Edge& edge, std::array<std::int32_t, kCategories>* whole, Sums* part) {
-    const std::uint32_t* below = sums.Until(row, edge.bin);
-    for (std::size_t c = 0; c < kCategories; ++c) {
-      (*whole)[c] = static_cast<std::int32_t>(below[c]);
-      (*part)[c] =
-          static_cast<float>(static_cast<std::int32_t>(below[c + kCategories] - below[c])) * edge.share;
-    }
+  struct Until {
+    Counts low, high;
+    Sums part;
   };
-  std::array<std::int32_t, kCategories> from, to;
-  Sums from_part, to_part;
-  at(edges[0], &from, &from_part);
+  const auto at = [&](const Edge& edge) {
+    const std::uint32_t* below = sums.Until(row, edge.bin);
+    const Counts low = CountsAt(below), high = CountsAt(below + 4);
+    const Counts next_low = CountsAt(below + kCategories), next_high = CountsAt(below + kCategories + 4);
+    return Until{low, high, {AsLevels(next_low - low) * edge.share, AsLevels(next_high - high) * edge.share}};
+  };
+  Until from = at(edges[0]);
   for (std::size_t x = 0; x < pixels->size(); ++x) {
-    at(edges[x + 1], &to, &to_part);
+    const Until to = at(edges[x + 1]);
     Sums& pixel = (*pixels)[x];
-    for (std::size_t c = 0; c < kCategories; ++c)  // differences wrap around as the counts may
-      pixel[c] += static_cast<float>(static_cast<std::int32_t>(static_cast<std::uint32_t>(to[c]) -
-                                                               static_cast<std::uint32_t>(from[c]))) +
-                  to_part[c] - from_part[c];
+    pixel.low += AsLevels(to.low - from.low) + to.part.low - from.part.low;
+    pixel.high += AsLevels(to.high - from.high) + to.part.high - from.part.high;
     from = to;
-    from_part = to_part;
   }
 }
 
 /// The same from the spans, in pixels.
 void AddFromSpans(std::span<const LaneSpan> lane, const TimeAxis& axis, std::vector<Sums>* pixels) {
+  static constexpr std::array<Levels, 4> kUnit = {Levels{1, 0, 0, 0}, Levels{0, 1, 0, 0}, Levels{0, 0, 1, 0},
+                                                  Levels{0, 0, 0, 1}};
   const auto [first, last] = InView(lane, axis.from(), axis.to());
   const double scale = 1 / axis.per_pixel(), width = static_cast<double>(pixels->size());
   for (std::size_t i = first; i < last; ++i) {
     const double left = std::max(0.0, static_cast<double>(lane[i].start() - axis.from()) * scale);
     const double right = std::min(width, static_cast<double>(lane[i].end() - axis.from()) * scale);
     if (right <= left) continue;
-    const unsigned category = lane[i].category();
+    const Levels one = kUnit[lane[i].category() % 4];
+    Levels Sums::*const half = lane[i].category() < 4 ? &Sums::low : &Sums::high;
     const auto from = static_cast<std::size_t>(left),
                to = std::min(static_cast<std::size_t>(right), pixels->size() - 1);
     if (from == to) {
-      (*pixels)[from][category] += static_cast<float>(right - left);
+      (*pixels)[from].*half += one * static_cast<float>(right - left);
       continue;
     }
-    (*pixels)[from][category] += static_cast<float>(static_cast<double>(from + 1) - left);
-    for (std::size_t x = from + 1; x < to; ++x) (*pixels)[x][category] += 1;
-    (*pixels)[to][category] += static_cast<float>(right - static_cast<double>(to));
+    (*pixels)[from].*half += one * static_cast<float>(static_cast<double>(from + 1) - left);
+    for (std::size_t x = from + 1; x < to; ++x) (*pixels)[x].*half += one;
+    (*pixels)[to].*half += one * static_cast<float>(right - static_cast<double>(to));
   }
 }
 

@@ -51,10 +51,15 @@ WhatIfPage::WhatIfPage(Session* session, Runner* runner, QWidget* parent)
       runner_(runner),
       table_(AddPanel("plans")),
       differences_(AddPanel("differences")),
+      scatter_(AddPanel("days-and-dollars")),
+      chart_(std::make_shared<ChartPanel>(theme())),
       model_(std::make_shared<VariantsModel>(session)) {
   auto* right = new QSplitter(Qt::Vertical, this);
   right->addWidget(table_);
-  right->addWidget(differences_);
+  auto* pictures = new QSplitter(Qt::Horizontal, right);
+  pictures->addWidget(differences_);
+  pictures->addWidget(scatter_);
+  right->addWidget(pictures);
   right->setStretchFactor(0, 1);
   right->setStretchFactor(1, 1);
   auto* line = new QHBoxLayout(this);
@@ -65,6 +70,15 @@ WhatIfPage::WhatIfPage(Session* session, Runner* runner, QWidget* parent)
   connect(session, &Session::ShownChanged, this, &WhatIfPage::RefreshSoon);
   connect(session, &Session::VariantsChanged, this, &WhatIfPage::RefreshSoon);
   connect(session, &Session::VariantEdited, this, &WhatIfPage::RefreshSoon);
+  connect(scatter_, &Panel::Pressed, this, [this](const PanelPoint& point) {
+    for (std::size_t i = 0; i < chart_ids_.size(); ++i) {
+      const AnswerPtr answer = this->session().Best(chart_ids_[i]);
+      if (!answer) continue;
+      const scenarios::RunReport run = this->session().RunOf(chart_ids_[i], *answer);
+      const QPointF off = chart_->Place(run.days, run.dollars * 1e-6) - point.at;
+      if (off.manhattanLength() < 16) return this->session().Show(chart_ids_[i]);
+    }
+  });
   connect(runner, &Runner::BecameIdle, this, &WhatIfPage::AskForDifferences);
   PanelContent plans;
   plans.title = "Plans, and how they differ from the first";
@@ -258,9 +272,59 @@ void WhatIfPage::RefreshDifferences() {
                                      words.join("; "), any ? model_ : nullptr));
 }
 
+void WhatIfPage::SetTheme(const Theme& theme) {
+  Page::SetTheme(theme);
+  chart_->SetTheme(theme);
+}
+
+void WhatIfPage::RefreshScatter() {
+  ScatterChart chart;
+  chart.title = "Days of the run against its dollars";
+  chart.x = {"days", false, {}, false};
+  chart.y = {"million dollars", false, {}, false};
+  chart_ids_.clear();
+  int selected = -1;
+  for (const VariantPtr& variant : session().variants()) {
+    const AnswerPtr answer = session().Best(variant->id);
+    if (!answer || !answer->result || answer->kind == Sureness::kFolded) continue;
+    const scenarios::RunReport run = session().RunOf(variant->id, *answer);
+    if (run.days <= 0) continue;
+    ScatterPoint point{QString::fromStdString(variant->name), run.days, run.dollars * 1e-6, {}, {}, 0, !answer->result->fits};
+    const scenarios::Interval& interval = answer->result->interval;
+    if (interval.high_s > 0) {
+      const double step = answer->result->step_s;
+      point.x_interval = {point.x * interval.low_s / step, point.x * interval.high_s / step};
+      point.y_interval = {point.y * interval.low_s / step, point.y * interval.high_s / step};
+    }
+    if (variant->id == session().shown()) selected = static_cast<int>(chart.points.size());
+    chart.points.push_back(std::move(point));
+    chart_ids_.push_back(variant->id);
+  }
+  chart.caption = "Hollow: does not fit into memory. A click shows the plan.";
+  const bool any = !chart.points.empty();
+  QStringList words;
+  for (const ScatterPoint& point : chart.points)
+    words += QString("%1: %2 days, %3 M$").arg(point.name).arg(point.x, 0, 'f', 1).arg(point.y, 0, 'f', 2);
+  PanelContent content;
+  content.title = chart.title;
+  content.description = words.join("; ");
+  content.absent = "Days and dollars come with a simulated step";
+  content.table = any ? model_ : nullptr;
+  chart_->Show(chart);
+  chart_->Select(0, selected);
+  if (any) {
+    content.paint = [chart = chart_](QPainter& painter, const QRectF& area, const Theme&) {
+      chart->resize(area.size().toSize());
+      chart->Paint(painter, area);
+    };
+  }
+  scatter_->SetContent(std::move(content));
+}
+
 void WhatIfPage::Refresh() {
   RefreshLevers();
   RefreshDifferences();
+  RefreshScatter();
   remove_->setEnabled(session().variants().size() > 1);
   if (runner_->Idle()) AskForDifferences();
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "gui/charts/chart_panel.h"
 #include "gui/itemmodels/variants_model.h"
 #include "gui/pages/page.h"
 #include "gui/session/levers.h"
@@ -25,6 +26,7 @@ class WhatIfPage : public Page {
   WhatIfPage(Session* session, Runner* runner, QWidget* parent);
   ~WhatIfPage() override;
   QString KeysHelp() const override;
+  void SetTheme(const Theme& theme) override;
   void Refresh() override;
   /// Changes keys of the plan that is worked on, as of --set. The first plan is the base of all differences and stays
   /// as it is: a change of it makes a second one. What is refused is said below the controls, and nothing changes.
@@ -41,11 +43,15 @@ class WhatIfPage : public Page {
   void AddLever(const Lever& lever);
   void EditTyped();
   void RefreshDifferences();
+  void RefreshScatter();
   void AskForDifferences();
 
   Runner* runner_;
   Panel* table_;
   Panel* differences_;
+  Panel* scatter_;
+  std::shared_ptr<ChartPanel> chart_;  ///< draws the scatter; never shown itself
+  std::vector<int> chart_ids_;          ///< of its points
   std::shared_ptr<VariantsModel> model_;
   QFormLayout* form_ = nullptr;
   QLineEdit* any_key_ = nullptr;

@@ -239,8 +239,10 @@ class TimelinePainter {
       if (!lane.group.isEmpty())
         DrawHairline(painter_, {layout_.labels.left(), box.top() - 1}, {layout_.plot.right(), box.top() - 1},
                      theme_.grid);
-      const double middle = box.center().y();
-      const double top = middle - line / 2;
+      // The first label of low lanes stands beside the plot, not above it.
+      const double middle = box.center().y(), top = row == 0 && figure_.scroll <= 0
+                                                        ? std::max(middle - line / 2, layout_.plot.top())
+                                                        : middle - line / 2;
       if (layout_.labels.width() <= 0 || top < free_from || middle + line / 2 > layout_.plot.bottom() + 2)
         continue;
       const double own = TextWidth(theme_.Small(), lane.label);
@@ -359,7 +361,7 @@ class OverviewPainter {
     const double right =
         std::clamp(plot.left() + axis_.Pixel(figure_.window->second), left + 2, plot.right());
     QColor veil = theme_.background;
-    veil.setAlphaF(0.55F);
+    veil.setAlphaF(0.35F);
     painter_.fillRect(QRectF(plot.left(), plot.top(), left - plot.left(), plot.height()), veil);
     painter_.fillRect(QRectF(right, plot.top(), plot.right() - right, plot.height()), veil);
     DrawRing(painter_, QRectF(left, plot.top(), right - left, plot.height()).adjusted(1.5, 1.5, -1.5, -1.5),
