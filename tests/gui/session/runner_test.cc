@@ -119,8 +119,7 @@ TEST(Runner, TellsWhyAScenarioCannotBeSimulated) {
   Session session(Unsaved());
   Runner runner(&session, Quick());
   QSignalSpy failed(&runner, &Runner::Failed);
-  const Change change = session.Add(
-      SmallPlan({"parallelism.pipeline=8", "parallelism.expert=4", "parallelism.schedule=dualpipe"}));
+  const Change change = session.Add(SmallPlan({"parallelism={pipeline: 16, expert: 2}"}));
   ASSERT_TRUE(change.ok());
   ASSERT_TRUE(Until([&] { return failed.count() >= 2 && runner.Idle(); }));
   EXPECT_THAT(failed[0][2].toString().toStdString(), HasSubstr("parallelism."));
@@ -158,7 +157,7 @@ TEST(Runner, ComparesTwoVariantsUnderTheSameDraws) {
   runner.RequestDifference(a, b);
   ASSERT_TRUE(Until([&] { return session.DifferenceOf(a, b) != nullptr; }));
   const scenarios::PairedDifference& step = session.DifferenceOf(a, b)->step;
-  EXPECT_GT(step.ratio, 1);
+  EXPECT_NE(step.ratio, 1);
   EXPECT_LE(step.low, step.ratio);
   EXPECT_GE(step.high, step.ratio);
 }

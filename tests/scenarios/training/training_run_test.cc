@@ -19,20 +19,10 @@
 #include "scenarios/training/waits.h"
 #include "tests/core/input_error.h"
 #include "tests/hw/edited_home.h"
+#include "tests/scenarios/small_training.h"
 
 namespace orrery::scenarios {
 namespace {
-
-Scenario Small(std::vector<std::string> more = {}) {
-  std::vector<std::string> sets = {
-      "model={preset: deepseek-v3, override: {layers: 8, mtp_modules: 0, moe: {routed_experts: 64, groups: "
-      "4, top_groups: 2}}}",
-      "cluster={preset: h800-512, nodes: 4}",
-      "workload={kind: pretraining, sequence_length: 1024, global_batch: 128 sequences}",
-      "parallelism={pipeline: 4, expert: 4, schedule: dualpipe}"};
-  sets.insert(sets.end(), more.begin(), more.end());
-  return ReadTrainingScenario(LoadScenarioDocument("deepseek-v3-pretraining", sets), "small");
-}
 
 RunOptions Quick() {
   RunOptions options;
