@@ -113,9 +113,9 @@ void OverviewPage::Refresh() {
                                 "phases of the step, ours and published", phases_table_));
   BarsFigure helps = HelpsOf(shown);
   const bool analysed = !helps.rows.empty();
-  helps_->SetContent(ContentOf(std::move(helps), &PaintBars, analysed,
-                               "What would help comes with the analysis (Run)",
-                               "what making each resource free would save", analysed ? helps_table_ : nullptr));
+  helps_->SetContent(
+      ContentOf(std::move(helps), &PaintBars, analysed, "What would help comes with the analysis (Run)",
+                "what making each resource free would save", analysed ? helps_table_ : nullptr));
   memory_->SetContent(
       ContentOf(MemoryOf(shown), &PaintStacks, any, later, "memory of each pipeline rank", memory_table_));
   loads_->SetContent(LoadsContent(shown, sure));

@@ -44,7 +44,8 @@ class Panel::Canvas : public QWidget {
     Q_EMIT panel_->Pressed(Point(event->position(), event->modifiers()));
   }
   void mouseReleaseEvent(QMouseEvent* event) override {
-    if (event->button() == Qt::LeftButton) Q_EMIT panel_->Released(Point(event->position(), event->modifiers()));
+    if (event->button() == Qt::LeftButton)
+      Q_EMIT panel_->Released(Point(event->position(), event->modifiers()));
   }
   void wheelEvent(QWheelEvent* event) override {
     Q_EMIT panel_->Wheeled(Point(event->position(), event->modifiers()), event->angleDelta().y() / 120.0);

@@ -19,7 +19,7 @@ struct ShownAnswers {
   AnswerPtr answer, against;
   QString name, against_name;
   const scenarios::Scenario* scenario = nullptr;  ///< of the shown variant; null of another kind
-  bool stale = false;  ///< `answer` is of an earlier edit
+  bool stale = false;                             ///< `answer` is of an earlier edit
   bool pale() const { return stale || (answer && answer->kind == Sureness::kFolded); }
 };
 ShownAnswers AnswersOf(const Session& session);

@@ -92,9 +92,9 @@ void TimePage::Refresh() {
   path_->SetContent(ContentOf(std::move(path), &PaintBars, analysed,
                               "The critical path comes with the analysis (Run)",
                               "seconds of the critical path", analysed ? path_table_ : nullptr));
-  helps_->SetContent(ContentOf(HelpsOf(shown), &PaintBars, analysed,
-                               "What would help comes with the analysis (Run)",
-                               "what making each resource free would save", analysed ? helps_table_ : nullptr));
+  helps_->SetContent(
+      ContentOf(HelpsOf(shown), &PaintBars, analysed, "What would help comes with the analysis (Run)",
+                "what making each resource free would save", analysed ? helps_table_ : nullptr));
   for (Panel* panel : panels()) panel->SetStale(shown.stale ? "of the previous edit" : "");
 }
 

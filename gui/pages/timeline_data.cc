@@ -16,13 +16,17 @@ unsigned Category(StepCategory category) { return static_cast<unsigned>(category
 
 unsigned ComputeCategory(std::uint32_t price) {
   const auto unit = static_cast<models::UnitKind>(price / models::kParts);
-  if (unit == models::UnitKind::kEmbedding || unit == models::UnitKind::kHead) return Category(StepCategory::kHeads);
+  if (unit == models::UnitKind::kEmbedding || unit == models::UnitKind::kHead)
+    return Category(StepCategory::kHeads);
   switch (static_cast<models::Part>(price % models::kParts)) {
     case models::Part::kMlpBackward:
-    case models::Part::kAttentionBackward: return Category(StepCategory::kBackwardInputs);
+    case models::Part::kAttentionBackward:
+      return Category(StepCategory::kBackwardInputs);
     case models::Part::kMlpWeight:
-    case models::Part::kAttentionWeight: return Category(StepCategory::kBackwardWeights);
-    default: return Category(StepCategory::kForward);
+    case models::Part::kAttentionWeight:
+      return Category(StepCategory::kBackwardWeights);
+    default:
+      return Category(StepCategory::kForward);
   }
 }
 
@@ -62,14 +66,18 @@ void AddRowOf(const Timeline& timeline, int rank, SpanLanes* rows) {
   const auto fill = [&](std::int64_t to) {
     while (first < exchanges.size() && exchanges[first].end() <= until) ++first;
     for (std::size_t i = first; i < exchanges.size() && exchanges[i].start() < to; ++i) {
-      const std::int64_t start = std::max(until, exchanges[i].start()), end = std::min(to, exchanges[i].end());
-      if (end > start) rows->Add(LaneSpan::Of(start, start, end, exchanges[i].price(), Category(StepCategory::kExposedExchange)));
+      const std::int64_t start = std::max(until, exchanges[i].start()),
+                         end = std::min(to, exchanges[i].end());
+      if (end > start)
+        rows->Add(
+            LaneSpan::Of(start, start, end, exchanges[i].price(), Category(StepCategory::kExposedExchange)));
       until = std::max(until, end);
     }
   };
   for (const Span& span : timeline.Lane(rank, kCompute)) {
     fill(span.start());
-    rows->Add(LaneSpan::Of(span.start(), span.start(), span.end(), span.price(), ComputeCategory(span.price())));
+    rows->Add(
+        LaneSpan::Of(span.start(), span.start(), span.end(), span.price(), ComputeCategory(span.price())));
     until = std::max(until, span.end());
   }
   fill(timeline.At(timeline.Last()).end());
@@ -89,7 +97,8 @@ QString TimelineData::RankText(int rank) const {
   return text;
 }
 
-std::shared_ptr<const TimelineData> MakeTimelineData(std::shared_ptr<const scenarios::Run> run, const RunControl& control) {
+std::shared_ptr<const TimelineData> MakeTimelineData(std::shared_ptr<const scenarios::Run> run,
+                                                     const RunControl& control) {
   auto data = std::make_shared<TimelineData>();
   const Timeline& timeline = run->outcome.timeline;
   data->ranks = timeline.ranks();
@@ -110,7 +119,8 @@ std::shared_ptr<const TimelineData> MakeTimelineData(std::shared_ptr<const scena
   return data;
 }
 
-RangeTotals TotalsIn(const TimelineData& data, const std::vector<int>& ranks, std::int64_t from, std::int64_t to) {
+RangeTotals TotalsIn(const TimelineData& data, const std::vector<int>& ranks, std::int64_t from,
+                     std::int64_t to) {
   RangeTotals totals;
   for (const int rank : ranks) {
     const auto times = TimeIn(data.rows.Lane(rank), from, to);

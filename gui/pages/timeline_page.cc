@@ -1,10 +1,5 @@
 #include "gui/pages/timeline_page.h"
 
-#include <algorithm>
-#include <array>
-#include <cmath>
-#include <string>
-
 #include <QCheckBox>
 #include <QComboBox>
 #include <QHBoxLayout>
@@ -14,6 +9,10 @@
 #include <QPushButton>
 #include <QSplitter>
 #include <QVBoxLayout>
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <string>
 
 #include "gui/geometry/ticks.h"
 #include "gui/pages/content.h"
@@ -27,9 +26,13 @@ namespace {
 constexpr double kZoomStep = 1.25;
 constexpr int kFirstOfEach = -1;
 
-QString Text(std::string_view text) { return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())); }
+QString Text(std::string_view text) {
+  return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
+}
 
-QString Milliseconds(std::int64_t picoseconds) { return Text(Seconds(static_cast<double>(picoseconds) * 1e-12)); }
+QString Milliseconds(std::int64_t picoseconds) {
+  return Text(Seconds(static_cast<double>(picoseconds) * 1e-12));
+}
 
 /// The span of a rank's stream that a cause names is the one whose `cause` it is; what it let start is looked for among the
 /// spans that begin when it ends.
@@ -39,7 +42,8 @@ std::optional<SpanRef> EffectOf(const TimelineData& data, const SpanRef& cause) 
   for (int rank = 0; rank < timeline.ranks(); ++rank) {
     for (int stream = 0; stream < timeline.streams(); ++stream) {
       const std::vector<Span>& lane = timeline.Lane(rank, stream);
-      auto at = std::lower_bound(lane.begin(), lane.end(), end, [](const Span& s, std::int64_t time) { return s.start() < time; });
+      auto at = std::lower_bound(lane.begin(), lane.end(), end,
+                                 [](const Span& s, std::int64_t time) { return s.start() < time; });
       for (; at != lane.end() && at->start() <= end; ++at)
         if (at->cause() == cause) return SpanRef{rank, stream, static_cast<std::uint32_t>(at - lane.begin())};
     }
@@ -65,14 +69,48 @@ void BlockKernelsModel::Show(const TimelineData& data, const SpanRef& ref) {
   std::vector<TableRow> rows;
   if (!work.message && data.run->outcome.prices && data.run->outcome.loads) {
     const std::int64_t reach = data.run->outcome.loads->At(span.instance(), 0, ref.rank % data.group).rows;
-    for (const scenarios::BlockKernel& kernel : scenarios::KernelsOfBlock(
-             model.cost(), data.run->outcome.prices->UnitKey(), work.unit, work.part, work.moe_layer >= 0 ? reach : 0)) {
+    for (const scenarios::BlockKernel& kernel :
+         scenarios::KernelsOfBlock(model.cost(), data.run->outcome.prices->UnitKey(), work.unit, work.part,
+                                   work.moe_layer >= 0 ? reach : 0)) {
       rows.push_back({{TextCell(Text(kernel.text)), NumberCell(kernel.seconds * 1e6, 2),
-                       NumberCell(kernel.work.flops * 1e-9, 2),
-                       NumberCell(kernel.work.bytes * 1e-6, 2),
+                       NumberCell(kernel.work.flops * 1e-9, 2), NumberCell(kernel.work.bytes * 1e-6, 2),
                        TextCell(Text(hw::Name(kernel.provenance))), TextCell(Text(kernel.table))},
                       {},
                       {}});
+    }
+  }
+  SetRows(std::move(rows));
+}
+
+SpansModel::SpansModel(QObject* parent)
+    : TableModel({{"GPU", {}, false, {}},
+                  {"stream", {}, false, {}},
+                  {"what", {}, false, "the first 500 spans in view"},
+                  {"start", "ms", true, {}},
+                  {"length", "ms", true, {}},
+                  {"waited", "ms", true, "for its group, before it started"}},
+                 parent) {}
+
+void SpansModel::Show(const TimelineData& data, const std::vector<int>& ranks, std::int64_t from,
+                      std::int64_t to) {
+  constexpr double kMillisecond = 1e-9;  // of a picosecond
+  std::vector<TableRow> rows;
+  for (const int rank : ranks) {
+    for (int stream = 0; stream < data.streams; ++stream) {
+      const auto [first, last] = InView(data.lanes.Lane(data.Lane(rank, stream)), from, to);
+      for (std::size_t i = first; i < last && rows.size() < kMost; ++i) {
+        const SpanRef ref{rank, stream, static_cast<std::uint32_t>(i)};
+        const Span& span = data.timeline().At(ref);
+        TableRow row{
+            {TextCell(data.RankText(rank)), TextCell(Text(scenarios::StreamName(stream))),
+             TextCell(data.Text(ref)), NumberCell(static_cast<double>(span.start()) * kMillisecond, 4),
+             NumberCell(static_cast<double>(span.end() - span.start()) * kMillisecond, 4),
+             NumberCell(static_cast<double>(span.start() - span.ready()) * kMillisecond, 4)},
+            {},
+            {}};
+        row.selects.span = ref;
+        rows.push_back(std::move(row));
+      }
     }
   }
   SetRows(std::move(rows));
@@ -130,8 +168,10 @@ TimelinePage::TimelinePage(Session* session, QWidget* parent)
     ShowTime(hit->time - half, hit->time + half);
   };
   connect(overview_, &Panel::Pressed, this, move_window);
-  connect(overview_, &Panel::Dragged, this, [move_window](const PanelPoint&, const PanelPoint& to) { move_window(to); });
-  connect(overview_, &Panel::Wheeled, this, [this](const PanelPoint&, double notches) { ZoomBy(std::pow(kZoomStep, notches)); });
+  connect(overview_, &Panel::Dragged, this,
+          [move_window](const PanelPoint&, const PanelPoint& to) { move_window(to); });
+  connect(overview_, &Panel::Wheeled, this,
+          [this](const PanelPoint&, double notches) { ZoomBy(std::pow(kZoomStep, notches)); });
 }
 
 TimelinePage::~TimelinePage() = default;
@@ -180,8 +220,10 @@ QWidget* TimelinePage::MakeControls() {
 
 QString TimelinePage::KeysHelp() const {
   return Page::KeysHelp() +
-         "\nA, D: move, W, S: zoom (also + and -), F: the whole step\nLeft, Right: the span before and after, Up, Down: the "
-         "lane above and below\nEnter: what made the span start, Shift+Enter: what it let start\nM: the critical chain\n"
+         "\nA, D: move, W, S: zoom (also + and -), F: the whole step\nLeft, Right: the span before and "
+         "after, Up, Down: the "
+         "lane above and below\nEnter: what made the span start, Shift+Enter: what it let start\nM: the "
+         "critical chain\n"
          "[ and ]: the span before and after that has the words in Find\nShift and drag: totals of a range";
 }
 
@@ -190,8 +232,8 @@ void TimelinePage::SetTheme(const Theme& theme) {
   if (data_) Draw();
 }
 
-void TimelinePage::Take(const std::shared_ptr<const scenarios::Run>& run, std::shared_ptr<const TimelineData>* into,
-                        Background* worker) {
+void TimelinePage::Take(const std::shared_ptr<const scenarios::Run>& run,
+                        std::shared_ptr<const TimelineData>* into, Background* worker) {
   worker->Run<std::shared_ptr<const TimelineData>>(
       [run](const RunControl& control) { return MakeTimelineData(run, control); },
       [this, into](std::shared_ptr<const TimelineData> made) {
@@ -256,7 +298,8 @@ std::vector<int> TimelinePage::RanksShown(const TimelineData& data) const {
   }
   for (int rank = 0; rank < data.ranks; rank += data.group) ranks.push_back(rank);
   const auto selected = Selected();  // its lanes are there, whichever GPU it is of
-  if (selected && selected->rank % data.group != 0) ranks.insert(std::upper_bound(ranks.begin(), ranks.end(), selected->rank), selected->rank);
+  if (selected && selected->rank % data.group != 0)
+    ranks.insert(std::upper_bound(ranks.begin(), ranks.end(), selected->rank), selected->rank);
   return ranks;
 }
 
@@ -280,7 +323,8 @@ TimelineFigure TimelinePage::LanesOf(const TimelineData& data) const {
   for (const int rank : RanksShown(data)) {
     for (int stream = 0; stream < data.streams; ++stream) {
       if (data.lanes.Lane(data.Lane(rank, stream)).empty()) continue;
-      figure.lanes.push_back({data.Lane(rank, stream), Text(scenarios::StreamName(stream)), stream == 0 ? data.RankText(rank) : QString()});
+      figure.lanes.push_back({data.Lane(rank, stream), Text(scenarios::StreamName(stream)),
+                              stream == 0 ? data.RankText(rank) : QString()});
     }
   }
   if (&data == data_.get()) {
@@ -294,8 +338,9 @@ TimelineFigure TimelinePage::LanesOf(const TimelineData& data) const {
 
 OverviewFigure TimelinePage::OverviewOf(const TimelineData& data) const {
   OverviewFigure figure;
-  figure.title = data.run->result.folded ? "One GPU a pipeline rank, at even loads"
-                                         : QString("All %1 GPUs of one exchange group of every pipeline rank").arg(data.ranks);
+  figure.title = data.run->result.folded
+                     ? "One GPU a pipeline rank, at even loads"
+                     : QString("All %1 GPUs of one exchange group of every pipeline rank").arg(data.ranks);
   figure.spans = &data.rows;
   figure.sums = data.sums.get();
   figure.row_of_lane = &data.row_of_lane;
@@ -306,13 +351,15 @@ OverviewFigure TimelinePage::OverviewOf(const TimelineData& data) const {
   figure.pale = stale_;
   for (int rank = 0; rank < data.ranks; rank += data.group)
     figure.groups.push_back({rank, QString("pipeline rank %1").arg(rank / data.group)});
-  if (const auto& place = session().selection(); place.pipeline_rank && place.ep_rank && *place.ep_rank < data.group)
+  if (const auto& place = session().selection();
+      place.pipeline_rank && place.ep_rank && *place.ep_rank < data.group)
     figure.selected = std::min(data.ranks - 1, *place.pipeline_rank * data.group + *place.ep_rank);
   return figure;
 }
 
 void TimelinePage::Draw() {
-  const QString absent = session().Shown() ? "The timeline comes with the first simulated step" : "Open a scenario";
+  const QString absent =
+      session().Shown() ? "The timeline comes with the first simulated step" : "Open a scenario";
   if (!data_) {
     for (Panel* panel : {overview_, lanes_}) panel->SetContent({"Timeline", "", {}, absent, nullptr});
     kernels_->SetContent({});
@@ -337,7 +384,10 @@ void TimelinePage::Draw() {
   const double plot = LayOutTimeline(QRectF(lanes_->canvas()->rect()), theme(), LanesOf(*data_)).plot.width();
   if (plot > 1 && plot != axis_.width()) axis_.Resize(plot);
   overview_->SetContent(std::move(overview));
-  lanes_->SetContent(content(data_, "Lanes"));
+  span_table_->Show(*data_, RanksShown(*data_), axis_.from(), axis_.to());
+  PanelContent own = content(data_, "Lanes");
+  own.table = span_table_;
+  lanes_->SetContent(std::move(own));
   beside_->setVisible(against_ != nullptr);
   if (against_) {
     PanelContent other = content(against_, "Lanes of the variant beside");
@@ -355,10 +405,14 @@ void TimelinePage::DrawDetail() {
   const auto selected = Selected();
   if (selected) {
     const Span& span = data_->timeline().At(*selected);
-    QString line = data_->Text(*selected) + " on " + data_->RankText(selected->rank) + ": " + Milliseconds(span.end() - span.start());
-    if (span.start() > span.ready()) line += ", after waiting " + Milliseconds(span.start() - span.ready()) + " for its group";
+    QString line = data_->Text(*selected) + " on " + data_->RankText(selected->rank) + ": " +
+                   Milliseconds(span.end() - span.start());
+    if (span.start() > span.ready())
+      line += ", after waiting " + Milliseconds(span.start() - span.ready()) + " for its group";
     const SpanRef cause = span.cause();
-    if (cause.rank >= 0) line += "; started by " + data_->Text(cause) + " of " + data_->RankText(cause.rank) + " (Enter goes there)";
+    if (cause.rank >= 0)
+      line +=
+          "; started by " + data_->Text(cause) + " of " + data_->RankText(cause.rank) + " (Enter goes there)";
     lines += line;
     kernel_table_->Show(*data_, *selected);
   } else {
@@ -367,18 +421,23 @@ void TimelinePage::DrawDetail() {
   }
   if (range_) {
     const RangeTotals totals = TotalsIn(*data_, RanksShown(*data_), range_->first, range_->second);
-    constexpr std::array<const char*, 6> kNames = {"forward", "backward for inputs", "backward for weights", "embedding and heads", "", "exposed exchanges"};
+    constexpr std::array<const char*, 6> kNames = {
+        "forward", "backward for inputs", "backward for weights", "embedding and heads",
+        "",        "exposed exchanges"};
     QStringList parts;
     for (std::size_t c = 0; c < kNames.size(); ++c)
-      if (totals.seconds[c] > 0 && *kNames[c] != '\0') parts += QString("%1 %2").arg(kNames[c], Text(Seconds(totals.seconds[c])));
+      if (totals.seconds[c] > 0 && *kNames[c] != '\0')
+        parts += QString("%1 %2").arg(kNames[c], Text(Seconds(totals.seconds[c])));
     parts += "idle " + Text(Seconds(totals.idle_s));
-    lines += QString("Range of %1, all GPUs shown: %2").arg(Milliseconds(range_->second - range_->first), parts.join(", "));
+    lines += QString("Range of %1, all GPUs shown: %2")
+                 .arg(Milliseconds(range_->second - range_->first), parts.join(", "));
   }
   detail_->setText(lines.join("\n"));
   const bool any = kernel_table_->rowCount() > 0;
   PanelContent kernels;
   kernels.title = "Kernels of the selected block";
-  kernels.absent = selected ? "No kernels: it moves data only" : "Kernels of a block appear here when its span is selected";
+  kernels.absent = selected ? "No kernels: it moves data only"
+                            : "Kernels of a block appear here when its span is selected";
   if (any) kernels.table = kernel_table_;
   kernels_->SetContent(std::move(kernels));
 }
@@ -428,13 +487,15 @@ void TimelinePage::FindNext(int direction) {
       const std::vector<Span>& lane = data_->timeline().Lane(rank, stream);
       for (std::size_t i = 0; i < lane.size(); ++i) {
         const SpanRef ref{rank, stream, static_cast<std::uint32_t>(i)};
-        const bool may = data_->names[lane[i].price()].contains(kind) || words.startsWith("layer") || words.startsWith("micro");
+        const bool may = data_->names[lane[i].price()].contains(kind) || words.startsWith("layer") ||
+                         words.startsWith("micro");
         if (may && data_->Text(ref).contains(words)) hits.push_back(ref);
       }
     }
   }
   const auto start_of = [&](const SpanRef& ref) { return data_->timeline().At(ref).start(); };
-  std::stable_sort(hits.begin(), hits.end(), [&](const SpanRef& a, const SpanRef& b) { return start_of(a) < start_of(b); });
+  std::stable_sort(hits.begin(), hits.end(),
+                   [&](const SpanRef& a, const SpanRef& b) { return start_of(a) < start_of(b); });
   if (hits.empty()) {
     found_->setText("0");
     return;
@@ -446,7 +507,8 @@ void TimelinePage::FindNext(int direction) {
     const std::size_t count = hits.size(), place = static_cast<std::size_t>(now - hits.begin());
     next = direction > 0 ? (place + 1) % count : (place + count - 1) % count;
   } else {
-    const auto after = std::find_if(hits.begin(), hits.end(), [&](const SpanRef& ref) { return start_of(ref) >= axis_.from(); });
+    const auto after = std::find_if(hits.begin(), hits.end(),
+                                    [&](const SpanRef& ref) { return start_of(ref) >= axis_.from(); });
     next = after == hits.end() ? 0 : static_cast<std::size_t>(after - hits.begin());
   }
   found_->setText(QString("%1 of %2").arg(next + 1).arg(hits.size()));
@@ -507,12 +569,15 @@ void TimelinePage::MoveInLane(int spans, int lanes) {
     const TimelineFigure figure = LanesOf(*data_);
     if (figure.lanes.empty()) return;
     const auto [first, last] = InView(data_->lanes.Lane(figure.lanes.front().lane), axis_.from(), axis_.to());
-    if (first < last) GoTo(data_->RefOf(LaneSpanRef{figure.lanes.front().lane, static_cast<std::uint32_t>(first)}));
+    if (first < last)
+      GoTo(data_->RefOf(LaneSpanRef{figure.lanes.front().lane, static_cast<std::uint32_t>(first)}));
     return;
   }
   if (spans != 0) {
-    const auto count = static_cast<std::int64_t>(data_->timeline().Lane(selected->rank, selected->stream).size());
-    const std::int64_t next = std::clamp<std::int64_t>(static_cast<std::int64_t>(selected->index) + spans, 0, count - 1);
+    const auto count =
+        static_cast<std::int64_t>(data_->timeline().Lane(selected->rank, selected->stream).size());
+    const std::int64_t next =
+        std::clamp<std::int64_t>(static_cast<std::int64_t>(selected->index) + spans, 0, count - 1);
     return GoTo({selected->rank, selected->stream, static_cast<std::uint32_t>(next)});
   }
   const TimelineFigure figure = LanesOf(*data_);
@@ -522,7 +587,8 @@ void TimelinePage::MoveInLane(int spans, int lanes) {
     const auto next = static_cast<std::int64_t>(i) + lanes;
     if (next < 0 || next >= static_cast<std::int64_t>(figure.lanes.size())) return;
     const int lane = figure.lanes[static_cast<std::size_t>(next)].lane;
-    const auto found = SpanAt(data_->lanes.Lane(lane), data_->timeline().At(*selected).start(), std::int64_t{1} << 40);
+    const auto found =
+        SpanAt(data_->lanes.Lane(lane), data_->timeline().At(*selected).start(), std::int64_t{1} << 40);
     if (found) GoTo(data_->RefOf(LaneSpanRef{lane, *found}));
     return;
   }
@@ -531,18 +597,31 @@ void TimelinePage::MoveInLane(int spans, int lanes) {
 void TimelinePage::keyPressEvent(QKeyEvent* event) {
   switch (event->key()) {
     case Qt::Key_W:
-    case Qt::Key_Plus: return ZoomBy(kZoomStep);
+    case Qt::Key_Plus:
+      return ZoomBy(kZoomStep);
     case Qt::Key_S:
-    case Qt::Key_Minus: return ZoomBy(1 / kZoomStep);
-    case Qt::Key_A: axis_.Pan(-100); return Draw();
-    case Qt::Key_D: axis_.Pan(100); return Draw();
-    case Qt::Key_F: axis_.Fit(); return Draw();
-    case Qt::Key_M: return chain_->toggle();
-    case Qt::Key_BracketLeft: return FindNext(-1);
-    case Qt::Key_BracketRight: return FindNext(1);
+    case Qt::Key_Minus:
+      return ZoomBy(1 / kZoomStep);
+    case Qt::Key_A:
+      axis_.Pan(-100);
+      return Draw();
+    case Qt::Key_D:
+      axis_.Pan(100);
+      return Draw();
+    case Qt::Key_F:
+      axis_.Fit();
+      return Draw();
+    case Qt::Key_M:
+      return chain_->toggle();
+    case Qt::Key_BracketLeft:
+      return FindNext(-1);
+    case Qt::Key_BracketRight:
+      return FindNext(1);
     case Qt::Key_Return:
-    case Qt::Key_Enter: return event->modifiers() & Qt::ShiftModifier ? GoToEffect() : GoToCause();
-    default: Page::keyPressEvent(event);
+    case Qt::Key_Enter:
+      return event->modifiers() & Qt::ShiftModifier ? GoToEffect() : GoToCause();
+    default:
+      Page::keyPressEvent(event);
   }
 }
 

@@ -29,6 +29,16 @@ class BlockKernelsModel : public TableModel {
   void Show(const TimelineData& data, const SpanRef& span);
 };
 
+/// The spans in view, of the lanes that are shown: the first kMost in order of lane and time.
+class SpansModel : public TableModel {
+  Q_OBJECT
+
+ public:
+  static constexpr std::size_t kMost = 500;
+  explicit SpansModel(QObject* parent = nullptr);
+  void Show(const TimelineData& data, const std::vector<int>& ranks, std::int64_t from, std::int64_t to);
+};
+
 class TimelinePage : public Page {
   Q_OBJECT
 
@@ -60,7 +70,8 @@ class TimelinePage : public Page {
 
  private:
   QWidget* MakeControls();
-  void Take(const std::shared_ptr<const scenarios::Run>& run, std::shared_ptr<const TimelineData>* into, Background* worker);
+  void Take(const std::shared_ptr<const scenarios::Run>& run, std::shared_ptr<const TimelineData>* into,
+            Background* worker);
   std::vector<int> RanksShown(const TimelineData& data) const;
   TimelineFigure LanesOf(const TimelineData& data) const;
   OverviewFigure OverviewOf(const TimelineData& data) const;
@@ -85,6 +96,7 @@ class TimelinePage : public Page {
   std::shared_ptr<const TimelineData> data_, against_;
   std::shared_ptr<const scenarios::Run> wanted_, wanted_against_;  ///< whose data are there or being made
   std::shared_ptr<BlockKernelsModel> kernel_table_ = std::make_shared<BlockKernelsModel>();
+  std::shared_ptr<SpansModel> span_table_ = std::make_shared<SpansModel>();
   Background *worker_, *against_worker_;
   TimeAxis axis_{0, 1, 1};
   double scroll_ = 0;

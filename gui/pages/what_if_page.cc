@@ -289,7 +289,13 @@ void WhatIfPage::RefreshScatter() {
     if (!answer || !answer->result || answer->kind == Sureness::kFolded) continue;
     const scenarios::RunReport run = session().RunOf(variant->id, *answer);
     if (run.days <= 0) continue;
-    ScatterPoint point{QString::fromStdString(variant->name), run.days, run.dollars * 1e-6, {}, {}, 0, !answer->result->fits};
+    ScatterPoint point{QString::fromStdString(variant->name),
+                       run.days,
+                       run.dollars * 1e-6,
+                       {},
+                       {},
+                       0,
+                       !answer->result->fits};
     const scenarios::Interval& interval = answer->result->interval;
     if (interval.high_s > 0) {
       const double step = answer->result->step_s;

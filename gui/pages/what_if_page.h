@@ -51,7 +51,7 @@ class WhatIfPage : public Page {
   Panel* differences_;
   Panel* scatter_;
   std::shared_ptr<ChartPanel> chart_;  ///< draws the scatter; never shown itself
-  std::vector<int> chart_ids_;          ///< of its points
+  std::vector<int> chart_ids_;         ///< of its points
   std::shared_ptr<VariantsModel> model_;
   QFormLayout* form_ = nullptr;
   QLineEdit* any_key_ = nullptr;

@@ -90,7 +90,7 @@ void MainWindow::MakePages() {
   auto* timeline = new TimelinePage(session_, this);
   connect(timeline, &TimelinePage::TraceAsked, this, &MainWindow::SaveTrace);
   pages_ = {new OverviewPage(session_, this), experts_, timeline, new TimePage(session_, this),
-            new MemoryPage(session_, this), what_if};
+            new MemoryPage(session_, this),   what_if};
   for (Page* page : pages_) {
     stack_->addWidget(page);
     list_->addItem(page->title());

@@ -1,20 +1,18 @@
 #include "gui/session/runner.h"
 
-#include <QElapsedTimer>
 #include <QSignalSpy>
 
 #include <gmock/gmock.h>
 
 #include "scenarios/report/training_report.h"
 #include "tests/gui/session/small_scenario.h"
+#include "tests/gui/session/until.h"
 
 namespace orrery::gui {
 namespace {
 
 using namespace std::chrono_literals;
 using testing::HasSubstr;
-
-constexpr int kLong = 60000;  // milliseconds a test waits at most
 
 RunnerOptions Quick() {
   RunnerOptions options;
@@ -32,17 +30,6 @@ RunnerOptions OnRequest() {
 }
 
 SessionOptions Unsaved() { return {{}, false}; }
-
-template <class Condition>
-bool Until(Condition&& condition) {
-  QElapsedTimer timer;
-  timer.start();
-  while (!condition() && timer.elapsed() < kLong) {
-    QCoreApplication::processEvents(QEventLoop::AllEvents, 20);
-    if (!condition()) QThread::msleep(1);
-  }
-  return condition();
-}
 
 TEST(Runner, AnswersInOrderOfSureness) {
   Session session(Unsaved());
