@@ -1,5 +1,6 @@
-// What the desktop program draws, against the bars of docs/gui.md: a timeline of five million spans (1024 GPUs of four
-// streams), its picture of all GPUs, what is below the pointer, and a heat map's frame. CPU time of one core.
+// What the desktop program draws: a timeline of five million spans (1024 GPUs of four streams) at 1600 x 900, its picture
+// of all GPUs, what is below the pointer, and a heat map's frame. CPU time of one core is to stay below: lanes 8 ms, all
+// GPUs 16 ms (twice that at twice the scale), hover 1 ms, sums of all spans 200 ms, a frame of the heat map 5 ms.
 #include <QApplication>
 #include <QImage>
 #include <QPainter>

@@ -295,9 +295,8 @@ class ChartPanel::Parts : public QChartView {
       series->replace(points);
       // Dashes that only tell lines apart would be noise upon the noise of a dense one.
       const bool dense = points.size() > columns;
-      const Qt::PenStyle style = dense         ? Qt::SolidLine
-                                 : line.dashed ? Qt::DashLine
-                                               : kDashes[i % kDashes.size()];
+      const Qt::PenStyle told_apart = dense ? Qt::SolidLine : kDashes[i % kDashes.size()];
+      const Qt::PenStyle style = line.dashed ? Qt::DashLine : told_apart;
       series->setPen(QPen(CategoryColour(line.category, theme_), 2, style, Qt::FlatCap, Qt::RoundJoin));
       Attach(series);
     }
