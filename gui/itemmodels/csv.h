@@ -2,7 +2,7 @@
 #pragma once
 
 #include <QAbstractItemModel>
-#include <QModelIndexList>
+#include <QModelIndex>
 #include <QString>
 
 namespace orrery::gui {
