@@ -176,7 +176,7 @@ void DrawOverview(const SpanLanes& lanes, std::span<const int> row_of_lane, cons
                "a picture of another size");
   const Mixer mix(colours);
   const TimeAxis fine = axis.Scaled(width / axis.width());
-  const bool from_spans = fine.per_pixel() < static_cast<double>(sums.bin()) / 5;
+  const bool from_spans = fine.per_pixel() < static_cast<double>(sums.bin()) / 8;
   const auto members = from_spans ? LanesOfRows(row_of_lane, sums.rows()) : std::vector<std::vector<int>>();
   const auto edges = EdgesOf(sums, fine, width);
   const double pixel_in_sums = from_spans ? 1.0 : fine.per_pixel() / static_cast<double>(sums.unit());

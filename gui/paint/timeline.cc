@@ -19,6 +19,11 @@ namespace {
 
 constexpr double kLeastText = 18;  // of a span that may carry its name
 
+/// Pixels of an image per logical pixel: the device's; in an SVG, which may be enlarged, two.
+double PixelScale(const QPainter& painter) {
+  return painter.paintEngine()->type() == QPaintEngine::SVG ? 2 : painter.deviceTransform().m11();
+}
+
 double RulerHeight(const Theme& theme) { return LineHeight(theme.Small()) + 6; }
 
 /// Times above a plot, and a hairline through it for each.
@@ -139,7 +144,7 @@ class TimelinePainter {
 
   /// Each lane is drawn once as a row of pixels, which is copied to its height.
   void PaintSpans() {
-    const double scale = painter_.deviceTransform().m11();
+    const double scale = PixelScale(painter_);
     const int width = static_cast<int>(std::ceil(layout_.plot.width() * scale));
     const int height = static_cast<int>(std::ceil(layout_.plot.height() * scale));
     if (width <= 0 || height <= 0) return;
@@ -299,7 +304,7 @@ class OverviewPainter {
   const TimeAxis& axis() const { return axis_; }
 
   void Paint() {
-    const double scale = painter_.deviceTransform().m11();
+    const double scale = PixelScale(painter_);
     const int width = static_cast<int>(std::ceil(layout_.plot.width() * scale));
     const int height = static_cast<int>(std::ceil(layout_.plot.height() * scale));
     if (width <= 0 || height <= 0 || figure_.sums->rows() == 0) return;

@@ -1,12 +1,11 @@
 #include "gui/paint/timeline.h"
 
 #include <optional>
-#include <random>
 #include <vector>
 
 #include <gtest/gtest.h>
 
-#include "tests/gui/geometry/random_lanes.h"
+#include "gui/export/picture.h"
 #include "tests/gui/paint/canvas.h"
 
 namespace orrery::gui {
@@ -108,6 +107,20 @@ TEST(Timeline, StaysInsideItsAreaWhereverItIsScrolled) {
         EXPECT_EQ(canvas.Inked(outside, Qt::white), 0) << size.width() << " " << scroll;
     }
   }
+}
+
+TEST(Timeline, InSvgSpansAreAnImageAndNamesAreText) {
+  const Theme theme = Theme::Light();
+  const Fixture fixture(theme);
+  const auto svg = [&] {
+    return SvgOf(
+        [&](QPainter& painter, const QRectF& area) { PaintTimeline(painter, area, theme, fixture.figure); },
+        {620, 320}, theme.background, "timeline");
+  };
+  const QByteArray once = svg();
+  EXPECT_EQ(once, svg());
+  EXPECT_EQ(once.count("<image"), 1);
+  EXPECT_TRUE(once.contains("mlp(B)"));
 }
 
 TEST(Overview, RowsAndTimesAreFoundAndTheWindowIsClear) {
