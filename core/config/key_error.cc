@@ -33,7 +33,7 @@ const Value* FindPath(const Value& root, std::string_view path) {
   return value;
 }
 
-InputError Located(const KeyError& error, const Value& root) {
+PlacedKeyError Located(const KeyError& error, const Value& root) {
   const Value* value = &root;
   std::string_view rest = error.path();
   while (!rest.empty()) {
@@ -42,8 +42,9 @@ InputError Located(const KeyError& error, const Value& root) {
     if (child == nullptr) break;
     value = child, rest = after;
   }
-  return rest.empty() ? value->Error(error.message())
-                      : value->Error(std::string(rest) + ": " + error.message());
+  return {
+      rest.empty() ? value->Error(error.message()) : value->Error(std::string(rest) + ": " + error.message()),
+      error};
 }
 
 }  // namespace orrery

@@ -25,12 +25,24 @@ class KeyError : public InputError {
   std::string path_, message_;
 };
 
+/// The same with its place in a document: what() begins with it.
+class PlacedKeyError : public InputError {
+ public:
+  PlacedKeyError(const InputError& placed, const KeyError& error)
+      : InputError(placed), path_(error.path()), message_(error.message()) {}
+  const std::string& path() const { return path_; }
+  const std::string& message() const { return message_; }
+
+ private:
+  std::string path_, message_;
+};
+
 /// The value at a path such as "cluster.device" or "stages[2].layers"; nullptr where there is none.
 const Value* FindPath(const Value& root, std::string_view path);
 
 /// `error` with the place of its key. Where the document does not have the key, the place of the nearest key
 /// around it, and the path that is missing in the message.
-InputError Located(const KeyError& error, const Value& root);
+PlacedKeyError Located(const KeyError& error, const Value& root);
 
 /// What `make` returns; a KeyError in it gets its place in `root`.
 template <class F>

@@ -4,6 +4,8 @@
 #include <exception>
 #include <utility>
 
+#include "core/config/key_error.h"
+
 namespace orrery::gui {
 
 JobQueue::JobQueue(std::function<void()> news, Clock::duration between)
@@ -88,7 +90,7 @@ void JobQueue::Run(Job job) {
     const std::lock_guard lock(mutex_);
     stop = running_->stop.get_token();
   }
-  Tell({job.name, JobNews::What::kStarted, 0, {}, {}});
+  Tell({job.name, JobNews::What::kStarted, 0, {}, {}, {}});
   JobNews outcome = Outcome(job, stop);
   {
     const std::lock_guard lock(mutex_);
@@ -105,13 +107,17 @@ void JobQueue::Run(Job job) {
 }
 
 JobNews JobQueue::Outcome(const Job& job, const std::stop_token& stop) {
-  JobNews news{job.name, JobNews::What::kDone, 1, {}, {}};
+  JobNews news{job.name, JobNews::What::kDone, 1, {}, {}, {}};
   const RunControl control(
       [&](double share, std::string_view words) { TellProgress(job.name, share, words); }, stop);
   try {
     news.result = job.work(control);
   } catch (const Stopped&) {
     news.what = JobNews::What::kStopped;
+  } catch (const KeyError& e) {
+    news.what = JobNews::What::kFailed;
+    news.words = e.what();
+    news.key = e.path();
   } catch (const std::exception& e) {
     news.what = JobNews::What::kFailed;
     news.words = e.what();
@@ -135,7 +141,7 @@ void JobQueue::TellProgress(const JobName& name, double share, std::string_view 
     last_progress_ = now;
     std::erase_if(
         told_, [&](const JobNews& old) { return old.what == JobNews::What::kProgress && old.job == name; });
-    told_.push_back({name, JobNews::What::kProgress, share, std::string(words), {}});
+    told_.push_back({name, JobNews::What::kProgress, share, std::string(words), {}, {}});
   }
   news_();
 }

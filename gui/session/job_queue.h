@@ -39,6 +39,7 @@ struct JobNews {
   What what{};
   double share = 0;   ///< done, 0 to 1: of kProgress
   std::string words;  ///< what is being done, or why it failed
+  std::string key;    ///< of kFailed: that the failure is about, where it is one of a scenario
   std::any result;    ///< of kDone
 };
 

@@ -171,7 +171,7 @@ void Runner::TakeNews(const JobNews& news) {
       break;
     case What::kFailed:
       given_up_.insert({news.job.generation, kind});
-      Q_EMIT Failed(id, kind, words);
+      Q_EMIT Failed(id, kind, words, QString::fromStdString(news.key));
       break;
     case What::kStopped:
       break;

@@ -49,7 +49,8 @@ class Runner : public QObject {
   void Answered(int variant, orrery::gui::Sureness kind);
   void Stopped(int variant, orrery::gui::Sureness kind);
   /// In the reader's own words, with the place or key of what is wrong where there is one.
-  void Failed(int variant, orrery::gui::Sureness kind, const QString& why);
+  /// `key`: of the scenario, that it is about; empty where that is not known.
+  void Failed(int variant, orrery::gui::Sureness kind, const QString& why, const QString& key);
   void DifferenceStopped(int base, int other, const QString& why);
   void BecameIdle();
 

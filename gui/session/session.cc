@@ -6,6 +6,7 @@
 
 #include "core/base/error.h"
 #include "core/base/file.h"
+#include "core/config/key_error.h"
 #include "gui/session/session_file.h"
 #include "scenarios/training/summary.h"
 
@@ -67,10 +68,12 @@ template <class Make>
 Change Session::Try(Make&& make) {
   try {
     return make();
+  } catch (const PlacedKeyError& e) {
+    return {-1, Text(e.what()), Text(e.path()), Text(e.message())};
   } catch (const InputError& e) {
-    return {-1, Text(e.what())};
+    return {-1, Text(e.what()), {}, {}};
   } catch (const std::filesystem::filesystem_error& e) {
-    return {-1, Text(e.path1().string() + ": " + e.code().message())};
+    return {-1, Text(e.path1().string() + ": " + e.code().message()), {}, {}};
   }
 }
 
@@ -85,12 +88,12 @@ Change Session::Add(std::shared_ptr<const Plan> plan, const QString& name) {
   next.variants.push_back(variant);
   if (next.shown < 0) next.shown = variant->id;
   Commit(std::move(next), tr("Open %1").arg(Text(title)));
-  return {variant->id, {}};
+  return {variant->id, {}, {}, {}};
 }
 
 Change Session::Replace(int id, std::shared_ptr<const Plan> plan, const QString& merge) {
   const std::size_t place = PlaceOf(id);
-  if (place == state_.variants.size()) return {-1, tr("there is no such variant")};
+  if (place == state_.variants.size()) return {-1, tr("there is no such variant"), {}, {}};
   auto variant = std::make_shared<Variant>(*state_.variants[place]);
   const scenarios::Scenario *from = variant->plan->training(), *to = plan->training();
   variant->blind_edit = from != nullptr && to != nullptr && !FoldedTells(*from, *to);
@@ -99,32 +102,37 @@ Change Session::Replace(int id, std::shared_ptr<const Plan> plan, const QString&
   State next = state_;
   next.variants[place] = std::move(variant);
   Commit(std::move(next), tr("Change %1").arg(Text(Find(id)->name)), merge);
-  return {id, {}};
+  return {id, {}, {}, {}};
 }
 
 Change Session::Edit(int id, const std::vector<std::string>& overrides, const QString& merge) {
   const VariantPtr variant = Find(id);
-  if (!variant) return {-1, tr("there is no such variant")};
-  return Try([&] { return Replace(id, variant->plan->With(overrides), merge); });
+  if (!variant) return {-1, tr("there is no such variant"), {}, {}};
+  Change change = Try([&] { return Replace(id, variant->plan->With(overrides), merge); });
+  if (!change.ok() && change.key.isEmpty() && overrides.size() == 1) {  // of the value itself
+    change.key = Text(overrides.front().substr(0, overrides.front().find('=')));
+    change.at_key = change.error;
+  }
+  return change;
 }
 
 Change Session::SetText(int id, const std::string& yaml) {
   const VariantPtr variant = Find(id);
-  if (!variant) return {-1, tr("there is no such variant")};
+  if (!variant) return {-1, tr("there is no such variant"), {}, {}};
   const std::string& file = variant->plan->file();
   return Try([&] { return Replace(id, Plan::Parse(yaml, file, file), {}); });
 }
 
 Change Session::Pin(int id, const QString& name) {
   const std::size_t place = PlaceOf(id);
-  if (place == state_.variants.size()) return {-1, tr("there is no such variant")};
+  if (place == state_.variants.size()) return {-1, tr("there is no such variant"), {}, {}};
   auto pinned = std::make_shared<Variant>(*state_.variants[place]);
   pinned->id = next_id_++;
   pinned->name = name.toStdString();
   State next = state_;
   next.variants.insert(next.variants.begin() + static_cast<std::ptrdiff_t>(place) + 1, pinned);
   Commit(std::move(next), tr("Pin %1").arg(name));
-  return {pinned->id, {}};
+  return {pinned->id, {}, {}, {}};
 }
 
 void Session::Rename(int id, const QString& name) {
@@ -387,11 +395,11 @@ void Session::SetPage(const QString& page) {
 
 Change Session::SaveVariant(int id, const std::string& file) {
   const VariantPtr variant = Find(id);
-  if (!variant) return {-1, tr("there is no such variant")};
+  if (!variant) return {-1, tr("there is no such variant"), {}, {}};
   return Try([&]() -> Change {
     const std::filesystem::path folder = std::filesystem::absolute(file).lexically_normal().parent_path();
     WriteOutput(file, variant->plan->TextFor(folder));
-    return {id, {}};
+    return {id, {}, {}, {}};
   });
 }
 
@@ -403,7 +411,7 @@ Change Session::SaveAs(const std::string& file) {
     file_ = Text(file);
     modified_ = false;
     Q_EMIT FileChanged();
-    return {shown(), {}};
+    return {shown(), {}, {}, {}};
   });
 }
 
@@ -430,7 +438,7 @@ Change Session::OpenSession(const std::string& file) {
     SetPage(Text(read.saved.page));
     Q_EMIT UndoChanged();
     Q_EMIT FileChanged();
-    return {shown(), {}};
+    return {shown(), {}, {}, {}};
   });
 }
 

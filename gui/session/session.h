@@ -28,6 +28,9 @@ namespace orrery::gui {
 struct Change {
   int id = -1;    ///< the variant that was made or changed; -1: none was
   QString error;  ///< empty: done
+  /// The key that the error is about, "parallelism.expert", and what is said of it alone: for a message at its
+  /// control. Empty where it is about no key that is known.
+  QString key, at_key;
   bool ok() const { return error.isEmpty(); }
 };
 

@@ -328,19 +328,19 @@ void MainWindow::Say(const QString& message) {
 }
 
 QString MainWindow::OpenFile(const QString& file) {
+  using scenarios::FileKind;
   const std::string path = file.toStdString();
   try {
-    if (file.endsWith(".orrery.yaml")) return session_->OpenSession(path).error;
     // The name of a shipped scenario is no file.
-    const bool shipped = !QFileInfo::exists(file);
-    const scenarios::FileKind kind = shipped ? scenarios::FileKind::kScenario : scenarios::KindOfFile(path);
-    switch (kind) {
-      case scenarios::FileKind::kExpertLoads: {
+    const scenarios::FoundFile found = QFileInfo::exists(file) ? scenarios::KindOfFile(path) : scenarios::FoundFile{FileKind::kPretraining, ""};
+    switch (found.kind) {
+      case FileKind::kSession: return session_->OpenSession(path).error;
+      case FileKind::kExpertLoads: {
         const QString error = experts_->ShowRecorded(path);
         if (error.isEmpty()) ShowPage("experts");
         return error;
       }
-      case scenarios::FileKind::kScenario: {
+      case FileKind::kPretraining: {
         const int before = session_->shown();
         const Change change = session_->Open(path);
         if (change.ok() && before >= 0) {
@@ -349,9 +349,10 @@ QString MainWindow::OpenFile(const QString& file) {
         }
         return change.error;
       }
+      case FileKind::kUnknown: return file + ": " + QString::fromStdString(found.why);
       default:
-        return file + " is " + Text(scenarios::Words(kind)) +
-               "; expected a scenario, a saved session or recorded expert loads";
+        return file + " is " + Text(scenarios::FileKindWords(found.kind)) +
+               ", which has no page yet; expected a pre-training scenario, a saved session or recorded expert loads";
     }
   } catch (const std::exception& e) {
     return QString::fromStdString(e.what());

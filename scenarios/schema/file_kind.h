@@ -1,24 +1,35 @@
-// What a file is, judged by its content: for whoever takes a file of any kind and hands it to the reader it is for.
+// What a file is, by what it holds and not by its name: for whoever is given one without a word.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 #include <string_view>
 
 namespace orrery::scenarios {
 
 enum class FileKind : std::uint8_t {
-  kScenario,     ///< YAML; whether it is a good one its reader says
-  kModelConfig,  ///< a Hugging Face config.json
-  kExpertLoads,  ///< recorded: CSV, or JSON of SGLang, vLLM or EPLB
-  kTrace,        ///< Chrome's form, as the PyTorch profiler writes it, packed or not
-  kMeasurement,  ///< of Orrery's own profiler, and its comparisons
   kUnknown,
+  kPretraining,  ///< scenario
+  kAttention,    ///< scenario
+  kSession,      ///< variants compared in the window
+  kHuggingFace,  ///< config.json of a model
+  kExpertLoads,  ///< recorded: CSV, or JSON of SGLang, vLLM or EPLB
+  kTrace,        ///< of PyTorch's profiler, packed or not
+  kKernelLog,    ///< of the injection library
+  kMeasurement,  ///< of kernels, by orrery profile
+  kKernelTable,  ///< calibration
 };
+/// "a pre-training scenario", "a kernel log", ...
+std::string_view FileKindWords(FileKind kind);
 
-/// Looks at the first MiB. kUnknown of what is no regular file, is empty or is none of these.
-FileKind KindOfFile(const std::filesystem::path& file);
-/// "a scenario", "a trace", ...; of kUnknown "of no known kind".
-std::string_view Words(FileKind kind);
+struct FoundFile {
+  FileKind kind = FileKind::kUnknown;
+  /// Of kUnknown: what was found instead and what would be read, a sentence. Else empty: whether the file is
+  /// a good one of its kind its own reader says.
+  std::string why;
+};
+/// Looks at the beginning of a file, of YAML at its keys.
+FoundFile KindOfFile(const std::filesystem::path& file);
 
 }  // namespace orrery::scenarios

@@ -109,10 +109,12 @@ TEST(Runner, TellsWhyAScenarioCannotBeSimulated) {
   const Change change = session.Add(SmallPlan({"parallelism={pipeline: 16, expert: 2}"}));
   ASSERT_TRUE(change.ok());
   ASSERT_TRUE(Until([&] { return failed.count() >= 2 && runner.Idle(); }));
-  EXPECT_THAT(failed[0][2].toString().toStdString(), HasSubstr("parallelism."));
+  EXPECT_THAT(failed[0][2].toString().toStdString(),
+              HasSubstr("parallelism.pipeline: gives 16 pipeline stages"));
+  EXPECT_EQ(failed[0][3].toString(), "parallelism.pipeline");
   const auto before = failed.count();
   runner.Request(change.id, Sureness::kEveryGpu);
-  EXPECT_TRUE(Until([&] { return failed.count() == before + 1; })) << "asked again, it tries again";
+  EXPECT_TRUE(Until([&] { return failed.count() > before; })) << "asked again, it tries again";
 }
 
 TEST(Runner, StopsAndMakesItOnRequest) {
