@@ -1,4 +1,4 @@
-// The architectures of transformers that are understood: one entry of a table each.
+// The architectures of transformers that are understood: one entry of a table each (models/spec/families/).
 #pragma once
 
 #include <string>

@@ -10,8 +10,13 @@ std::string PriceKeyName(std::uint32_t price) {
   if (price == models::kLocalSendPrice) return "hand over";
   if (price == models::kSendPrice) return "send";
   const auto unit = static_cast<models::UnitKind>(price / models::kParts);
-  constexpr std::array<const char*, models::kUnitKinds> kUnits = {"embedding", "dense layer", "MoE layer",
-                                                                  "MTP layer", "head"};
+  constexpr std::array<const char*, models::kUnitKinds> kUnits = {"embedding",
+                                                                  "dense layer",
+                                                                  "MoE layer",
+                                                                  "MTP layer",
+                                                                  "head",
+                                                                  "dense layer (2nd mixer)",
+                                                                  "MoE layer (2nd mixer)"};
   return fmt::format("{} {}", kUnits[static_cast<std::size_t>(unit)],
                      Name(static_cast<models::Part>(price % models::kParts)));
 }
@@ -30,7 +35,7 @@ SpanWork SpanWorkOf(const Span& span, int micro_batches) {
   if (work.message) return work;
   work.unit = static_cast<models::UnitKind>(span.price() / models::kParts);
   work.part = static_cast<models::Part>(span.price() % models::kParts);
-  if (work.unit != models::UnitKind::kMoeLayer && work.unit != models::UnitKind::kMtpLayer) return work;
+  if (!models::HasExperts(work.unit)) return work;
   work.moe_layer = instance / micro_batches;
   work.micro_batch = instance % micro_batches;
   return work;
