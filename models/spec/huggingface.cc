@@ -84,6 +84,9 @@ std::vector<std::string> TypesOfVersion(const std::string& model_type) {
 }
 
 [[noreturn]] void RefuseType(const Value& type) {
+  for (const RefusedFamily& refused : RefusedFamilies())
+    if (type.AsString() == refused.model_type)
+      throw type.Error("architecture not understood: " + refused.why);
   std::string all;
   for (const std::string& name : HuggingFaceModelTypes()) all += (all.empty() ? "" : ", ") + name;
   throw type.Error("unknown architecture; expected one of: " + all +

@@ -21,6 +21,12 @@ struct HuggingFaceFamily {
 
 const std::vector<HuggingFaceFamily>& HuggingFaceFamilies();
 
+/// A `model_type` that is known and refused.
+struct RefusedFamily {
+  std::string model_type, why;
+};
+const std::vector<RefusedFamily>& RefusedFamilies();
+
 /// The family of a `model_type`, or nullptr.
 const HuggingFaceFamily* FindFamily(const std::string& model_type);
 

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "models/spec/mixer_text.h"
+
 namespace orrery::scenarios {
 namespace {
 
@@ -276,7 +278,7 @@ std::string ModelText(const AttentionReport& r, const ModelReport& m) {
       "layout: tensor {}, expert {}, attention data-parallel beyond; {} weights, {} cache; no "
       "communication\n\n",
       m.spec.name, static_cast<double>(m.parameters.total) * 1e-9,
-      static_cast<double>(m.parameters.activated) * 1e-9, m.spec.layers, models::OwnDesign(m.spec),
+      static_cast<double>(m.parameters.activated) * 1e-9, m.spec.layers, models::DescribeMixers(m.spec),
       m.layout.tensor, m.layout.expert, m.layout.weights == models::WeightPrecision::kFp8 ? "FP8" : "BF16",
       models::Name(s.cache));
   for (const std::string& note : m.spec.notes) text.insert(text.size() - 1, "model: " + note + "\n");

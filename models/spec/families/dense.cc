@@ -28,8 +28,28 @@ void ReadOlmo2(HuggingFaceConfig* c, ModelSpec* spec) {
 
 /// Phi-3 and Phi-4.
 void ReadPhi3(HuggingFaceConfig* c, ModelSpec* spec) {
-  c->Ignore({"original_max_position_embeddings"});
+  c->Ignore({"original_max_position_embeddings", "full_attn_mod", "interpolate_factor"});
+  c->Require({{"lm_head_bias", {"false"}, "a bias of the head is not modelled of this architecture"}});
   ReadLlama(c, spec);
+}
+
+/// GLM-4: a bias on query, key and value alone.
+void ReadGlm(HuggingFaceConfig* c, ModelSpec* spec) {
+  ReadLlama(c, spec);
+  spec->attention.output_bias = false;
+}
+
+/// MiniCPM scales embeddings, residuals and logits by constants.
+void ReadMiniCpm(HuggingFaceConfig* c, ModelSpec* spec) {
+  c->Ignore({"scale_emb", "dim_model_base", "scale_depth"});
+  ReadLlama(c, spec);
+}
+
+/// OLMo's LayerNorms have no parameters.
+void ReadOlmo(HuggingFaceConfig* c, ModelSpec* spec) {
+  c->Ignore({"clip_qkv"});
+  ReadLlama(c, spec);
+  c->LeaveOut("LayerNorms without parameters are priced and counted as RMSNorms with them");
 }
 
 /// GLM-4-0414: a bias on query, key and value alone; norms before and after attention and feed-forward.
@@ -104,6 +124,10 @@ constexpr const char* kSmolLm3 = R"({"num_key_value_heads": 4, "head_dim": null,
 constexpr const char* kErnie = R"({"num_key_value_heads": 2, "head_dim": 128,
   "max_position_embeddings": 131072, "tie_word_embeddings": true})";
 
+constexpr const char* kMiniCpm = R"({"num_key_value_heads": null, "head_dim": null,
+  "max_position_embeddings": 2048, "tie_word_embeddings": true})";
+
+const FixedKey kNoBias = {"bias", {"false"}, "biases on all projections are not modelled"};
 const FixedKey kNoUseBias = {"use_bias", {"false"}, "biases on all projections are not modelled"};
 
 }  // namespace
@@ -121,6 +145,16 @@ std::vector<HuggingFaceFamily> DenseFamilies() {
       {"olmo2", {"Olmo2ForCausalLM"}, {"Olmo2Config", kOlmo2, {}}, {}, ReadOlmo2},
       {"olmo3", {"Olmo3ForCausalLM"}, {"Olmo3Config", kOlmo3, {}}, {}, ReadOlmo2},
       {"phi3", {"Phi3ForCausalLM"}, {"Phi3Config", kPhi3, {}}, {}, ReadPhi3},
+      {"glm", {"GlmForCausalLM"}, {"GlmConfig", kGlm4, {}}, {}, ReadGlm},
+      {"glm4v_text",
+       {"Glm4vTextModel", "Glm4vForConditionalGeneration"},
+       {"Glm4vTextConfig", kGlm4, {}},
+       {},
+       ReadGlm4},
+      {"internlm2", {"InternLM2ForCausalLM"}, {"InternLM2Config", kLlama, {}}, {kNoBias}, ReadLlama},
+      {"internlm3", {"InternLM3ForCausalLM"}, {"InternLM3Config", kLlama, {}}, {kNoBias}, ReadLlama},
+      {"minicpm", {"MiniCPMForCausalLM"}, {"MiniCPMConfig", kMiniCpm, {}}, {}, ReadMiniCpm},
+      {"olmo", {"OlmoForCausalLM"}, {"OlmoConfig", kLlama, {}}, {}, ReadOlmo},
       {"glm4", {"Glm4ForCausalLM"}, {"Glm4Config", kGlm4, {}}, {}, ReadGlm4},
       {"seed_oss", {"SeedOssForCausalLM"}, {"SeedOssConfig", kSeedOss, {}}, {}, ReadSeedOss},
       {"exaone4", {"Exaone4ForCausalLM"}, {"Exaone4Config", kExaone4, {}}, {}, ReadExaone4},

@@ -29,6 +29,12 @@ void ReadGemma(HuggingFaceConfig* c, ModelSpec* spec, bool head_norms, bool (*sl
   c->LeaveOut("the norms after attention and feed-forward are not priced");
 }
 
+/// Gemma 1: neither windows nor norms after.
+void ReadGemma1(HuggingFaceConfig* c, ModelSpec* spec) {
+  AcceptGatedGelu(c);
+  ReadLlama(c, spec);
+}
+
 void ReadGemma2(HuggingFaceConfig* c, ModelSpec* spec) {
   ReadGemma(c, spec, false, [](int layer) { return layer % 2 == 0; });
 }
@@ -156,6 +162,9 @@ void ReadMiMoV2(HuggingFaceConfig* c, ModelSpec* spec) {
 constexpr const char* kGptOss = R"({"num_key_value_heads": 8, "head_dim": 64, "sliding_window": 128,
   "attention_bias": true, "max_position_embeddings": 131072, "tie_word_embeddings": false})";
 
+constexpr const char* kGemma1 = R"({"num_key_value_heads": 16, "head_dim": 256,
+  "max_position_embeddings": 8192, "tie_word_embeddings": true})";
+
 constexpr const char* kGemma2 = R"({"num_key_value_heads": 4, "head_dim": 256, "sliding_window": 4096,
   "max_position_embeddings": 8192, "tie_word_embeddings": true})";
 
@@ -182,6 +191,7 @@ std::vector<HuggingFaceFamily> WindowFamilies() {
         {{"experts_per_token", "num_experts_per_tok"}, {"num_experts", "num_local_experts"}}},
        {},
        ReadGptOss},
+      {"gemma", {"GemmaForCausalLM"}, {"GemmaConfig", kGemma1, {}}, {}, ReadGemma1},
       {"gemma2", {"Gemma2ForCausalLM"}, {"Gemma2Config", kGemma2, {}}, {}, ReadGemma2},
       {"gemma3_text",
        {"Gemma3ForCausalLM", "Gemma3TextModel"},

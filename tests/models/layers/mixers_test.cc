@@ -11,6 +11,7 @@
 #include "models/layers/flops.h"
 #include "models/layers/serving_ops.h"
 #include "models/parallel/training_program.h"
+#include "models/spec/mixer_text.h"
 #include "models/spec/parameters.h"
 #include "tests/models/layers/shapes.h"
 
@@ -212,6 +213,10 @@ TEST(RecastDesigns, ReplaceEveryMixer) {
   EXPECT_EQ(OwnDesign(qwen), "own");
   EXPECT_EQ(OwnDesign(ModelPreset("deepseek-v3.2")), "own");
   EXPECT_EQ(OwnDesign(ModelPreset("minimax-m2")), "gqa-8");
+  EXPECT_EQ(DescribeMixers(ModelPreset("minimax-m2")), "gqa-8");
+  EXPECT_EQ(DescribeMixers(ModelPreset("gpt-oss-120b")), "18 x gqa-8, 18 x gqa-8 of 128 positions");
+  EXPECT_EQ(DescribeMixers(ModelPreset("deepseek-v3.2")), "61 x mla of 2048 chosen positions");
+  EXPECT_EQ(DescribeMixers(ModelPreset("falcon-h1-34b")), "72 x gqa-4 beside Mamba-2");
 }
 
 TEST(TrainedMixers, WindowsCostLessInBothPasses) {
