@@ -121,7 +121,8 @@ TEST(Families, WhatTheyDoNotUnderstandIsRefusedByName) {
       ErrorOf(Changed(MiMoV2(), R"("swa_num_key_value_heads": 8)", R"("swa_num_key_value_heads": 7)")),
       HasSubstr("swa_num_key_value_heads"));
   const std::vector<PublishedModel> all = AllModels();
-  const auto nemotron = std::find_if(all.begin(), all.end(), [](const auto& m) { return m.name == "Nemotron-H-8B"; });
+  const auto nemotron =
+      std::find_if(all.begin(), all.end(), [](const auto& m) { return m.name == "Nemotron-H-8B"; });
   EXPECT_THAT(ErrorOf(Changed(nemotron->json, "M-M-M-M*", "M-M-M-X*")), HasSubstr("hybrid_override_pattern"));
   EXPECT_THAT(ErrorOf(Changed(nemotron->json, "relu2", "gelu")), HasSubstr("mlp_hidden_act"));
 }
