@@ -169,10 +169,13 @@ DesignReport ReportDesign(const Context& c, const AttentionDesign& design) {
   return d;
 }
 
-/// "own" and its plain name are one design; each is reported once.
+/// "own" and its plain name are one design; each is reported once. Of the designs compared where none are asked for,
+/// groups that do not divide a model's heads are left out.
 std::vector<AttentionDesign> Designs(const AttentionScenario& s, const ModelSpec& spec) {
   std::vector<AttentionDesign> designs;
+  const bool asked = s.designs != AttentionScenario{}.designs;
   for (const std::string& name : s.designs) {
+    if (!asked && name == "gqa-8" && spec.attention.heads % 8 != 0) continue;
     AttentionDesign d = models::MakeDesign(name, spec);
     const bool again =
         std::any_of(designs.begin(), designs.end(), [&](const auto& other) { return other.name == d.name; });

@@ -70,6 +70,15 @@ TEST(AttentionReport, StatesAreKeptWhateverTheLength) {
   EXPECT_GT(own.decode.front().time.analytic_s, 0) << "no table has a recurrence";
 }
 
+TEST(AttentionReport, GroupsThatDoNotDivideTheHeadsAreLeftOutUnlessAskedFor) {
+  AttentionScenario s = Small("falcon-h1-34b");  // 20 heads
+  s.contexts = {1024};
+  s.batches = {1};
+  EXPECT_THROW(Of(RunAttention(s), "gqa-8"), std::runtime_error);
+  s.designs = {"own", "gqa-8"};
+  EXPECT_THROW(RunAttention(s), InputError);
+}
+
 TEST(AttentionReport, PartsAndProvenancesOfAStepAddUp) {
   const AttentionReport r = RunAttention(Small());
   for (const DesignReport& d : r.models.at(0).designs) {
