@@ -62,6 +62,9 @@ enum class OpKind : std::uint8_t {
   kGradientNorm,
   kHostCopy,  ///< device to host copy over PCIe (EMA)
   kMemset,
+  // Recurrent mixers: linear attention and state spaces.
+  kStateScan,    ///< matrix products of a chunked scan, GemmShape; groups = heads x chunks
+  kStateUpdate,  ///< a decoded token: every state read, changed and written
 };
 
 /// snake_case name used in calibration files and reports, e.g. "grouped_gemm_fp8".

@@ -136,6 +136,10 @@ inline constexpr std::array kOpTraits = {
     OpTraits{.kind = K::kGradientNorm, .name = "gradient_norm", .bytes_per_element = 4, .report_class = rc::kOptimizer},
     OpTraits{.kind = K::kHostCopy, .name = "host_copy", .bound = B::kHostLink, .report_class = rc::kOptimizer},
     OpTraits{.kind = K::kMemset, .name = "memset", .report_class = rc::kCopies},
+    // No table has rows of these: the roofline prices them.
+    OpTraits{.kind = K::kStateScan, .name = "state_scan", .shape = S::kGemm, .bound = B::kTensorCores, .precision = P::kBf16,
+             .report_class = rc::kAttention, .residual_class = "gemm_bf16"},
+    OpTraits{.kind = K::kStateUpdate, .name = "state_update", .report_class = rc::kAttention},
 };
 // clang-format on
 

@@ -87,8 +87,7 @@ void AddRowOf(const Timeline& timeline, int rank, SpanLanes* rows) {
 
 QString TimelineData::Text(const SpanRef& span) const {
   const scenarios::Scenario& scenario = run->model->scenario();
-  const int dense = scenario.model.moe ? scenario.model.moe->first_dense_layers : 0;
-  return QString::fromStdString(scenarios::SpanText(timeline().At(span), scenario.MicroBatches(), dense));
+  return QString::fromStdString(scenarios::SpanText(timeline().At(span), scenario.MicroBatches(), scenario.model));
 }
 
 QString TimelineData::RankText(int rank) const {

@@ -303,7 +303,8 @@ LoadView ViewRecorded(const models::ExpertLoads& loads, int ranks, const LoadReq
 std::vector<std::string> MoeLayerNames(const models::ModelSpec& model) {
   std::vector<std::string> names;
   if (!model.moe) return names;
-  for (int l = model.moe->first_dense_layers; l < model.layers; ++l) names.push_back(std::to_string(l));
+  for (int l = 0; l < model.layers; ++l)
+    if (model.IsMoeLayer(l)) names.push_back(std::to_string(l));
   for (int m = 1; m <= model.mtp_modules; ++m) names.push_back(fmt::format("MTP {}", m));
   return names;
 }

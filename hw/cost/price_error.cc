@@ -167,6 +167,13 @@ double PriceErrors::Error(OpKind kind, Basis basis, const CommonDraws& common, c
          carried.classes[c].scatter * common.scatter[c];
 }
 
+namespace {
+
+/// Kinds that came later: drawn after all else, so that the draws of the others stay what they were.
+bool DrawnLast(OpKind kind) { return kind == OpKind::kStateScan || kind == OpKind::kStateUpdate; }
+
+}  // namespace
+
 PriceFactors PriceErrors::Draw(RandomStream* random) const {
   CommonDraws common;
   common.shared = random->Normal();
@@ -174,15 +181,20 @@ PriceFactors PriceErrors::Draw(RandomStream* random) const {
     for (auto* draws : {&common.bias, &common.scatter, &common.between}) draws->push_back(random->Normal());
   }
   PriceFactors factors;
-  for (const OpTraits& traits : AllOpTraits()) {
-    if (traits.priced_with) continue;
+  const auto draw = [&](const OpTraits& traits) {
     const KindDraws own = {random->Uniform(), random->Normal()};
     for (int b = 0; b < kBases; ++b) {
       const auto basis = static_cast<Basis>(b);
       factors.At(traits.kind, basis) = std::exp(Error(traits.kind, basis, common, own));
     }
+  };
+  for (const OpTraits& traits : AllOpTraits()) {
+    if (!traits.priced_with && !DrawnLast(traits.kind)) draw(traits);
   }
   factors.launch_gap = std::exp(data_.launch_gap * random->Normal());
+  for (const OpTraits& traits : AllOpTraits()) {
+    if (DrawnLast(traits.kind)) draw(traits);
+  }
   return factors;
 }
 

@@ -26,6 +26,9 @@ void AttentionLists::OutputForward() {
   const bool training = !c_.inference();
   if (training && s_.SavesE5M6())
     ops_->push_back(kernel::SaveE5M6(tokens_, linears_.output.in, "save attention output"));
+  if (a_.output_gate)
+    ops_->push_back(
+        kernel::ResidualAdd(tokens_, linears_.output.in, "attention output gate"));  // two read, one written
   AppendFprop(linears_.output, pass_, Operand::kBf16, "fprop", ops_);
   if (training && s_.scale_attention_output)
     ops_->push_back(kernel::Rows(OpKind::kScale, tokens_, c_.spec.hidden, "attention output scale"));
@@ -38,6 +41,8 @@ void AttentionLists::OutputBackward() {
   if (s_.SavesE5M6()) ops_->push_back(kernel::RestoreE5M6(tokens_, o.in, "restore attention output"));
   AppendDgrad(o, pass_, Operand::kBf16, ops_);
   AppendWgradOperands(o, pass_, Operand::kBf16, ops_);
+  if (a_.output_gate)  // its gradient, values and gate read; gradients of both written
+    ops_->push_back(kernel::Rows(OpKind::kResidualAdd, tokens_, o.in, 10, "attention output gate backward"));
 }
 
 void AttentionLists::FlashBackward() {
@@ -87,7 +92,7 @@ void AttentionLists::DecodeCore(AttentionShape shape) {
   const std::int64_t cached = CacheEntryBytes().count;
   if (cached != Bf16KvBytes(OpKind::kAttentionDecode, shape)) shape.kv_bytes = cached;
   ops_->push_back({.kind = OpKind::kAttentionDecode,
-                   .shape = OverSequences(shape, s_.batch, Pass::kDecode),
+                   .shape = OverSequences(shape, a_, s_.batch, Pass::kDecode),
                    .label = "attention over the cache"});
 }
 

@@ -79,12 +79,12 @@ void RoutedExperts::Forward() {
     ops_->push_back(kernel::Rows(OpKind::kRouterMisc, unique_ * top_k_, experts_, 8, "expert mapping"));
     ops_->push_back(kernel::Permute(unique_, rows_, hidden_, fp8_, "permute to experts"));
   }
-  WeightTranspose(2 * width_, hidden_, "expert gate_up fprop");
+  const std::int64_t up = c_.spec.gated ? 2 * width_ : width_;
+  WeightTranspose(up, hidden_, "expert gate_up fprop");
   Scales(hidden_, "expert gate_up fprop");
-  ops_->push_back(GroupedGemm(2 * width_, hidden_, "expert gate_up fprop"));
+  ops_->push_back(GroupedGemm(up, hidden_, "expert gate_up fprop"));
   if (!masked_) GateWeights("gate weights of local experts");
-  ops_->push_back(fp8_ ? kernel::SwiGluCast(rows_, width_, "expert SwiGLU")
-                       : kernel::SwiGlu(rows_, width_, "expert SwiGLU"));
+  ops_->push_back(Activation(c_, rows_, width_, "expert SwiGLU"));
   WeightTranspose(hidden_, width_, "expert down fprop");
   Scales(width_, "expert down fprop");
   ops_->push_back(GroupedGemm(hidden_, width_, "expert down fprop"));

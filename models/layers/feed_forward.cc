@@ -1,15 +1,27 @@
 #include "models/layers/feed_forward.h"
 
+#include <utility>
+
 #include "models/layers/kernels.h"
 
 namespace orrery::models {
 
 SwiGluLinears DenseFeedForward(const SublayerContext& c) {
-  return SwiGlu("dense", c.spec.hidden, c.spec.dense_intermediate / c.shape.shard.tensor);
+  return SwiGlu("dense", c.spec.hidden, c.spec.dense_intermediate / c.shape.shard.tensor, c.spec.gated);
 }
 
 SwiGluLinears SharedExperts(const SublayerContext& c) {
-  return SwiGlu("shared", c.spec.hidden, c.spec.moe->shared_intermediate / c.shape.shard.tensor);
+  return SwiGlu("shared", c.spec.hidden, c.spec.moe->shared_intermediate / c.shape.shard.tensor,
+                c.spec.gated);
+}
+
+Op Activation(const SublayerContext& c, std::int64_t rows, std::int64_t width, std::string label) {
+  if (c.spec.gated)
+    return c.shape.fp8() ? kernel::SwiGluCast(rows, width, std::move(label))
+                         : kernel::SwiGlu(rows, width, std::move(label));
+  // An activation of one matrix: the kernel without the gate's bytes.
+  return c.shape.fp8() ? kernel::Cast(rows, width, std::move(label))
+                       : kernel::Rows(OpKind::kSwiGlu, rows, width, 4, std::move(label));
 }
 
 void AppendGateUp(const SwiGluLinears& ffn, const SublayerContext& c, Operand input, OpList* ops) {
@@ -19,8 +31,7 @@ void AppendGateUp(const SwiGluLinears& ffn, const SublayerContext& c, Operand in
 void AppendDown(const SwiGluLinears& ffn, const SublayerContext& c, OpList* ops) {
   const std::string label = ffn.down.name + " input SwiGLU";
   const std::int64_t tokens = c.shape.tokens();
-  ops->push_back(c.shape.fp8() ? kernel::SwiGluCast(tokens, ffn.width, label)
-                               : kernel::SwiGlu(tokens, ffn.width, label));
+  ops->push_back(Activation(c, tokens, ffn.width, label));
   AppendFprop(ffn.down, OverTokens(c), Operand::kFp8, "fprop", ops);
 }
 

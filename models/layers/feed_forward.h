@@ -1,6 +1,9 @@
 // A SwiGLU feed-forward on all tokens of a rank: a dense layer's, or the shared experts as one.
 #pragma once
 
+#include <cstdint>
+#include <string>
+
 #include "models/layers/linear_ops.h"
 #include "models/layers/op_list.h"
 
@@ -9,6 +12,9 @@ namespace orrery::models {
 /// This rank's share of the dense layer's, and of the shared experts.
 SwiGluLinears DenseFeedForward(const SublayerContext& context);
 SwiGluLinears SharedExperts(const SublayerContext& context);
+
+/// Between the two matrices, with the cast where FP8.
+Op Activation(const SublayerContext& context, std::int64_t rows, std::int64_t width, std::string label);
 
 void AppendGateUp(const SwiGluLinears& ffn, const SublayerContext& context, Operand input, OpList* ops);
 /// Activation, its cast where FP8, and the down projection.

@@ -27,7 +27,11 @@ TokenFlops TrainingFlopsPerToken(const ModelSpec& spec, std::int64_t sequence, b
 
 /// Forward operations per token of one layer (attention included), of the output head and of one MTP module
 /// (its projection, layer and second use of the head): what stages are balanced by.
-Flops LayerForwardFlops(const ModelSpec& spec, bool moe_layer, std::int64_t sequence, bool causal);
+Flops LayerForwardFlops(const ModelSpec& spec, LayerBlocks blocks, std::int64_t sequence, bool causal);
+inline Flops LayerForwardFlops(const ModelSpec& spec, bool moe_layer, std::int64_t sequence, bool causal) {
+  return LayerForwardFlops(spec, LayerBlocks(moe_layer ? LayerKind::kMoe : LayerKind::kDense), sequence,
+                           causal);
+}
 Flops HeadForwardFlops(const ModelSpec& spec);
 Flops MtpForwardFlops(const ModelSpec& spec, std::int64_t sequence, bool causal);
 

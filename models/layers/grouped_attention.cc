@@ -34,6 +34,10 @@ class GroupedAttention : AttentionLists {
       ops_->push_back(norm(tokens_ * kv_heads_, a_.head_dim, "k head norm" + suffix));
     }
     const std::int64_t q = HeadCols(a_.head_dim), k = KvCols(a_.head_dim);
+    if (a_.qk_norm_joint) {
+      ops_->push_back(norm(tokens_, q, "q norm" + suffix));
+      ops_->push_back(norm(tokens_, k, "k norm" + suffix));
+    }
     if (c_.inference()) {
       ops_->push_back(kernel::Rope(tokens_, q + k, "RoPE q and k"));
       return;

@@ -1,5 +1,8 @@
 // MLA. Materialised in training and prefill (keys and values of every head up-projected), absorbed in decode, where
 // the up-projections are folded into query and output; the alternatives of models/spec/attention_design.h too.
+#include <algorithm>
+#include <cmath>
+
 #include "models/layers/attention_common.h"
 
 namespace orrery::models {
@@ -43,6 +46,9 @@ class LatentAttention : AttentionLists {
     ops_->push_back(kernel::AttentionForward(FlashShape(a_, s_), "flash attention forward"));
   }
   void Absorbed();
+  void Indexer();
+  bool ChoosesInPrefill() const;
+  void PrefillOnChosen();
   void MaterialiseKeys(std::int64_t rows);
   void MaterialisedDecode();
   void Prefill();
@@ -90,6 +96,42 @@ void LatentAttention::ServedInputs() {
   if (a_.q_lora_rank > 0) AppendFprop(linears_.up.front(), pass_, Operand::kBf16, "fprop", ops_);
   if (a_.rope_dim > 0) ops_->push_back(kernel::Rope(tokens_, (heads_ + 1) * a_.rope_dim, "RoPE q and k"));
   CacheWrite();
+  if (a_.index_heads > 0) Indexer();
+}
+
+/// Chooses the positions that each token attends to: few narrow heads score every position in FP8, the best stay
+/// (DeepSeek-V3.2 report, arXiv 2512.02556, section 2.1). Its scores stand at the efficiency of attention kernels in BF16:
+/// no table has one of the indexer. Every rank of a tensor group runs the whole of it.
+void LatentAttention::Indexer() {
+  const IndexerLinears index = IndexerProjections(a_, c_.spec.hidden);
+  // Its inputs are cast already: the query latent for q_b, the layer's input for the compressions.
+  AppendFprop(index.query, pass_, Operand::kFp8, "fprop", ops_);
+  AppendFprop({"index k and weights", index.key.in, index.key.out + index.weights.out}, pass_, Operand::kFp8,
+              "fprop", ops_);
+  const std::int64_t heads = a_.index_heads, dim = a_.index_dim;
+  ops_->push_back(kernel::Rows(OpKind::kLayerNorm, tokens_, dim, "index k norm"));
+  ops_->push_back(
+      kernel::Rope(tokens_, (heads + 1) * std::min(a_.rope_dim, a_.index_dim), "RoPE index q and k"));
+  if (s_.fp8()) ops_->push_back(kernel::Cast(tokens_, heads * dim, "index q cast"));
+  ops_->push_back(kernel::Rows(OpKind::kCopy, tokens_, dim,
+                               Bytes{tokens_ * (2 * dim + IndexBytesPerLayer(a_).count)},
+                               "index cache write"));
+  const InBlock core(ops_, Block::kAttention);
+  const bool decode = c_.pass == Pass::kDecode;
+  const AttentionShape scored{
+      .heads = heads, .kv_heads = 1, .d_qk = dim, .d_v = 0, .kv_bytes = IndexBytesPerLayer(a_).count};
+  ops_->push_back({.kind = decode ? OpKind::kAttentionDecode : OpKind::kAttentionForward,
+                   .shape = OverSequences(scored, s_.batch, c_.pass),
+                   .label = "index scores"});
+  double scores = 0;
+  for (const SequenceSpan& s : s_.batch.sequences) {
+    const double seen = decode ? static_cast<double>(s.cached * s.tokens)
+                               : CausalScores(AttentionSpec{}, s.cached, s.cached + s.tokens);
+    scores += static_cast<double>(s.count) * seen;
+  }
+  ops_->push_back(kernel::Rows(OpKind::kTopK, tokens_,
+                               std::max<std::int64_t>(1, std::llround(scores / static_cast<double>(tokens_))),
+                               "index top-k"));
 }
 
 void LatentAttention::Absorbed() {
@@ -138,6 +180,7 @@ void LatentAttention::MaterialisedDecode() {
 /// A cached prefix is up-projected with the new tokens.
 void LatentAttention::Prefill() {
   if (c_.rope == RopeMode::kOnLatent) return PrefillOnLatent();
+  if (ChoosesInPrefill()) return PrefillOnChosen();
   std::int64_t keys = 0;
   for (const SequenceSpan& s : s_.batch.sequences) keys += s.count * (s.cached + s.tokens);
   MaterialiseKeys(keys);
@@ -146,6 +189,28 @@ void LatentAttention::Prefill() {
     ops_->push_back(kernel::Rope(tokens_, HeadCols(a_.head_dim), "RoPE on queries"));
   }
   Flash();
+}
+
+/// Whether any token has more positions before it than its indexer takes. Else all heads are materialised, as the
+/// report has it for short prefills.
+bool LatentAttention::ChoosesInPrefill() const {
+  const auto longer = [this](const SequenceSpan& s) { return s.cached + s.tokens > a_.index_top_k; };
+  return a_.index_heads > 0 && std::any_of(s_.batch.sequences.begin(), s_.batch.sequences.end(), longer);
+}
+
+/// Absorbed, over the latents that are chosen.
+void LatentAttention::PrefillOnChosen() {
+  ops_->push_back(kernel::BatchedGemmBf16(heads_, tokens_, a_.kv_lora_rank, a_.head_dim, "q absorbed"));
+  {
+    const InBlock core(ops_, Block::kAttention);
+    const std::int64_t width = std::int64_t{a_.kv_lora_rank} + a_.rope_dim;
+    const AttentionShape shape{
+        .heads = heads_, .kv_heads = 1, .d_qk = width, .d_v = a_.kv_lora_rank, .kv_bytes = 2 * width};
+    ops_->push_back(
+        kernel::AttentionForward(OverSequences(shape, a_, s_.batch, c_.pass), "sparse attention forward"));
+  }
+  ops_->push_back(
+      kernel::BatchedGemmBf16(heads_, tokens_, a_.v_head_dim, a_.kv_lora_rank, "output absorbed"));
 }
 
 /// A rotation between query and latent does not factor back to the heads: scores are taken over the latent.

@@ -17,6 +17,7 @@ struct SublayerRow {
 };
 constexpr SublayerRow kSublayers[] = {{Sublayer::kLatentAttention, AppendLatentAttention},
                                       {Sublayer::kGroupedAttention, AppendGroupedAttention},
+                                      {Sublayer::kRecurrence, AppendRecurrence},
                                       {Sublayer::kFeedForwardInput, AppendFeedForwardInput},
                                       {Sublayer::kDense, AppendDense},
                                       {Sublayer::kExperts, AppendExperts}};
@@ -35,7 +36,7 @@ void Check(const ModelSpec& spec, LayerRef layer, const LayerShape& shape) {
                      std::to_string(s.cached));
   }
   ORRERY_CHECK(shape.tokens() > 0, "a batch without tokens");
-  ORRERY_CHECK(layer.kind == LayerKind::kDense || spec.moe, "an MoE layer of the dense model " + spec.name);
+  ORRERY_CHECK(layer.kind != LayerKind::kMoe || spec.moe, "an MoE layer of the dense model " + spec.name);
 }
 
 void CheckRows(const LayerShape& shape) {
@@ -45,20 +46,29 @@ void CheckRows(const LayerShape& shape) {
                    std::to_string(shape.shard.local_experts) + " on this rank");
 }
 
-/// `spec`'s own attention, or the design's.
+/// The mixer's softmax attention, the design's where one is given; nullptr where the mixer has none.
+const AttentionSpec* AttentionIn(const ModelSpec& spec, LayerRef layer) {
+  if (layer.design != nullptr && layer.mixer == kOwnMixer) return &layer.design->spec;
+  return spec.AttentionOf(layer.mixer);
+}
+
 SublayerContext ContextOf(const ModelSpec& spec, LayerRef layer, Pass pass, const LayerShape& shape) {
-  if (layer.design != nullptr) {
+  if (layer.design != nullptr && layer.mixer == kOwnMixer) {
     const AttentionDesign& d = *layer.design;
     return {spec, d.spec, d.rope, d.decode, layer.kind, pass, shape};
   }
-  const bool latent = spec.attention.kind == AttentionKind::kMla;
+  const AttentionSpec* attention = spec.AttentionOf(layer.mixer);
+  const AttentionSpec& of = attention != nullptr ? *attention : spec.attention;  // not read without one
+  const bool latent = of.kind == AttentionKind::kMla;
   return {spec,
-          spec.attention,
+          of,
           latent ? RopeMode::kDecoupled : RopeMode::kOnHeads,
           MlaDecode::kAbsorbed,
           layer.kind,
           pass,
-          shape};
+          shape,
+          spec.RecurrenceOf(layer.mixer),
+          attention != nullptr};
 }
 
 void Append(const SublayerContext& context, Sublayer sublayer, OpList* ops) {
@@ -82,6 +92,24 @@ std::vector<PlacedOp> Listed(const ModelSpec& spec, LayerRef layer, Pass pass, c
     if (wanted(sublayer)) Append(context, sublayer, &ops);
   }
   return ops.Take();
+}
+
+/// Training or prefill where no token sees every position before it: keys that are read once, and the scores.
+AttentionShape OverLimited(AttentionShape shape, const AttentionSpec& a, const Batch& batch) {
+  double scores = 0;
+  std::int64_t lengths = 0;
+  for (const SequenceSpan& s : batch.sequences) {
+    // An indexer may choose any position, a window no older ones than reach into it.
+    const std::int64_t older = a.index_top_k > 0 ? s.cached : a.Reach(s.cached);
+    shape.totals.queries += s.count * s.tokens;
+    shape.totals.keys += s.count * (older + s.tokens);
+    scores += static_cast<double>(s.count) * CausalScores(a, s.cached, s.cached + s.tokens);
+    lengths += s.count * (s.cached + s.tokens);
+  }
+  shape.totals.scores = std::llround(scores);
+  shape.q_len = CeilDiv(shape.totals.queries, shape.batch);
+  shape.kv_len = CeilDiv(lengths, shape.batch);
+  return shape;
 }
 
 /// Whether all sequences have as many new tokens and as many cached.
@@ -131,10 +159,16 @@ std::int64_t Batch::count() const {
 Batch Sequences(std::int64_t count, std::int64_t tokens) { return {{{count, tokens, 0}}, {}, true}; }
 
 std::vector<Sublayer> SublayersOf(const ModelSpec& spec, LayerRef layer) {
-  const AttentionSpec& attention = layer.design != nullptr ? layer.design->spec : spec.attention;
-  return {attention.kind == AttentionKind::kMla ? Sublayer::kLatentAttention : Sublayer::kGroupedAttention,
-          Sublayer::kFeedForwardInput,
-          layer.kind == LayerKind::kDense ? Sublayer::kDense : Sublayer::kExperts};
+  std::vector<Sublayer> sublayers;
+  if (const AttentionSpec* a = AttentionIn(spec, layer)) {
+    sublayers.push_back(a->kind == AttentionKind::kMla ? Sublayer::kLatentAttention
+                                                       : Sublayer::kGroupedAttention);
+  }
+  if (spec.RecurrenceOf(layer.mixer) != nullptr) sublayers.push_back(Sublayer::kRecurrence);
+  if (layer.kind == LayerKind::kNone) return sublayers;
+  sublayers.push_back(Sublayer::kFeedForwardInput);
+  sublayers.push_back(layer.kind == LayerKind::kDense ? Sublayer::kDense : Sublayer::kExperts);
+  return sublayers;
 }
 
 std::vector<PlacedOp> LayerOps(const ModelSpec& spec, LayerRef layer, Pass pass, const LayerShape& shape) {
@@ -162,15 +196,23 @@ std::vector<PlacedOp> ExchangeOps(const ModelSpec& spec, Exchange exchange, cons
 }
 
 AttentionShape OverSequences(AttentionShape shape, const Batch& batch, Pass pass) {
+  return OverSequences(shape, AttentionSpec{}, batch, pass);
+}
+
+AttentionShape OverSequences(AttentionShape shape, const AttentionSpec& a, const Batch& batch, Pass pass) {
   const bool decode = pass == Pass::kDecode;
   shape.causal = !decode && batch.causal;
+  bool limited = false;  // by a window, chunks or an indexer
   const auto one = [&](const SequenceSpan& s) {
     AttentionShape of = shape;
     of.q_len = s.tokens;
-    of.kv_len = decode ? s.cached : s.cached + s.tokens;
+    of.kv_len = decode ? a.Reach(s.cached) : s.cached + s.tokens;
+    limited = limited || (!decode && a.Reach(s.cached + s.tokens) < s.cached + s.tokens);
     return of;
   };
   shape.batch = batch.count();
+  for (const SequenceSpan& s : batch.sequences) one(s);
+  if (limited) return OverLimited(shape, a, batch);
   if (Alike(batch.sequences)) {
     const std::int64_t sequences = shape.batch;
     shape = one(batch.sequences.front());
@@ -196,7 +238,7 @@ AttentionShape FlashShape(const AttentionSpec& a, const LayerShape& shape) {
                         .kv_heads = std::max(1, a.kv_heads / tensor),
                         .d_qk = std::int64_t{a.head_dim} + a.rope_dim,
                         .d_v = a.v_head_dim},
-                       shape.batch, Pass::kForward);
+                       a, shape.batch, Pass::kForward);
 }
 
 }  // namespace orrery::models

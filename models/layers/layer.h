@@ -5,6 +5,7 @@
 //
 //   latent_attention   MLA                              latent_attention.cc
 //   grouped_attention  MHA, GQA, MQA                    grouped_attention.cc
+//   recurrence         linear attention, state spaces   recurrence.cc
 //   feed_forward_input norm, router of an MoE layer     feed_forward_input.cc, router_ops.cc
 //   dense              SwiGLU                           feed_forward.cc
 //   experts            shared and routed experts        experts.cc, feed_forward.cc
@@ -97,8 +98,6 @@ inline constexpr std::array kTrainingPhases = {phase::kAttentionForward,  phase:
 enum class Exchange : std::uint8_t { kDispatchForward, kCombineForward, kCombineBackward, kDispatchBackward };
 std::string_view Name(Exchange exchange);
 
-enum class LayerKind : std::uint8_t { kDense, kMoe };
-
 /// `count` sequences alike: `tokens` new ones each, behind `cached` ones.
 struct SequenceSpan {
   std::int64_t count = 1;
@@ -173,15 +172,19 @@ struct LayerShape {
   bool operator==(const LayerShape&) const = default;
 };
 
-/// Which layer: its kind, and another attention than the model's own where `design` is given (by reference).
+/// Which layer: its feed-forward, its mixer, and another attention than the model's own where `design` is given (by
+/// reference; not read by layers of other mixers).
 struct LayerRef {
   LayerKind kind = LayerKind::kMoe;
   const AttentionDesign* design = nullptr;
+  int mixer = kOwnMixer;
 };
+inline LayerRef RefOf(const LayerBlocks& blocks) { return {blocks.kind, nullptr, blocks.mixer}; }
 
 enum class Sublayer : std::uint8_t {
   kLatentAttention,
   kGroupedAttention,
+  kRecurrence,
   kFeedForwardInput,
   kDense,
   kExperts
@@ -209,6 +212,11 @@ std::vector<PlacedOp> ExchangeOps(const ModelSpec& spec, Exchange exchange, cons
 /// their lengths, others by the sums over them. In decode new tokens attend to the cached ones, else to those and,
 /// causally, to one another.
 AttentionShape OverSequences(AttentionShape shape, const Batch& batch, Pass pass);
+/// The same of an attention that does not see every position: in decode the cache as far as it is read, else the
+/// scores of its window, its chunks or the positions that its indexer chooses. Whole tiles at a window's edges are not
+/// in them.
+AttentionShape OverSequences(AttentionShape shape, const AttentionSpec& attention, const Batch& batch,
+                             Pass pass);
 /// Flash attention's shape over the batch.
 AttentionShape FlashShape(const AttentionSpec& attention, const LayerShape& shape);
 

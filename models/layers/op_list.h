@@ -46,12 +46,15 @@ struct SublayerContext {
   LayerKind kind;
   Pass pass;
   const LayerShape& shape;
+  const RecurrenceSpec* recurrence = nullptr;  ///< of the layer's mixer
+  bool beside_attention = false;               ///< the recurrence reads what attention's norm wrote
 
   bool inference() const { return IsInference(pass); }
 };
 
 void AppendLatentAttention(const SublayerContext& context, OpList* ops);
 void AppendGroupedAttention(const SublayerContext& context, OpList* ops);
+void AppendRecurrence(const SublayerContext& context, OpList* ops);
 void AppendFeedForwardInput(const SublayerContext& context, OpList* ops);
 void AppendDense(const SublayerContext& context, OpList* ops);
 void AppendExperts(const SublayerContext& context, OpList* ops);

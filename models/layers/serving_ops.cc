@@ -79,32 +79,48 @@ struct WeightSplit {
   std::int64_t bf16 = 0;    ///< embedding, head, router, norms
 };
 
-WeightSplit LayerWeights(const ModelSpec& spec, const AttentionDesign& design, const Layout& layout,
-                         bool moe) {
-  const LayerParameterCount c = CountLayer(WithDesign(spec, design), moe);
-  const std::int64_t experts = moe ? spec.moe->routed_experts / layout.expert : 0;
-  return {AttentionProjections(design.spec, spec.hidden, layout.tensor).parameters() +
+/// Matrices of a layer's mixer on one of the ranks that split the heads.
+std::int64_t MixerMatrices(const ModelSpec& model, int mixer, int tensor) {
+  std::int64_t matrices = 0;
+  if (const AttentionSpec* a = model.AttentionOf(mixer)) {
+    matrices += AttentionProjections(*a, model.hidden, tensor).parameters();
+    if (a->index_heads > 0) matrices += IndexerProjections(*a, model.hidden).parameters();
+  }
+  if (const RecurrenceSpec* r = model.RecurrenceOf(mixer))
+    matrices += RecurrenceProjections(*r, model.hidden, tensor).parameters();
+  return matrices;
+}
+
+WeightSplit LayerWeights(const ModelSpec& model, const Layout& layout, const LayerBlocks& blocks) {
+  const LayerParameterCount c = CountLayer(model, blocks);
+  const std::int64_t experts = blocks.kind == LayerKind::kMoe ? model.moe->routed_experts / layout.expert : 0;
+  return {MixerMatrices(model, blocks.mixer, layout.tensor) +
               (c.dense + c.shared_experts + c.shared_gate) / layout.tensor + experts * c.one_expert,
           c.router() + c.norms};
 }
 
 WeightSplit Count(const ModelSpec& spec, const AttentionDesign& design, const Layout& layout, bool with_mtp) {
-  const ParameterCount p = CountParameters(spec);
+  const ModelSpec model = WithDesign(spec, design);
+  const ParameterCount p = CountParameters(model);
   WeightSplit w{0, (p.embedding + p.head) / layout.tensor + spec.hidden};
   const auto add = [&](const WeightSplit& layer, std::int64_t times) {
     w.linear += times * layer.linear;
     w.bf16 += times * layer.bf16;
   };
-  if (spec.MoeLayers() < spec.layers)
-    add(LayerWeights(spec, design, layout, false), spec.layers - spec.MoeLayers());
-  if (spec.moe) add(LayerWeights(spec, design, layout, true), spec.MoeLayers());
+  for (const LayerGroup& g : model.Groups()) add(LayerWeights(model, layout, g.blocks), g.count);
   if (with_mtp && spec.mtp_modules > 0) {
-    WeightSplit module = LayerWeights(spec, design, layout, spec.moe.has_value());
+    WeightSplit module = LayerWeights(model, layout, MtpBlocks(model));
     module.linear += MtpProjection(spec).parameters();
     module.bf16 += MtpNormParameters(spec);
     add(module, spec.mtp_modules);
   }
   return w;
+}
+
+/// A mixer's kernels: all of a layer's but its feed-forward's.
+std::vector<PlacedOp> MixerOps(const ModelSpec& model, LayerRef layer, Pass pass, const LayerShape& shape) {
+  layer.kind = LayerKind::kNone;
+  return LayerOps(model, layer, pass, shape);
 }
 
 }  // namespace
@@ -122,6 +138,11 @@ void CheckLayout(const ModelSpec& spec, const AttentionDesign& design, const Lay
   if (!design.is_mla() && kv % layout.tensor != 0 && layout.tensor % kv != 0) {
     refuse("tensor degree " + tensor + " and " + std::to_string(kv) +
            " key/value heads do not divide one another");
+  }
+  for (const MixerSpec& m : design.own_layers ? spec.mixers : std::vector<MixerSpec>{}) {
+    if ((m.attention && m.attention->heads % layout.tensor != 0) ||
+        (m.recurrence && m.recurrence->heads % layout.tensor != 0))
+      refuse("tensor degree " + tensor + " does not divide the heads of " + m.name);
   }
   if (spec.dense_intermediate % layout.tensor != 0)
     refuse("tensor degree " + tensor + " does not divide the dense width");
@@ -190,16 +211,15 @@ std::vector<PlacedOp> ServedOps(const ModelSpec& spec, const AttentionDesign& de
     }
   };
   add(EmbeddingOps(spec, pass, shape), 1);
-  add(ServedAttentionOps(spec, design, layout, pass, sequences), spec.layers);
-  const std::int64_t moe_layers = spec.MoeLayers();
-  for (const LayerKind kind : {LayerKind::kDense, LayerKind::kMoe}) {
-    const std::int64_t times = kind == LayerKind::kMoe ? moe_layers : spec.layers - moe_layers;
-    if (times == 0) continue;
-    const LayerRef layer{kind, &design};
-    const std::vector<Sublayer> sublayers = SublayersOf(spec, layer);
-    for (std::size_t i = 1; i < sublayers.size(); ++i)  // attention is alike in both kinds
-      add(SublayerOps(spec, layer, sublayers[i], pass, shape), times);
+  const ModelSpec model = WithDesign(spec, design);
+  for (int mixer = kOwnMixer; mixer <= static_cast<int>(model.mixers.size()); ++mixer) {
+    const int layers = model.LayersWith(mixer);
+    if (layers > 0) add(MixerOps(model, {LayerKind::kNone, &design, mixer}, pass, shape), layers);
   }
+  const int moe_layers = model.MoeLayers(), dense_layers = model.DenseLayers();
+  if (dense_layers > 0)
+    add(LayerOps(model, {LayerKind::kDense, nullptr, kNoMixer}, pass, shape), dense_layers);
+  if (moe_layers > 0) add(LayerOps(model, {LayerKind::kMoe, nullptr, kNoMixer}, pass, shape), moe_layers);
   add(HeadOps(spec, pass, shape, {}), 1);
   return all;
 }

@@ -1,6 +1,7 @@
 // What is kept between the passes of one layer, tensor by tensor, and what one block needs while it runs.
 #include <algorithm>
 
+#include "core/base/error.h"
 #include "models/layers/kernels.h"
 #include "models/memory/memory.h"
 #include "models/spec/parameters.h"
@@ -45,8 +46,14 @@ void SaveGqa(const AttentionSpec& a, const LayerShape& s, Saved* saved) {
   if (a.qk_norm) saved->Add("queries and keys before their norm", kBf16 * s.tokens() * heads * a.head_dim);
 }
 
-void SaveAttention(const ModelSpec& spec, const LayerShape& s, Saved* saved) {
-  const AttentionSpec& a = spec.attention;
+/// Of a layer that can be trained: its mixer is softmax attention.
+const AttentionSpec& AttentionOf(const ModelSpec& spec, const LayerBlocks& layer) {
+  const AttentionSpec* a = spec.AttentionOf(layer.mixer);
+  ORRERY_CHECK(a != nullptr, "activations of a layer without attention");
+  return *a;
+}
+
+void SaveAttention(const ModelSpec& spec, const AttentionSpec& a, const LayerShape& s, Saved* saved) {
   saved->Add("layer input", kBf16 * s.tokens() * spec.hidden);
   saved->Add("norm statistics", 2 * kFp32 * s.tokens());
   if (!s.savings.recompute_norms) saved->Quantized("attention norm output", s.tokens() * spec.hidden);
@@ -90,14 +97,14 @@ std::int64_t FfnOperandBytes(std::int64_t hidden, std::int64_t width, const Laye
 }
 
 /// Attention backward: q, k, v, o, do and dq, dk, dv in BF16 and the FP32 accumulator of dq.
-std::int64_t AttentionBackwardBytes(const ModelSpec& spec, const LayerShape& s) {
-  const AttentionShape f = FlashShape(spec.attention, s);
+std::int64_t AttentionBackwardBytes(const AttentionSpec& a, const LayerShape& s) {
+  const AttentionShape f = FlashShape(a, s);
   const std::int64_t queries = s.tokens() * f.heads * (kBf16 * (2 * f.d_qk + 2 * f.d_v) + kFp32 * f.d_qk);
   return queries + s.tokens() * f.kv_heads * kBf16 * 2 * (f.d_qk + f.d_v);
 }
 
-std::int64_t AttentionForwardBytes(const ModelSpec& spec, const LayerShape& s) {
-  const AttentionShape f = FlashShape(spec.attention, s);
+std::int64_t AttentionForwardBytes(const AttentionSpec& a, const LayerShape& s) {
+  const AttentionShape f = FlashShape(a, s);
   return s.tokens() * kBf16 * (f.heads + f.kv_heads) * (f.d_qk + f.d_v);
 }
 
@@ -106,18 +113,19 @@ struct Wide {
   std::int64_t rows, width;
 };
 
-Wide WideFfn(const ModelSpec& spec, LayerKind layer, const LayerShape& s) {
-  if (layer == LayerKind::kDense) return {s.tokens(), spec.dense_intermediate};
+Wide WideFfn(const ModelSpec& spec, const LayerBlocks& layer, const LayerShape& s) {
+  if (layer.kind == LayerKind::kDense) return {s.tokens(), spec.dense_intermediate};
   return {PaddedRows(s.batch.routed, s.row_alignment), spec.moe->intermediate};
 }
 
 }  // namespace
 
-std::vector<SavedTensor> SavedActivations(const ModelSpec& spec, LayerKind layer, const LayerShape& shape) {
+std::vector<SavedTensor> SavedActivations(const ModelSpec& spec, const LayerBlocks& layer,
+                                          const LayerShape& shape) {
   Saved saved(shape.fp8());
-  SaveAttention(spec, shape, &saved);
+  SaveAttention(spec, AttentionOf(spec, layer), shape, &saved);
   if (!shape.savings.recompute_norms) saved.Quantized("mlp norm output", shape.tokens() * spec.hidden);
-  if (layer == LayerKind::kMoe) {
+  if (layer.kind == LayerKind::kMoe) {
     SaveMoe(spec, shape, &saved);
   } else {
     SaveFfn("dense", shape.tokens(), spec.dense_intermediate, shape, &saved);
@@ -125,13 +133,13 @@ std::vector<SavedTensor> SavedActivations(const ModelSpec& spec, LayerKind layer
   return saved.Take();
 }
 
-Bytes WeightPassOperands(const ModelSpec& spec, LayerKind layer, const LayerShape& shape) {
-  const AttentionLinears linears = AttentionProjections(spec);
+Bytes WeightPassOperands(const ModelSpec& spec, const LayerBlocks& layer, const LayerShape& shape) {
+  const AttentionLinears linears = AttentionProjections(AttentionOf(spec, layer), spec.hidden);
   const auto of = [&](const Linear& linear) { return OperandBytes(linear, shape.tokens(), shape); };
   std::int64_t bytes = of(linears.output);
   for (const Linear& l : linears.from_hidden) bytes += of(l);
   for (const Linear& l : linears.up) bytes += of(l);
-  if (layer == LayerKind::kDense)
+  if (layer.kind == LayerKind::kDense)
     return {bytes + FfnOperandBytes(spec.hidden, spec.dense_intermediate, shape)};
   const MoeSpec& m = *spec.moe;
   if (m.shared_intermediate > 0) bytes += FfnOperandBytes(spec.hidden, m.shared_intermediate, shape);
@@ -142,20 +150,20 @@ Bytes WeightPassOperands(const ModelSpec& spec, LayerKind layer, const LayerShap
   return {bytes + OperandBytes({"received rows", spec.hidden, spec.hidden}, routed.unique_rows, shape)};
 }
 
-Bytes ForwardWorkspace(const ModelSpec& spec, LayerKind layer, const LayerShape& shape) {
+Bytes ForwardWorkspace(const ModelSpec& spec, const LayerBlocks& layer, const LayerShape& shape) {
   // Rows in the GEMM's precision, their gate and up results, the activation, and the BF16 result.
   const Wide w = WideFfn(spec, layer, shape);
   const std::int64_t in = shape.fp8() ? 1 : kBf16;
   const std::int64_t ffn = w.rows * (in * (spec.hidden + w.width) + kBf16 * (2 * w.width + spec.hidden));
-  return {std::max(AttentionForwardBytes(spec, shape), ffn)};
+  return {std::max(AttentionForwardBytes(AttentionOf(spec, layer), shape), ffn)};
 }
 
-Bytes BackwardWorkspace(const ModelSpec& spec, LayerKind layer, const LayerShape& shape) {
+Bytes BackwardWorkspace(const ModelSpec& spec, const LayerBlocks& layer, const LayerShape& shape) {
   // Gradient rows, saved input and gradient of gate and up, gradient of the activation, and the BF16 result.
   const Wide w = WideFfn(spec, layer, shape);
   const std::int64_t in = shape.fp8() ? 1 : kBf16;
   const std::int64_t ffn = w.rows * (in * spec.hidden + kBf16 * (5 * w.width + spec.hidden));
-  return {std::max(AttentionBackwardBytes(spec, shape), ffn)};
+  return {std::max(AttentionBackwardBytes(AttentionOf(spec, layer), shape), ffn)};
 }
 
 }  // namespace orrery::models

@@ -13,10 +13,9 @@ constexpr std::int64_t kBf16 = 2, kFp32 = 4;
 /// Sums a per-layer figure over the layers of a stage and its MTP modules.
 template <typename Of>
 std::int64_t SumLayers(const ModelSpec& spec, const Stage& stage, Of of) {
-  const auto kind = [](bool moe) { return moe ? LayerKind::kMoe : LayerKind::kDense; };
   std::int64_t sum = 0;
-  for (const int layer : stage.layers) sum += of(kind(spec.IsMoeLayer(layer)));
-  if (stage.MtpLayers() > 0) sum += stage.MtpLayers() * of(kind(spec.moe.has_value()));
+  for (const int layer : stage.layers) sum += of(spec.BlocksOf(layer));
+  if (stage.MtpLayers() > 0) sum += stage.MtpLayers() * of(MtpBlocks(spec));
   return sum;
 }
 
@@ -30,9 +29,9 @@ std::int64_t EndActivations(const ModelSpec& spec, const Stage& stage, const Lay
 }
 
 std::int64_t StageActivations(const ModelSpec& spec, const Stage& stage, const LayerShape& shape) {
-  return EndActivations(spec, stage, shape) + SumLayers(spec, stage, [&](LayerKind kind) {
+  return EndActivations(spec, stage, shape) + SumLayers(spec, stage, [&](const LayerBlocks& blocks) {
            std::int64_t bytes = 0;
-           for (const SavedTensor& t : SavedActivations(spec, kind, shape)) bytes += t.bytes.count;
+           for (const SavedTensor& t : SavedActivations(spec, blocks, shape)) bytes += t.bytes.count;
            return bytes;
          });
 }
@@ -59,9 +58,9 @@ Bytes Workspace(const ModelSpec& spec, const StageLayout& layout, const LayerSha
                 const MemoryPlan& plan) {
   Bytes forward{}, backward{};
   for (const int held : plan.held) {
-    SumLayers(spec, layout.stages[static_cast<std::size_t>(held)], [&](LayerKind kind) {
-      forward = std::max(forward, ForwardWorkspace(spec, kind, shape));
-      backward = std::max(backward, BackwardWorkspace(spec, kind, shape));
+    SumLayers(spec, layout.stages[static_cast<std::size_t>(held)], [&](const LayerBlocks& blocks) {
+      forward = std::max(forward, ForwardWorkspace(spec, blocks, shape));
+      backward = std::max(backward, BackwardWorkspace(spec, blocks, shape));
       return 0;
     });
   }
@@ -77,10 +76,10 @@ constexpr std::int64_t kRdmaTokens = 140;
 
 }  // namespace
 
-LocalParameters LayerParameters(const ModelSpec& spec, bool moe_layer, ExpertHolding holding) {
-  const LayerParameterCount c = CountLayer(spec, moe_layer);
+LocalParameters LayerParameters(const ModelSpec& spec, const LayerBlocks& blocks, ExpertHolding holding) {
+  const LayerParameterCount c = CountLayer(spec, blocks);
   LocalParameters p{0, c.attention + c.dense + c.shared_experts, c.attention_vectors + c.norms};
-  if (!moe_layer) return p;
+  if (blocks.kind != LayerKind::kMoe) return p;
   const int slots = holding.slots > 0 ? holding.slots : spec.moe->routed_experts;
   ORRERY_CHECK(holding.ranks >= 1 && slots % holding.ranks == 0,
                std::to_string(slots) + " experts over " + std::to_string(holding.ranks) + " ranks");
@@ -90,14 +89,14 @@ LocalParameters LayerParameters(const ModelSpec& spec, bool moe_layer, ExpertHol
 }
 
 LocalParameters MtpParameters(const ModelSpec& spec, ExpertHolding holding) {
-  LocalParameters p = LayerParameters(spec, spec.moe.has_value(), holding);
+  LocalParameters p = LayerParameters(spec, MtpBlocks(spec), holding);
   p.linear += MtpProjection(spec).parameters();
   p.other += MtpNormParameters(spec);
   return p;
 }
 
-LocalParameters AttentionParametersOfLayer(const ModelSpec& spec, bool moe_layer) {
-  const LayerParameterCount c = CountLayer(spec, moe_layer);
+LocalParameters AttentionParametersOfLayer(const ModelSpec& spec, const LayerBlocks& blocks) {
+  const LayerParameterCount c = CountLayer(spec, blocks);
   return {0, c.attention, c.attention_vectors + c.norms};
 }
 
@@ -108,7 +107,7 @@ LocalParameters UniqueParametersPerRank(const ModelSpec& spec, const StageLayout
   for (const int index : held) {
     const Stage& stage = layout.stages[static_cast<std::size_t>(index)];
     for (const int layer : stage.layers) {
-      sum += LayerParameters(spec, spec.IsMoeLayer(layer), holding);
+      sum += LayerParameters(spec, spec.BlocksOf(layer), holding);
     }
     for (int i = 0; i < stage.MtpLayers(); ++i) sum += MtpParameters(spec, holding);
     embedding = embedding || stage.has_embedding || stage.MtpLayers() > 0 ||
@@ -155,8 +154,8 @@ RankMemory MemoryOfRank(const ModelSpec& spec, const StageLayout& layout, const 
   for (std::size_t i = 0; i < plan.held.size(); ++i) {
     const Stage& stage = layout.stages[static_cast<std::size_t>(plan.held[i])];
     memory.activations += plan.chunks_in_flight[i] * Bytes{StageActivations(spec, stage, shape)};
-    deferred = std::max(deferred, SumLayers(spec, stage, [&](LayerKind kind) {
-                          return WeightPassOperands(spec, kind, shape).count;
+    deferred = std::max(deferred, SumLayers(spec, stage, [&](const LayerBlocks& blocks) {
+                          return WeightPassOperands(spec, blocks, shape).count;
                         }));
     memory.logits = std::max(memory.logits, stage.Heads() * LogitsBytes(spec, shape, plan.head));
   }

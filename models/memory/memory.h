@@ -42,12 +42,12 @@ struct ExpertHolding {
 };
 
 /// Parameters of one transformer layer on one of the ranks.
-LocalParameters LayerParameters(const ModelSpec& spec, bool moe_layer, ExpertHolding holding);
+LocalParameters LayerParameters(const ModelSpec& spec, const LayerBlocks& blocks, ExpertHolding holding);
 
 /// Those of an MTP module: its layer, projection and norms.
 LocalParameters MtpParameters(const ModelSpec& spec, ExpertHolding holding);
 /// Of a layer's, those of the attention and of the norms: what is not MLP.
-LocalParameters AttentionParametersOfLayer(const ModelSpec& spec, bool moe_layer);
+LocalParameters AttentionParametersOfLayer(const ModelSpec& spec, const LayerBlocks& blocks);
 
 /// Of the stages `held` by a rank. Embedding and head count once however many stages use them (V3 3.2.3: MTP
 /// shares them because they lie on the same rank); an MTP layer away from the embedding and a use of the head
@@ -61,14 +61,15 @@ struct SavedTensor {
   std::string name;
   Bytes bytes{};
 };
-std::vector<SavedTensor> SavedActivations(const ModelSpec& spec, LayerKind layer, const LayerShape& shape);
+std::vector<SavedTensor> SavedActivations(const ModelSpec& spec, const LayerBlocks& layer,
+                                          const LayerShape& shape);
 
 /// What a deferred weight pass of a layer holds between B and W: both operands of every weight gradient.
-Bytes WeightPassOperands(const ModelSpec& spec, LayerKind layer, const LayerShape& shape);
+Bytes WeightPassOperands(const ModelSpec& spec, const LayerBlocks& layer, const LayerShape& shape);
 
 /// Transient tensors of the block that needs most, forward and backward; both where two chunks overlap.
-Bytes ForwardWorkspace(const ModelSpec& spec, LayerKind layer, const LayerShape& shape);
-Bytes BackwardWorkspace(const ModelSpec& spec, LayerKind layer, const LayerShape& shape);
+Bytes ForwardWorkspace(const ModelSpec& spec, const LayerBlocks& layer, const LayerShape& shape);
+Bytes BackwardWorkspace(const ModelSpec& spec, const LayerBlocks& layer, const LayerShape& shape);
 
 /// DeepEP's NVLink and RDMA buffers for `expert_parallel` ranks, 8 a node, with `comm_sms` SMs.
 Bytes ExpertExchangeBuffers(const ModelSpec& spec, int expert_parallel, int comm_sms);

@@ -56,7 +56,9 @@ std::vector<int> Holders(const Schedule& schedule) {
 bool HoldsSeveral(const Schedule& schedule) { return schedule.StagesOf(0).size() > 1; }
 
 double CostOfLayer(const ModelSpec& spec, int layer, const PartCosts& costs) {
-  return spec.IsMoeLayer(layer) ? costs.moe_layer : costs.dense_layer;
+  const LayerBlocks blocks = spec.BlocksOf(layer);
+  if (blocks.mixer == kOwnMixer) return blocks.kind == LayerKind::kMoe ? costs.moe_layer : costs.dense_layer;
+  return blocks.kind == LayerKind::kMoe ? costs.other_moe_layer : costs.other_dense_layer;
 }
 
 Problem MakeProblem(const ModelSpec& spec, const Schedule& schedule, const PartCosts& costs) {
@@ -250,6 +252,13 @@ PartCosts FlopCosts(const ModelSpec& spec, std::int64_t sequence, bool causal) {
   PartCosts costs;
   costs.dense_layer = LayerForwardFlops(spec, false, sequence, causal).count;
   if (spec.moe) costs.moe_layer = LayerForwardFlops(spec, true, sequence, causal).count;
+  if (!spec.mixers.empty()) {
+    costs.other_dense_layer =
+        LayerForwardFlops(spec, LayerBlocks(LayerKind::kDense, 1), sequence, causal).count;
+    if (spec.moe)
+      costs.other_moe_layer =
+          LayerForwardFlops(spec, LayerBlocks(LayerKind::kMoe, 1), sequence, causal).count;
+  }
   costs.head = HeadForwardFlops(spec).count;
   if (spec.mtp_modules > 0) costs.mtp_layer = MtpForwardFlops(spec, sequence, causal).count - costs.head;
   return costs;

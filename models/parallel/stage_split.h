@@ -13,8 +13,9 @@ namespace orrery::models {
 struct PartCosts {
   double embedding = 0;
   double dense_layer = 0, moe_layer = 0;
-  double head = 0;       ///< one pass through it, loss included
-  double mtp_layer = 0;  ///< with its projection, without its use of the head
+  double head = 0;                                    ///< one pass through it, loss included
+  double mtp_layer = 0;                               ///< with its projection, without its use of the head
+  double other_dense_layer = 0, other_moe_layer = 0;  ///< of the mixer beside the model's own
 };
 
 /// Forward operations per token (the backward pass takes twice as many of every part): what is known of the

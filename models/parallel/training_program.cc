@@ -369,8 +369,8 @@ std::vector<Unit> UnitsOf(const ModelSpec& spec, const Stage& stage) {
   std::vector<Unit> units;
   if (stage.has_embedding) units.push_back({UnitKind::kEmbedding, -1});
   for (const int layer : stage.layers) {
-    units.push_back(spec.IsMoeLayer(layer) ? Unit{UnitKind::kMoeLayer, layer - spec.moe->first_dense_layers}
-                                           : Unit{UnitKind::kDenseLayer, -1});
+    const UnitKind kind = UnitOf(spec.BlocksOf(layer));
+    units.push_back({kind, HasExperts(kind) ? spec.MoeIndex(layer) : -1});
   }
   if (stage.has_head) units.push_back({UnitKind::kHead, -1});
   for (int part = stage.first_mtp_part; part < stage.first_mtp_part + stage.mtp_parts; ++part) {
@@ -382,6 +382,32 @@ std::vector<Unit> UnitsOf(const ModelSpec& spec, const Stage& stage) {
     }
   }
   return units;
+}
+
+UnitKind UnitOf(const LayerBlocks& blocks) {
+  if (blocks.mixer == kOwnMixer)
+    return blocks.kind == LayerKind::kMoe ? UnitKind::kMoeLayer : UnitKind::kDenseLayer;
+  return blocks.kind == LayerKind::kMoe ? UnitKind::kOtherMoeLayer : UnitKind::kOtherDenseLayer;
+}
+
+LayerBlocks BlocksOf(UnitKind kind) {
+  const bool other = kind == UnitKind::kOtherDenseLayer || kind == UnitKind::kOtherMoeLayer;
+  return {HasExperts(kind) ? LayerKind::kMoe : LayerKind::kDense, other ? 1 : kOwnMixer};
+}
+
+std::string WhyNotTrained(const ModelSpec& spec) {
+  if (!spec.gated) return "a feed-forward without a gate is not priced in training";
+  for (const LayerGroup& g : spec.Groups()) {
+    const AttentionSpec* a = spec.AttentionOf(g.blocks.mixer);
+    if (spec.RecurrenceOf(g.blocks.mixer) != nullptr)
+      return "a recurrent mixer is not priced in training: no kernels of its backward pass are known";
+    if (a != nullptr && a->index_heads > 0)
+      return "an indexer is not priced in training: no kernels of its backward pass are known";
+    if (a == nullptr || g.blocks.kind == LayerKind::kNone)
+      return "layers of a mixer alone, or of a feed-forward alone, cannot be laid out on stages";
+    if (g.blocks.mixer > 1) return "more than one mixer beside the model's own cannot be laid out on stages";
+  }
+  return "";
 }
 
 std::string_view Name(Part part) {
@@ -396,11 +422,13 @@ bool HasPart(UnitKind kind, Part part) {
     case UnitKind::kEmbedding:
       return part == Part::kAttentionForward || part == Part::kAttentionWeight;
     case UnitKind::kDenseLayer:
+    case UnitKind::kOtherDenseLayer:
       return !IsExchange(part);
     case UnitKind::kHead:
       return part == Part::kMlpForward || part == Part::kMlpBackward || part == Part::kMlpWeight;
     case UnitKind::kMoeLayer:
     case UnitKind::kMtpLayer:
+    case UnitKind::kOtherMoeLayer:
       return true;
   }
   return false;

@@ -18,6 +18,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -28,8 +29,27 @@
 
 namespace orrery::models {
 
-enum class UnitKind : std::uint8_t { kEmbedding, kDenseLayer, kMoeLayer, kMtpLayer, kHead };
-constexpr int kUnitKinds = 5;
+/// The last two are layers of the mixer beside the model's own attention (a window's, say).
+enum class UnitKind : std::uint8_t {
+  kEmbedding,
+  kDenseLayer,
+  kMoeLayer,
+  kMtpLayer,
+  kHead,
+  kOtherDenseLayer,
+  kOtherMoeLayer
+};
+constexpr int kUnitKinds = 7;
+constexpr bool HasExperts(UnitKind kind) {
+  return kind == UnitKind::kMoeLayer || kind == UnitKind::kMtpLayer || kind == UnitKind::kOtherMoeLayer;
+}
+/// The unit of a layer, and the blocks of a unit that is a layer.
+UnitKind UnitOf(const LayerBlocks& blocks);
+LayerBlocks BlocksOf(UnitKind kind);
+
+/// Why no training step of the model can be laid out; "" if one can. Backward passes of recurrences and of
+/// indexers are not listed, and a layer is one of two mixers with a feed-forward.
+std::string WhyNotTrained(const ModelSpec& spec);
 
 struct Unit {
   UnitKind kind = UnitKind::kMoeLayer;

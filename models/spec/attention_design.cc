@@ -52,6 +52,9 @@ AttentionDesign Grouped(const std::string& name, const AttentionSpec& base, int 
   d.spec.v_head_dim = base.v_head_dim;
   d.spec.qkv_bias = base.qkv_bias;
   d.spec.qk_norm = base.qk_norm;
+  d.spec.qk_norm_joint = base.qk_norm_joint;
+  d.spec.output_bias = base.output_bias;
+  d.spec.output_gate = base.output_gate;
   d.quality = groups == base.heads ? "the reference" : kGroupedQuality;
   if (base.kind == AttentionKind::kMla) {
     d.assumption = "RoPE on the whole head of " + std::to_string(base.head_dim) + ", no compression";
@@ -63,6 +66,8 @@ AttentionDesign Latent(const std::string& name, const AttentionSpec& base) {
   AttentionDesign d;
   d.name = name;
   d.spec = base;
+  d.spec.window = d.spec.chunk = d.spec.index_heads = d.spec.index_dim = d.spec.index_top_k = 0;
+  d.spec.sinks = false;
   d.rope = RopeMode::kDecoupled;
   d.quality = kMlaQuality;
   if (base.kind != AttentionKind::kMla) {
@@ -71,7 +76,7 @@ AttentionDesign Latent(const std::string& name, const AttentionSpec& base) {
     d.spec.kv_lora_rank = 4 * base.head_dim;
     d.spec.rope_dim = base.head_dim / 2;
     d.spec.q_lora_rank = 0;
-    d.spec.qkv_bias = d.spec.qk_norm = false;
+    d.spec.qkv_bias = d.spec.qk_norm = d.spec.qk_norm_joint = d.spec.output_gate = false;
     d.assumption = "d_c = 4 d_h, d_h^R = d_h / 2, no query compression (proportions of DeepSeek-V2)";
   }
   return d;
@@ -96,6 +101,8 @@ std::string OwnDesign(const AttentionSpec& spec) {
   return spec.kv_heads == 1 ? "mqa" : "gqa-" + std::to_string(spec.kv_heads);
 }
 
+std::string OwnDesign(const ModelSpec& spec) { return spec.IsUniform() ? OwnDesign(spec.attention) : "own"; }
+
 std::vector<std::string> KnownDesigns() {
   return {"own",
           "mha",
@@ -109,7 +116,11 @@ std::vector<std::string> KnownDesigns() {
 }
 
 AttentionDesign MakeDesign(const std::string& name, const AttentionSpec& base) {
-  if (name == "own") return MakeDesign(OwnDesign(base), base);
+  if (name == "own") {
+    AttentionDesign d = MakeDesign(OwnDesign(base), base);
+    d.spec = base;
+    return d;
+  }
   if (name == "mha") return Grouped(name, base, base.heads);
   if (name == "mqa") return Grouped(name, base, 1);
   if (name.starts_with("gqa-")) return Grouped(name, base, ParseGroups(name, base.heads));
@@ -128,6 +139,31 @@ AttentionDesign MakeDesign(const std::string& name, const AttentionSpec& base) {
   for (const std::string& known : KnownDesigns()) all += (all.empty() ? "" : ", ") + known;
   throw InputError("unknown attention design '" + name + "'; expected one of: " + all +
                    DidYouMean(name, KnownDesigns()));
+}
+
+AttentionDesign MakeDesign(const std::string& name, const ModelSpec& model) {
+  if (name != "own" || model.IsUniform()) return MakeDesign(name, model.attention);
+  AttentionDesign d = MakeDesign("own", model.attention);
+  d.name = "own";
+  d.own_layers = true;
+  d.assumption.clear();
+  d.quality = "its own";
+  return d;
+}
+
+double CausalScores(const AttentionSpec& a, std::int64_t from, std::int64_t to) {
+  // Of the tokens before position x: a triangle as far as the reach goes, a band beyond it.
+  const auto before = [&a](std::int64_t x) {
+    double whole = 0;
+    if (a.chunk > 0) {
+      const double chunk = a.chunk;
+      whole = static_cast<double>(x / a.chunk) * chunk * chunk / 2;
+      x %= a.chunk;
+    }
+    const double reach = static_cast<double>(a.Reach(x)), at = static_cast<double>(x);
+    return whole + reach * reach / 2 + (at - reach) * reach;
+  };
+  return before(to) - before(from);
 }
 
 const char* Name(CachePrecision precision) {
@@ -171,13 +207,43 @@ Bytes CacheBytesPerToken(const ModelSpec& spec, const AttentionDesign& design, C
   return CacheBytesPerLayer(design, precision) * CacheLayers(spec, with_mtp);
 }
 
-int CacheShards(const AttentionDesign& design, int tensor) {
-  return design.is_mla() ? 1 : std::min(tensor, design.spec.kv_heads);
+Bytes IndexBytesPerLayer(const AttentionSpec& a) {
+  return {a.index_heads > 0 ? a.index_dim + 4 * CeilDiv(a.index_dim, 128) : 0};
+}
+
+Bytes StateBytesPerLayer(const RecurrenceSpec& r) {
+  return {4 * std::int64_t{r.heads} * r.key_dim * r.value_dim + 2 * r.channels() * std::max(0, r.conv - 1)};
+}
+
+Bytes CacheBytes(const ModelSpec& spec, const AttentionDesign& design, CachePrecision precision,
+                 bool with_mtp, std::int64_t length, int tensor) {
+  const ModelSpec model = WithDesign(spec, design);
+  Bytes bytes{};
+  for (int mixer = kOwnMixer; mixer <= static_cast<int>(model.mixers.size()); ++mixer) {
+    const int layers = model.LayersWith(mixer) + (with_mtp && mixer == kOwnMixer ? model.mtp_modules : 0);
+    if (const AttentionSpec* a = model.AttentionOf(mixer)) {
+      const std::int64_t token =
+          CeilDiv((layers * CacheBytesPerLayer(*a, precision)).count, CacheShards(*a, tensor)) +
+          (layers * IndexBytesPerLayer(*a)).count;
+      bytes += Bytes{token * a->Kept(length)};
+    }
+    if (const RecurrenceSpec* r = model.RecurrenceOf(mixer))
+      bytes += Bytes{CeilDiv((layers * StateBytesPerLayer(*r)).count, std::min(tensor, r->heads))};
+  }
+  return bytes;
+}
+
+int CacheShards(const AttentionSpec& attention, int tensor) {
+  return attention.kind == AttentionKind::kMla ? 1 : std::min(tensor, attention.kv_heads);
 }
 
 ModelSpec WithDesign(const ModelSpec& spec, const AttentionDesign& design) {
   ModelSpec changed = spec;
   changed.attention = design.spec;
+  if (design.own_layers) return changed;
+  for (LayerBlocks& blocks : changed.pattern)
+    if (blocks.mixer != kNoMixer) blocks.mixer = kOwnMixer;
+  changed.mixers.clear();
   return changed;
 }
 

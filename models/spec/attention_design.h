@@ -33,18 +33,30 @@ struct AttentionDesign {
   MlaDecode decode = MlaDecode::kAbsorbed;
   std::string assumption;  ///< what recasting the model assumed; "" if nothing
   std::string quality;     ///< published effect on quality with its source, or "not published"
+  bool own_layers =
+      false;  ///< each layer keeps its own mixer; `spec` is the one of those that have the model's own
 
   bool is_mla() const { return spec.kind == AttentionKind::kMla; }
 };
 
 /// The design a model has by itself: "mha", "gqa-<groups>", "mqa" or "mla".
 std::string OwnDesign(const AttentionSpec& spec);
+/// The same of a model; "own" where its layers differ, or where they do not see every position.
+std::string OwnDesign(const ModelSpec& spec);
 /// The names MakeDesign understands ("gqa-N" stands for any N).
 std::vector<std::string> KnownDesigns();
 /// `base` recast as design `name` ("own" for its own). InputError on an unknown name or a group count that does
 /// not divide the heads. A model without MLA is given V2's proportions, d_c = 4 d_h and d_h^R = d_h / 2
 /// (DeepSeek-V2 report, table 1), and no query compression.
 AttentionDesign MakeDesign(const std::string& name, const AttentionSpec& base);
+
+/// A model's layers in design `name`. "own" keeps them as they are; any other replaces every mixer by that design over
+/// all positions, with the sizes of the model's own attention.
+AttentionDesign MakeDesign(const std::string& name, const ModelSpec& model);
+
+/// Scores of one head over the tokens from position `from` to `to`, counted as the field counts causal attention: half
+/// a square; within the window or the chunk, and over as many positions as an indexer chooses.
+double CausalScores(const AttentionSpec& attention, std::int64_t from, std::int64_t to);
 
 enum class CachePrecision {
   kBf16,
@@ -72,15 +84,29 @@ Bytes CacheBytesPerLayer(const AttentionSpec& attention, CachePrecision precisio
 inline Bytes CacheBytesPerLayer(const AttentionDesign& design, CachePrecision precision) {
   return CacheBytesPerLayer(design.spec, precision);
 }
-/// Bytes of one token over all layers.
+/// What an indexer keeps of a token: its key in e4m3 with one FP32 scale per 128 elements (FlashMLA and DeepGEMM of
+/// DeepSeek-V3.2), whatever the cache's precision.
+Bytes IndexBytesPerLayer(const AttentionSpec& attention);
+/// A recurrence's states in FP32, as the families' configurations ask (mamba_ssm_dtype), and the last inputs of its
+/// convolution in BF16, of one request in one layer.
+Bytes StateBytesPerLayer(const RecurrenceSpec& recurrence);
+
+/// What a request of `length` tokens keeps on one GPU of `tensor` that share its heads: caches as far as they are
+/// kept, and states. MTP modules have the model's own attention.
+Bytes CacheBytes(const ModelSpec& spec, const AttentionDesign& design, CachePrecision precision,
+                 bool with_mtp, std::int64_t length, int tensor = 1);
+
+/// Bytes of one token over all layers of a model whose layers are alike and see every position.
 Bytes CacheBytesPerToken(const ModelSpec& spec, const AttentionDesign& design, CachePrecision precision,
                          bool with_mtp);
 
 /// GPUs of a tensor-parallel group that hold different parts of the cache: its key/value heads can be split, a
 /// latent shared by all heads cannot.
-int CacheShards(const AttentionDesign& design, int tensor);
+int CacheShards(const AttentionSpec& attention, int tensor);
+inline int CacheShards(const AttentionDesign& design, int tensor) { return CacheShards(design.spec, tensor); }
 
-/// `spec` with its attention replaced, for parameter and weight counts.
+/// `spec` with the mixers of its layers replaced, for parameters, weights and kernels; itself where the design keeps
+/// them.
 ModelSpec WithDesign(const ModelSpec& spec, const AttentionDesign& design);
 
 /// YaRN: the factor s by which `context` exceeds the trained window (1 inside it). Shapes do not change, the

@@ -9,6 +9,7 @@
 #include "core/base/file.h"
 #include "core/base/limits.h"
 #include "core/base/text.h"
+#include "models/spec/families/readers.h"
 #include "models/spec/huggingface_config.h"
 #include "models/spec/huggingface_families.h"
 
@@ -83,6 +84,9 @@ std::vector<std::string> TypesOfVersion(const std::string& model_type) {
 }
 
 [[noreturn]] void RefuseType(const Value& type) {
+  for (const RefusedFamily& refused : RefusedFamilies())
+    if (type.AsString() == refused.model_type)
+      throw type.Error("architecture not understood: " + refused.why);
   std::string all;
   for (const std::string& name : HuggingFaceModelTypes()) all += (all.empty() ? "" : ", ") + name;
   throw type.Error("unknown architecture; expected one of: " + all +
@@ -117,16 +121,10 @@ void CheckArchitectures(const HuggingFaceFamily& family, const Value& root) {
   }
 }
 
-void RefuseOtherLayers(HuggingFaceConfig* c) {
-  const Value* types = c->Quiet("layer_types");
-  if (types == nullptr) return;
-  for (const Value& t : types->items())
-    if (t.AsString() != "full_attention")
-      throw t.Error("not understood: only full_attention layers are modelled");
-  if (const auto layers = c->Get("num_hidden_layers").AsInt(1, 10000);
-      static_cast<std::int64_t>(types->items().size()) != layers)
-    throw types->Error(fmt::format("{} entries, expected one for each of num_hidden_layers = {}",
-                                   types->items().size(), layers));
+/// Where each type of layer has a rotation of its own, that of full attention.
+const Value& OfFullAttention(const Value& rope) {
+  const Value* full = rope.Find("full_attention");
+  return full != nullptr && full->is_map() ? *full : rope;
 }
 
 /// RoPE scaling changes no shape; YaRN's original length is the window the model was pre-trained with.
@@ -136,13 +134,17 @@ std::int64_t MaxPositions(HuggingFaceConfig* c) {
   for (const char* key : {"rope_scaling", "rope_parameters"}) {
     const Value* rope = c->Quiet(key);
     if (rope == nullptr || rope->entries().empty()) continue;
+    rope = &OfFullAttention(*rope);
     const Value* type = rope->Find("rope_type") != nullptr ? rope->Find("rope_type") : rope->Find("type");
     if (type == nullptr && std::string_view(key) == "rope_parameters") continue;  // default
     if (type == nullptr) throw rope->Error("missing key 'rope_type' (or 'type')");
     // Three parts of a position (mrope) change no shape either.
-    const std::size_t choice = type->AsChoice({"default", "linear", "dynamic", "yarn", "llama3", "mrope"});
-    if (choice != 3) continue;
-    const Value* original = rope->Find("original_max_position_embeddings");
+    const std::size_t choice =
+        type->AsChoice({"default", "linear", "dynamic", "yarn", "llama3", "mrope", "longrope", "su"});
+    const bool longrope = choice >= 6;  // its original length stands beside the map
+    if (choice != 3 && !longrope) continue;
+    const Value* original = longrope ? c->Quiet("original_max_position_embeddings")
+                                     : rope->Find("original_max_position_embeddings");
     return original != nullptr ? original->AsInt(1, kMost) : positions;
   }
   return positions;
@@ -156,6 +158,7 @@ std::int64_t ScaledPositions(HuggingFaceConfig* c) {
   const std::int64_t positions = c->Get("max_position_embeddings").AsInt(1, kMost);
   for (const char* key : {"rope_scaling", "rope_parameters"}) {
     const Value* rope = c->Quiet(key);
+    if (rope != nullptr && rope->is_map()) rope = &OfFullAttention(*rope);
     const Value* factor = rope != nullptr && rope->is_map() ? rope->Find("factor") : nullptr;
     if (factor == nullptr) continue;
     const Value* type = rope->Find("rope_type") != nullptr ? rope->Find("rope_type") : rope->Find("type");
@@ -207,15 +210,16 @@ ModelSpec ReadText(const Found& found) {
   CheckArchitectures(family, *found.root);
   HuggingFaceConfig config(*found.root, family.config);
   config.Require(family.fixed);
-  config.Require(kFixed);
-  RefuseOtherLayers(&config);
   ModelSpec spec;
   spec.name = family.model_type;
   spec.layers = config.Int("num_hidden_layers", 1, 10000);
   spec.hidden = config.Int("hidden_size");
   spec.vocabulary = config.Get("vocab_size").AsInt(1, std::int64_t{1} << 32);
   family.read(&config, &spec);
-  if (spec.MoeLayers() < spec.layers) spec.dense_intermediate = config.Int("intermediate_size");
+  config.Require(kFixed);  // what the family has not read
+  if (!config.Asked("layer_types")) LayerTypes(&config, spec.layers, {"full_attention"});
+  if (spec.DenseLayers() > 0 && spec.dense_intermediate == 0)
+    spec.dense_intermediate = config.Int("intermediate_size");
   spec.tied_embeddings = TiedEmbeddings(found, &config);
   spec.max_positions = MaxPositions(&config);
   spec.scaled_positions = ScaledPositions(&config);

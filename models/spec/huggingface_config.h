@@ -43,6 +43,9 @@ class HuggingFaceConfig {
   /// Whether the file itself has the key, null or not.
   bool InFile(const std::string& key);
 
+  /// Whether anything asked for the key.
+  bool Asked(const std::string& key) const { return Known(key); }
+
   int Int(const std::string& key, std::int64_t min = 1, std::int64_t max = kMaxDimension);
   /// Where neither file nor class has a value: `where_null`, which the class derives and which is noted
   /// unless the file says null itself.

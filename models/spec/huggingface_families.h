@@ -1,4 +1,4 @@
-// The architectures of transformers that are understood: one entry of a table each.
+// The architectures of transformers that are understood: one entry of a table each (models/spec/families/).
 #pragma once
 
 #include <string>
@@ -20,6 +20,12 @@ struct HuggingFaceFamily {
 };
 
 const std::vector<HuggingFaceFamily>& HuggingFaceFamilies();
+
+/// A `model_type` that is known and refused.
+struct RefusedFamily {
+  std::string model_type, why;
+};
+const std::vector<RefusedFamily>& RefusedFamilies();
 
 /// The family of a `model_type`, or nullptr.
 const HuggingFaceFamily* FindFamily(const std::string& model_type);

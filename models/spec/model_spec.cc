@@ -1,5 +1,8 @@
 #include "models/spec/model_spec.h"
 
+#include <algorithm>
+#include <array>
+#include <string_view>
 #include <utility>
 
 #include "core/config/codecs.h"
@@ -10,6 +13,8 @@ namespace orrery::models {
 namespace {
 
 constexpr std::int64_t kMaxDimension = 1 << 20;
+constexpr std::int64_t kMaxPositionsSeen = 1 << 30;
+constexpr int kMaxLayers = 10000;
 
 Codec<int> Dimension(std::int64_t least, std::int64_t most = kMaxDimension) {
   return Whole<int>(least, most);
@@ -23,10 +28,13 @@ bool IsMla(const AttentionSpec& a) { return a.kind == AttentionKind::kMla; }
 /// Defaults that follow from other keys, and keys that a kind needs.
 void CompleteAttention(AttentionSpec* a, const GivenKeys& given) {
   if (!given.Has("v_head_dim")) a->v_head_dim = a->head_dim;
+  if (a->window > 0 && a->chunk > 0) throw given.ErrorAt("chunk", "expected none beside a window");
   if (IsMla(*a)) {
     given.map().At("rope_dim");  // throws, naming the key
     given.map().At("kv_lora_rank");
     a->kv_heads = a->heads;
+    if (a->index_heads > 0 && (a->index_dim == 0 || a->index_top_k == 0 || a->q_lora_rank == 0))
+      throw given.ErrorAt("index_heads", "an indexer needs index_dim, index_top_k and q_lora_rank");
     return;
   }
   a->rope_dim = a->q_lora_rank = a->kv_lora_rank = 0;
@@ -62,6 +70,22 @@ const Fields<AttentionSpec>& AttentionFields() {
         .OnlyFor("kind mla", of_mla);
     f.Add("qkv_bias", &A::qkv_bias, Flag(), "bias on the query, key and value projections");
     f.Add("qk_norm", &A::qk_norm, Flag(), "RMSNorm on each query and key head");
+    f.Add("qk_norm_joint", &A::qk_norm_joint, Flag(),
+          "RMSNorm over all query heads together, and all key heads");
+    f.Add("output_bias", &A::output_bias, Flag(), "bias on the output projection");
+    f.Add("output_gate", &A::output_gate, Flag(), "a gate on the heads' values, projected beside the query");
+    f.Add("sinks", &A::sinks, Flag(), "a learned logit a head in every softmax");
+    f.Add("window", &A::window, Whole<int>(0, kMaxPositionsSeen, "tokens"),
+          "positions a token sees, its own among them; 0: all before it");
+    f.Add("chunk", &A::chunk, Whole<int>(0, kMaxPositionsSeen, "tokens"),
+          "a token sees its own chunk of so many alone; 0: no chunks");
+    f.Add("index_heads", &A::index_heads, Dimension(0),
+          "heads of the indexer that chooses positions; 0: none")
+        .OnlyFor("kind mla", of_mla);
+    f.Add("index_dim", &A::index_dim, Dimension(0), "of a head of the indexer").OnlyFor("kind mla", of_mla);
+    f.Add("index_top_k", &A::index_top_k, Whole<int>(0, kMaxPositionsSeen, "tokens"),
+          "positions that a token attends to")
+        .OnlyFor("kind mla", of_mla);
     f.After(CompleteAttention);
     return f;
   }();
@@ -103,10 +127,121 @@ const Fields<MoeSpec>& MoeFields() {
   return fields;
 }
 
+const Fields<RecurrenceSpec>& RecurrenceFields() {
+  static const Fields<RecurrenceSpec> fields = [] {
+    using R = RecurrenceSpec;
+    Fields<R> f;
+    f.Add("kind", &R::kind,
+          Choice<RecurrenceKind>({{"gated-delta", RecurrenceKind::kGatedDelta},
+                                  {"kimi-delta", RecurrenceKind::kKimiDelta},
+                                  {"mamba2", RecurrenceKind::kMamba2}}),
+          "how the state changes")
+        .Required();
+    f.Add("heads", &R::heads, Dimension(1), "with a state each").Required();
+    f.Add("key_heads", &R::key_heads, Dimension(1), "that share keys and queries; groups of mamba2")
+        .Required();
+    f.Add("key_dim", &R::key_dim, Dimension(1), "of a key; the state's size of mamba2").Required();
+    f.Add("value_dim", &R::value_dim, Dimension(1), "of a head's values").Required();
+    f.Add("conv", &R::conv, Dimension(0, 64), "taps of the short convolution before it");
+    f.Add("chunk", &R::chunk, Dimension(1), "tokens that a prefill takes at a time");
+    f.After([](R* r, const GivenKeys& given) {
+      if (r->heads % r->key_heads != 0) throw given.ErrorAt("key_heads", "expected a divisor of heads");
+    });
+    return f;
+  }();
+  return fields;
+}
+
+const Fields<MixerSpec>& MixerFields() {
+  static const Fields<MixerSpec> fields = [] {
+    using M = MixerSpec;
+    Fields<M> f;
+    f.Add("name", &M::name, Text(), "what the pattern calls it").Required();
+    f.Add("attention", &M::attention, Maybe(MapOf(AttentionFields())), "softmax attention");
+    f.Add("recurrence", &M::recurrence, Maybe(MapOf(RecurrenceFields())),
+          "linear attention or a state space; with `attention`, side by side");
+    f.After([](M* m, const GivenKeys& given) {
+      if (!m->attention && !m->recurrence)
+        throw given.map().Error("expected 'attention', 'recurrence' or both");
+      for (const std::string_view taken : {"attention", "none", "dense", "moe"})
+        if (m->name == taken) throw given.ErrorAt("name", "expected another name: this one has a meaning");
+      if (m->name.find('+') != std::string::npos) throw given.ErrorAt("name", "expected a name without '+'");
+    });
+    return f;
+  }();
+  return fields;
+}
+
+constexpr std::array<std::string_view, 3> kKindNames = {"dense", "moe", "none"};  // in the order of LayerKind
+
+std::string_view MixerName(const ModelSpec& spec, int mixer) {
+  if (mixer == kNoMixer) return "none";
+  return mixer == kOwnMixer ? "attention"
+                            : std::string_view(spec.mixers[static_cast<std::size_t>(mixer - 1)].name);
+}
+
+/// "window+moe" of a layer's blocks.
+std::string BlocksText(const ModelSpec& spec, const LayerBlocks& blocks) {
+  return std::string(MixerName(spec, blocks.mixer)) + "+" +
+         std::string(kKindNames[static_cast<std::size_t>(blocks.kind)]);
+}
+
+/// Every pair that a pattern may name.
+std::vector<std::pair<std::string, LayerBlocks>> KnownBlocks(const ModelSpec& spec) {
+  std::vector<std::pair<std::string, LayerBlocks>> known;
+  for (int mixer = kNoMixer; mixer <= static_cast<int>(spec.mixers.size()); ++mixer) {
+    for (const LayerKind kind : {LayerKind::kDense, LayerKind::kMoe, LayerKind::kNone}) {
+      if (kind == LayerKind::kMoe && !spec.moe) continue;
+      if (kind == LayerKind::kNone && mixer == kNoMixer) continue;
+      known.emplace_back(BlocksText(spec, {kind, mixer}), LayerBlocks{kind, mixer});
+    }
+  }
+  return known;
+}
+
+void ReadPattern(const Value& list, ModelSpec* spec) {
+  const auto known = KnownBlocks(*spec);
+  std::vector<std::string> names;
+  for (const auto& [name, blocks] : known) names.push_back(name);
+  spec->pattern.clear();
+  for (const Value& item : list.items()) spec->pattern.push_back(known[item.AsChoice(names)].second);
+  if (spec->pattern.size() > kMaxLayers) throw list.Error("expected at most 10000 layers");
+}
+
+Written WritePattern(const ModelSpec& spec) {
+  Written w = Written::List();
+  for (const LayerBlocks& blocks : spec.pattern) w.items.push_back(Written::Scalar(BlocksText(spec, blocks)));
+  return w;
+}
+
+FieldType PatternType() { return ListOf(Text("MIXER+dense, MIXER+moe or MIXER+none"), 0, kMaxLayers).type; }
+
+/// Names of mixers are unlike, and each layer of a pattern can be there.
+void CompletePattern(ModelSpec* spec, const GivenKeys& given) {
+  for (std::size_t i = 0; i < spec->mixers.size(); ++i) {
+    for (std::size_t k = 0; k < i; ++k)
+      if (spec->mixers[i].name == spec->mixers[k].name)
+        throw given.ErrorAt("mixers", "'" + spec->mixers[i].name + "' is there twice");
+  }
+  if (spec->pattern.empty()) {
+    if (!spec->mixers.empty())
+      throw given.ErrorAt("mixers", "expected a 'pattern' that says which layer has which");
+    return;
+  }
+  if (spec->moe && spec->moe->first_dense_layers > 0)
+    throw given.map()
+        .At("moe")
+        .At("first_dense_layers")
+        .Error("expected none: the pattern tells dense layers");
+  if (spec->moe && spec->MoeLayers() == 0)
+    throw given.ErrorAt("pattern", "no layer has the experts of 'moe'");
+}
+
 void CompleteModel(ModelSpec* spec, const GivenKeys& given) {
+  CompletePattern(spec, given);
   if (spec->moe && spec->moe->first_dense_layers > spec->layers)
     throw given.map().At("moe").At("first_dense_layers").Error("expected at most the number of layers");
-  if (spec->dense_intermediate == 0 && spec->MoeLayers() < spec->layers)
+  if (spec->dense_intermediate == 0 && spec->DenseLayers() > 0)
     throw given.map().Error("missing key 'dense_intermediate': the model has dense layers");
 }
 
@@ -198,9 +333,15 @@ const Fields<ModelSpec>& ModelFields() {
     f.Add("dense_intermediate", &S::dense_intermediate, Dimension(0),
           "SwiGLU width of dense layers; required where there are any");
     f.Add("attention", &S::attention, MapOf(AttentionFields()), "of every layer").Required();
+    f.Add("mixers", &S::mixers, ListOf(MapOf(MixerFields()), 0, 8), "of layers without `attention`");
     f.Add("moe", &S::moe, Maybe(MapOf(MoeFields())), "experts; absent: every layer is dense");
+    f.AddWith(
+        "pattern", PatternType(), ReadPattern, WritePattern,
+        "blocks of the layers, over and over: a mixer's name, 'attention' or 'none', and a feed-forward, "
+        "as in window+moe");
     f.Add("mtp_modules", &S::mtp_modules, Dimension(0), "multi-token prediction modules");
     f.Add("tied_embeddings", &S::tied_embeddings, Flag(), "the head is the embedding");
+    f.Add("gated", &S::gated, Flag(), "feed-forwards are SwiGLU; else one matrix up and one down");
     f.Add("max_positions", &S::max_positions, Positions(kMaxPositions), "of pre-training");
     f.Add("scaled_positions", &S::scaled_positions, Positions(kMaxPositions),
           "after the declared RoPE scaling");
@@ -208,6 +349,64 @@ const Fields<ModelSpec>& ModelFields() {
     return f;
   }();
   return fields;
+}
+
+LayerBlocks ModelSpec::BlocksOf(int layer) const {
+  if (!pattern.empty()) return pattern[static_cast<std::size_t>(layer) % pattern.size()];
+  return {moe && layer >= moe->first_dense_layers ? LayerKind::kMoe : LayerKind::kDense, kOwnMixer};
+}
+
+std::vector<LayerGroup> ModelSpec::Groups() const {
+  std::vector<LayerGroup> groups;
+  const auto add = [&groups](const LayerBlocks& blocks, int count) {
+    for (LayerGroup& g : groups) {
+      if (g.blocks == blocks) return void(g.count += count);
+    }
+    groups.push_back({blocks, count});
+  };
+  if (pattern.empty()) {
+    if (MoeLayers() < layers) add({LayerKind::kDense, kOwnMixer}, layers - MoeLayers());
+    if (MoeLayers() > 0) add({LayerKind::kMoe, kOwnMixer}, MoeLayers());
+    return groups;
+  }
+  for (int layer = 0; layer < layers; ++layer) add(BlocksOf(layer), 1);
+  std::stable_sort(groups.begin(), groups.end(), [](const LayerGroup& a, const LayerGroup& b) {
+    return std::pair(a.blocks.kind, a.blocks.mixer) < std::pair(b.blocks.kind, b.blocks.mixer);
+  });
+  return groups;
+}
+
+int ModelSpec::CountMoe(int end) const {
+  int count = 0;
+  for (int layer = 0; layer < end; ++layer) count += IsMoeLayer(layer) ? 1 : 0;
+  return count;
+}
+
+int ModelSpec::LayersWith(int mixer) const {
+  if (pattern.empty()) return mixer == kOwnMixer ? layers : 0;
+  int count = 0;
+  for (int layer = 0; layer < layers; ++layer) count += BlocksOf(layer).mixer == mixer ? 1 : 0;
+  return count;
+}
+
+int ModelSpec::DenseLayers() const {
+  if (pattern.empty()) return layers - MoeLayers();
+  int count = 0;
+  for (int layer = 0; layer < layers; ++layer) count += BlocksOf(layer).kind == LayerKind::kDense ? 1 : 0;
+  return count;
+}
+
+const AttentionSpec* ModelSpec::AttentionOf(int mixer) const {
+  if (mixer == kOwnMixer) return &attention;
+  if (mixer == kNoMixer) return nullptr;
+  const MixerSpec& m = mixers[static_cast<std::size_t>(mixer - 1)];
+  return m.attention ? &*m.attention : nullptr;
+}
+
+const RecurrenceSpec* ModelSpec::RecurrenceOf(int mixer) const {
+  if (mixer <= kOwnMixer) return nullptr;
+  const MixerSpec& m = mixers[static_cast<std::size_t>(mixer - 1)];
+  return m.recurrence ? &*m.recurrence : nullptr;
 }
 
 Written WriteModel(const ModelSpec& spec) {

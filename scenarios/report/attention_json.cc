@@ -81,6 +81,7 @@ Json DesignJson(const DesignReport& d) {
   j["quality"] = d.design.quality;
   j["cache_elements_per_token_per_layer"] = d.entry.elements();
   j["cache_bytes_per_token"] = d.cache_bytes_per_token;
+  if (d.design.own_layers) j["state_bytes_per_request"] = d.state_bytes;
   j["ratio_to_mha"] = d.ratio_to_mha;
   j["weight_bytes_per_gpu"] = d.weight_bytes_per_gpu;
   j["cache_tokens_per_gpu"] = d.cache_tokens_per_gpu;
@@ -127,7 +128,7 @@ Json ModelJson(const ModelReport& m) {
   if (!m.spec.notes.empty()) j["model_notes"] = m.spec.notes;
   j["parameters"] = m.parameters.total;
   j["activated_parameters"] = m.parameters.activated;
-  j["own_design"] = models::OwnDesign(m.spec.attention);
+  j["own_design"] = models::OwnDesign(m.spec);
   j["tensor_parallel"] = m.layout.tensor;
   j["expert_parallel"] = m.layout.expert;
   j["weights"] = m.layout.weights == models::WeightPrecision::kFp8 ? "fp8" : "bf16";

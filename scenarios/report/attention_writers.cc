@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "models/spec/mixer_text.h"
+
 namespace orrery::scenarios {
 namespace {
 
@@ -70,7 +72,7 @@ std::string CacheTable(const ModelReport& m) {
            fmt::format("{:.2f} %", 100 * d.ratio_to_mha),
            Sized(static_cast<double>(d.weight_bytes_per_gpu), "B"),
            d.cache_tokens_per_gpu > 0 ? std::to_string(d.cache_tokens_per_gpu) : "does not fit",
-           d.design.name == models::OwnDesign(m.spec.attention) ? "its own" : "recast"});
+           d.design.name == models::OwnDesign(m.spec) ? "its own" : "recast"});
   }
   return t.Text();
 }
@@ -86,6 +88,20 @@ std::string CapacityTable(const AttentionScenario& s, const ModelReport& m) {
       row.push_back(fmt::format("{} | {} | {}", Sized(static_cast<double>(p.request_bytes), "B"),
                                 p.memory_batch, p.tpot_batch));
     }
+    t.Row(row);
+  }
+  return t.Text();
+}
+
+/// What a token of a request takes of the cache, by the request's length.
+std::string CacheByLengthTable(const AttentionScenario& s, const ModelReport& m) {
+  Table t;
+  std::vector<std::string> head = {"design"};
+  for (std::int64_t c : s.contexts) head.push_back(Tokens(c));
+  t.Row(head);
+  for (const DesignReport& d : m.designs) {
+    std::vector<std::string> row = {d.design.name};
+    for (const CapacityPoint& p : d.capacity) row.push_back(Kilobytes(CeilDiv(p.request_bytes, p.context)));
     t.Row(row);
   }
   return t.Text();
@@ -262,11 +278,14 @@ std::string ModelText(const AttentionReport& r, const ModelReport& m) {
       "layout: tensor {}, expert {}, attention data-parallel beyond; {} weights, {} cache; no "
       "communication\n\n",
       m.spec.name, static_cast<double>(m.parameters.total) * 1e-9,
-      static_cast<double>(m.parameters.activated) * 1e-9, m.spec.layers, models::OwnDesign(m.spec.attention),
+      static_cast<double>(m.parameters.activated) * 1e-9, m.spec.layers, models::DescribeMixers(m.spec),
       m.layout.tensor, m.layout.expert, m.layout.weights == models::WeightPrecision::kFp8 ? "FP8" : "BF16",
       models::Name(s.cache));
   for (const std::string& note : m.spec.notes) text.insert(text.size() - 1, "model: " + note + "\n");
   text += "KV cache (KB = 1000 B)\n" + CacheTable(m) + "\n";
+  if (!m.spec.IsUniform()) {
+    text += "Cache a token by the length of its request, states included\n" + CacheByLengthTable(s, m) + "\n";
+  }
   text += fmt::format(
               "Cache of one request | requests per {} in memory | of those within {} a token, by context\n",
               group, Duration(Seconds(s.tpot_limit))) +

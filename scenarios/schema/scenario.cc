@@ -10,6 +10,7 @@
 #include "core/config/codecs.h"
 #include "core/config/key_error.h"
 #include "core/engine/stream_program.h"
+#include "models/parallel/training_program.h"
 #include "scenarios/schema/calibration_field.h"
 #include "scenarios/schema/routing_fields.h"
 #include "scenarios/schema/scenario_file.h"
@@ -196,6 +197,7 @@ void CheckExchangeGroups(const hw::Cluster& cluster, int expert) {
 }
 
 void SettleParallelism(Scenario* s) {
+  if (const std::string why = models::WhyNotTrained(s->model); !why.empty()) throw KeyError("model", why);
   Parallelism& p = s->parallelism;
   for (const auto& [key, degree] : {std::pair{"pipeline", p.pipeline}, std::pair{"expert", p.expert}}) {
     if (degree < 1) throw KeyError(fmt::format("parallelism.{}", key), WholeNumber(1, kMaxDegree));

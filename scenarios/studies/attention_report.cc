@@ -53,14 +53,15 @@ struct Context {
   const StepPricer& pricer;
 };
 
-/// Bytes of one token's cache on one GPU of a tensor group, all layers.
-std::int64_t ShardBytesPerToken(const Context& c, const DesignReport& d) {
-  return CeilDiv(d.cache_bytes_per_token, models::CacheShards(d.design, c.layout.tensor));
+/// Bytes that a request of `length` tokens keeps on one GPU of a tensor group, all layers; of the whole group with
+/// `tensor` 1.
+std::int64_t RequestBytes(const Context& c, const AttentionDesign& design, std::int64_t length, int tensor) {
+  return models::CacheBytes(c.spec, design, c.scenario.cache, c.scenario.mtp, length, tensor).count;
 }
 
 std::int64_t RequestsThatFit(const Context& c, const DesignReport& d, std::int64_t context) {
   const std::int64_t left = UsableBytes(c.scenario) - d.weight_bytes_per_gpu;
-  const std::int64_t request = ShardBytesPerToken(c, d) * (context + c.scenario.query_length);
+  const std::int64_t request = RequestBytes(c, d.design, context + c.scenario.query_length, c.layout.tensor);
   return left <= 0 ? 0 : left / request;
 }
 
@@ -120,7 +121,7 @@ std::int64_t LargestWithin(const Context& c, const AttentionDesign& design, std:
 CapacityPoint Capacity(const Context& c, const DesignReport& d, std::int64_t context) {
   CapacityPoint p;
   p.context = context;
-  p.request_bytes = d.cache_bytes_per_token * context;
+  p.request_bytes = RequestBytes(c, d.design, context, 1);
   p.memory_batch = RequestsThatFit(c, d, context);
   p.tpot_batch = LargestWithin(c, d.design, context, std::min(p.memory_batch, kMaxBatch));
   if (p.tpot_batch > 0) {
@@ -147,16 +148,18 @@ std::int64_t NormBytes(const Context& c, const AttentionDesign& design) {
 DesignReport ReportDesign(const Context& c, const AttentionDesign& design, const RunControl& control) {
   const AttentionScenario& s = c.scenario;
   models::CheckLayout(c.spec, design, c.layout);
-  const AttentionDesign mha = models::MakeDesign("mha", c.spec.attention);
+  const AttentionDesign mha = models::MakeDesign("mha", c.spec);
+  const std::int64_t longest = *std::max_element(s.contexts.begin(), s.contexts.end());
   DesignReport d;
   d.design = design;
   d.entry = models::CachePerLayer(design);
-  d.cache_bytes_per_token = models::CacheBytesPerToken(c.spec, design, s.cache, s.mtp).count;
+  d.state_bytes = RequestBytes(c, design, 0, 1);
+  d.cache_bytes_per_token = CeilDiv(RequestBytes(c, design, longest, 1), longest);
   d.ratio_to_mha = static_cast<double>(d.cache_bytes_per_token) /
-                   static_cast<double>(models::CacheBytesPerToken(c.spec, mha, s.cache, s.mtp).count);
+                   static_cast<double>(CeilDiv(RequestBytes(c, mha, longest, 1), longest));
   d.weight_bytes_per_gpu = models::WeightBytesPerGpu(c.spec, design, c.layout, s.mtp).count;
-  d.cache_tokens_per_gpu =
-      std::max<std::int64_t>(0, UsableBytes(s) - d.weight_bytes_per_gpu) / ShardBytesPerToken(c, d);
+  d.cache_tokens_per_gpu = std::max<std::int64_t>(0, UsableBytes(s) - d.weight_bytes_per_gpu) /
+                           CeilDiv(RequestBytes(c, design, longest, c.layout.tensor), longest);
   d.norm_bytes_per_token = NormBytes(c, design);
   for (std::int64_t context : s.contexts) {
     control.Tell(static_cast<double>(d.prefill.size()) / static_cast<double>(s.contexts.size()));
@@ -167,11 +170,14 @@ DesignReport ReportDesign(const Context& c, const AttentionDesign& design, const
   return d;
 }
 
-/// "own" and its plain name are one design; each is reported once.
+/// "own" and its plain name are one design; each is reported once. Of the designs compared where none are asked for,
+/// groups that do not divide a model's heads are left out.
 std::vector<AttentionDesign> Designs(const AttentionScenario& s, const ModelSpec& spec) {
   std::vector<AttentionDesign> designs;
+  const bool asked = s.designs != AttentionScenario{}.designs;
   for (const std::string& name : s.designs) {
-    AttentionDesign d = models::MakeDesign(name, spec.attention);
+    if (!asked && name == "gqa-8" && spec.attention.heads % 8 != 0) continue;
+    AttentionDesign d = models::MakeDesign(name, spec);
     const bool again =
         std::any_of(designs.begin(), designs.end(), [&](const auto& other) { return other.name == d.name; });
     if (!again) designs.push_back(std::move(d));
@@ -199,7 +205,7 @@ ModelReport ReportModel(const AttentionScenario& s, const ModelSpec& spec, const
     const double done = each * static_cast<double>(m.designs.size());
     control.Tell(done, spec.name + ": " + design.name);
     m.designs.push_back(ReportDesign(context, design, control.Part(done, done + each)));
-    any_mla = any_mla || design.is_mla();
+    any_mla = any_mla || (design.is_mla() && !design.own_layers);
   }
   control.Tell(kDesignsDone, spec.name + ": ways to compute MLA");
   if (any_mla)
@@ -238,7 +244,7 @@ Layout ChooseLayout(const AttentionScenario& s, const ModelSpec& spec) {
   layout.norm = s.norm;
   layout.weights = s.weights.value_or(s.device.fp8.value > 0 ? models::WeightPrecision::kFp8
                                                              : models::WeightPrecision::kBf16);
-  const AttentionDesign own = models::MakeDesign("own", spec.attention);
+  const AttentionDesign own = models::MakeDesign("own", spec);
   layout.tensor = s.tensor.value_or(1);
   // Experts are spread first: attention of an MoE model stays data-parallel as long as that suffices.
   layout.expert = s.expert.value_or(spec.moe ? layout.tensor : 1);

@@ -52,7 +52,9 @@ struct CapacityPoint {
 struct DesignReport {
   models::AttentionDesign design;
   models::CacheEntry entry;
-  std::int64_t cache_bytes_per_token = 0;
+  std::int64_t cache_bytes_per_token =
+      0;                         ///< where it depends on the length: the mean of the longest context asked
+  std::int64_t state_bytes = 0;  ///< of a request, whatever its length
   double ratio_to_mha = 0;
   std::int64_t weight_bytes_per_gpu = 0;
   std::int64_t cache_tokens_per_gpu =

@@ -18,7 +18,7 @@ std::string PathClass(std::uint32_t price) {
   if (models::IsExchange(part)) return "exchanges: " + std::string(Name(part));
   if (unit == models::UnitKind::kHead) return "heads and loss";
   if (unit == models::UnitKind::kEmbedding) return "embedding";
-  const char* layer = unit == models::UnitKind::kDenseLayer ? "dense layers: "
+  const char* layer = !models::HasExperts(unit)             ? "dense layers: "
                       : unit == models::UnitKind::kMtpLayer ? "MTP layer: "
                                                             : "MoE layers: ";
   return layer + std::string(Name(part));

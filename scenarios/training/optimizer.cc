@@ -49,14 +49,15 @@ models::LocalParameters ParametersOfBlock(const Scenario& s, models::UnitKind ki
   const std::int64_t table = model.vocabulary * model.hidden;
   if (kind == models::UnitKind::kEmbedding) return {0, 0, table};
   if (kind == models::UnitKind::kHead) return {0, 0, model.hidden + (model.tied_embeddings ? 0 : table)};
-  const bool moe = kind != models::UnitKind::kDenseLayer;
-  models::LocalParameters mlp = models::LayerParameters(model, moe, s.Holding());
-  mlp -= models::AttentionParametersOfLayer(model, moe);
+  const models::LayerBlocks blocks =
+      kind == models::UnitKind::kMtpLayer ? models::MtpBlocks(model) : models::BlocksOf(kind);
+  models::LocalParameters mlp = models::LayerParameters(model, blocks, s.Holding());
+  mlp -= models::AttentionParametersOfLayer(model, blocks);
   if (part == models::Part::kMlpWeight) return mlp;
   // An MTP module's projection and norms go with the attention of its layer, as in its W blocks.
   models::LocalParameters rest = kind == models::UnitKind::kMtpLayer
                                      ? models::MtpParameters(model, s.Holding())
-                                     : models::LayerParameters(model, moe, s.Holding());
+                                     : models::LayerParameters(model, blocks, s.Holding());
   rest -= mlp;
   return rest;
 }

@@ -78,13 +78,14 @@ void Scale(double factor, BlockPrice* price) {
 }
 
 template <class F>
-void ForEachPart(bool experts, const F& visit) {
+void ForEachPart(const models::ModelSpec& model, const F& visit) {
   for (int k = 0; k < models::kUnitKinds; ++k) {
     for (int p = 0; p < models::kParts; ++p) {
       const auto kind = static_cast<UnitKind>(k);
       const auto part = static_cast<Part>(p);
       if (!models::HasPart(kind, part)) continue;
-      if (!experts && (kind == UnitKind::kMoeLayer || kind == UnitKind::kMtpLayer)) continue;
+      if (!model.moe && models::HasExperts(kind)) continue;
+      if (model.mixers.empty() && models::BlocksOf(kind).mixer != models::kOwnMixer) continue;
       visit(kind, part);
     }
   }
@@ -116,7 +117,7 @@ class UnitPricer {
 
   UnitPrices Price() {
     prices_.launch_gap = pricer_.launch_gap();
-    ForEachPart(key_.model.moe.has_value(), [&](UnitKind kind, Part part) {
+    ForEachPart(key_.model, [&](UnitKind kind, Part part) {
       if (models::IsExchange(part)) {
         PriceExchange(kind, part);
       } else {
@@ -158,10 +159,10 @@ std::vector<models::PlacedOp> UnitOps::OpsOf(UnitKind kind, Part part, models::R
   const models::ModelSpec& model = key_.rank_model;
   models::LayerShape shape = key_.shape;
   shape.batch.routed = std::move(rows);
-  const auto layer = [&](models::LayerKind layer_kind) {
+  const auto layer = [&](const models::LayerBlocks& blocks) {
     // The compute parts come first, in the order of kTrainingPhases.
-    return models::PhaseOps(model, {layer_kind}, models::kTrainingPhases[static_cast<std::size_t>(part)],
-                            shape);
+    return models::PhaseOps(model, models::RefOf(blocks),
+                            models::kTrainingPhases[static_cast<std::size_t>(part)], shape);
   };
   switch (kind) {
     case UnitKind::kEmbedding:
@@ -169,9 +170,10 @@ std::vector<models::PlacedOp> UnitOps::OpsOf(UnitKind kind, Part part, models::R
     case UnitKind::kHead:
       return models::HeadOps(model, PassOf(part), shape, {});
     case UnitKind::kDenseLayer:
-      return layer(models::LayerKind::kDense);
     case UnitKind::kMoeLayer:
-      return layer(models::LayerKind::kMoe);
+    case UnitKind::kOtherDenseLayer:
+    case UnitKind::kOtherMoeLayer:
+      return layer(models::BlocksOf(kind));
     case UnitKind::kMtpLayer:
       break;
   }
@@ -191,7 +193,7 @@ void UnitPricer::PriceCompute(UnitKind kind, Part part) {
   const double factor = IsEnd(kind) ? key_.conditions.ends : 1;
   if (factor == 0) return;
   price.constant = pricer_.Price(ops_.Of(kind, part, key_.mean.rows), &price);
-  const bool routed = key_.model.moe && (kind == UnitKind::kMoeLayer || kind == UnitKind::kMtpLayer) &&
+  const bool routed = key_.model.moe && models::HasExperts(kind) &&
                       (part == Part::kMlpForward || part == Part::kMlpBackward || part == Part::kMlpWeight);
   price.first_point = static_cast<std::size_t>(key_.first_point);
   price.points = static_cast<std::size_t>(key_.points);
@@ -241,7 +243,7 @@ TrainingPrices::TrainingPrices(const PriceInputs& inputs, const StepLoads& loads
     RandomStream random(in_.seed, "normals");
     for (float& z : normals_) z = static_cast<float>(random.Normal());
   }
-  ForEachPart(s.model.moe.has_value(), [&](UnitKind kind, Part part) {
+  ForEachPart(s.model, [&](UnitKind kind, Part part) {
     const std::uint32_t k = models::PriceKey(kind, part);
     const BlockPrice& block = (*blocks_)[k];
     is_exchange_[k] = models::IsExchange(part);

@@ -233,8 +233,7 @@ std::vector<std::vector<int>> TrainingModel::MoeLayersOfRanks() const {
     for (const auto& [stage, direction] : schedule_->StagesOf(rank)) {
       for (const models::Unit& unit :
            models::UnitsOf(scenario_.model, layout_.stages[static_cast<std::size_t>(stage)]))
-        if (unit.kind == models::UnitKind::kMoeLayer || unit.kind == models::UnitKind::kMtpLayer)
-          mine.push_back(unit.moe_layer);
+        if (models::HasExperts(unit.kind)) mine.push_back(unit.moe_layer);
     }
   }
   return moe_layers;

@@ -7,6 +7,7 @@
 
 #include "core/engine/timeline.h"
 #include "models/parallel/training_program.h"
+#include "models/spec/model_spec.h"
 
 namespace orrery::scenarios {
 
@@ -29,8 +30,7 @@ struct SpanWork {
 /// `micro_batches` of a step.
 SpanWork SpanWorkOf(const Span& span, int micro_batches);
 
-/// "MoE layer attn(B), layer 31, micro-batch 44": layers are counted as the model does, with `dense_layers` before
-/// those with experts.
-std::string SpanText(const Span& span, int micro_batches, int dense_layers);
+/// "MoE layer attn(B), layer 31, micro-batch 44": layers are counted as the model does.
+std::string SpanText(const Span& span, int micro_batches, const models::ModelSpec& model);
 
 }  // namespace orrery::scenarios

@@ -176,7 +176,7 @@ models::PartCosts PricedParts(const models::ModelSpec& model, const models::Sche
   // take beyond four.
   constexpr std::size_t kUnits = 4;
   const auto chunk_time = [&](UnitKind kind, std::size_t units) {
-    const bool routed = kind == UnitKind::kMoeLayer || kind == UnitKind::kMtpLayer;
+    const bool routed = models::HasExperts(kind);
     const Chunk chunk(units, Unit{kind, routed ? 0 : -1});
     if (schedule.overlapped()) return PairTime(chunk, chunk, prices);
     const TaskTimes alone = AloneTimes(chunk, false, prices);
@@ -190,6 +190,10 @@ models::PartCosts PricedParts(const models::ModelSpec& model, const models::Sche
   costs.dense_layer = cost(UnitKind::kDenseLayer);
   costs.head = cost(UnitKind::kHead);
   if (model.moe) costs.moe_layer = cost(UnitKind::kMoeLayer);
+  if (!model.mixers.empty()) {
+    costs.other_dense_layer = cost(UnitKind::kOtherDenseLayer);
+    if (model.moe) costs.other_moe_layer = cost(UnitKind::kOtherMoeLayer);
+  }
   if (model.mtp_modules > 0) costs.mtp_layer = model.moe ? cost(UnitKind::kMtpLayer) : costs.dense_layer;
   return costs;
 }

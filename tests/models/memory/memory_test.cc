@@ -92,10 +92,11 @@ TEST(Memory, OneRankWithEveryStageHoldsEmbeddingAndHeadOnce) {
 
 TEST(Memory, ExpertParallelismDividesOnlyRoutedExperts) {
   const ModelSpec spec = ModelPreset("deepseek-v3");
-  const LocalParameters whole = LayerParameters(spec, true, 1), part = LayerParameters(spec, true, 64);
+  const LocalParameters whole = LayerParameters(spec, LayerKind::kMoe, 1),
+                        part = LayerParameters(spec, LayerKind::kMoe, 64);
   EXPECT_EQ(whole.expert, 64 * part.expert);
   EXPECT_EQ(whole.NonExpert(), part.NonExpert());
-  EXPECT_EQ(LayerParameters(spec, false, 1), LayerParameters(spec, false, 64));
+  EXPECT_EQ(LayerParameters(spec, LayerKind::kDense, 1), LayerParameters(spec, LayerKind::kDense, 64));
 }
 
 TEST(Memory, DeepSeekV3FitsAnH800OnEveryRankWithDualPipe) {

@@ -66,7 +66,7 @@ TEST(AttentionDesign, MqaIsNoLargerThanGqaIsNoLargerThanMhaOnEveryModelAndPrecis
 
 TEST(AttentionDesign, OwnIsTheModelsDesign) {
   for (const std::string& model : ModelPresets()) {
-    const AttentionSpec spec = ModelPreset(model).attention;
+    const ModelSpec spec = ModelPreset(model);
     const AttentionDesign own = MakeDesign("own", spec);
     EXPECT_EQ(own.name, OwnDesign(spec));
     EXPECT_EQ(own.assumption, "") << model;

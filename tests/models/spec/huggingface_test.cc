@@ -148,7 +148,7 @@ TEST(HuggingFace, UnknownArchitectureIsRefusedByNameWithTheNearest) {
   EXPECT_THAT(ErrorOf(Replaced(kV3, "\"deepseek_v3\"", "\"deepseekv3\"")),
               testing::AllOf(HasSubstr("config.json:2"), HasSubstr("'deepseekv3'"),
                              HasSubstr("did you mean 'deepseek_v3'")));
-  EXPECT_THAT(ErrorOf(Replaced(kV3, "\"deepseek_v3\"", "\"deepseek_v32\"")),
+  EXPECT_THAT(ErrorOf(Replaced(kV3, "\"deepseek_v3\"", "\"deepseek_v31\"")),
               testing::AllOf(HasSubstr("unknown architecture"), testing::Not(HasSubstr("did you mean"))))
       << "another architecture, no slip";
   EXPECT_THAT(ErrorOf(Replaced(kV3, "DeepseekV3ForCausalLM", "GptOssForCausalLM")),
@@ -165,9 +165,8 @@ TEST(HuggingFace, MissingKeysAreNamed) {
 }
 
 TEST(HuggingFace, WhatIsNotUnderstoodIsRefusedByName) {
-  EXPECT_THAT(ErrorOf(Replaced(kMixtral, "\"sliding_window\": null", "\"sliding_window\": 4096")),
+  EXPECT_THAT(ErrorOf(Replaced(kV3, "\"attention_bias\": false", "\"sliding_window\": 4096")),
               HasSubstr("sliding_window"));
-  EXPECT_THAT(ErrorOf(Windowed(4096, 28)), HasSubstr("use_sliding_window"));
   EXPECT_THAT(ErrorOf(Replaced(kLlama70, "\"mlp_bias\": false", "\"mlp_bias\": true")),
               HasSubstr("mlp_bias"));
   EXPECT_THAT(ErrorOf(Replaced(kV3, "\"moe_layer_freq\": 1", "\"moe_layer_freq\": 2")),
@@ -177,10 +176,10 @@ TEST(HuggingFace, WhatIsNotUnderstoodIsRefusedByName) {
               HasSubstr("mlp_only_layers"));
   EXPECT_THAT(ErrorOf(Replaced(kQwen3Moe, "\"decoder_sparse_step\": 1", "\"decoder_sparse_step\": 2")),
               HasSubstr("decoder_sparse_step"));
-  EXPECT_THAT(ErrorOf(Replaced(kLlama70, "\"llama3\"", "\"longrope\"")), HasSubstr("rope_type"));
+  EXPECT_THAT(ErrorOf(Replaced(kLlama70, "\"llama3\"", "\"spiral\"")), HasSubstr("rope_type"));
   EXPECT_THAT(ErrorOf(Replaced(kLlama70, "\"rope_type\": \"llama3\", ", "")), HasSubstr("rope_scaling"));
-  EXPECT_THAT(ErrorOf(Replaced(kLlama70, "\"mlp_bias\": false", "\"layer_types\": [\"sliding_attention\"]")),
-              HasSubstr("sliding_attention"));
+  EXPECT_THAT(ErrorOf(Replaced(kLlama70, "\"mlp_bias\": false", "\"layer_types\": [\"linear_attention\"]")),
+              HasSubstr("linear_attention"));
   EXPECT_THAT(ErrorOf(Replaced(kLlama70, "\"mlp_bias\": false", "\"layer_types\": [\"full_attention\"]")),
               HasSubstr("layer_types: 1 entries, expected one for each of num_hidden_layers = 80"));
   EXPECT_THAT(ErrorOf(Replaced(kLlama70, "\"mlp_bias\": false", "\"attention_sinks\": true")),
@@ -230,8 +229,8 @@ TEST(HuggingFace, AbsentKeysTakeTheDefaultsOfTheClassAndSaySo) {
   EXPECT_THAT(moe.source, HasSubstr("num_key_value_heads = 4"));
   EXPECT_EQ(Read(Sizes("qwen2_moe", kQwenExperts)).moe->shared_intermediate, 5632);
   // MistralConfig has a window unless the file says null.
-  EXPECT_THAT(ErrorOf(Sizes("mistral", "\"x\": 0")),
-              testing::AllOf(HasSubstr("default of MistralConfig"), HasSubstr("sliding_window: '4096'")));
+  EXPECT_EQ(Read(Sizes("mistral", "\"x\": 0")).attention.window, 4096);
+  EXPECT_EQ(Read(Sizes("mistral", R"("sliding_window": null)")).attention.window, 0);
   EXPECT_EQ(Read(Sizes("mistral", R"("sliding_window": null)")).attention.kv_heads, 8);
 }
 
@@ -291,6 +290,22 @@ TEST(HuggingFace, KeysThatSayNothingNewAreAccepted) {
   ExpectSameCounts(Read(Windowed(131072, 28)), Read(kQwen72));
   ExpectSameCounts(Read(Replaced(kMixtral, "\"sliding_window\": null", "\"sliding_window\": 32768")),
                    Read(kMixtral));
+}
+
+TEST(HuggingFace, WindowsAreThoseOfTheLayersThatHaveThem) {
+  EXPECT_EQ(Read(Replaced(kMixtral, "\"sliding_window\": null", "\"sliding_window\": 4096")).attention.window,
+            4096);
+  const ModelSpec some = Read(Windowed(4096, 28));
+  ASSERT_EQ(some.mixers.size(), 1U);
+  EXPECT_EQ(some.mixers[0].attention->window, 4096);
+  EXPECT_EQ(some.attention.window, 0);
+  EXPECT_EQ(some.LayersWith(kOwnMixer), 28);
+  EXPECT_EQ(some.LayersWith(1), 52);
+  EXPECT_EQ(some.BlocksOf(27).mixer, kOwnMixer);
+  EXPECT_EQ(some.BlocksOf(28).mixer, 1);
+  ExpectSameCounts(some, Read(kQwen72));
+  EXPECT_EQ(Read(Windowed(4096, 0)).attention.window, 4096);
+  EXPECT_TRUE(Read(Windowed(4096, 0)).pattern.empty());
 }
 
 TEST(HuggingFace, UnknownKeysAreNotedOrRefused) {

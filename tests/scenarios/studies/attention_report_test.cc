@@ -40,6 +40,49 @@ TEST(AttentionReport, V3sOwnDesignIsReportedOnceWithItsPublishedCache) {
   EXPECT_NEAR(r.ridge_flops_per_byte, 989 / 3.35, 0.1);
 }
 
+TEST(AttentionReport, LayersThatDifferAreComparedAsTheyAre) {
+  AttentionScenario s = Small("gpt-oss-120b");
+  s.designs = {"own", "gqa-8", "mha"};
+  const AttentionReport r = RunAttention(s);
+  const DesignReport &own = Of(r, "own"), &all = Of(r, "gqa-8");
+  ASSERT_EQ(own.capacity.size(), 3U);
+  const std::int64_t token = 18 * 2 * 8 * 64 * 2;  // of half the layers
+  for (std::size_t i = 0; i < own.capacity.size(); ++i) {
+    const std::int64_t context = s.contexts[i];
+    EXPECT_EQ(own.capacity[i].request_bytes, token * context + token * 128);
+    EXPECT_EQ(all.capacity[i].request_bytes, 2 * token * context);
+    EXPECT_GE(own.capacity[i].memory_batch, all.capacity[i].memory_batch);
+  }
+  EXPECT_EQ(own.cache_bytes_per_token, CeilDiv(own.capacity[2].request_bytes, 16384));
+  EXPECT_EQ(own.state_bytes, 0);
+  for (std::size_t i = 0; i < own.decode.size(); ++i)
+    EXPECT_LT(own.decode[i].time.block(models::Block::kAttention),
+              all.decode[i].time.block(models::Block::kAttention));
+  EXPECT_LT(own.prefill[2].attention_flops, all.prefill[2].attention_flops);
+}
+
+TEST(AttentionReport, StatesAreKeptWhateverTheLength) {
+  AttentionScenario s = Small("qwen3-next-80b-a3b");
+  s.designs = {"own", "mla"};
+  const AttentionReport r = RunAttention(s);
+  const DesignReport& own = Of(r, "own");
+  EXPECT_EQ(own.state_bytes, 36 * (4 * 32 * 128 * 128 + 2 * (2 * 16 * 128 + 32 * 128) * 3));
+  EXPECT_EQ(own.capacity[2].request_bytes - own.capacity[0].request_bytes,
+            12 * 2 * 2 * 256 * 2 * (16384 - 1024));
+  EXPECT_EQ(Of(r, "mla").state_bytes, 0);
+  EXPECT_TRUE(r.models.at(0).designs.size() == 2);
+  EXPECT_GT(own.decode.front().time.analytic_s, 0) << "no table has a recurrence";
+}
+
+TEST(AttentionReport, GroupsThatDoNotDivideTheHeadsAreLeftOutUnlessAskedFor) {
+  AttentionScenario s = Small("falcon-h1-34b");  // 20 heads
+  s.contexts = {1024};
+  s.batches = {1};
+  EXPECT_THROW(Of(RunAttention(s), "gqa-8"), std::runtime_error);
+  s.designs = {"own", "gqa-8"};
+  EXPECT_THROW(RunAttention(s), InputError);
+}
+
 TEST(AttentionReport, PartsAndProvenancesOfAStepAddUp) {
   const AttentionReport r = RunAttention(Small());
   for (const DesignReport& d : r.models.at(0).designs) {

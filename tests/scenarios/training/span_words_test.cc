@@ -28,16 +28,17 @@ Span Made(std::uint32_t price, std::uint32_t instance) {
 }
 
 TEST(SpanText, CountsLayersAsTheModelDoes) {
+  const models::ModelSpec model = models::ModelPreset("deepseek-v3");
   const Span moe = Made(models::PriceKey(models::UnitKind::kMoeLayer, models::Part::kAttentionBackward),
                         models::LoadInstance(28, 44, 60));
   EXPECT_EQ(SpanWorkOf(moe, 60).moe_layer, 28);
-  EXPECT_EQ(SpanText(moe, 60, 3), "MoE layer attn(B), layer 31, micro-batch 44");
+  EXPECT_EQ(SpanText(moe, 60, model), "MoE layer attn(B), layer 31, micro-batch 44");
   const Span head = Made(models::PriceKey(models::UnitKind::kHead, models::Part::kMlpForward),
                          models::LoadInstance(-1, 44, 60));
   EXPECT_EQ(SpanWorkOf(head, 60).moe_layer, -1);
-  EXPECT_EQ(SpanText(head, 60, 3), "head mlp(F), micro-batch 44");
+  EXPECT_EQ(SpanText(head, 60, model), "head mlp(F), micro-batch 44");
   EXPECT_TRUE(SpanWorkOf(Made(models::kSendPrice, 7), 60).message);
-  EXPECT_EQ(SpanText(Made(models::kSendPrice, 7), 60, 3), "send, micro-batch 7");
+  EXPECT_EQ(SpanText(Made(models::kSendPrice, 7), 60, model), "send, micro-batch 7");
 }
 
 }  // namespace
