@@ -145,7 +145,9 @@ int Run(const Options& o) {
   inputs.push_back(o.scenario);
   std::copy_if(o.models.begin(), o.models.end(), std::back_inserter(inputs), IsModelPath);
   RequireDistinct(inputs, {o.json, o.csv});
-  const scenarios::AttentionReport result = scenarios::RunAttention(Scenario(o));
+  const AttentionScenario scenario = Scenario(o);
+  RefuseInputs({o.json, o.csv});
+  const scenarios::AttentionReport result = scenarios::RunAttention(scenario);
   Report report;
   report.Add(o.json, [&] { return JsonText(scenarios::AttentionJson(result)); });
   report.Add(o.csv, [&] { return scenarios::AttentionCsv(result); });

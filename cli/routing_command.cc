@@ -57,8 +57,10 @@ void CheckOptions(const Options& o) {
 
 scenarios::RoutingRequest MakeRequest(const Options& o, const RoutingDocument& in,
                                       const StepTimeMaker& step_time, const RunControl& control) {
-  return scenarios::MakeRoutingRequest(in, {o.layers, o.steps, o.ranks},
-                                       o.scenario.empty() ? StepTimeMaker{} : step_time, control);
+  scenarios::RoutingRequest request = scenarios::MakeRoutingRequest(
+      in, {o.layers, o.steps, o.ranks}, o.scenario.empty() ? StepTimeMaker{} : step_time, control);
+  RefuseInputs({o.json, o.csv});
+  return request;
 }
 
 int RunReport(const Options& o, const StepTimeMaker& step_time) {

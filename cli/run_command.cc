@@ -56,6 +56,7 @@ int RunPretraining(const Options& o, const Document& document) {
   options.timeline = !o.trace.empty();
   if (options.timeline) scenarios::CheckTraceRanks(scenario, o.trace_ranks);
   const LongRun wait;
+  RefuseInputs({o.json, o.trace});
   const scenarios::Run run =
       WithPlaces(document.root(), [&] { return scenarios::Simulate(scenario, options, wait.control()); });
   const scenarios::TrainingResult& result = run.result;
@@ -75,7 +76,9 @@ int RunAttention(const Options& o, const Document& document) {
     throw InputError(
         "--trace, --fold and --strict are for training scenarios; this one is of kind attention");
   }
-  const auto result = scenarios::RunAttention(scenarios::ReadAttentionScenario(document));
+  const scenarios::AttentionScenario scenario = scenarios::ReadAttentionScenario(document);
+  RefuseInputs({o.json});
+  const auto result = scenarios::RunAttention(scenario);
   Report report;
   report.Add(o.json, [&] { return JsonText(scenarios::AttentionJson(result)); });
   report.AddText([&] { return scenarios::AttentionText(result); });

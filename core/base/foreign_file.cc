@@ -5,6 +5,7 @@
 #include <initializer_list>
 
 #include "core/base/error.h"
+#include "core/base/inputs_read.h"
 
 namespace orrery {
 namespace {
@@ -119,6 +120,7 @@ void RefuseForeignFile(const std::filesystem::path& file) {
   if (!std::filesystem::is_regular_file(file, error)) return;
   std::ifstream stream(file, std::ios::binary);
   std::string start(kForeignStart, '\0');
+  NoteInput(file);
   stream.read(start.data(), static_cast<std::streamsize>(start.size()));
   start.resize(static_cast<std::size_t>(stream.gcount()));
   if (const auto foreign = ForeignFile(start)) throw InputError(Place{file.string()}, "is " + *foreign);

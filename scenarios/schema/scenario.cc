@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "core/base/inputs_read.h"
 #include "core/base/text.h"
 #include "core/config/codecs.h"
 #include "core/config/key_error.h"
@@ -250,6 +251,7 @@ std::string HashOfFile(const std::string& path) {
   while (file) {
     file.read(piece.data(), static_cast<std::streamsize>(piece.size()));
     hash = HashHex(hash + piece.substr(0, static_cast<std::size_t>(file.gcount())));
+  NoteInput(path);
   }
   return hash;
 }
