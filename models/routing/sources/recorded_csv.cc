@@ -35,11 +35,36 @@ const std::vector<std::string> kCountNames = {
     "token_count", "tokens",        "n_tokens", "num_tokens", "activation_count", "activations",
     "selections",  "logical_count", "hits",     "routed",     "num_routed",       "frequency"};
 const std::vector<std::string> kTokenNames = {"token", "token_idx", "token_index", "token_pos"};
-/// Parts of one recording, which are summed: passes of the model, and ranks that counted their own tokens.
-/// SGLang's recorder calls them forward_pass_id and rank.
-const std::vector<std::string> kPartNames = {"step", "step_id",      "step_idx",        "iteration",
-                                             "iter", "forward_pass", "forward_pass_id", "pass_id",
-                                             "rank", "dp_rank",      "ep_rank",         "timestamp"};
+/// Parts of one recording, which are summed: passes of the model, texts, and ranks that counted their own tokens.
+/// SGLang's recorder calls them forward_pass_id and rank. A rank of a pipeline is none of them: it may number its
+/// own layers from 0.
+const std::vector<std::string> kPartNames = {"step",          "step_id",
+                                             "step_idx",      "_step",
+                                             "global_step",   "train_step",
+                                             "iteration",     "iter",
+                                             "global_iter",   "forward_pass",
+                                             "pass",          "forward_pass_id",
+                                             "pass_id",       "epoch",
+                                             "batch",         "batch_id",
+                                             "batch_idx",     "global_batch",
+                                             "microbatch",    "micro_batch",
+                                             "microbatch_id", "micro_batch_id",
+                                             "request_id",    "sequence_id",
+                                             "sample_id",     "prompt_id",
+                                             "rank",          "global_rank",
+                                             "local_rank",    "rank_id",
+                                             "dp_rank",       "ep_rank",
+                                             "tp_rank",       "gpu",
+                                             "gpu_id",        "device",
+                                             "device_id",     "node",
+                                             "node_id",       "node_rank",
+                                             "host",          "worker",
+                                             "worker_id",     "time",
+                                             "timestamp",     "ts"};
+/// Columns whose numbers are names of kinds of text.
+const std::vector<std::string> kDomainNames = {"domain", "domain_id", "task",    "task_id",
+                                               "topic",  "topic_id",  "dataset", "language",
+                                               "kind",   "category",  "subset",  "source"};
 /// What stands before the numbers of expert columns.
 const std::vector<std::string> kExpertPrefixes = {"e", "e_", "expert", "expert_", "expert_id_", ""};
 
@@ -104,6 +129,14 @@ std::string ColumnName(std::string_view written) {
 }
 
 class CsvLoads {
+/// Whether it is written as a number, also of percent.
+bool IsNumeric(std::string_view text) {
+  if (text.ends_with('%')) text = Trim(text.substr(0, text.size() - 1));
+  double x = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), x);
+  return error != std::errc::invalid_argument && end == text.data() + text.size() && !text.empty();
+}
+
  public:
   CsvLoads(std::string_view text, std::string name)
       : name_(std::move(name)), text_(WithoutMark(text)), rows_(text_) {
@@ -257,12 +290,47 @@ class CsvLoads {
     const auto column = most - values_.begin();
     throw At(row, static_cast<int>(column) + 1,
              fmt::format("column '{}': {} values so far; text columns name domains, of which at most {} are "
+    RefuseNumbers();
                          "taken: leave the column out, or sum over it",
                          header_[static_cast<std::size_t>(column)], most->size(), kMostDomains));
   }
 
   /// A domain's share of the mix, which each of its rows repeats.
   void SetShare(const Row& row, std::size_t domain) {
+  /// InputError at a column of numbers that would name domains: a counter that is not known, or another measure of
+  /// the same loads.
+  void RefuseNumbers() const {
+    for (std::size_t c = 0; c < values_.size(); ++c) {
+      if (values_[c].empty() || std::count(kDomainNames.begin(), kDomainNames.end(), names_[c]) > 0) continue;
+      if (!std::all_of(values_[c].begin(), values_[c].end(), IsNumeric)) continue;
+      throw InputError(
+          Place{name_, header_line_, static_cast<int>(c) + 1},
+          fmt::format(
+              "column '{}' holds numbers, and an unknown column is expected to name kinds of text: leave "
+              "it out, or sum over it (parts that are summed are called {}, ...; kinds of text that are "
+              "numbered, {}, ...)",
+              header_[c], fmt::join(kPartNames.begin(), kPartNames.begin() + 5, ", "),
+              fmt::join(kDomainNames.begin(), kDomainNames.begin() + 3, ", ")));
+    }
+  }
+
+  /// InputError where a layer is left out among those of the file: all that follow would be taken for the layer
+  /// before.
+  void RefuseGap(const std::set<int>& layers) const {
+    int expected = layers.empty() ? 0 : *layers.begin();
+    for (const int layer : layers) {
+      if (layer != expected)
+        throw InputError(
+            Place{name_, header_line_, layer_ + 1},
+            fmt::format("no rows of layer {}, but of {} and {}: expected every layer from the first "
+                        "to the last",
+                        layer - expected == 1 ? std::to_string(expected)
+                                              : fmt::format("{} to {}", expected, layer - 1),
+                        expected - 1, layer));
+      ++expected;
+    }
+  }
+
     const double share = Number(row, share_);
     if (domain == shares_.size()) shares_.push_back(share);
     if (share > 1 || share != shares_[domain]) {
@@ -363,13 +431,20 @@ class CsvLoads {
         in_parts.push_back({key, InItsPart(e), row_.line});
       }
       cell[e] += Number(row_, count);
-      experts_ = std::max(experts_, static_cast<int>(e) + 1);
+      NameExpert(e);
     }
     RefuseCountedTwice(expert, &in_parts);
   }
 
   /// What a row counted (an expert, or a token by its number or a hash of its name), and where.
   struct Counted {
+  /// Of the row being read.
+  void NameExpert(std::size_t e) {
+    if (static_cast<int>(e) < experts_) return;
+    experts_ = static_cast<int>(e) + 1;
+    highest_ = fmt::format("line {} names expert {}, counted from 0", row_.line, e);
+  }
+
     Key key;
     std::uint64_t what = 0;
     int line = 0;
@@ -395,7 +470,7 @@ class CsvLoads {
           throw At(row_, c + 1, fmt::format("expert {} is chosen twice by one token", e));
         Resize(row_, e + 1, &cell);
         ++cell[e];
-        experts_ = std::max(experts_, static_cast<int>(e) + 1);
+        NameExpert(e);
       }
     }
     RefuseCountedTwice(token, &counted);
@@ -430,6 +505,8 @@ class CsvLoads {
     for (const auto& [key, cell] : cells_) layers.insert(key.first);
     if (layers.size() * domains_.size() * static_cast<std::size_t>(experts_) > kMostLoads)
       throw InputError(Place{name_}, fmt::format("{} layers of {} domains and {} experts: more than {} loads",
+    RefuseNumbers();
+    RefuseGap(layers);
                                                  layers.size(), domains_.size(), experts_, kMostLoads));
     int place = 0;
     for (int layer : layers) {
@@ -453,6 +530,7 @@ class CsvLoads {
     }
     return out;
   }
+    out.highest = highest_;
 
   std::string name_;
   std::string_view text_;
@@ -470,6 +548,7 @@ class CsvLoads {
   bool open_ended_ = false;
 };
 
+  std::string highest_;  ///< where the expert of the highest number is named
 }  // namespace
 
 ExpertLoads ParseLoadsCsv(std::string_view text, const std::string& name) {

@@ -114,8 +114,17 @@ std::string TableKey(const Json& root, const std::string& name) {
   return found.front();
 }
 
-/// The table under the known key, or the bare array.
-Table FindTable(const Json& root, const std::string& name) {
+/// "physical_to_logical_map[3][17] names expert 70, counted from 0": the first of the highest.
+std::string HighestOf(const Table& map, const std::string& key) {
+  std::size_t layer = 0, slot = 0;
+  for (std::size_t l = 0; l < map.size(); ++l)
+    for (std::size_t s = 0; s < map[l].size(); ++s)
+      if (map[l][s] > map[layer][slot]) layer = l, slot = s;
+  return fmt::format("{}[{}][{}] names expert {}, counted from 0", key, layer, slot, map[layer][slot]);
+}
+
+/// The table under the known key, or the bare array. `highest`: what tells why it has so many experts.
+Table FindTable(const Json& root, const std::string& name, std::string* highest) {
   if (root.is_array()) return JsonTable(root, name);
   const std::string key = TableKey(root, name), map = "physical_to_logical_map";
   Table table = JsonTable(root[key], name + ": " + key);
@@ -125,9 +134,13 @@ Table FindTable(const Json& root, const std::string& name) {
     if (key == "physical_count")
       throw InputError(
           fmt::format("{}: missing key '{}': which expert each slot of '{}' holds", name, map, key));
+    *highest =
+        fmt::format("where '{}' counts physical slots, '{}' must say which expert each holds", key, map);
     return table;
   }
-  return ToLogical(table, SlotMapOf(root[map], name + ": " + map), name);
+  const Table experts = SlotMapOf(root[map], name + ": " + map);
+  *highest = HighestOf(experts, map);
+  return ToLogical(table, experts, name);
 }
 
 /// Parses, refusing what is nested too deep and keys that are there twice.
@@ -155,8 +168,10 @@ Json ParseStrictly(std::string_view text, const std::string& name) {
 
 ExpertLoads ParseLoadsJson(std::string_view text, const std::string& name) {
   const Json root = ParseStrictly(text, name);
-  const Table table = FindTable(root, name);
+  std::string highest;
+  const Table table = FindTable(root, name, &highest);
   ExpertLoads out{name, {"all"}, {1.0}, 0, 0, {}, false, false, {}};
+  out.highest = std::move(highest);
   for (std::size_t l = 0; l < table.size(); ++l) {
     if (std::accumulate(table[l].begin(), table[l].end(), 0.0) <= 0) {
       out.without_load.push_back(static_cast<int>(l));
