@@ -18,15 +18,12 @@ CLI::Option* AddSetOption(CLI::App* command, std::vector<std::string>* sets) {
 
 std::int64_t ParseTokens(const std::string& option, std::string_view text) {
   constexpr std::int64_t kMost = std::int64_t{1} << 40;
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  const std::string_view unit = text.substr(static_cast<std::size_t>(end - text.data()));
-  const bool plain = unit.empty(), kilo = unit == "k" || unit == "K", mega = unit == "m" || unit == "M";
-  if (error != std::errc() || value < 0 || value > kMost || !(plain || kilo || mega)) {
+  const std::optional<std::int64_t> value = ParseCount(text, "tokens", CountSuffix::kLength);
+  if (!value || *value > kMost) {
     throw InputError(option + ": '" + std::string(text) +
                      "': expected a number of tokens, e.g. 131072 or 128k (k is 1024)");
   }
-  return value << (kilo ? 10 : mega ? 20 : 0);
+  return *value;
 }
 
 }  // namespace orrery::cli

@@ -22,6 +22,14 @@
 
 namespace orrery {
 
+/// Letters that may stand for factors in a number of tokens. Of a length k is 1024 and M 1024^2, as contexts are
+/// called; of an amount of text M, B and T are 10^6, 10^9 and 10^12.
+enum class CountSuffix { kNone, kLength, kAmount };
+
+/// The whole number that `text` says with or without its unit (`unit`, singular or plural): "4096", "4k", "1e12",
+/// "14.8T tokens"; absent if it says none.
+std::optional<std::int64_t> ParseCount(std::string_view text, std::string_view unit, CountSuffix suffix);
+
 /// One node of a document: null, scalar, list or map. Map entries keep their order.
 class Value {
  public:
@@ -55,8 +63,9 @@ class Value {
   bool AsBool() const;
   std::int64_t AsInt(std::int64_t min, std::int64_t max) const;
   double AsDouble(double min, double max) const;
-  /// "15360 sequences" -> 15360; the unit word is mandatory and must be `unit` (singular or plural).
-  std::int64_t AsCount(std::string_view unit, std::int64_t min, std::int64_t max) const;
+  /// "15360 sequences" or "15360" -> 15360 (ParseCount).
+  std::int64_t AsCount(std::string_view unit, std::int64_t min, std::int64_t max,
+                       CountSuffix suffix = CountSuffix::kNone) const;
   Bytes AsBytes() const;               ///< "80 GB", "227 KiB"
   BytesPerSecond AsRate() const;       ///< "50 GB/s", "400 Gb/s"
   FlopsPerSecond AsFlopsRate() const;  ///< "989 TFLOPS"

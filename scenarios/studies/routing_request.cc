@@ -31,7 +31,7 @@ models::RoutingOptions OptionsOf(const Value& root) {
   models::RoutingOptions options = ReadRouting(root.Find("routing"));
   const Value* length = FindPath(root, "workload.sequence_length");
   if (length != nullptr && !options.sequence_length)
-    options.sequence_length = static_cast<int>(length->AsInt(1, 1 << 24));
+    options.sequence_length = static_cast<int>(length->AsCount("tokens", 1, 1 << 24, CountSuffix::kLength));
   return options;
 }
 

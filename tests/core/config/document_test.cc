@@ -56,7 +56,7 @@ TEST(Document, EveryReaderRefusesAListAndSaysWhatItExpected) {
   EXPECT_EQ(ErrorOf([&] { v.AsInt(1, 2); }), "file.yaml:1:4: v: expected a whole number from 1 to 2");
   EXPECT_EQ(ErrorOf([&] { v.AsDouble(0, 1); }), "file.yaml:1:4: v: expected a number from 0 to 1");
   EXPECT_EQ(ErrorOf([&] { v.AsCount("tokens", 1, 9); }),
-            "file.yaml:1:4: v: expected a whole number from 1 to 9 with its unit, e.g. '1 tokens'");
+            "file.yaml:1:4: v: expected a whole number from 1 to 9, e.g. 9 or '9 tokens'");
   EXPECT_EQ(ErrorOf([&] { v.AsBytes(); }), "file.yaml:1:4: v: expected a size with its unit, e.g. '80 GB'");
   EXPECT_EQ(ErrorOf([&] { v.AsRate(); }), "file.yaml:1:4: v: expected a rate with its unit, e.g. '50 GB/s'");
   EXPECT_EQ(ErrorOf([&] { v.AsFlopsRate(); }),
@@ -95,12 +95,13 @@ TEST(Document, NumbersAreFinite) {
   }
 }
 
-TEST(Document, CountsCarryTheirUnit) {
+TEST(Document, CountsAreReadWithTheirUnitAndWithout) {
+  EXPECT_EQ(V(One("64")).AsCount("sequences", 1, 100), 64);
   EXPECT_EQ(V(One("1 sequence")).AsCount("sequences", 1, 100), 1);
   EXPECT_EQ(V(One("64 sequences")).AsCount("sequences", 1, 100), 64);
   EXPECT_EQ(V(One("14.8e12 tokens")).AsCount("tokens", 1, std::int64_t{1} << 53), 14'800'000'000'000);
-  for (const char* bad :
-       {"64", "64 tokens", "1.5 sequences", "0 sequences", "101 sequences", "sequences", "1e400 sequences"}) {
+  for (const char* bad : {"64 tokens", "4k", "64 sequencess", "1,024 sequences", "-1", "1.5 sequences",
+                          "0 sequences", "101 sequences", "sequences", "1e400 sequences"}) {
     EXPECT_THROW(V(One(bad)).AsCount("sequences", 1, 100), InputError) << bad;
   }
 }
@@ -138,6 +139,24 @@ TEST(Document, AChoiceNamesTheNearest) {
 TEST(Document, ARepeatedKeyIsRefusedWhereItStands) {
   EXPECT_EQ(ErrorOf([] { Document::Parse("a: 1\nb: 2\na: 3\n", "f"); }), "f:3:1: key 'a' appears twice");
   EXPECT_EQ(ErrorOf([] { Document::Parse("m: {x: 1, x: 2}\n", "f"); }), "f:1:11: key 'x' appears twice");
+TEST(Document, LettersShortenNumbersOfTokens) {
+  const auto length = [](const char* text) { return ParseCount(text, "tokens", CountSuffix::kLength); };
+  EXPECT_EQ(length("4k"), 4096);
+  EXPECT_EQ(length("4 K tokens"), 4096);
+  EXPECT_EQ(length("1M"), 1 << 20);
+  EXPECT_EQ(length("1T"), std::nullopt) << "no length";
+  EXPECT_EQ(length("4kB"), std::nullopt);
+  const auto amount = [](const char* text) { return ParseCount(text, "tokens", CountSuffix::kAmount); };
+  EXPECT_EQ(amount("14.8T tokens"), 14'800'000'000'000);
+  EXPECT_EQ(amount("500M"), 500'000'000);
+  EXPECT_EQ(amount("1e12"), 1'000'000'000'000);
+  EXPECT_EQ(amount("4k"), std::nullopt) << "1000 or 1024?";
+  EXPECT_EQ(ErrorOf([] { V(One("4 words")).AsCount("tokens", 1, 1 << 24, CountSuffix::kLength); }),
+            "file.yaml:1:4: v: '4 words': expected a whole number from 1 to 16777216, e.g. 4096 or '4096 "
+            "tokens', 4k "
+            "(k is 1024)");
+}
+
 }
 
 TEST(Document, OnlyAMapOfWordsIsADocument) {

@@ -112,7 +112,11 @@ TEST(TrainingScenario, TheBatchMustFillThePipelines) {
                         "= 128 x 1 = 128 sequences"));
   EXPECT_THAT(Refusal({"workload.global_batch=1280000 sequences"}),
               HasSubstr("gives 10000 micro-batches a pipeline, expected at most 4096"));
-  EXPECT_THAT(Refusal({"workload.global_batch=15360"}), HasSubstr("with its unit"));
+  EXPECT_EQ(Read({"workload.global_batch=15360"}).workload.global_batch, 15360);
+  EXPECT_EQ(Read({"workload.sequence_length=4k"}).workload.sequence_length, 4096);
+  EXPECT_EQ(Read({"workload.run_tokens=1T tokens"}).workload.run_tokens, 1e12);
+  EXPECT_THAT(Refusal({"workload.global_batch=4M tokens"}),
+              HasSubstr("expected a whole number from 1 to 16777216, e.g. 4096 or '4096 sequences'"));
   EXPECT_THAT(Refusal({"workload.batch_ramp.from=20000 sequences"}), HasSubstr("workload.batch_ramp.from"));
 }
 
