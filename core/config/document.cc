@@ -177,6 +177,8 @@ void Value::AllowKeys(const std::vector<std::string>& keys) const {
   for (const auto& [name, value] : entries()) {
     bool known = false;
     for (const std::string& key : keys) known = known || key == name;
+    if (known && value.is_null() && !value.taken_away_)
+      throw value.Error("it is there without a value; expected one, or the key left out");
     if (known) continue;
     std::string all;
     for (const std::string& key : keys) all += (all.empty() ? "" : ", ") + key;
@@ -357,6 +359,7 @@ void Document::Set(std::string_view path, std::string_view yaml, std::string_vie
   std::string sofar;
   std::string_view rest = path;
   if (path.empty()) throw InputError(Place{name}, "expected KEY=VALUE");
+  const bool takes_away = Trim(yaml) == "null" || Trim(yaml) == "~";
   const auto levels = 1 + std::count(path.begin(), path.end(), '.');
   if (levels > kMaxLevels) throw InputError(Place{name}, fmt::format("nested more than {} deep", kMaxLevels));
   while (!rest.empty()) {
@@ -384,6 +387,9 @@ void Document::Set(std::string_view path, std::string_view yaml, std::string_vie
   Document parsed = Parse("value: " + std::string(yaml), name);
   if (parsed.root_.entries_.size() != 1) throw InputError(Place{name}, "expected one value");
   Value value = std::move(parsed.root_.entries_[0].second);
+  if (value.is_null() && !takes_away)
+    throw InputError(Place{name},
+                     fmt::format("{}: expected a value; null takes the key away", Clipped(sofar)));
   struct Repath {
     static void Apply(Value* v, const std::string& p, const Place& place, std::int64_t level) {
       if (level > kMaxLevels) throw InputError(place, fmt::format("nested more than {} deep", kMaxLevels));
@@ -395,6 +401,7 @@ void Document::Set(std::string_view path, std::string_view yaml, std::string_vie
     }
   };
   Repath::Apply(&value, sofar, Place{name}, levels);
+  value.taken_away_ = takes_away;
   *node = std::move(value);
 }
 

@@ -49,7 +49,8 @@ class Value {
   const Value& At(std::string_view key) const;
   /// The value under `key`, or nullptr if absent (or null). InputError if this is no map.
   const Value* Find(std::string_view key) const;
-  /// InputError on the first key not in `keys`, naming the nearest known one.
+  /// InputError on the first key not in `keys`, naming the nearest known one, and on one that is there without a
+  /// value, unless Document::Set took that away.
   void AllowKeys(const std::vector<std::string>& keys) const;
   const std::vector<std::pair<std::string, Value>>& entries() const;
   /// The map less one key, for a reader that has taken it.
@@ -82,6 +83,7 @@ class Value {
 
   Type type_ = Type::kNull;
   bool quoted_ = false;
+  bool taken_away_ = false;  ///< a null that stands for a key that is not to be given
   std::string scalar_;
   std::vector<Value> items_;
   std::vector<std::pair<std::string, Value>> entries_;
@@ -96,8 +98,8 @@ class Document {
   /// The same from text; `name` stands for the file in messages.
   static Document Parse(std::string_view text, const std::string& name);
 
-  /// Sets (or adds) the value at a dotted path; `yaml` is parsed as YAML. Places read "--set path=...", or
-  /// `place` where another option than --set was given.
+  /// Sets (or adds) the value at a dotted path; `yaml` is parsed as YAML, and `null` or `~` takes the key away. Places read
+  /// "--set path=...", or `place` where another option than --set was given. InputError where there is no value.
   void Set(std::string_view path, std::string_view yaml, std::string_view place = "");
 
   /// Remembers that the user changed `path` (as they wrote it) after the document was read, so that a report

@@ -48,6 +48,39 @@ TEST(Document, ANullValueIsAbsent) {
               HasSubstr("missing key 'b': it is there without a value"));
 }
 
+TEST(Document, AKeyWithoutAValueIsRefusedWhereKeysAreKnown) {
+  for (const char* text : {"a: 1\nb:\n", "a: 1\nb: ~\n", "a: 1\nb: null\n", "{a: 1, b: }\n"}) {
+    const Document document = Document::Parse(text, "f");
+    EXPECT_THAT(ErrorOf([&] {
+                  document.root().AllowKeys({"a", "b"});
+                }),
+                HasSubstr("b: it is there without a value"))
+        << text;
+  }
+  Document document = Document::Parse("a: 1\nb: 2\n", "f");
+  EXPECT_EQ(ErrorOf([&] { document.Set("b", ""); }),
+            "--set b=: b: expected a value; null takes the key away");
+  EXPECT_THAT(ErrorOf([&] { document.Set("b", "# nothing"); }), HasSubstr("expected a value"));
+  document.Set("c", "{d: }");
+  EXPECT_THAT(ErrorOf([&] { document.root().At("c").AllowKeys({"d"}); }),
+              HasSubstr("c.d: it is there without"));
+  document.Set("b", "null");
+  EXPECT_EQ(document.root().Find("b"), nullptr);
+  EXPECT_NO_THROW(document.root().AllowKeys({"a", "b", "c"})) << "taken away on purpose";
+}
+
+TEST(Document, WhatIsNotReadIsCalledByItsName) {
+  EXPECT_THAT(ErrorOf([] { Document::Parse("p:\n  <<: {a: 1}\n", "f"); }),
+              HasSubstr("f:2:3: merge keys (<<)"));
+  EXPECT_THAT(ErrorOf([] { Document::Parse("a: 1\rb: 2\r", "f"); }), HasSubstr("carriage returns alone"));
+  EXPECT_THAT(ErrorOf([] { Document::Parse("# a\rb: 2\r", "f"); }), HasSubstr("carriage returns alone"));
+  EXPECT_NO_THROW(Document::Parse("a: 1\r\nb: 2\r\n", "f"));
+  EXPECT_NO_THROW(Document::Parse("a: 1\r", "f"));
+  EXPECT_NO_THROW(Document::Parse("{\"a\": 1,\r\"b\": 2}\r", "f.json")) << "brackets need no lines";
+  EXPECT_THAT(ErrorOf([] { Document::Parse("{\"a\": 1]", "f.json"); }), HasSubstr("not valid JSON"));
+  EXPECT_THAT(ErrorOf([] { Document::Parse("a: b: c", "f.yaml"); }), HasSubstr("not valid YAML"));
+}
+
 TEST(Document, EveryReaderRefusesAListAndSaysWhatItExpected) {
   const Document document = One("[1]");
   const Value& v = V(document);
@@ -357,7 +390,8 @@ TEST(DocumentSet, TakesExactlyOneYamlValue) {
   Document document = Document::Parse("a: 1\n", "f");
   EXPECT_THAT(ErrorOf([&] { document.Set("a", "[1"); }), HasSubstr("not valid YAML"));
   EXPECT_THAT(ErrorOf([&] { document.Set("a", "1\nb: 2"); }), HasSubstr("expected one value"));
-  document.Set("a", "");
+  EXPECT_THAT(ErrorOf([&] { document.Set("a", ""); }), HasSubstr("expected a value"));
+  document.Set("a", "~");
   EXPECT_EQ(document.root().Find("a"), nullptr);
 }
 
