@@ -62,8 +62,8 @@ int RunPretraining(const Options& o, const Document& document) {
   const scenarios::TrainingResult& result = run.result;
   Report report;
   report.Add(o.trace, [&] { return scenarios::TrainingTrace(run, o.trace_ranks); });
-  report.Add(o.json, [&] { return scenarios::TrainingJson(result); });
-  report.AddText([&] { return scenarios::TrainingText(result); });
+  report.Add(o.json, [&] { return scenarios::TrainingJson(run); });
+  report.AddText([&] { return scenarios::TrainingText(run); });
   report.Write();
   if (!o.strict || result.fits) return kDone;
   std::fprintf(stderr, "orrery: --strict: the plan does not fit in the memory of %s\n",

@@ -102,10 +102,15 @@ class Document {
   /// "--set path=...", or `place` where another option than --set was given. InputError where there is no value.
   void Set(std::string_view path, std::string_view yaml, std::string_view place = "");
 
-  /// Remembers that the user changed `path` (as they wrote it) after the document was read, so that a report
-  /// does not call the result by the name of what the file says.
-  void NoteChange(std::string path) { changes_.push_back(std::move(path)); }
-  const std::vector<std::string>& changes() const { return changes_; }
+  /// What the user changed after the document was read, both as they wrote it.
+  struct Change {
+    std::string path, value;
+  };
+  /// Remembers it, so that a report does not call the result by the name of what the file says.
+  void NoteChange(std::string path, std::string value) {
+    changes_.push_back({std::move(path), std::move(value)});
+  }
+  const std::vector<Change>& changes() const { return changes_; }
 
   /// Gives a key at the top another name, if it is there: its value keeps its place and, for messages, its
   /// path. Remembers it in renamed(). InputError if both names are there.
@@ -119,7 +124,7 @@ class Document {
 
  private:
   Value root_;
-  std::vector<std::string> changes_;
+  std::vector<Change> changes_;
   std::vector<std::pair<std::string, std::string>> renamed_;
 };
 

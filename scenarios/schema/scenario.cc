@@ -98,7 +98,8 @@ const Fields<Parallelism>& ParallelismFields() {
         .WrittenIf([](const P&) { return false; });
     f.Add("schedule", &P::schedule, ScheduleChoice(), "order of micro-batches in the pipeline");
     f.Add("virtual_stages", &P::virtual_stages, Whole<int>(1, kMaxVirtualStages),
-          "stages a rank of interleaved-1f1b holds");
+          "stages a rank of interleaved-1f1b holds")
+        .DefaultText("2 of interleaved-1f1b, else 1");
     f.Add("zero", &P::zero, Whole<int>(0, 1), "1: optimizer states are shared over the copies (ZeRO-1)");
     f.Add("layers_per_stage", &P::layers_per_stage, ListOf(Text()),
           "layers of each stage, e.g. [5, 5, 3 + head, mtp]")
@@ -273,7 +274,7 @@ std::string HashOf(const Scenario& scenario) {
 
 /// A heading for a scenario that is no longer what its name says.
 std::string ChangedTitle(const Scenario& s, const std::vector<std::string>& changed) {
-  return fmt::format("Pre-training of {} on {} {} ({} with {} changed)", s.model.name, s.Gpus(),
+  return fmt::format("Pre-training of {} on {} {} ({} with {})", s.model.name, s.Gpus(),
                      s.cluster.device.name, std::filesystem::path(s.file).stem().string(),
                      fmt::join(changed, ", "));
 }
@@ -338,9 +339,7 @@ Scenario ReadTrainingScenario(const Document& document, const std::string& file)
   s.file = file;
   s.name = Printable(s.name);
   WithPlaces(root, [&] { Settle(&s); });
-  const std::vector<std::string> changed = ChangedSubjects(document);
-  const auto& all = document.changes();
-  if (!changed.empty() && std::count(all.begin(), all.end(), "name") == 0) s.name = ChangedTitle(s, changed);
+  if (!NamesItself(document)) s.name = Printable(ChangedTitle(s, ChangedSubjects(document)));
   return s;
 }
 
