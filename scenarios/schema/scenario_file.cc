@@ -13,7 +13,7 @@
 namespace orrery::scenarios {
 namespace {
 
-/// A section that names a preset or describes what is meant; `override_key`, if any, holds what is said over
+/// A section that names a preset or a file, or describes what is meant; `override_key`, if any, holds what is said over
 /// a preset.
 struct PresetSection {
   const char *name, *override_key;
@@ -33,7 +33,8 @@ const std::vector<PresetSection>& PresetSections() {
 
 bool NamesBase(const Value* value) {
   return value != nullptr && value->is_map() &&
-         (value->Find("preset") != nullptr || value->Find("file") != nullptr);
+         (value->Find("preset") != nullptr || value->Find("file") != nullptr ||
+          value->Find("huggingface") != nullptr);
 }
 
 /// Whether what the section holds is an override: over the preset or file that it names, or over what is in
