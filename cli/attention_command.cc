@@ -132,6 +132,7 @@ void ApplyOptions(const Options& o, Document* document) {
 
 AttentionScenario Scenario(const Options& o) {
   if (!o.sets.empty() && o.scenario.empty()) throw InputError("--set needs --scenario");
+  RequireKeysOnce(o.sets);
   Document document = o.scenario.empty() ? Document::Parse(scenarios::kUsualAttention, "attention")
                                          : scenarios::LoadScenarioDocument(o.scenario, o.sets);
   ApplyOptions(o, &document);

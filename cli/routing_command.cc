@@ -35,6 +35,7 @@ struct Options {
 RoutingInput InputOf(const Options& o) {
   RoutingInput in{o.scenario, o.strategy, o.loads, o.model, o.settings, false};
   if (!o.seed.empty()) in.settings.push_back("seed=" + o.seed);
+  RequireKeysOnce(in.settings);
   return in;
 }
 

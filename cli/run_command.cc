@@ -45,6 +45,7 @@ std::vector<std::string> Overrides(const Options& o) {
   if (o.calibrations.size() > 1) calibrations = "[" + calibrations + "]";
   if (!calibrations.empty()) sets.push_back("calibration=" + calibrations);
   if (!o.seed.empty()) sets.push_back("seed=" + o.seed);
+  RequireKeysOnce(sets);
   return sets;
 }
 
@@ -124,10 +125,12 @@ void AddRunCommand(CLI::App& app, Action* action) {
   command->add_flag("--fold", options->fold, "Simulate equal ranks as one: fast, blind to imbalance");
   command->add_flag("--quick", options->quick, "The step only: no what-ifs, critical path or interval");
   command->add_flag("--strict", options->strict, "Exit 1 where the plan does not fit in memory");
-  command->footer(
-      "A training scenario has the keys name, model, cluster, workload, parallelism, precision, routing, "
-      "calibration, communication and seed (docs/training.md, docs/routing.md); one of attention designs is "
-      "described in docs/attention.md. 'orrery list' names the presets.");
+  std::vector<std::string> keys;
+  for (const FieldInfo& field : scenarios::TrainingFields().Infos()) keys.push_back(field.key);
+  command->footer(fmt::format(
+      "A training scenario has the keys {} (docs/training.md, docs/routing.md); one of attention designs is "
+      "described in docs/attention.md. 'orrery help keys' tells every key, 'orrery list' names the presets.",
+      fmt::join(keys, ", ")));
   command->callback([=] { *action = [=] { return Run(*options); }; });
 }
 

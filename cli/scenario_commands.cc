@@ -69,6 +69,8 @@ void RefuseTaken(const std::string& out) {
 
 int RunNew(const Options& o) {
   RequireDistinct({o.what}, {o.out});
+  RefuseTaken(o.out);
+  RequireKeysOnce(o.sets);
   WriteOutput(o.out, NewText(o));
   return kDone;
 }

@@ -49,6 +49,8 @@ const Tool* FindTool(Form form, std::string_view start) {
       {Form::kJson, {"\"nodes\"", "\"schema\"", "\"inputs\""}, "a PyTorch execution trace", kExportKineto},
       {Form::kJson, {kQuotedTraceEvents, "\"BeginNs\"", "\"EndNs\""}, "output of rocprof", kRecordKernels},
       {Form::kJson, {kQuotedTraceEvents, "/device:GPU:"}, "a trace of XLA (JAX, TensorFlow)", kRecordKernels},
+      {Form::kJson, {"\"CudaEvent\"", "\"startNs\""}, "JSON lines of nsys export", kRecordKernels},
+      {Form::kJson, {"\"TraceProcessEvent\"", "\"startNs\""}, "JSON lines of nsys export", kRecordKernels},
       {Form::kJson, {"\"rocprofiler-sdk-tool\""}, "output of rocprofv3", kRecordKernels},
       {Form::kJson, {"\"device_traces\"", "\"segments\""}, "a memory snapshot of PyTorch", kExportKineto},
       {Form::kText, {"Kernel_Name", "Dispatch_Id"}, "output of rocprofv3", kRecordKernels},

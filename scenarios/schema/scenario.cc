@@ -61,7 +61,7 @@ const Fields<TrainingWorkload>& WorkloadFields() {
     f.Add("micro_batch", &W::micro_batch, Count<std::int64_t>("sequences", 1, kMaxBatch),
           "what a pipeline takes at once");
     f.Add("run_tokens", &W::run_tokens, Count<double>("tokens", 1, kMaxRunTokens), "of the whole run")
-        .DefaultText("no run is asked for");
+        .DefaultText("1000000000000 tokens");
     f.Add("batch_ramp", &W::ramp, Maybe(MapOf(RampFields())), "the batch grows linearly in tokens at first");
     return f;
   }();
@@ -104,6 +104,10 @@ const Fields<Parallelism>& ParallelismFields() {
     f.Add("layers_per_stage", &P::layers_per_stage, ListOf(Text()),
           "layers of each stage, e.g. [5, 5, 3 + head, mtp]")
         .DefaultText("the layout that ends first");
+    f.After([](P* p, const GivenKeys& given) {
+      if (p->schedule == models::ScheduleKind::kInterleaved1F1B && !given.Has("virtual_stages"))
+        p->virtual_stages = 2;
+    });
     return f;
   }();
   return fields;

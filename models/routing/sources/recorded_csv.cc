@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "core/base/error.h"
+#include "core/base/text.h"
 #include "models/routing/sources/recorded_loads.h"
 
 namespace orrery::models {
@@ -140,6 +141,7 @@ bool IsNumeric(std::string_view text) {
  public:
   CsvLoads(std::string_view text, std::string name)
       : name_(std::move(name)), text_(WithoutMark(text)), rows_(text_) {
+    RequireLineFeeds(text_, name_);
     Row header;
     RowReader ahead(text_);
     if (!ahead.Next(&header) || !ahead.Next(&row_))
