@@ -56,8 +56,8 @@ int RunPretraining(const Options& o, const Document& document) {
   options.analyse = !o.quick;
   options.timeline = !o.trace.empty();
   if (options.timeline) scenarios::CheckTraceRanks(scenario, o.trace_ranks);
-  const LongRun wait;
   RefuseInputs({o.json, o.trace});
+  const LongRun wait;
   const scenarios::Run run =
       WithPlaces(document.root(), [&] { return scenarios::Simulate(scenario, options, wait.control()); });
   const scenarios::TrainingResult& result = run.result;

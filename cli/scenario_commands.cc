@@ -76,11 +76,11 @@ int RunNew(const Options& o) {
 }
 
 int RunMigrate(const Options& o) {
-  const scenarios::Migrated migrated = scenarios::Migrate(ReadFile(o.what, kMaxDocumentBytes), o.what);
-  WriteOutputs({{in_place ? o.what : o.out, migrated.text, in_place}});
   std::error_code error;
   const bool in_place = o.out.empty() || std::filesystem::equivalent(o.out, o.what, error);
   if (!in_place) RefuseTaken(o.out);
+  const scenarios::Migrated migrated = scenarios::Migrate(ReadFile(o.what, kMaxDocumentBytes), o.what);
+  WriteOutputs({{in_place ? o.what : o.out, migrated.text, in_place}});
   for (const auto& [from, to] : migrated.renamed)
     std::fprintf(stderr, "orrery: %s: '%s' is '%s' now\n", o.what.c_str(), from.c_str(), to.c_str());
   if (migrated.renamed.empty()) std::fprintf(stderr, "orrery: %s: up to date\n", o.what.c_str());

@@ -120,9 +120,9 @@ std::optional<std::string> ForeignFile(std::string_view start) {
 void RefuseForeignFile(const std::filesystem::path& file) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(file, error)) return;
+  NoteInput(file);
   std::ifstream stream(file, std::ios::binary);
   std::string start(kForeignStart, '\0');
-  NoteInput(file);
   stream.read(start.data(), static_cast<std::streamsize>(start.size()));
   start.resize(static_cast<std::size_t>(stream.gcount()));
   if (const auto foreign = ForeignFile(start)) throw InputError(Place{file.string()}, "is " + *foreign);

@@ -251,12 +251,12 @@ void SettleExchange(Scenario* s) {
 
 /// Of the contents, read in pieces: recorded loads may be large.
 std::string HashOfFile(const std::string& path) {
+  NoteInput(path);
   std::ifstream file(path, std::ios::binary);
   std::string hash, piece(std::size_t{1} << 20, '\0');
   while (file) {
     file.read(piece.data(), static_cast<std::streamsize>(piece.size()));
     hash = HashHex(hash + piece.substr(0, static_cast<std::size_t>(file.gcount())));
-  NoteInput(path);
   }
   return hash;
 }

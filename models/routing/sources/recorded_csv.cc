@@ -129,7 +129,6 @@ std::string ColumnName(std::string_view written) {
   return name;
 }
 
-class CsvLoads {
 /// Whether it is written as a number, also of percent.
 bool IsNumeric(std::string_view text) {
   if (text.ends_with('%')) text = Trim(text.substr(0, text.size() - 1));
@@ -138,6 +137,7 @@ bool IsNumeric(std::string_view text) {
   return error != std::errc::invalid_argument && end == text.data() + text.size() && !text.empty();
 }
 
+class CsvLoads {
  public:
   CsvLoads(std::string_view text, std::string name)
       : name_(std::move(name)), text_(WithoutMark(text)), rows_(text_) {
@@ -290,15 +290,13 @@ bool IsNumeric(std::string_view text) {
     const auto most = std::max_element(values_.begin(), values_.end(),
                                        [](const auto& a, const auto& b) { return a.size() < b.size(); });
     const auto column = most - values_.begin();
+    RefuseNumbers();
     throw At(row, static_cast<int>(column) + 1,
              fmt::format("column '{}': {} values so far; text columns name domains, of which at most {} are "
-    RefuseNumbers();
                          "taken: leave the column out, or sum over it",
                          header_[static_cast<std::size_t>(column)], most->size(), kMostDomains));
   }
 
-  /// A domain's share of the mix, which each of its rows repeats.
-  void SetShare(const Row& row, std::size_t domain) {
   /// InputError at a column of numbers that would name domains: a counter that is not known, or another measure of
   /// the same loads.
   void RefuseNumbers() const {
@@ -333,6 +331,8 @@ bool IsNumeric(std::string_view text) {
     }
   }
 
+  /// A domain's share of the mix, which each of its rows repeats.
+  void SetShare(const Row& row, std::size_t domain) {
     const double share = Number(row, share_);
     if (domain == shares_.size()) shares_.push_back(share);
     if (share > 1 || share != shares_[domain]) {
@@ -438,8 +438,6 @@ bool IsNumeric(std::string_view text) {
     RefuseCountedTwice(expert, &in_parts);
   }
 
-  /// What a row counted (an expert, or a token by its number or a hash of its name), and where.
-  struct Counted {
   /// Of the row being read.
   void NameExpert(std::size_t e) {
     if (static_cast<int>(e) < experts_) return;
@@ -447,6 +445,8 @@ bool IsNumeric(std::string_view text) {
     highest_ = fmt::format("line {} names expert {}, counted from 0", row_.line, e);
   }
 
+  /// What a row counted (an expert, or a token by its number or a hash of its name), and where.
+  struct Counted {
     Key key;
     std::uint64_t what = 0;
     int line = 0;
@@ -505,10 +505,10 @@ bool IsNumeric(std::string_view text) {
     ExpertLoads out{name_, domains_, Shares(), experts_, static_cast<int>(k_), {}, false, open_ended_, {}};
     std::set<int> layers;
     for (const auto& [key, cell] : cells_) layers.insert(key.first);
-    if (layers.size() * domains_.size() * static_cast<std::size_t>(experts_) > kMostLoads)
-      throw InputError(Place{name_}, fmt::format("{} layers of {} domains and {} experts: more than {} loads",
     RefuseNumbers();
     RefuseGap(layers);
+    if (layers.size() * domains_.size() * static_cast<std::size_t>(experts_) > kMostLoads)
+      throw InputError(Place{name_}, fmt::format("{} layers of {} domains and {} experts: more than {} loads",
                                                  layers.size(), domains_.size(), experts_, kMostLoads));
     int place = 0;
     for (int layer : layers) {
@@ -530,9 +530,9 @@ bool IsNumeric(std::string_view text) {
         out.load.push_back(std::move(by_domain));
       ++place;
     }
+    out.highest = highest_;
     return out;
   }
-    out.highest = highest_;
 
   std::string name_;
   std::string_view text_;
@@ -548,9 +548,9 @@ bool IsNumeric(std::string_view text) {
   int layer_ = -1, share_ = -1, header_line_ = 0, experts_ = 0;
   double k_ = 0;
   bool open_ended_ = false;
+  std::string highest_;  ///< where the expert of the highest number is named
 };
 
-  std::string highest_;  ///< where the expert of the highest number is named
 }  // namespace
 
 ExpertLoads ParseLoadsCsv(std::string_view text, const std::string& name) {

@@ -139,6 +139,24 @@ TEST(Document, CountsAreReadWithTheirUnitAndWithout) {
   }
 }
 
+TEST(Document, LettersShortenNumbersOfTokens) {
+  const auto length = [](const char* text) { return ParseCount(text, "tokens", CountSuffix::kLength); };
+  EXPECT_EQ(length("4k"), 4096);
+  EXPECT_EQ(length("4 K tokens"), 4096);
+  EXPECT_EQ(length("1M"), 1 << 20);
+  EXPECT_EQ(length("1T"), std::nullopt) << "no length";
+  EXPECT_EQ(length("4kB"), std::nullopt);
+  const auto amount = [](const char* text) { return ParseCount(text, "tokens", CountSuffix::kAmount); };
+  EXPECT_EQ(amount("14.8T tokens"), 14'800'000'000'000);
+  EXPECT_EQ(amount("500M"), 500'000'000);
+  EXPECT_EQ(amount("1e12"), 1'000'000'000'000);
+  EXPECT_EQ(amount("4k"), std::nullopt) << "1000 or 1024?";
+  EXPECT_EQ(ErrorOf([] { V(One("4 words")).AsCount("tokens", 1, 1 << 24, CountSuffix::kLength); }),
+            "file.yaml:1:4: v: '4 words': expected a whole number from 1 to 16777216, e.g. 4096 or '4096 "
+            "tokens', 4k "
+            "(k is 1024)");
+}
+
 TEST(Document, QuantitiesAreReadInTheirUnits) {
   EXPECT_EQ(V(One("80 GB")).AsBytes().count, 80'000'000'000);
   EXPECT_EQ(V(One("227 KiB")).AsBytes().count, 227 * 1024);
@@ -172,24 +190,6 @@ TEST(Document, AChoiceNamesTheNearest) {
 TEST(Document, ARepeatedKeyIsRefusedWhereItStands) {
   EXPECT_EQ(ErrorOf([] { Document::Parse("a: 1\nb: 2\na: 3\n", "f"); }), "f:3:1: key 'a' appears twice");
   EXPECT_EQ(ErrorOf([] { Document::Parse("m: {x: 1, x: 2}\n", "f"); }), "f:1:11: key 'x' appears twice");
-TEST(Document, LettersShortenNumbersOfTokens) {
-  const auto length = [](const char* text) { return ParseCount(text, "tokens", CountSuffix::kLength); };
-  EXPECT_EQ(length("4k"), 4096);
-  EXPECT_EQ(length("4 K tokens"), 4096);
-  EXPECT_EQ(length("1M"), 1 << 20);
-  EXPECT_EQ(length("1T"), std::nullopt) << "no length";
-  EXPECT_EQ(length("4kB"), std::nullopt);
-  const auto amount = [](const char* text) { return ParseCount(text, "tokens", CountSuffix::kAmount); };
-  EXPECT_EQ(amount("14.8T tokens"), 14'800'000'000'000);
-  EXPECT_EQ(amount("500M"), 500'000'000);
-  EXPECT_EQ(amount("1e12"), 1'000'000'000'000);
-  EXPECT_EQ(amount("4k"), std::nullopt) << "1000 or 1024?";
-  EXPECT_EQ(ErrorOf([] { V(One("4 words")).AsCount("tokens", 1, 1 << 24, CountSuffix::kLength); }),
-            "file.yaml:1:4: v: '4 words': expected a whole number from 1 to 16777216, e.g. 4096 or '4096 "
-            "tokens', 4k "
-            "(k is 1024)");
-}
-
 }
 
 TEST(Document, OnlyAMapOfWordsIsADocument) {
