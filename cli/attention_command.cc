@@ -133,6 +133,7 @@ void ApplyOptions(const Options& o, Document* document) {
 
 AttentionScenario Scenario(const Options& o) {
   if (!o.sets.empty() && o.scenario.empty()) throw InputError("--set needs --scenario");
+  RequireKeysOnce(o.sets);
   Document document = o.scenario.empty() ? Document::Parse(scenarios::kUsualAttention, "attention")
                                          : scenarios::LoadScenarioDocument(o.scenario, o.sets);
   ApplyOptions(o, &document);
@@ -146,7 +147,8 @@ int Run(const Options& o) {
   inputs.push_back(o.scenario);
   std::copy_if(o.models.begin(), o.models.end(), std::back_inserter(inputs), IsModelPath);
   RequireDistinct(inputs, {o.json, o.csv});
-  const scenarios::AttentionScenario scenario = Scenario(o);
+  const AttentionScenario scenario = Scenario(o);
+  RefuseInputs({o.json, o.csv});
   const LongRun wait;
   const scenarios::AttentionReport result = scenarios::RunAttention(scenario, wait.control());
   Report report;

@@ -18,6 +18,7 @@
 #include "cli/validate_command.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
+#include "core/base/inputs_read.h"
 #include "core/base/text.h"
 #include "scenarios/studies/routing_step_time.h"
 
@@ -154,6 +155,7 @@ int RunCommandLine(const Words& given, const std::string& version) {
     std::cerr << PrintableLines(Refusal(app, words, e));
     return kBadInput;
   }
+  const InputsRead inputs;  // what the command writes does not replace what it read
   return action ? action() : kBadInput;
 }
 

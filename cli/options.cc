@@ -1,11 +1,15 @@
 #include "cli/options.h"
 
-#include <cctype>
-#include <charconv>
+#include <map>
+#include <optional>
 
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
 
 #include "core/base/error.h"
+#include "core/base/text.h"
+#include "core/config/document.h"
+#include "scenarios/schema/schema_version.h"
 
 namespace orrery::cli {
 
@@ -16,17 +20,24 @@ CLI::Option* AddSetOption(CLI::App* command, std::vector<std::string>* sets) {
       "--set", *sets, "KEY=VALUE over the scenario's, e.g. parallelism.expert=32; may be repeated"));
 }
 
+void RequireKeysOnce(const std::vector<std::string>& sets) {
+  std::map<std::string, std::string> earlier;
+  for (const std::string& set : sets) {
+    const auto [it, first] = earlier.emplace(scenarios::CurrentKey(set.substr(0, set.find('='))), set);
+    if (!first)
+      throw InputError(fmt::format("--set {}: the key is set already, by --set {}: expected one of them",
+                                   Clipped(set), Clipped(it->second)));
+  }
+}
+
 std::int64_t ParseTokens(const std::string& option, std::string_view text) {
   constexpr std::int64_t kMost = std::int64_t{1} << 40;
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  const std::string_view unit = text.substr(static_cast<std::size_t>(end - text.data()));
-  const bool plain = unit.empty(), kilo = unit == "k" || unit == "K", mega = unit == "m" || unit == "M";
-  if (error != std::errc() || value < 0 || value > kMost || !(plain || kilo || mega)) {
+  const std::optional<std::int64_t> value = ParseCount(text, "tokens", CountSuffix::kLength);
+  if (!value || *value > kMost) {
     throw InputError(option + ": '" + std::string(text) +
                      "': expected a number of tokens, e.g. 131072 or 128k (k is 1024)");
   }
-  return value << (kilo ? 10 : mega ? 20 : 0);
+  return *value;
 }
 
 }  // namespace orrery::cli

@@ -20,6 +20,9 @@ CLI::Option* AddSetOption(CLI::App* command, std::vector<std::string>* sets);
 /// The same for any option that may be given several times, or whose value is a list with commas.
 CLI::Option* OneValueEach(CLI::Option* option);
 
+/// InputError where --set is given twice for one key, by whatever name: only one of them can be meant.
+void RequireKeysOnce(const std::vector<std::string>& sets);
+
 /// A number of tokens: "131072", or "128k" for 128 x 1024 and "1M" for 1024 x 1024, as contexts are called.
 /// InputError naming the option.
 std::int64_t ParseTokens(const std::string& option, std::string_view text);

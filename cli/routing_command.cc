@@ -35,6 +35,7 @@ struct Options {
 RoutingInput InputOf(const Options& o) {
   RoutingInput in{o.scenario, o.strategy, o.loads, o.model, o.settings, false};
   if (!o.seed.empty()) in.settings.push_back("seed=" + o.seed);
+  RequireKeysOnce(in.settings);
   return in;
 }
 
@@ -57,8 +58,10 @@ void CheckOptions(const Options& o) {
 
 scenarios::RoutingRequest MakeRequest(const Options& o, const RoutingDocument& in,
                                       const StepTimeMaker& step_time, const RunControl& control) {
-  return scenarios::MakeRoutingRequest(in, {o.layers, o.steps, o.ranks},
-                                       o.scenario.empty() ? StepTimeMaker{} : step_time, control);
+  scenarios::RoutingRequest request = scenarios::MakeRoutingRequest(
+      in, {o.layers, o.steps, o.ranks}, o.scenario.empty() ? StepTimeMaker{} : step_time, control);
+  RefuseInputs({o.json, o.csv});
+  return request;
 }
 
 int RunReport(const Options& o, const StepTimeMaker& step_time) {

@@ -45,6 +45,7 @@ std::vector<std::string> Overrides(const Options& o) {
   if (o.calibrations.size() > 1) calibrations = "[" + calibrations + "]";
   if (!calibrations.empty()) sets.push_back("calibration=" + calibrations);
   if (!o.seed.empty()) sets.push_back("seed=" + o.seed);
+  RequireKeysOnce(sets);
   return sets;
 }
 
@@ -55,14 +56,15 @@ int RunPretraining(const Options& o, const Document& document) {
   options.analyse = !o.quick;
   options.timeline = !o.trace.empty();
   if (options.timeline) scenarios::CheckTraceRanks(scenario, o.trace_ranks);
+  RefuseInputs({o.json, o.trace});
   const LongRun wait;
   const scenarios::Run run =
       WithPlaces(document.root(), [&] { return scenarios::Simulate(scenario, options, wait.control()); });
   const scenarios::TrainingResult& result = run.result;
   Report report;
   report.Add(o.trace, [&] { return scenarios::TrainingTrace(run, o.trace_ranks); });
-  report.Add(o.json, [&] { return scenarios::TrainingJson(result); });
-  report.AddText([&] { return scenarios::TrainingText(result); });
+  report.Add(o.json, [&] { return scenarios::TrainingJson(run); });
+  report.AddText([&] { return scenarios::TrainingText(run); });
   report.Write();
   if (!o.strict || result.fits) return kDone;
   std::fprintf(stderr, "orrery: --strict: the plan does not fit in the memory of %s\n",
@@ -75,8 +77,10 @@ int RunAttention(const Options& o, const Document& document) {
     throw InputError(
         "--trace, --fold and --strict are for training scenarios; this one is of kind attention");
   }
+  const scenarios::AttentionScenario scenario = scenarios::ReadAttentionScenario(document);
+  RefuseInputs({o.json});
   const LongRun wait;
-  const auto result = scenarios::RunAttention(scenarios::ReadAttentionScenario(document), wait.control());
+  const auto result = scenarios::RunAttention(scenario, wait.control());
   Report report;
   report.Add(o.json, [&] { return JsonText(scenarios::AttentionJson(result)); });
   report.AddText([&] { return scenarios::AttentionText(result); });
@@ -122,10 +126,12 @@ void AddRunCommand(CLI::App& app, Action* action) {
   command->add_flag("--fold", options->fold, "Simulate equal ranks as one: fast, blind to imbalance");
   command->add_flag("--quick", options->quick, "The step only: no what-ifs, critical path or interval");
   command->add_flag("--strict", options->strict, "Exit 1 where the plan does not fit in memory");
-  command->footer(
-      "A training scenario has the keys name, model, cluster, workload, parallelism, precision, routing, "
-      "calibration, communication and seed (docs/training.md, docs/routing.md); one of attention designs is "
-      "described in docs/attention.md. 'orrery list' names the presets.");
+  std::vector<std::string> keys;
+  for (const FieldInfo& field : scenarios::TrainingFields().Infos()) keys.push_back(field.key);
+  command->footer(fmt::format(
+      "A training scenario has the keys {} (docs/training.md, docs/routing.md); one of attention designs is "
+      "described in docs/attention.md. 'orrery help keys' tells every key, 'orrery list' names the presets.",
+      fmt::join(keys, ", ")));
   command->callback([=] { *action = [=] { return Run(*options); }; });
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 
 #include "cli/options.h"
 #include "cli/output_file.h"
+#include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/limits.h"
 #include "core/config/yaml_edit.h"
@@ -58,15 +60,27 @@ std::string NewText(const Options& o) {
   return YamlText(scenarios::WriteScenario(scenario));
 }
 
+/// A scenario is written by hand from there on, so that one that is there is not replaced.
+void RefuseTaken(const std::string& out) {
+  std::error_code error;
+  if (out != "-" && std::filesystem::is_regular_file(out, error))
+    throw InputError(Place{out}, "is there already: expected the name of a new file");
+}
+
 int RunNew(const Options& o) {
   RequireDistinct({o.what}, {o.out});
+  RefuseTaken(o.out);
+  RequireKeysOnce(o.sets);
   WriteOutput(o.out, NewText(o));
   return kDone;
 }
 
 int RunMigrate(const Options& o) {
+  std::error_code error;
+  const bool in_place = o.out.empty() || std::filesystem::equivalent(o.out, o.what, error);
+  if (!in_place) RefuseTaken(o.out);
   const scenarios::Migrated migrated = scenarios::Migrate(ReadFile(o.what, kMaxDocumentBytes), o.what);
-  WriteOutput(o.out.empty() ? o.what : o.out, migrated.text);
+  WriteOutputs({{in_place ? o.what : o.out, migrated.text, in_place}});
   for (const auto& [from, to] : migrated.renamed)
     std::fprintf(stderr, "orrery: %s: '%s' is '%s' now\n", o.what.c_str(), from.c_str(), to.c_str());
   if (migrated.renamed.empty()) std::fprintf(stderr, "orrery: %s: up to date\n", o.what.c_str());
@@ -88,14 +102,14 @@ void AddScenarioCommands(CLI::App& app, Action* action) {
   command = app.add_subcommand("new", "Write a commented scenario to start from");
   command->add_option("what", made->what, "pretraining, attention, or a scenario's file or name")->required();
   AddSetOption(command, &made->sets);
-  command->add_option("--out", made->out, "File to write (default: standard output)");
+  command->add_option("--out", made->out, "New file to write (default: standard output)");
   command->callback([=] { *action = [=] { return RunNew(*made); }; });
 
   auto old = std::make_shared<Options>();
   old->out.clear();
   command = app.add_subcommand("migrate", "Rewrite a scenario that uses keys of earlier versions");
   command->add_option("file", old->what, "Scenario file")->required();
-  command->add_option("--out", old->out, "File to write (default: the file itself)");
+  command->add_option("--out", old->out, "New file to write (default: the file itself)");
   command->callback([=] { *action = [=] { return RunMigrate(*old); }; });
 }
 

@@ -59,9 +59,8 @@ std::string Run(const PyScenario& scenario, bool quick, bool fold, const py::obj
                 const PyMachine* machine) {
   const scenarios::RunOptions options = OptionsOf(scenario, machine, quick, fold);
   return OnWorker(progress, [&](const RunControl& control) {
-    return scenario.WithPlaces([&] {
-      return scenarios::TrainingJson(scenarios::RunTraining(scenario.Training(), options, control));
-    });
+    return scenario.WithPlaces(
+        [&] { return scenarios::TrainingJson(scenarios::Simulate(scenario.Training(), options, control)); });
   });
 }
 

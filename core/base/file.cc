@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "core/base/error.h"
+#include "core/base/inputs_read.h"
 #include "core/base/text.h"
 
 namespace orrery {
@@ -68,6 +70,7 @@ Descriptor OpenToRead(const fs::path& file) {
     errno = ENXIO;
     return Descriptor(-1);
   }
+  NoteInput(file);
   return Descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
 }
 
@@ -254,7 +257,17 @@ std::string ReadStart(const fs::path& file, std::size_t most) {
   return text;
 }
 
+void RefuseInputs(const std::vector<std::string>& files) {
+  for (const std::string& file : files) {
+    if (file.empty() || file == "-") continue;
+    if (const std::optional<std::string> input = InputThatIs(file))
+      throw InputError("output '" + Clipped(file) + "' would overwrite the input '" + Clipped(*input) + "'");
+  }
+}
+
 void WriteOutputs(const std::vector<Output>& outputs) {
+  for (const Output& output : outputs)
+    if (!output.in_place) RefuseInputs({output.file});
   const PipeSignalIgnored ignored;
   std::vector<StagedFile> staged;
   for (const Output& output : outputs) {
@@ -270,6 +283,6 @@ void WriteOutputs(const std::vector<Output>& outputs) {
   for (StagedFile& file : staged) file.Rename();
 }
 
-void WriteOutput(const std::string& file, const std::string& text) { WriteOutputs({{file, text}}); }
+void WriteOutput(const std::string& file, const std::string& text) { WriteOutputs({{file, text, false}}); }
 
 }  // namespace orrery

@@ -5,6 +5,7 @@
 #include <initializer_list>
 
 #include "core/base/error.h"
+#include "core/base/inputs_read.h"
 
 namespace orrery {
 namespace {
@@ -48,6 +49,8 @@ const Tool* FindTool(Form form, std::string_view start) {
       {Form::kJson, {"\"nodes\"", "\"schema\"", "\"inputs\""}, "a PyTorch execution trace", kExportKineto},
       {Form::kJson, {kQuotedTraceEvents, "\"BeginNs\"", "\"EndNs\""}, "output of rocprof", kRecordKernels},
       {Form::kJson, {kQuotedTraceEvents, "/device:GPU:"}, "a trace of XLA (JAX, TensorFlow)", kRecordKernels},
+      {Form::kJson, {"\"CudaEvent\"", "\"startNs\""}, "JSON lines of nsys export", kRecordKernels},
+      {Form::kJson, {"\"TraceProcessEvent\"", "\"startNs\""}, "JSON lines of nsys export", kRecordKernels},
       {Form::kJson, {"\"rocprofiler-sdk-tool\""}, "output of rocprofv3", kRecordKernels},
       {Form::kJson, {"\"device_traces\"", "\"segments\""}, "a memory snapshot of PyTorch", kExportKineto},
       {Form::kText, {"Kernel_Name", "Dispatch_Id"}, "output of rocprofv3", kRecordKernels},
@@ -117,6 +120,7 @@ std::optional<std::string> ForeignFile(std::string_view start) {
 void RefuseForeignFile(const std::filesystem::path& file) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(file, error)) return;
+  NoteInput(file);
   std::ifstream stream(file, std::ios::binary);
   std::string start(kForeignStart, '\0');
   stream.read(start.data(), static_cast<std::streamsize>(start.size()));

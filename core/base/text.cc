@@ -137,4 +137,12 @@ void RequireUtf8(std::string_view text, const std::string& name) {
                        " is no UTF-8, expected UTF-8 text");
 }
 
+void RequireLineFeeds(std::string_view text, const std::string& name) {
+  const std::size_t end = text.find('\r');
+  if (end == std::string_view::npos || text.find('\n') != std::string_view::npos) return;
+  if (text.find_first_not_of(" \t\r", end) == std::string_view::npos) return;  // one line
+  throw InputError(Place{name},
+                   "its lines end in carriage returns alone (CR): expected line feeds (LF or CR LF)");
+}
+
 }  // namespace orrery

@@ -22,4 +22,7 @@ std::string Clipped(std::string_view text, std::size_t most = kMaxQuoted);
 /// without a mark of their byte order, are called by name.
 void RequireUtf8(std::string_view text, const std::string& name);
 
+/// InputError if carriage returns alone end its lines, as old Macs wrote them: it would be one long line.
+void RequireLineFeeds(std::string_view text, const std::string& name);
+
 }  // namespace orrery

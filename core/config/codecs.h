@@ -15,7 +15,14 @@
 
 namespace orrery {
 
-/// A whole number without a unit in the text; `unit` names it for the reader of the documentation.
+/// What letters may shorten a number of `unit`.
+template <class T>
+CountSuffix SuffixOf(const std::string& unit) {
+  if (!unit.starts_with("token")) return CountSuffix::kNone;
+  return std::is_integral_v<T> ? CountSuffix::kLength : CountSuffix::kAmount;
+}
+
+/// A whole number, written without its unit and read with it or without.
 template <class T>
 Codec<T> Whole(std::int64_t least, std::int64_t most, std::string unit = "") {
   Codec<T> c;
@@ -26,7 +33,10 @@ Codec<T> Whole(std::int64_t least, std::int64_t most, std::string unit = "") {
             static_cast<double>(most),
             {},
             {}};
-  c.read = [=](const Value& v) { return static_cast<T>(v.AsInt(least, most)); };
+  c.read = [least, most, word = c.type.unit](const Value& v) {
+    return static_cast<T>(word.empty() ? v.AsInt(least, most)
+                                       : v.AsCount(word, least, most, SuffixOf<T>(word)));
+  };
   c.write = [](const T& value) { return Written::Scalar(std::to_string(value)); };
   return c;
 }
@@ -39,18 +49,18 @@ inline Codec<double> Number(double least, double most, std::string unit = "") {
   return c;
 }
 
-/// "15360 sequences": whole, with its unit (plural) in the text.
+/// "15360 sequences": whole, written with its unit (plural) and read with it or without.
 template <class T>
 Codec<T> Count(std::string unit, std::int64_t least, std::int64_t most) {
   Codec<T> c;
   c.type = {FieldType::Kind::kQuantity,
-            "number of " + unit + " with the word, e.g. " + CountText(static_cast<double>(least), unit),
+            "number of " + unit + ", with the word or without",
             unit,
             static_cast<double>(least),
             static_cast<double>(most),
             {},
             {}};
-  c.read = [=](const Value& v) { return static_cast<T>(v.AsCount(unit, least, most)); };
+  c.read = [=](const Value& v) { return static_cast<T>(v.AsCount(unit, least, most, SuffixOf<T>(unit))); };
   c.write = [=](const T& value) { return Written::Scalar(CountText(static_cast<double>(value), unit)); };
   return c;
 }

@@ -27,6 +27,28 @@ std::optional<double> ParseNumber(std::string_view s) {
   return value;
 }
 
+struct Suffix {
+  CountSuffix of;
+  std::string_view letters;
+  double factor;
+};
+constexpr std::array<Suffix, 5> kSuffixes = {{{CountSuffix::kLength, "kK", 1024.0},
+                                              {CountSuffix::kLength, "mM", 1048576.0},
+                                              {CountSuffix::kAmount, "M", 1e6},
+                                              {CountSuffix::kAmount, "B", 1e9},
+                                              {CountSuffix::kAmount, "T", 1e12}}};
+
+/// "4096 or '4096 tokens'": how a count may be written, for messages.
+std::string CountExamples(std::string_view plural, std::int64_t min, std::int64_t max, CountSuffix suffix) {
+  const std::int64_t example =
+      std::clamp<std::int64_t>(suffix == CountSuffix::kAmount ? 1'000'000'000'000 : 4096, min, max);
+  std::string text = fmt::format("e.g. {} or '{} {}'", example, example, plural);
+  if (suffix == CountSuffix::kLength && max >= 4096) text += ", 4k (k is 1024)";
+  if (suffix == CountSuffix::kAmount && max >= 1'500'000'000'000)
+    text += ", '1.5T tokens' (M, B, T: 10^6, 10^9, 10^12), 1.5e12";
+  return text;
+}
+
 /// Splits "50 GB/s" into 50 and "GB/s".
 std::optional<std::pair<double, std::string_view>> SplitQuantity(std::string_view s) {
   s = Trim(s);
@@ -86,6 +108,27 @@ constexpr double kMaxRate = 1e24;  // bytes or operations a second; also refuses
 
 }  // namespace
 
+std::optional<std::int64_t> ParseCount(std::string_view text, std::string_view unit, CountSuffix suffix) {
+  constexpr double kMost = 9007199254740992.0;  // 2^53: whole in a double
+  auto quantity = SplitQuantity(text);
+  if (!quantity) return std::nullopt;
+  auto& [value, rest] = *quantity;
+  for (const Suffix& s : kSuffixes) {
+    const bool alone = rest.size() == 1 || (rest.size() > 1 && rest[1] == ' ');
+    if (s.of != suffix || !alone || s.letters.find(rest[0]) == std::string_view::npos) continue;
+    value *= s.factor;
+    rest = Trim(rest.substr(1));
+    break;
+  }
+  const std::string_view singular = unit.ends_with('s') ? unit.substr(0, unit.size() - 1) : unit;
+  if (rest.starts_with(singular) && !singular.empty()) {
+    rest.remove_prefix(singular.size());
+    if (rest == "s") rest = {};
+  }
+  if (!rest.empty() || value != std::floor(value) || value < 0 || value > kMost) return std::nullopt;
+  return static_cast<std::int64_t>(value);
+}
+
 InputError Value::Error(std::string_view message) const {
   std::string text;
   if (!path_.empty()) text += Clipped(path_) + ": ";
@@ -134,6 +177,8 @@ void Value::AllowKeys(const std::vector<std::string>& keys) const {
   for (const auto& [name, value] : entries()) {
     bool known = false;
     for (const std::string& key : keys) known = known || key == name;
+    if (known && value.is_null() && !value.taken_away_)
+      throw value.Error("it is there without a value; expected one, or the key left out");
     if (known) continue;
     std::string all;
     for (const std::string& key : keys) all += (all.empty() ? "" : ", ") + key;
@@ -173,18 +218,14 @@ double Value::AsDouble(double min, double max) const {
   return *value;
 }
 
-std::int64_t Value::AsCount(std::string_view unit, std::int64_t min, std::int64_t max) const {
-  const std::string singular(unit.ends_with('s') ? unit.substr(0, unit.size() - 1) : unit);
-  const std::string expected = fmt::format(
-      "expected a whole number from {} to {} with its unit, e.g. '{} {}s'", min, max, min, singular);
-  const auto quantity = SplitQuantity(Scalar(expected.substr(9)));
-  if (!quantity || (quantity->second != singular && quantity->second != singular + "s"))
-    throw Error(expected);
-  const double value = quantity->first;
-  if (value != std::floor(value) || value < static_cast<double>(min) || value > static_cast<double>(max)) {
-    throw Error(expected);
-  }
-  return static_cast<std::int64_t>(value);
+std::int64_t Value::AsCount(std::string_view unit, std::int64_t min, std::int64_t max,
+                            CountSuffix suffix) const {
+  const std::string plural = std::string(unit) + (unit.ends_with('s') ? "" : "s");
+  const std::string expected = fmt::format("expected a whole number from {} to {}, {}", min, max,
+                                           CountExamples(plural, min, max, suffix));
+  const std::optional<std::int64_t> value = ParseCount(Scalar(expected.substr(9)), unit, suffix);
+  if (!value || *value < min || *value > max) throw Error(expected);
+  return *value;
 }
 
 Bytes Value::AsBytes() const {
@@ -318,6 +359,7 @@ void Document::Set(std::string_view path, std::string_view yaml, std::string_vie
   std::string sofar;
   std::string_view rest = path;
   if (path.empty()) throw InputError(Place{name}, "expected KEY=VALUE");
+  const bool takes_away = Trim(yaml) == "null" || Trim(yaml) == "~";
   const auto levels = 1 + std::count(path.begin(), path.end(), '.');
   if (levels > kMaxLevels) throw InputError(Place{name}, fmt::format("nested more than {} deep", kMaxLevels));
   while (!rest.empty()) {
@@ -345,6 +387,9 @@ void Document::Set(std::string_view path, std::string_view yaml, std::string_vie
   Document parsed = Parse("value: " + std::string(yaml), name);
   if (parsed.root_.entries_.size() != 1) throw InputError(Place{name}, "expected one value");
   Value value = std::move(parsed.root_.entries_[0].second);
+  if (value.is_null() && !takes_away)
+    throw InputError(Place{name},
+                     fmt::format("{}: expected a value; null takes the key away", Clipped(sofar)));
   struct Repath {
     static void Apply(Value* v, const std::string& p, const Place& place, std::int64_t level) {
       if (level > kMaxLevels) throw InputError(place, fmt::format("nested more than {} deep", kMaxLevels));
@@ -356,6 +401,7 @@ void Document::Set(std::string_view path, std::string_view yaml, std::string_vie
     }
   };
   Repath::Apply(&value, sofar, Place{name}, levels);
+  value.taken_away_ = takes_away;
   *node = std::move(value);
 }
 

@@ -22,6 +22,14 @@
 
 namespace orrery {
 
+/// Letters that may stand for factors in a number of tokens. Of a length k is 1024 and M 1024^2, as contexts are
+/// called; of an amount of text M, B and T are 10^6, 10^9 and 10^12.
+enum class CountSuffix { kNone, kLength, kAmount };
+
+/// The whole number that `text` says with or without its unit (`unit`, singular or plural): "4096", "4k", "1e12",
+/// "14.8T tokens"; absent if it says none.
+std::optional<std::int64_t> ParseCount(std::string_view text, std::string_view unit, CountSuffix suffix);
+
 /// One node of a document: null, scalar, list or map. Map entries keep their order.
 class Value {
  public:
@@ -41,7 +49,8 @@ class Value {
   const Value& At(std::string_view key) const;
   /// The value under `key`, or nullptr if absent (or null). InputError if this is no map.
   const Value* Find(std::string_view key) const;
-  /// InputError on the first key not in `keys`, naming the nearest known one.
+  /// InputError on the first key not in `keys`, naming the nearest known one, and on one that is there without a
+  /// value, unless Document::Set took that away.
   void AllowKeys(const std::vector<std::string>& keys) const;
   const std::vector<std::pair<std::string, Value>>& entries() const;
   /// The map less one key, for a reader that has taken it.
@@ -55,8 +64,9 @@ class Value {
   bool AsBool() const;
   std::int64_t AsInt(std::int64_t min, std::int64_t max) const;
   double AsDouble(double min, double max) const;
-  /// "15360 sequences" -> 15360; the unit word is mandatory and must be `unit` (singular or plural).
-  std::int64_t AsCount(std::string_view unit, std::int64_t min, std::int64_t max) const;
+  /// "15360 sequences" or "15360" -> 15360 (ParseCount).
+  std::int64_t AsCount(std::string_view unit, std::int64_t min, std::int64_t max,
+                       CountSuffix suffix = CountSuffix::kNone) const;
   Bytes AsBytes() const;               ///< "80 GB", "227 KiB"
   BytesPerSecond AsRate() const;       ///< "50 GB/s", "400 Gb/s"
   FlopsPerSecond AsFlopsRate() const;  ///< "989 TFLOPS"
@@ -73,6 +83,7 @@ class Value {
 
   Type type_ = Type::kNull;
   bool quoted_ = false;
+  bool taken_away_ = false;  ///< a null that stands for a key that is not to be given
   std::string scalar_;
   std::vector<Value> items_;
   std::vector<std::pair<std::string, Value>> entries_;
@@ -87,14 +98,19 @@ class Document {
   /// The same from text; `name` stands for the file in messages.
   static Document Parse(std::string_view text, const std::string& name);
 
-  /// Sets (or adds) the value at a dotted path; `yaml` is parsed as YAML. Places read "--set path=...", or
-  /// `place` where another option than --set was given.
+  /// Sets (or adds) the value at a dotted path; `yaml` is parsed as YAML, and `null` or `~` takes the key away. Places read
+  /// "--set path=...", or `place` where another option than --set was given. InputError where there is no value.
   void Set(std::string_view path, std::string_view yaml, std::string_view place = "");
 
-  /// Remembers that the user changed `path` (as they wrote it) after the document was read, so that a report
-  /// does not call the result by the name of what the file says.
-  void NoteChange(std::string path) { changes_.push_back(std::move(path)); }
-  const std::vector<std::string>& changes() const { return changes_; }
+  /// What the user changed after the document was read, both as they wrote it.
+  struct Change {
+    std::string path, value;
+  };
+  /// Remembers it, so that a report does not call the result by the name of what the file says.
+  void NoteChange(std::string path, std::string value) {
+    changes_.push_back({std::move(path), std::move(value)});
+  }
+  const std::vector<Change>& changes() const { return changes_; }
 
   /// Gives a key at the top another name, if it is there: its value keeps its place and, for messages, its
   /// path. Remembers it in renamed(). InputError if both names are there.
@@ -108,7 +124,7 @@ class Document {
 
  private:
   Value root_;
-  std::vector<std::string> changes_;
+  std::vector<Change> changes_;
   std::vector<std::pair<std::string, std::string>> renamed_;
 };
 

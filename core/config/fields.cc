@@ -17,6 +17,9 @@ void AddLines(const std::vector<FieldInfo>& fields, const std::string& path, std
   }
 }
 
+/// A limit as people write it: no double shows the last digits of 2^63 - 1.
+std::string LimitText(double limit) { return limit >= 0x1p63 ? "2^63 - 1" : NumberText(limit); }
+
 }  // namespace
 
 InputError GivenKeys::ErrorAt(std::string_view key, std::string_view message) const {
@@ -98,7 +101,7 @@ std::string TypeText(const FieldType& type) {
     return text;
   }
   if (type.least && type.most) {
-    text += fmt::format(", {} to {}", NumberText(*type.least), NumberText(*type.most));
+    text += fmt::format(", {} to {}", LimitText(*type.least), LimitText(*type.most));
   } else if (type.least) {
     text += fmt::format(", at least {}", NumberText(*type.least));
   }

@@ -107,10 +107,36 @@ std::size_t EndOfValue(const std::string& text, std::size_t begin, const Value& 
   return text[begin] == '[' || text[begin] == '{' ? EndOfFlow(text, begin) : std::string::npos;
 }
 
+/// Takes away the key of the value from `begin` to `end`: its line, or its part of a bracketed map.
+bool RemoveKey(std::size_t begin, std::size_t end, const std::string& key, std::string* text) {
+  const std::size_t colon = text->find_last_not_of(" \t", begin - 1);
+  if (begin == 0 || colon == std::string::npos || (*text)[colon] != ':' || colon < key.size()) return false;
+  std::size_t from = colon - key.size();
+  if (text->compare(from, key.size(), key) != 0) return false;  // in quotes, say
+  const std::size_t before = from == 0 ? std::string::npos : text->find_last_not_of(" \t", from - 1);
+  if (before == std::string::npos || (*text)[before] == '\n') {
+    from = before == std::string::npos ? 0 : before + 1;
+    const std::size_t line_end = text->find('\n', end);
+    text->erase(from, line_end == std::string::npos ? line_end : line_end + 1 - from);
+    return true;
+  }
+  if ((*text)[before] == ',') {
+    text->erase(before, end - before);
+    return true;
+  }
+  if ((*text)[before] != '{') return false;
+  const std::size_t next = text->find_first_not_of(" \t\n", end);
+  if (next != std::string::npos && (*text)[next] == ',') end = text->find_first_not_of(" \t", next + 1);
+  text->erase(from, end - from);
+  return true;
+}
+
 bool ReplaceValue(const Change& change, std::string* text) {
   const std::size_t begin = OffsetOf(*text, change.at->place());
   const std::size_t end = EndOfValue(*text, begin, *change.at);
   if (end == std::string::npos) return false;
+  const std::string& path = change.at->path();
+  if (change.by->is_null()) return RemoveKey(begin, end, path.substr(path.rfind('.') + 1), text);
   text->replace(begin, end - begin, FlowText(*change.by));
   return true;
 }

@@ -63,6 +63,11 @@ void RequireFewTokens(std::string_view text, const std::string& name) {
     throw InputError(Place{name}, fmt::format("the document grows beyond {} values", kMaxValues));
 }
 
+/// JSON is read as the YAML that it is; its author knows it by its own name.
+std::string NotValid(const std::string& name) {
+  return name.ends_with(".json") ? "not valid JSON: " : "not valid YAML: ";
+}
+
 /// "!!binary" of "tag:yaml.org,2002:binary".
 std::string TagText(std::string_view tag) {
   constexpr std::string_view kYaml = "tag:yaml.org,2002:";
@@ -104,6 +109,7 @@ class TreeBuilder final : public YAML::EventHandler {
     YAML::anchor_t anchor;
     std::size_t path;                ///< characters of the path to it
     std::optional<std::string> key;  ///< of the next value, where it has been read
+    Place key_place;
     std::set<std::string> keys;
   };
 
@@ -122,9 +128,14 @@ class TreeBuilder final : public YAML::EventHandler {
                      fmt::format("tag '{}': tags are not read, expected the value without", TagText(tag)));
   }
   void SetKey(const Place& place, const std::string& key) {
+    if (key == "<<")
+      throw InputError(place,
+                       "merge keys (<<) are not read: expected the keys themselves, or an alias for the "
+                       "whole map");
     if (!frames_.back().keys.insert(key).second)
       throw InputError(place, "key '" + Clipped(key) + "' appears twice");
     frames_.back().key = key;
+    frames_.back().key_place = place;
   }
   void Leaf(const YAML::Mark& mark, YAML::anchor_t anchor, Tree tree);
   void Open(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, Value::Type type);
@@ -148,6 +159,9 @@ void TreeBuilder::Leaf(const YAML::Mark& mark, YAML::anchor_t anchor, Tree tree)
     if (anchor != 0) anchored_[anchor] = std::move(tree);
     return;
   }
+  // A value that is not there is marked where the next thing stands, lines below perhaps.
+  if (tree.type == Value::Type::kNull && !frames_.empty() && frames_.back().key)
+    tree.place = frames_.back().key_place;
   RequireLevel(tree.place, frames_.size());
   size_.Add(tree.place, PathSize() + tree.scalar.size());
   Put(anchor, std::move(tree));
@@ -158,7 +172,7 @@ void TreeBuilder::OnScalar(const YAML::Mark& mark, const std::string& tag, YAML:
   const Place place = PlaceOf(mark, file_);
   // Folded into the scalar, the line breaks of the mark are blanks.
   if (value.find(kEndMark.substr(1, kEndMark.size() - 2)) != std::string::npos)
-    throw InputError(place, "not valid YAML: this quote is not closed");
+    throw InputError(place, NotValid(file_) + "this quote is not closed");
   Tree tree;
   tree.type = Value::Type::kScalar;
   tree.scalar = value;
@@ -182,7 +196,7 @@ void TreeBuilder::OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) {
 
 void TreeBuilder::Open(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                        Value::Type type) {
-  Frame frame{{}, anchor, PathSize(), {}, {}};
+  Frame frame{{}, anchor, PathSize(), {}, {}, {}};
   frame.tree.type = type;
   frame.tree.place = PlaceOf(mark, file_);
   if (ExpectsKey()) throw InputError(frame.tree.place, "expected a plain word as key");
@@ -220,6 +234,9 @@ void TreeBuilder::Put(YAML::anchor_t anchor, Tree tree) {
 
 Tree ParseYamlTree(std::string_view text, const std::string& name) {
   RequireUtf8(text, name);
+  const std::size_t first = text.find_first_not_of(" \t\r\n");
+  const bool bracketed = first != std::string_view::npos && (text[first] == '{' || text[first] == '[');
+  if (!bracketed) RequireLineFeeds(text, name);
   RequireFewTokens(text, name);
   TreeBuilder builder(name);
   try {
@@ -231,7 +248,7 @@ Tree ParseYamlTree(std::string_view text, const std::string& name) {
   } catch (const YAML::Exception& e) {
     Place place = PlaceOf(e.mark, name);
     place.line = std::min(place.line, 1 + static_cast<int>(std::count(text.begin(), text.end(), '\n')));
-    throw InputError(place, "not valid YAML: " + Clipped(e.msg));
+    throw InputError(place, NotValid(name) + Clipped(e.msg));
   }
   return builder.Take();
 }

@@ -52,7 +52,7 @@ struct OpTraits {
 
 namespace report_class {
 inline constexpr std::string_view kDenseGemm = "FP8 GEMM, dense", kExpertGemm = "FP8 GEMM, experts",
-                                  kBf16Gemm = "BF16 GEMM (router, head)", kAttention = "attention core",
+                                  kBf16Gemm = "BF16 GEMM", kAttention = "attention core",
                                   kAroundAttention = "attention before and after", kSwiGlu = "SwiGLU",
                                   kNorm = "norm", kCopies = "RoPE, copies, residual",
                                   kPermute = "permute and unpermute",

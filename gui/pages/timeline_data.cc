@@ -87,7 +87,8 @@ void AddRowOf(const Timeline& timeline, int rank, SpanLanes* rows) {
 
 QString TimelineData::Text(const SpanRef& span) const {
   const scenarios::Scenario& scenario = run->model->scenario();
-  return QString::fromStdString(scenarios::SpanText(timeline().At(span), scenario.MicroBatches(), scenario.model));
+  return QString::fromStdString(
+      scenarios::SpanText(timeline().At(span), scenario.MicroBatches(), scenario.model));
 }
 
 QString TimelineData::RankText(int rank) const {

@@ -3,10 +3,10 @@
 #include <QLabel>
 #include <QScrollArea>
 #include <QVBoxLayout>
-
-#include "gui/session/expert_view.h"
 #include <cmath>
 #include <string>
+
+#include "gui/session/expert_view.h"
 
 namespace orrery::gui {
 namespace {
@@ -42,9 +42,13 @@ QString SelectionText(const Selection& selection, const Session& session) {
     if (number) text += QString("%1 %2\n").arg(what).arg(*number);
   };
   if (selection.layer) {
-    const std::vector<std::string> names = scenario ? MoeLayerNames(scenario->model) : std::vector<std::string>();
+    const std::vector<std::string> names =
+        scenario ? MoeLayerNames(scenario->model) : std::vector<std::string>();
     const auto layer = static_cast<std::size_t>(*selection.layer);
-    text += "layer " + (layer < names.size() ? QString::fromStdString(names[layer]) : QString::number(*selection.layer)) + "\n";
+    text +=
+        "layer " +
+        (layer < names.size() ? QString::fromStdString(names[layer]) : QString::number(*selection.layer)) +
+        "\n";
   }
   line("expert", selection.expert);
   line("slot", selection.slot);

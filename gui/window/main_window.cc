@@ -332,9 +332,12 @@ QString MainWindow::OpenFile(const QString& file) {
   const std::string path = file.toStdString();
   try {
     // The name of a shipped scenario is no file.
-    const scenarios::FoundFile found = QFileInfo::exists(file) ? scenarios::KindOfFile(path) : scenarios::FoundFile{FileKind::kPretraining, ""};
+    const scenarios::FoundFile found = QFileInfo::exists(file)
+                                           ? scenarios::KindOfFile(path)
+                                           : scenarios::FoundFile{FileKind::kPretraining, ""};
     switch (found.kind) {
-      case FileKind::kSession: return session_->OpenSession(path).error;
+      case FileKind::kSession:
+        return session_->OpenSession(path).error;
       case FileKind::kExpertLoads: {
         const QString error = experts_->ShowRecorded(path);
         if (error.isEmpty()) ShowPage("experts");
@@ -349,10 +352,12 @@ QString MainWindow::OpenFile(const QString& file) {
         }
         return change.error;
       }
-      case FileKind::kUnknown: return file + ": " + QString::fromStdString(found.why);
+      case FileKind::kUnknown:
+        return file + ": " + QString::fromStdString(found.why);
       default:
         return file + " is " + Text(scenarios::FileKindWords(found.kind)) +
-               ", which has no page yet; expected a pre-training scenario, a saved session or recorded expert loads";
+               ", which has no page yet; expected a pre-training scenario, a saved session or recorded "
+               "expert loads";
     }
   } catch (const std::exception& e) {
     return QString::fromStdString(e.what());

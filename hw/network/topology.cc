@@ -298,6 +298,16 @@ std::optional<Cluster> ByRule(const std::string& name) {
   return std::nullopt;
 }
 
+/// The preset or cluster by rule that `name` is but for its capitals and blanks, else the nearest preset.
+std::string ClusterHint(const std::string& name, const std::vector<std::string>& known) {
+  const std::string folded = FoldName(name);
+  const std::vector<ClusterFamily> families = ClusterFamilies();
+  const bool is_one = std::find(known.begin(), known.end(), folded) != known.end() ||
+                      std::any_of(families.begin(), families.end(),
+                                  [&](const ClusterFamily& f) { return GpusOf(f, folded).has_value(); });
+  return is_one ? " (did you mean '" + folded + "'?)" : DidYouMean(name, known);
+}
+
 }  // namespace
 
 Cluster ClusterPreset(const std::string& name) {
@@ -309,7 +319,7 @@ Cluster ClusterPreset(const std::string& name) {
     std::string rules;
     for (const ClusterFamily& f : ClusterFamilies()) rules += (rules.empty() ? "" : ", ") + f.name + "-N";
     throw InputError("cluster '" + Clipped(name) + "': unknown; expected one of: " + all +
-                     "or by its number of GPUs: " + rules + DidYouMean(name, known));
+                     "or by its number of GPUs: " + rules + ClusterHint(name, known));
   }
   Cluster c = ReadCluster(Document::Load(ClusterFolder() / (name + ".yaml")).root());
   c.name = name;

@@ -141,6 +141,14 @@ std::vector<std::string> ScheduleKindNames() {
   return names;
 }
 
+std::string ScheduleKindName(ScheduleKind kind) {
+  for (const auto& [known, name] : kNames) {
+    if (known == kind) return std::string(name);
+  }
+  ORRERY_CHECK(false, "a schedule without a name");
+  return "";
+}
+
 std::string Describe(const ChunkRef& chunk) {
   const std::string direction = chunk.direction == 0 ? "" : fmt::format(" (direction {})", chunk.direction);
   return fmt::format("stage {}, micro-batch {}{}", chunk.stage, chunk.micro_batch, direction);

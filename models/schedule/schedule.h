@@ -86,6 +86,7 @@ std::string_view Name(ScheduleKind kind);
 std::optional<ScheduleKind> ParseScheduleKind(std::string_view name);
 /// Every name, in the order of ScheduleKind: for messages and completions.
 std::vector<std::string> ScheduleKindNames();
+std::string ScheduleKindName(ScheduleKind kind);
 
 /// For messages: "stage 3, micro-batch 7 (direction 1)" and "forward of stage 3, micro-batch 7 (direction
 /// 1)".

@@ -291,6 +291,10 @@ Document PresetDocument(const std::string& name, const Value* asked) {
   }
   std::string all;
   for (const std::string& k : known) all += (all.empty() ? "" : ", ") + k;
+  std::error_code error;
+  if (asked != nullptr && std::filesystem::is_regular_file(ResolveBeside(*asked), error))
+    throw asked->Error(
+        "is a file, and a name is expected here; a model's config.json is {huggingface: " + name + "}");
   const std::string message = "unknown model; expected one of: " + all + ModelHint(name);
   throw asked != nullptr ? asked->Error(message) : InputError("model '" + name + "': " + message);
 }
@@ -314,6 +318,24 @@ std::string ChangedName(const std::string& preset, const Value& changes) {
   std::string keys;
   for (const auto& [key, value] : changes.entries()) keys += (keys.empty() ? "" : ", ") + key;
   return keys.empty() ? preset : preset + " with " + keys + " changed";
+}
+
+/// The model of a config.json, changed as a preset is.
+ModelSpec ReadFromHuggingFace(const Value& value) {
+  value.AllowKeys({"huggingface", "override"});
+  const Value& named = value.At("huggingface");
+  const std::filesystem::path file = ResolveBeside(named);
+  std::error_code error;
+  if (!std::filesystem::exists(file, error))
+    throw named.Error("no such file: " + file.string() + ModelHint(file.filename().string()));
+  ModelSpec spec = ReadHuggingFace(file);
+  const Value* changes = value.Find("override");
+  if (changes == nullptr) return spec;
+  const std::string name = ChangedName(spec.name, *changes);
+  spec.name.clear();
+  Document document = Document::Parse(YamlText(ModelFields().Write(spec)), file.string());
+  Apply(*changes, "", &document);
+  return ReadSpec(document.root(), name);
 }
 
 }  // namespace
@@ -427,13 +449,14 @@ Written WriteModel(const ModelSpec& spec) {
 
 Codec<ModelSpec> ModelCodec() {
   Codec<ModelSpec> c;
-  c.type = {FieldType::Kind::kMap,
-            "name of a model, {preset: NAME, override: {...}}, {huggingface: FILE}, or a map",
-            "",
-            {},
-            {},
-            ModelPresets(),
-            ModelFields().Infos()};
+  c.type = {
+      FieldType::Kind::kMap,
+      "name of a model, {preset: NAME, override: {...}}, {huggingface: FILE, override: {...}}, or a map",
+      "",
+      {},
+      {},
+      ModelPresets(),
+      ModelFields().Infos()};
   c.read = ReadModel;
   c.write = WriteModel;
   return c;
@@ -466,10 +489,7 @@ ModelSpec ReadModel(const Value& value) {
     Apply(*changes, "", &document);
     return ReadSpec(document.root(), ChangedName(preset->AsString(), *changes));
   }
-  if (const Value* file = value.Find("huggingface")) {
-    value.AllowKeys({"huggingface"});
-    return ReadHuggingFace(ResolveBeside(*file));
-  }
+  if (value.Find("huggingface") != nullptr) return ReadFromHuggingFace(value);
   return ReadSpec(value, "model");
 }
 

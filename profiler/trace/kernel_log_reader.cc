@@ -10,6 +10,7 @@
 
 #include "core/base/error.h"
 #include "core/base/file.h"
+#include "core/base/inputs_read.h"
 #include "profiler/trace/kernel_log.h"
 
 namespace orrery::profiler {
@@ -233,6 +234,7 @@ bool IsKernelLog(const std::filesystem::path& file) { return ReadStart(file, kSt
 Trace ReadKernelLog(std::istream& stream, const std::string& name) { return Reader(stream, name).Read(); }
 
 Trace ReadKernelLog(const std::filesystem::path& file) {
+  NoteInput(file);
   std::ifstream stream(file, std::ios::binary);
   if (!stream) throw InputError(Place{file.string()}, "cannot be read");
   return ReadKernelLog(stream, file.string());

@@ -14,6 +14,7 @@
 
 #include "core/base/error.h"
 #include "core/base/foreign_file.h"
+#include "core/base/inputs_read.h"
 #include "profiler/measurement/printable.h"
 #include "profiler/trace/byte_source.h"
 #include "profiler/trace/gunzip.h"
@@ -380,6 +381,7 @@ Trace ReadKinetoTrace(std::istream& stream, const std::string& name) {
 bool IsKinetoTrace(const std::filesystem::path& file) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(file, error)) return false;
+  NoteInput(file);
   std::ifstream stream(file, std::ios::binary);
   std::string start(std::size_t{1} << 20, '\0');
   try {
@@ -404,6 +406,7 @@ Trace ReadKinetoTrace(const std::filesystem::path& file) {
   if (!std::filesystem::exists(file, error)) throw InputError(Place{file.string()}, "no such file");
   if (std::filesystem::is_directory(file, error))
     throw InputError(Place{file.string()}, "is a folder, expected a trace");
+  NoteInput(file);
   std::ifstream stream(file, std::ios::binary);
   if (!stream) throw InputError(Place{file.string()}, "cannot be read");
   return ReadKinetoTrace(stream, file.string());

@@ -1,6 +1,7 @@
 #include "profiler/trace/trace_report.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <numeric>
 
@@ -35,8 +36,14 @@ std::string MeanAndEach(const std::vector<std::int64_t>& ns) {
   return text + ")";
 }
 
-const std::string& NameOf(const TraceInfo& info) {
-  return info.trace_name.empty() ? info.source : info.trace_name;
+/// What the trace calls itself, and its file where that has another name: copies go on calling themselves the same.
+/// Logs of processes have no such name, but program and number.
+std::string NameOf(const TraceInfo& info) {
+  using std::filesystem::path;
+  if (info.trace_name.empty()) return info.source;
+  if (!info.program.empty() || path(info.trace_name).filename() == path(info.source).filename())
+    return info.trace_name;
+  return fmt::format("{} ({})", info.source, info.trace_name);
 }
 
 std::string HeaderText(const TraceInfo& info) {

@@ -132,8 +132,8 @@ std::string WorkTable(const AttentionReport& r, const ModelReport& m) {
     return std::any_of(d.decode.begin(), d.decode.end(),
                        [](const DecodePoint& q) { return q.time.derived_s > 0; });
   });
-  std::vector<std::string> head = {"design", "attn FLOP/token", "attn B/token", "FLOP/B",  "to ridge",
-                                   "limit",  "FLOP/token",      "B/token",      "measured"};
+  std::vector<std::string> head = {"design",     "attn FLOP/token", "attn B/token", "FLOP/B",  "to ridge",
+                                   "FLOP/token", "B/token",         "step limit",   "measured"};
   if (derived) head.emplace_back("derived");
   head.insert(head.end(), {"scaled", "analytic"});
   t.Row(head);
@@ -149,18 +149,18 @@ std::string WorkTable(const AttentionReport& r, const ModelReport& m) {
                                     Sized(p->attention_bytes_per_token, ""),
                                     fmt::format("{:.1f}", p->intensity()),
                                     fmt::format("{:.2f}", p->intensity() / r.ridge_flops_per_byte),
-                                    Name(p->time.limit),
                                     Sized(p->flops_per_token, ""),
                                     Sized(p->bytes_per_token, ""),
+                                    Name(p->time.limit),
                                     share(p->time.measured_s)};
     if (derived) row.push_back(share(p->time.derived_s));
     row.insert(row.end(), {share(p->time.scaled_s), share(p->time.analytic_s)});
     t.Row(row);
   }
   return fmt::format(
-             "Operations and bytes of a decoded token, context {}, batch {}; ridge {:.1f} FLOP/B; share of "
-             "kernel time by "
-             "provenance\n",
+             "Operations and bytes of a decoded token, context {}, batch {}; ridge {:.1f} FLOP/B; step "
+             "limit: what "
+             "bounds most of the whole step; share of kernel time by provenance\n",
              Tokens(context), batch, r.ridge_flops_per_byte) +
          t.Text();
 }
@@ -265,7 +265,10 @@ std::string Notes(const AttentionScenario& s, const ModelReport& m) {
     text +=
         "  decode attention over this cache: the BF16 kernel scaled by the roofline; dequantisation, which "
         "holds FlashMLA's "
-        "FP8 kernel to 410 of 660 TFLOPS (docs/20250929), is not in it\n";
+        "FP8 kernel to 410 of 660 TFLOPS (docs/20250929), is not in it. Where operations bound a kernel over "
+        "a BF16 "
+        "cache already, as absorbed MLA of many heads, a smaller cache holds more requests and saves no "
+        "time\n";
   }
   return text;
 }

@@ -126,8 +126,25 @@ Json SimulatorJson(const SimulatorReport& s) {
           {"gpus_simulated", s.gpus_simulated}};
 }
 
-/// What was asked.
-void AddQuestion(const TrainingResult& r, Json* j) {
+/// How it was run.
+Json PlanJson(const Scenario& s) {
+  const Parallelism& p = s.parallelism;
+  return {{"pipeline", p.pipeline},
+          {"data", p.data},
+          {"tensor", p.tensor},
+          {"expert", p.expert},
+          {"schedule", models::ScheduleKindName(p.schedule)},
+          {"virtual_stages", p.virtual_stages},
+          {"zero", p.zero},
+          {"precision", s.fp8 ? "fp8-mixed" : "bf16"},
+          {"sequence_length_tokens", s.workload.sequence_length},
+          {"global_batch_sequences", s.workload.global_batch},
+          {"micro_batch_sequences", s.workload.micro_batch},
+          {"micro_batches_per_pipeline", s.MicroBatches()}};
+}
+
+/// What was asked. `s`: null where it is not at hand.
+void AddQuestion(const TrainingResult& r, const Scenario* s, Json* j) {
   (*j)["schema_version"] = 1;
   (*j)["scenario"] = r.scenario;
   (*j)["scenario_file"] = r.file;
@@ -135,6 +152,7 @@ void AddQuestion(const TrainingResult& r, Json* j) {
   (*j)["model"] = r.model;
   (*j)["cluster"] = r.cluster;
   (*j)["gpus"] = r.gpus;
+  if (s != nullptr) (*j)["plan"] = PlanJson(*s);
   (*j)["folded"] = r.folded;
   (*j)["calibration"] = r.calibration;
   (*j)["calibration_shares_of_time"] = r.calibration_shares;
@@ -191,11 +209,9 @@ void AddParts(const TrainingResult& r, Json* j) {
   (*j)["analysis"] = AnalysisJson(r);
 }
 
-}  // namespace
-
-std::string TrainingJson(const TrainingResult& r) {
+std::string JsonOf(const TrainingResult& r, const Scenario* s) {
   Json j;
-  AddQuestion(r, &j);
+  AddQuestion(r, s, &j);
   AddStep(r, &j);
   AddRun(r, &j);
   AddParts(r, &j);
@@ -203,5 +219,11 @@ std::string TrainingJson(const TrainingResult& r) {
   j["simulator"] = SimulatorJson(r.simulator);
   return JsonText(j);
 }
+
+}  // namespace
+
+std::string TrainingJson(const TrainingResult& r) { return JsonOf(r, nullptr); }
+
+std::string TrainingJson(const Run& run) { return JsonOf(run.result, &run.model->scenario()); }
 
 }  // namespace orrery::scenarios

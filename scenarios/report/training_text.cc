@@ -41,11 +41,32 @@ std::string FitWarning(const TrainingResult& r) {
       over, r.ranks.size(), static_cast<double>(worst) * 1e-9);
 }
 
-std::string Headline(const TrainingResult& r) {
-  std::string text = fmt::format("{}\n{} on {}; {} GPUs, {} simulated{}\n\n", r.scenario, r.model, r.cluster,
-                                 Grouped(r.gpus), Grouped(r.simulator.gpus_simulated),
+std::string Plural(std::int64_t n, const char* word) {
+  return fmt::format("{} {}{}", Grouped(static_cast<double>(n)), word, n == 1 ? "" : "s");
+}
+
+std::string MicroBatchesText(int n) { return fmt::format("{} micro-batch{}", n, n == 1 ? "" : "es"); }
+
+/// "pipeline 16 x data 128, expert 64, dualpipe, fp8-mixed, ZeRO-1; 120 micro-batches of 1 sequence a pipeline".
+std::string PlanText(const Scenario& s) {
+  const Parallelism& p = s.parallelism;
+  std::string text = fmt::format("pipeline {} x data {}", p.pipeline, p.data);
+  if (p.tensor > 1) text += fmt::format(" x tensor {}", p.tensor);
+  text += fmt::format(", expert {}, {}", p.expert, models::ScheduleKindName(p.schedule));
+  if (p.schedule == models::ScheduleKind::kInterleaved1F1B)
+    text += fmt::format(" ({} stages a rank)", p.virtual_stages);
+  text += fmt::format(", {}, {}", s.fp8 ? "fp8-mixed" : "bf16", p.zero > 0 ? "ZeRO-1" : "no ZeRO");
+  return text + fmt::format("; {} of {} a pipeline", MicroBatchesText(s.MicroBatches()),
+                            Plural(s.workload.micro_batch, "sequence"));
+}
+
+/// `plan`: a line of what was run; "" where it is not at hand.
+std::string Headline(const TrainingResult& r, const std::string& plan) {
+  std::string text = fmt::format("{}\n{} on {}; {} GPUs, {} simulated{}\n{}\n", r.scenario, r.model,
+                                 r.cluster, Grouped(r.gpus), Grouped(r.simulator.gpus_simulated),
                                  r.folded ? " (folded: one a pipeline rank, even loads, blind to imbalance)"
-                                          : ", each with its own tokens");
+                                          : ", each with its own tokens",
+                                 plan.empty() ? plan : plan + "\n");
   text += FitWarning(r);
   std::string step = fmt::format("{:.3f} s", r.step_s);
   if (r.interval.high_s > 0)
@@ -243,11 +264,15 @@ std::string Certainty(const TrainingResult& r) {
   return text;
 }
 
-}  // namespace
-
-std::string TrainingText(const TrainingResult& r) {
-  return Headline(r) + PhaseTable(r) + KernelTable(r) + CommunicationText(r) + MemoryTable(r) +
+std::string Text(const TrainingResult& r, const std::string& plan) {
+  return Headline(r, plan) + PhaseTable(r) + KernelTable(r) + CommunicationText(r) + MemoryTable(r) +
          AnalysisText(r) + Certainty(r);
 }
+
+}  // namespace
+
+std::string TrainingText(const TrainingResult& r) { return Text(r, ""); }
+
+std::string TrainingText(const Run& run) { return Text(run.result, PlanText(run.model->scenario())); }
 
 }  // namespace orrery::scenarios

@@ -157,9 +157,7 @@ AttentionScenario ReadAttentionScenario(const Document& document) {
   AttentionScenario s = AttentionFields().Read(current.root());
   s.name = Printable(s.name);
   WithPlaces(current.root(), [&] { CheckAttentionScenario(s); });
-  const auto& all = document.changes();
-  if (!ChangedSubjects(document).empty() && std::count(all.begin(), all.end(), "name") == 0)
-    s.name = AttentionTitle(s);
+  if (!NamesItself(document)) s.name = AttentionTitle(s);
   return s;
 }
 

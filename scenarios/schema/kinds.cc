@@ -131,7 +131,13 @@ std::string KeysMarkdown() {
       "uses keys of\nearlier versions (they go on being read). `--set key.path=value` changes a key for one "
       "run; "
       "inside a model,\ncluster or device that is only named it changes that thing: `--set "
-      "cluster.device.memory='94 GB'`.\n";
+      "cluster.device.memory='94 GB'`, and `--set key.path=null` takes a key away.\n\n"
+      "A key that is there has a value: one without is refused and takes no default. Whole numbers may have "
+      "their unit "
+      "behind them\n(`4096`, `4096 tokens`). Of a length in tokens `4k` is 4096 and `1M` 1048576; of an "
+      "amount of text "
+      "`500B` and `14.8T` are\n500 x 10^9 and 14.8 x 10^12. Other quantities need their unit (`80 GB`, `2 "
+      "us`).\n";
   for (const ScenarioKind& kind : ScenarioKinds()) {
     fmt::format_to(std::back_inserter(text),
                    "\n## `workload.kind: {}`\n\n{}{}. Example: `scenarios/{}.yaml`.\n\n"

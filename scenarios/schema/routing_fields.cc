@@ -90,7 +90,8 @@ Codec<ChoiceChunk> Chunk() {
     if (text == "batch") return ChoiceChunk{ChoiceChunk::Over::kBatch, 0};
     if (text.find_first_of("0123456789") != 0)
       throw value.Error("expected sequence, micro-batch, batch or a number of tokens");
-    return ChoiceChunk{ChoiceChunk::Over::kTokens, static_cast<int>(value.AsCount("token", 1, kMost))};
+    return ChoiceChunk{ChoiceChunk::Over::kTokens,
+                       static_cast<int>(value.AsCount("token", 1, kMost, CountSuffix::kLength))};
   };
   c.write = [](const ChoiceChunk& chunk) {
     if (chunk.over == ChoiceChunk::Over::kMicroBatch) return Written::Scalar("micro-batch");

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "core/base/inputs_read.h"
 #include "core/base/text.h"
 #include "core/config/codecs.h"
 #include "core/config/key_error.h"
@@ -61,7 +62,7 @@ const Fields<TrainingWorkload>& WorkloadFields() {
     f.Add("micro_batch", &W::micro_batch, Count<std::int64_t>("sequences", 1, kMaxBatch),
           "what a pipeline takes at once");
     f.Add("run_tokens", &W::run_tokens, Count<double>("tokens", 1, kMaxRunTokens), "of the whole run")
-        .DefaultText("no run is asked for");
+        .DefaultText("1000000000000 tokens");
     f.Add("batch_ramp", &W::ramp, Maybe(MapOf(RampFields())), "the batch grows linearly in tokens at first");
     return f;
   }();
@@ -98,7 +99,8 @@ const Fields<Parallelism>& ParallelismFields() {
         .WrittenIf([](const P&) { return false; });
     f.Add("schedule", &P::schedule, ScheduleChoice(), "order of micro-batches in the pipeline");
     f.Add("virtual_stages", &P::virtual_stages, Whole<int>(1, kMaxVirtualStages),
-          "stages a rank of interleaved-1f1b holds");
+          "stages a rank of interleaved-1f1b holds")
+        .DefaultText("2 of interleaved-1f1b, else 1");
     f.Add("zero", &P::zero, Whole<int>(0, 1), "1: optimizer states are shared over the copies (ZeRO-1)");
     f.Add("gradient_reduction", &P::gradient_reduction,
           Choice<models::GradientReduction>(
@@ -109,6 +111,10 @@ const Fields<Parallelism>& ParallelismFields() {
     f.Add("layers_per_stage", &P::layers_per_stage, ListOf(Text()),
           "layers of each stage, e.g. [5, 5, 3 + head, mtp]")
         .DefaultText("the layout that ends first");
+    f.After([](P* p, const GivenKeys& given) {
+      if (p->schedule == models::ScheduleKind::kInterleaved1F1B && !given.Has("virtual_stages"))
+        p->virtual_stages = 2;
+    });
     return f;
   }();
   return fields;
@@ -253,6 +259,7 @@ void SettleExchange(Scenario* s) {
 
 /// Of the contents, read in pieces: recorded loads may be large.
 std::string HashOfFile(const std::string& path) {
+  NoteInput(path);
   std::ifstream file(path, std::ios::binary);
   std::string hash, piece(std::size_t{1} << 20, '\0');
   while (file) {
@@ -279,7 +286,7 @@ std::string HashOf(const Scenario& scenario) {
 
 /// A heading for a scenario that is no longer what its name says.
 std::string ChangedTitle(const Scenario& s, const std::vector<std::string>& changed) {
-  return fmt::format("Pre-training of {} on {} {} ({} with {} changed)", s.model.name, s.Gpus(),
+  return fmt::format("Pre-training of {} on {} {} ({} with {})", s.model.name, s.Gpus(),
                      s.cluster.device.name, std::filesystem::path(s.file).stem().string(),
                      fmt::join(changed, ", "));
 }
@@ -344,9 +351,7 @@ Scenario ReadTrainingScenario(const Document& document, const std::string& file)
   s.file = file;
   s.name = Printable(s.name);
   WithPlaces(root, [&] { Settle(&s); });
-  const std::vector<std::string> changed = ChangedSubjects(document);
-  const auto& all = document.changes();
-  if (!changed.empty() && std::count(all.begin(), all.end(), "name") == 0) s.name = ChangedTitle(s, changed);
+  if (!NamesItself(document)) s.name = Printable(ChangedTitle(s, ChangedSubjects(document)));
   return s;
 }
 

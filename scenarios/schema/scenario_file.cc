@@ -13,7 +13,7 @@
 namespace orrery::scenarios {
 namespace {
 
-/// A section that names a preset or describes what is meant; `override_key`, if any, holds what is said over
+/// A section that names a preset or a file, or describes what is meant; `override_key`, if any, holds what is said over
 /// a preset.
 struct PresetSection {
   const char *name, *override_key;
@@ -33,7 +33,8 @@ const std::vector<PresetSection>& PresetSections() {
 
 bool NamesBase(const Value* value) {
   return value != nullptr && value->is_map() &&
-         (value->Find("preset") != nullptr || value->Find("file") != nullptr);
+         (value->Find("preset") != nullptr || value->Find("file") != nullptr ||
+          value->Find("huggingface") != nullptr);
 }
 
 /// Whether what the section holds is an override: over the preset or file that it names, or over what is in
@@ -105,18 +106,28 @@ void ApplyOverrides(const std::vector<std::string>& settings, Document* document
           Clipped(text), Clipped(path), Clipped(settings[static_cast<std::size_t>(inside - paths.begin())])));
     }
     document->Set(path, text.substr(equals + 1), "--set " + text);
-    document->NoteChange(asked);
+    document->NoteChange(asked, text.substr(equals + 1));
     paths.push_back(path);
   }
 }
 
 std::vector<std::string> ChangedSubjects(const Document& document) {
-  std::vector<std::string> changed;
-  for (const std::string& path : document.changes()) {
-    const bool subject = path != "name" && path != "seed" && path != "calibration";
-    if (subject && std::count(changed.begin(), changed.end(), path) == 0) changed.push_back(path);
+  constexpr std::size_t kMostOfValue = 60;
+  std::vector<std::pair<std::string, std::string>> changed;
+  for (const auto& [path, value] : document.changes()) {
+    if (path == "name" || path == "seed" || path == "calibration") continue;
+    std::erase_if(changed, [&](const auto& earlier) { return earlier.first == path; });
+    changed.emplace_back(path, value);
   }
-  return changed;
+  std::vector<std::string> texts;
+  for (const auto& [path, value] : changed) texts.push_back(path + " " + Clipped(value, kMostOfValue));
+  return texts;
+}
+
+bool NamesItself(const Document& document) {
+  const auto& all = document.changes();
+  return ChangedSubjects(document).empty() ||
+         std::any_of(all.begin(), all.end(), [](const Document::Change& c) { return c.path == "name"; });
 }
 
 std::string WorkloadKind(const Document& document) {

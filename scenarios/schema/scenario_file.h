@@ -20,8 +20,11 @@ Document LoadScenarioDocument(const std::string& file_or_name, const std::vector
 /// equals sign, and where one would replace a section with what an earlier one has set in it.
 void ApplyOverrides(const std::vector<std::string>& settings, Document* document);
 
-/// What was changed on the line that its name may not say: every key but name, seed and calibration.
+/// What was changed on the line that its name may not say, "parallelism.expert 8": every key but name, seed and
+/// calibration.
 std::vector<std::string> ChangedSubjects(const Document& document);
+/// Whether its name still says what is asked: nothing of that was changed, or the name was given on the line too.
+bool NamesItself(const Document& document);
 
 /// What the document asks for: "pretraining", "attention", ...
 std::string WorkloadKind(const Document& document);

@@ -1,6 +1,8 @@
 #include "scenarios/studies/routing_request.h"
 
+#include <algorithm>
 #include <cstdint>
+#include <numeric>
 
 #include <fmt/format.h>
 
@@ -31,8 +33,21 @@ models::RoutingOptions OptionsOf(const Value& root) {
   models::RoutingOptions options = ReadRouting(root.Find("routing"));
   const Value* length = FindPath(root, "workload.sequence_length");
   if (length != nullptr && !options.sequence_length)
-    options.sequence_length = static_cast<int>(length->AsInt(1, 1 << 24));
+    options.sequence_length = static_cast<int>(length->AsCount("tokens", 1, 1 << 24, CountSuffix::kLength));
   return options;
+}
+
+/// Without a scenario the micro-batch that is shown is of an expert-parallel size that was asked for: the usual one
+/// if it is among them, else the largest that divides the experts.
+void UseRanksOf(const std::vector<int>& asked, RoutingRequest* r) {
+  models::LoadShape& shape = r->training;
+  if (asked.empty() || std::count(asked.begin(), asked.end(), shape.ranks) > 0) return;
+  int largest = 0;
+  for (const int ranks : asked)
+    if (shape.experts % ranks == 0) largest = std::max(largest, ranks);
+  if (largest == 0) return;
+  shape.ranks = largest;
+  shape.ranks_per_node = std::gcd(largest, 8);
 }
 
 /// Errors of data that has no place are KeyErrors.
@@ -52,6 +67,7 @@ RoutingRequest RequestOf(const RoutingDocument& in, const RoutingQuestion& q, co
   CheckShift(r, q.dashes);
   if (!q.ranks.empty()) r.ranks = q.ranks;
   if (const Value* v = root.Find("seed")) r.seed = static_cast<std::uint64_t>(v->AsInt(0, INT64_MAX));
+  if (!step_time) UseRanksOf(q.ranks, &r);
   if (step_time) r.step_time = step_time(in.document, &r, control.Part(0, 0));
   models::CheckRoutingShape(options, r.section, r.training);
   return r;

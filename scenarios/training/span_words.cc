@@ -52,8 +52,10 @@ std::string SpanText(const Span& span, int micro_batches, const models::ModelSpe
   std::string text = PriceKeyName(span.price());
   if (work.moe_layer >= 0) {
     int layer = 0, before = work.moe_layer;  // MoE layers before the span's
-    while (layer < model.layers && (!model.IsMoeLayer(layer) || before > 0)) before -= model.IsMoeLayer(layer++) ? 1 : 0;
-    text += layer < model.layers ? fmt::format(", layer {}", layer) : fmt::format(", MTP module {}", before + 1);
+    while (layer < model.layers && (!model.IsMoeLayer(layer) || before > 0))
+      before -= model.IsMoeLayer(layer++) ? 1 : 0;
+    text +=
+        layer < model.layers ? fmt::format(", layer {}", layer) : fmt::format(", MTP module {}", before + 1);
   }
   if (work.micro_batch >= 0) text += fmt::format(", micro-batch {}", work.micro_batch);
   return text;

@@ -8,6 +8,7 @@
 
 #include "cli/command.h"
 #include "cli/command_line.h"
+#include "core/base/error.h"
 
 namespace orrery::cli {
 namespace {
@@ -50,6 +51,45 @@ class ExampleFiles : public testing::Test {
   fs::path before_ = fs::current_path();
   fs::path folder_ = fs::temp_directory_path() / ("orrery_examples_" + std::to_string(getpid()));
 };
+
+std::string Contents(const std::string& file) {
+  std::ostringstream text;
+  text << std::ifstream(file).rdbuf();
+  return text.str();
+}
+
+TEST_F(ExampleFiles, NoOutputReplacesAFileThatIsRead) {
+  using Words = std::vector<std::string>;
+  struct Case {
+    std::string read;  ///< by the words, whoever names it
+    Words words;
+  };
+  std::vector<Case> cases;
+  for (const char* named : {"l40s-cluster.yaml", "l40s.yaml", "l40s-kernels.yaml", "llama-8b.json"}) {
+    cases.push_back({named, {"run", "own-hardware.yaml", "--quick", "--fold", "--json", named}});
+    cases.push_back({named, {"run", "own-hardware.yaml", "--quick", "--fold", "--trace", named}});
+  }
+  cases.push_back(
+      {"llama-8b.json", {"attention", "--scenario", "attention.yaml", "--json", "llama-8b.json"}});
+  cases.push_back({"llama-8b.json", {"run", "attention.yaml", "--json", "llama-8b.json"}});
+  cases.push_back(
+      {"l40s.yaml", {"attention", "-m", "llama-8b.json", "-d", "l40s.yaml", "--csv", "l40s.yaml"}});
+  cases.push_back({"expert-loads.csv",
+                   {"routing", "--model", "deepseek-v2-lite", "--set", "routing.loads=expert-loads.csv",
+                    "--json", "expert-loads.csv"}});
+  for (const Case& c : cases) {
+    const std::string before = Contents(c.read);
+    std::string refused;
+    try {
+      RunCommandLine(c.words, "");
+    } catch (const InputError& e) {
+      refused = e.what();
+    }
+    EXPECT_THAT(refused, testing::HasSubstr("would overwrite the input"))
+        << c.words[0] << ' ' << c.words[1] << ' ' << c.words[c.words.size() - 2] << ' ' << c.words.back();
+    EXPECT_EQ(Contents(c.read), before);
+  }
+}
 
 TEST_F(ExampleFiles, EveryLineOfTheirReadmeRuns) {
   for (const Example& example : Examples("README.md")) {

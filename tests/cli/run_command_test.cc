@@ -50,6 +50,47 @@ class RunCommand : public testing::Test {
   fs::path folder_ = fs::temp_directory_path() / ("orrery_run_command_test_" + std::to_string(getpid()));
 };
 
+TEST_F(RunCommand, SaysWhatWasRun) {
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(RunLine("run deepseek-v3-pretraining" + std::string(kSmall) + " --set precision=bf16 --json " +
+                    File("r.json")),
+            kDone);
+  const std::string text = testing::internal::GetCapturedStdout();
+  EXPECT_THAT(
+      text,
+      HasSubstr("\npipeline 4 x data 8, expert 4, dualpipe, bf16, ZeRO-1; 8 micro-batches of 1 sequence a "
+                "pipeline\n\n"));
+  EXPECT_THAT(text, HasSubstr("precision bf16)\n")) << "the value beside the key that was changed";
+  const auto plan = nlohmann::json::parse(Read(File("r.json"))).at("plan");
+  EXPECT_EQ(plan.at("pipeline"), 4);
+  EXPECT_EQ(plan.at("data"), 8);
+  EXPECT_EQ(plan.at("expert"), 4);
+  EXPECT_EQ(plan.at("schedule"), "dualpipe");
+  EXPECT_EQ(plan.at("precision"), "bf16");
+  EXPECT_EQ(plan.at("micro_batches_per_pipeline"), 8);
+}
+
+TEST_F(RunCommand, AKeyIsSetOnce) {
+  const auto refusal = [](const std::string& sets) {
+    return ErrorOf([&] { RunLine("run deepseek-v3-pretraining --quick --fold" + sets); });
+  };
+  EXPECT_THAT(refusal(" --set precision=bf16 --set precision=fp8-mixed"),
+              HasSubstr("--set precision=fp8-mixed: the key is set already, by --set precision=bf16"));
+  EXPECT_THAT(refusal(" --seed 2 --set seed=3"), HasSubstr("is set already"));
+  EXPECT_THAT(refusal(" --set exchange.kernels=a --set communication.kernels=b"),
+              HasSubstr("is set already"));
+}
+
+TEST_F(RunCommand, TheHelpTellsTheKeysThereAre) {
+  CLI::App app{"test"};
+  Action action;
+  AddRunCommand(app, &action);
+  const std::string help = app.get_subcommand("run")->help();
+  for (const char* key : {"schema_version", "exchange", "parallelism", "seed"})
+    EXPECT_THAT(help, HasSubstr(key));
+  EXPECT_THAT(help, testing::Not(HasSubstr("communication")));
+}
+
 TEST_F(RunCommand, WritesTheTextToStandardOutputAndTheRestToFiles) {
   testing::internal::CaptureStdout();
   const int code = RunLine("run deepseek-v3-pretraining" + std::string(kSmall) + " --json " + File("r.json") +

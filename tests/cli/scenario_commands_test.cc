@@ -54,8 +54,9 @@ TEST_F(ScenarioCommands, HelpKeysTellsTheKeys) {
 
 TEST_F(ScenarioCommands, NewWritesAScenarioThatReads) {
   for (const char* kind : {"pretraining", "attention"}) {
-    EXPECT_EQ(RunCommandLine({"new", kind, "--out", Path("new.yaml")}, "0"), kDone);
-    EXPECT_NO_THROW(scenarios::ReadScenario(Document::Load(Path("new.yaml")), "new.yaml")) << kind;
+    const std::string file = Path(std::string(kind) + ".yaml");
+    EXPECT_EQ(RunCommandLine({"new", kind, "--out", file}, "0"), kDone);
+    EXPECT_NO_THROW(scenarios::ReadScenario(Document::Load(file), file)) << kind;
   }
   EXPECT_THAT(Refusal({"new", "deepseek-v3-pretrainin"}), HasSubstr("did you mean"));
 }
@@ -72,6 +73,16 @@ TEST_F(ScenarioCommands, NewChangesACopyAndKeepsItsComments) {
                        Path("bad.yaml")}),
               HasSubstr("expected a divisor of data"));
   EXPECT_FALSE(std::filesystem::exists(Path("bad.yaml")));
+}
+
+TEST_F(ScenarioCommands, NewAndMigrateReplaceNoOtherFile) {
+  std::ofstream(Path("mine.yaml")) << "mine";
+  EXPECT_THAT(Refusal({"new", "attention", "--out", Path("mine.yaml")}), HasSubstr("is there already"));
+  std::ofstream(Path("old.yaml")) << scenarios::NewScenario("attention");
+  EXPECT_THAT(Refusal({"migrate", Path("old.yaml"), "--out", Path("mine.yaml")}),
+              HasSubstr("is there already"));
+  EXPECT_EQ(Contents(Path("mine.yaml")), "mine");
+  EXPECT_EQ(RunCommandLine({"migrate", Path("old.yaml"), "--out", Path("./old.yaml")}, "0"), kDone);
 }
 
 TEST_F(ScenarioCommands, MigrateRewritesTheFile) {

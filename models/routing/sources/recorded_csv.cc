@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "core/base/error.h"
+#include "core/base/text.h"
 #include "models/routing/sources/recorded_loads.h"
 
 namespace orrery::models {
@@ -36,11 +37,36 @@ const std::vector<std::string> kCountNames = {
     "token_count", "tokens",        "n_tokens", "num_tokens", "activation_count", "activations",
     "selections",  "logical_count", "hits",     "routed",     "num_routed",       "frequency"};
 const std::vector<std::string> kTokenNames = {"token", "token_idx", "token_index", "token_pos"};
-/// Parts of one recording, which are summed: passes of the model, and ranks that counted their own tokens.
-/// SGLang's recorder calls them forward_pass_id and rank.
-const std::vector<std::string> kPartNames = {"step", "step_id",      "step_idx",        "iteration",
-                                             "iter", "forward_pass", "forward_pass_id", "pass_id",
-                                             "rank", "dp_rank",      "ep_rank",         "timestamp"};
+/// Parts of one recording, which are summed: passes of the model, texts, and ranks that counted their own tokens.
+/// SGLang's recorder calls them forward_pass_id and rank. A rank of a pipeline is none of them: it may number its
+/// own layers from 0.
+const std::vector<std::string> kPartNames = {"step",          "step_id",
+                                             "step_idx",      "_step",
+                                             "global_step",   "train_step",
+                                             "iteration",     "iter",
+                                             "global_iter",   "forward_pass",
+                                             "pass",          "forward_pass_id",
+                                             "pass_id",       "epoch",
+                                             "batch",         "batch_id",
+                                             "batch_idx",     "global_batch",
+                                             "microbatch",    "micro_batch",
+                                             "microbatch_id", "micro_batch_id",
+                                             "request_id",    "sequence_id",
+                                             "sample_id",     "prompt_id",
+                                             "rank",          "global_rank",
+                                             "local_rank",    "rank_id",
+                                             "dp_rank",       "ep_rank",
+                                             "tp_rank",       "gpu",
+                                             "gpu_id",        "device",
+                                             "device_id",     "node",
+                                             "node_id",       "node_rank",
+                                             "host",          "worker",
+                                             "worker_id",     "time",
+                                             "timestamp",     "ts"};
+/// Columns whose numbers are names of kinds of text.
+const std::vector<std::string> kDomainNames = {"domain", "domain_id", "task",    "task_id",
+                                               "topic",  "topic_id",  "dataset", "language",
+                                               "kind",   "category",  "subset",  "source"};
 /// What stands before the numbers of expert columns.
 const std::vector<std::string> kExpertPrefixes = {"e", "e_", "expert", "expert_", "expert_id_", ""};
 
@@ -107,10 +133,19 @@ std::string ColumnName(std::string_view written) {
   return name;
 }
 
+/// Whether it is written as a number, also of percent.
+bool IsNumeric(std::string_view text) {
+  if (text.ends_with('%')) text = Trim(text.substr(0, text.size() - 1));
+  double x = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), x);
+  return error != std::errc::invalid_argument && end == text.data() + text.size() && !text.empty();
+}
+
 class CsvLoads {
  public:
   CsvLoads(std::string_view text, std::string name, const RunControl& control)
       : name_(std::move(name)), text_(WithoutMark(text)), rows_(text_), control_(control) {
+    RequireLineFeeds(text_, name_);
     Row header;
     RowReader ahead(text_);
     if (!ahead.Next(&header) || !ahead.Next(&row_))
@@ -265,10 +300,45 @@ class CsvLoads {
     const auto most = std::max_element(values_.begin(), values_.end(),
                                        [](const auto& a, const auto& b) { return a.size() < b.size(); });
     const auto column = most - values_.begin();
+    RefuseNumbers();
     throw At(row, static_cast<int>(column) + 1,
              fmt::format("column '{}': {} values so far; text columns name domains, of which at most {} are "
                          "taken: leave the column out, or sum over it",
                          header_[static_cast<std::size_t>(column)], most->size(), kMostDomains));
+  }
+
+  /// InputError at a column of numbers that would name domains: a counter that is not known, or another measure of
+  /// the same loads.
+  void RefuseNumbers() const {
+    for (std::size_t c = 0; c < values_.size(); ++c) {
+      if (values_[c].empty() || std::count(kDomainNames.begin(), kDomainNames.end(), names_[c]) > 0) continue;
+      if (!std::all_of(values_[c].begin(), values_[c].end(), IsNumeric)) continue;
+      throw InputError(
+          Place{name_, header_line_, static_cast<int>(c) + 1},
+          fmt::format(
+              "column '{}' holds numbers, and an unknown column is expected to name kinds of text: leave "
+              "it out, or sum over it (parts that are summed are called {}, ...; kinds of text that are "
+              "numbered, {}, ...)",
+              header_[c], fmt::join(kPartNames.begin(), kPartNames.begin() + 5, ", "),
+              fmt::join(kDomainNames.begin(), kDomainNames.begin() + 3, ", ")));
+    }
+  }
+
+  /// InputError where a layer is left out among those of the file: all that follow would be taken for the layer
+  /// before.
+  void RefuseGap(const std::set<int>& layers) const {
+    int expected = layers.empty() ? 0 : *layers.begin();
+    for (const int layer : layers) {
+      if (layer != expected)
+        throw InputError(
+            Place{name_, header_line_, layer_ + 1},
+            fmt::format("no rows of layer {}, but of {} and {}: expected every layer from the first "
+                        "to the last",
+                        layer - expected == 1 ? std::to_string(expected)
+                                              : fmt::format("{} to {}", expected, layer - 1),
+                        expected - 1, layer));
+      ++expected;
+    }
   }
 
   /// A domain's share of the mix, which each of its rows repeats.
@@ -373,9 +443,16 @@ class CsvLoads {
         in_parts.push_back({key, InItsPart(e), row_.line});
       }
       cell[e] += Number(row_, count);
-      experts_ = std::max(experts_, static_cast<int>(e) + 1);
+      NameExpert(e);
     }
     RefuseCountedTwice(expert, &in_parts);
+  }
+
+  /// Of the row being read.
+  void NameExpert(std::size_t e) {
+    if (static_cast<int>(e) < experts_) return;
+    experts_ = static_cast<int>(e) + 1;
+    highest_ = fmt::format("line {} names expert {}, counted from 0", row_.line, e);
   }
 
   /// What a row counted (an expert, or a token by its number or a hash of its name), and where.
@@ -405,7 +482,7 @@ class CsvLoads {
           throw At(row_, c + 1, fmt::format("expert {} is chosen twice by one token", e));
         Resize(row_, e + 1, &cell);
         ++cell[e];
-        experts_ = std::max(experts_, static_cast<int>(e) + 1);
+        NameExpert(e);
       }
     }
     RefuseCountedTwice(token, &counted);
@@ -438,6 +515,8 @@ class CsvLoads {
     ExpertLoads out{name_, domains_, Shares(), experts_, static_cast<int>(k_), {}, false, open_ended_, {}};
     std::set<int> layers;
     for (const auto& [key, cell] : cells_) layers.insert(key.first);
+    RefuseNumbers();
+    RefuseGap(layers);
     if (layers.size() * domains_.size() * static_cast<std::size_t>(experts_) > kMostLoads)
       throw InputError(Place{name_}, fmt::format("{} layers of {} domains and {} experts: more than {} loads",
                                                  layers.size(), domains_.size(), experts_, kMostLoads));
@@ -461,6 +540,7 @@ class CsvLoads {
         out.load.push_back(std::move(by_domain));
       ++place;
     }
+    out.highest = highest_;
     return out;
   }
 
@@ -480,6 +560,7 @@ class CsvLoads {
   int layer_ = -1, share_ = -1, header_line_ = 0, experts_ = 0;
   double k_ = 0;
   bool open_ended_ = false;
+  std::string highest_;  ///< where the expert of the highest number is named
 };
 
 }  // namespace

@@ -116,8 +116,17 @@ std::string TableKey(const Json& root, const std::string& name) {
   return found.front();
 }
 
-/// The table under the known key, or the bare array.
-Table FindTable(const Json& root, const std::string& name, const RunControl& control) {
+/// "physical_to_logical_map[3][17] names expert 70, counted from 0": the first of the highest.
+std::string HighestOf(const Table& map, const std::string& key) {
+  std::size_t layer = 0, slot = 0;
+  for (std::size_t l = 0; l < map.size(); ++l)
+    for (std::size_t s = 0; s < map[l].size(); ++s)
+      if (map[l][s] > map[layer][slot]) layer = l, slot = s;
+  return fmt::format("{}[{}][{}] names expert {}, counted from 0", key, layer, slot, map[layer][slot]);
+}
+
+/// The table under the known key, or the bare array. `highest`: what tells why it has so many experts.
+Table FindTable(const Json& root, const std::string& name, std::string* highest, const RunControl& control) {
   if (root.is_array()) return JsonTable(root, name, control);
   const std::string key = TableKey(root, name), map = "physical_to_logical_map";
   Table table = JsonTable(root[key], name + ": " + key, control);
@@ -127,9 +136,13 @@ Table FindTable(const Json& root, const std::string& name, const RunControl& con
     if (key == "physical_count")
       throw InputError(
           fmt::format("{}: missing key '{}': which expert each slot of '{}' holds", name, map, key));
+    *highest =
+        fmt::format("where '{}' counts physical slots, '{}' must say which expert each holds", key, map);
     return table;
   }
-  return ToLogical(table, SlotMapOf(root[map], name + ": " + map, control), name);
+  const Table experts = SlotMapOf(root[map], name + ": " + map, control);
+  *highest = HighestOf(experts, map);
+  return ToLogical(table, experts, name);
 }
 
 /// Parses, refusing what is nested too deep and keys that are there twice.
@@ -157,8 +170,10 @@ Json ParseStrictly(std::string_view text, const std::string& name, const RunCont
 
 ExpertLoads ParseLoadsJson(std::string_view text, const std::string& name, const RunControl& control) {
   const Json root = ParseStrictly(text, name, control);
-  const Table table = FindTable(root, name, control);
+  std::string highest;
+  const Table table = FindTable(root, name, &highest, control);
   ExpertLoads out{name, {"all"}, {1.0}, 0, 0, {}, false, false, {}};
+  out.highest = std::move(highest);
   for (std::size_t l = 0; l < table.size(); ++l) {
     if (std::accumulate(table[l].begin(), table[l].end(), 0.0) <= 0) {
       out.without_load.push_back(static_cast<int>(l));

@@ -117,8 +117,8 @@ constexpr double kRounding = 1e-3;
 /// experts, so none gets more than one row in top_k.
 void CheckAgainst(const LoadShape& shape, const ExpertLoads& loads) {
   if (loads.experts != shape.experts) {
-    throw InputError(
-        fmt::format("{}: loads of {} experts, the model has {}", loads.origin, loads.experts, shape.experts));
+    throw InputError(fmt::format("{}: loads of {} experts, the model has {}{}", loads.origin, loads.experts,
+                                 shape.experts, loads.highest.empty() ? "" : ": " + loads.highest));
   }
   if (loads.top_k != 0 && loads.top_k != shape.top_k) {
     throw InputError(

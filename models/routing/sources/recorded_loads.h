@@ -31,6 +31,8 @@ struct ExpertLoads {
   /// a model's dense layers too.
   std::vector<int> without_load = {};
   int never_named = 0;  ///< of an open-ended file: so many of the model's last experts
+  std::string highest =
+      {};  ///< where the file names its last expert, or what else tells why there are so many
 
   int layers() const { return static_cast<int>(load.size()); }
   /// Relative loads of the mix in one layer.
@@ -43,6 +45,7 @@ struct ExpertLoads {
 ///          long form `layer,expert,count` (layer_id, expert_id, load, token_count, ..), without a layer of
 ///          one; or a token trace `layer,token,top1..topK` of expert numbers. Rows that differ in `step`,
 ///          `forward_pass_id`, `rank` and the like are summed. Lines starting with # are comments.
+///          Layers are numbered without a gap.
 ///   .json  {"logical_count": ...} (SGLang's expert distribution recorder; [layers][experts] or
 ///          [steps][layers][experts]), {"expert_load": ...} or {"expert_load_pass": ...} (vLLM), with
 ///          "physical_to_logical_map" where counts are of physical slots; {"weight": ...} (EPLB) or the
@@ -50,8 +53,9 @@ struct ExpertLoads {
 /// InputError with file and place when a value is no finite non-negative number, rows differ in length,
 /// counts do not add up (tokens given: each row must be tokens x k for one whole k), an expert is chosen
 /// twice by a token, something is counted twice, shares do not add up to 1, a JSON file holds more than one
-/// of the tables, a column of text has more values than there can be domains, or a domain of a layer has no
-/// load at all. A file may have 256 MiB: `control` hears how far a CSV file is read, and stops either.
+/// of the tables, a column of text has more values than there can be domains, an unknown column holds numbers,
+/// a layer is missing between two, or a domain of a layer has no load at all. A file may have 256 MiB: `control`
+/// hears how far a CSV file is read, and stops either.
 ExpertLoads ReadExpertLoads(const std::filesystem::path& file, const RunControl& control = {});
 /// The same for a model of so many experts and dense layers before them: what an open-ended file does not
 /// name was never selected, and layers without load must be the dense ones.

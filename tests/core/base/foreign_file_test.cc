@@ -46,6 +46,9 @@ TEST(ForeignFile, ProfilesOfOtherToolsAreNamedWithWhatToRecord) {
   EXPECT_THAT(Named(R"({"traceEvents":[{"ph":"M","name":"process_name","args":{"name":"/device:GPU:0"}}]})"),
               HasSubstr("XLA"));
   EXPECT_THAT(Named("Time (%),Total Time (ns),Instances,Avg (ns),Name\n"), HasSubstr("nsys stats"));
+  EXPECT_THAT(
+      Named("{\"data\":[\"a\"]}\n{\"Type\":80,\"CudaEvent\":{\"startNs\":\"100\",\"endNs\":\"200\"}}\n"),
+      HasSubstr("JSON lines of nsys export"));
   EXPECT_THAT(Named("==PROF== Connected to process 7 (/usr/bin/python3.10)\n"), HasSubstr("report of ncu"));
   EXPECT_THAT(Named(std::string_view("SQLite format 3\0\x10", 17)), HasSubstr("SQLite database"));
 }

@@ -48,6 +48,39 @@ TEST(Document, ANullValueIsAbsent) {
               HasSubstr("missing key 'b': it is there without a value"));
 }
 
+TEST(Document, AKeyWithoutAValueIsRefusedWhereKeysAreKnown) {
+  for (const char* text : {"a: 1\nb:\n", "a: 1\nb: ~\n", "a: 1\nb: null\n", "{a: 1, b: }\n"}) {
+    const Document document = Document::Parse(text, "f");
+    EXPECT_THAT(ErrorOf([&] {
+                  document.root().AllowKeys({"a", "b"});
+                }),
+                HasSubstr("b: it is there without a value"))
+        << text;
+  }
+  Document document = Document::Parse("a: 1\nb: 2\n", "f");
+  EXPECT_EQ(ErrorOf([&] { document.Set("b", ""); }),
+            "--set b=: b: expected a value; null takes the key away");
+  EXPECT_THAT(ErrorOf([&] { document.Set("b", "# nothing"); }), HasSubstr("expected a value"));
+  document.Set("c", "{d: }");
+  EXPECT_THAT(ErrorOf([&] { document.root().At("c").AllowKeys({"d"}); }),
+              HasSubstr("c.d: it is there without"));
+  document.Set("b", "null");
+  EXPECT_EQ(document.root().Find("b"), nullptr);
+  EXPECT_NO_THROW(document.root().AllowKeys({"a", "b", "c"})) << "taken away on purpose";
+}
+
+TEST(Document, WhatIsNotReadIsCalledByItsName) {
+  EXPECT_THAT(ErrorOf([] { Document::Parse("p:\n  <<: {a: 1}\n", "f"); }),
+              HasSubstr("f:2:3: merge keys (<<)"));
+  EXPECT_THAT(ErrorOf([] { Document::Parse("a: 1\rb: 2\r", "f"); }), HasSubstr("carriage returns alone"));
+  EXPECT_THAT(ErrorOf([] { Document::Parse("# a\rb: 2\r", "f"); }), HasSubstr("carriage returns alone"));
+  EXPECT_NO_THROW(Document::Parse("a: 1\r\nb: 2\r\n", "f"));
+  EXPECT_NO_THROW(Document::Parse("a: 1\r", "f"));
+  EXPECT_NO_THROW(Document::Parse("{\"a\": 1,\r\"b\": 2}\r", "f.json")) << "brackets need no lines";
+  EXPECT_THAT(ErrorOf([] { Document::Parse("{\"a\": 1]", "f.json"); }), HasSubstr("not valid JSON"));
+  EXPECT_THAT(ErrorOf([] { Document::Parse("a: b: c", "f.yaml"); }), HasSubstr("not valid YAML"));
+}
+
 TEST(Document, EveryReaderRefusesAListAndSaysWhatItExpected) {
   const Document document = One("[1]");
   const Value& v = V(document);
@@ -56,7 +89,7 @@ TEST(Document, EveryReaderRefusesAListAndSaysWhatItExpected) {
   EXPECT_EQ(ErrorOf([&] { v.AsInt(1, 2); }), "file.yaml:1:4: v: expected a whole number from 1 to 2");
   EXPECT_EQ(ErrorOf([&] { v.AsDouble(0, 1); }), "file.yaml:1:4: v: expected a number from 0 to 1");
   EXPECT_EQ(ErrorOf([&] { v.AsCount("tokens", 1, 9); }),
-            "file.yaml:1:4: v: expected a whole number from 1 to 9 with its unit, e.g. '1 tokens'");
+            "file.yaml:1:4: v: expected a whole number from 1 to 9, e.g. 9 or '9 tokens'");
   EXPECT_EQ(ErrorOf([&] { v.AsBytes(); }), "file.yaml:1:4: v: expected a size with its unit, e.g. '80 GB'");
   EXPECT_EQ(ErrorOf([&] { v.AsRate(); }), "file.yaml:1:4: v: expected a rate with its unit, e.g. '50 GB/s'");
   EXPECT_EQ(ErrorOf([&] { v.AsFlopsRate(); }),
@@ -95,14 +128,33 @@ TEST(Document, NumbersAreFinite) {
   }
 }
 
-TEST(Document, CountsCarryTheirUnit) {
+TEST(Document, CountsAreReadWithTheirUnitAndWithout) {
+  EXPECT_EQ(V(One("64")).AsCount("sequences", 1, 100), 64);
   EXPECT_EQ(V(One("1 sequence")).AsCount("sequences", 1, 100), 1);
   EXPECT_EQ(V(One("64 sequences")).AsCount("sequences", 1, 100), 64);
   EXPECT_EQ(V(One("14.8e12 tokens")).AsCount("tokens", 1, std::int64_t{1} << 53), 14'800'000'000'000);
-  for (const char* bad :
-       {"64", "64 tokens", "1.5 sequences", "0 sequences", "101 sequences", "sequences", "1e400 sequences"}) {
+  for (const char* bad : {"64 tokens", "4k", "64 sequencess", "1,024 sequences", "-1", "1.5 sequences",
+                          "0 sequences", "101 sequences", "sequences", "1e400 sequences"}) {
     EXPECT_THROW(V(One(bad)).AsCount("sequences", 1, 100), InputError) << bad;
   }
+}
+
+TEST(Document, LettersShortenNumbersOfTokens) {
+  const auto length = [](const char* text) { return ParseCount(text, "tokens", CountSuffix::kLength); };
+  EXPECT_EQ(length("4k"), 4096);
+  EXPECT_EQ(length("4 K tokens"), 4096);
+  EXPECT_EQ(length("1M"), 1 << 20);
+  EXPECT_EQ(length("1T"), std::nullopt) << "no length";
+  EXPECT_EQ(length("4kB"), std::nullopt);
+  const auto amount = [](const char* text) { return ParseCount(text, "tokens", CountSuffix::kAmount); };
+  EXPECT_EQ(amount("14.8T tokens"), 14'800'000'000'000);
+  EXPECT_EQ(amount("500M"), 500'000'000);
+  EXPECT_EQ(amount("1e12"), 1'000'000'000'000);
+  EXPECT_EQ(amount("4k"), std::nullopt) << "1000 or 1024?";
+  EXPECT_EQ(ErrorOf([] { V(One("4 words")).AsCount("tokens", 1, 1 << 24, CountSuffix::kLength); }),
+            "file.yaml:1:4: v: '4 words': expected a whole number from 1 to 16777216, e.g. 4096 or '4096 "
+            "tokens', 4k "
+            "(k is 1024)");
 }
 
 TEST(Document, QuantitiesAreReadInTheirUnits) {
@@ -338,7 +390,8 @@ TEST(DocumentSet, TakesExactlyOneYamlValue) {
   Document document = Document::Parse("a: 1\n", "f");
   EXPECT_THAT(ErrorOf([&] { document.Set("a", "[1"); }), HasSubstr("not valid YAML"));
   EXPECT_THAT(ErrorOf([&] { document.Set("a", "1\nb: 2"); }), HasSubstr("expected one value"));
-  document.Set("a", "");
+  EXPECT_THAT(ErrorOf([&] { document.Set("a", ""); }), HasSubstr("expected a value"));
+  document.Set("a", "~");
   EXPECT_EQ(document.root().Find("a"), nullptr);
 }
 

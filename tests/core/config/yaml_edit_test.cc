@@ -27,7 +27,10 @@ TEST(EditedYaml, AddsKeysWhereTheirMapStands) {
 }
 
 TEST(EditedYaml, TakesAKeyAwayByNull) {
-  EXPECT_EQ(Edited("a: 1  # one\nb: 2\n", {{"a", "null"}}), "a: null  # one\nb: 2\n");
+  EXPECT_EQ(Edited("a: 1  # one\nb: 2\n", {{"a", "null"}}), "b: 2\n");
+  EXPECT_EQ(Edited("b: 2\nm:\n  x: {y: 1}\n  z: 1\n", {{"m.x", "null"}}), "b: 2\nm:\n  z: 1\n");
+  EXPECT_EQ(Edited("m: {x: 1, y: 2, z: {v: 3}}\n", {{"m.z", "null"}, {"m.x", "null"}}), "m: {y: 2}\n");
+  EXPECT_EQ(Edited("m: {\"x\": 1, y: 2}\n", {{"m.x", "null"}}), "cannot");
 }
 
 TEST(EditedYaml, ThatSaysWhatIsWantedIsLeftAlone) {

@@ -53,7 +53,7 @@ TEST(OpTraits, EveryKindHasItsPlaceInTheReport) {
   const std::map<std::string, std::vector<OpKind>> classes = {
       {"FP8 GEMM, dense", {K::kGemmFp8, K::kGemmFp8Wgrad}},
       {"FP8 GEMM, experts", {K::kGroupedGemmFp8, K::kGroupedGemmFp8Masked, K::kGroupedGemmFp8Wgrad}},
-      {"BF16 GEMM (router, head)", {K::kGemmBf16}},
+      {"BF16 GEMM", {K::kGemmBf16}},
       {"attention core", {K::kAttentionForward, K::kAttentionBackward, K::kAttentionDecode}},
       {"attention before and after", {K::kAttentionPreprocess, K::kAttentionPostprocess}},
       {"quantise, cast, transpose",

@@ -205,6 +205,19 @@ TEST(ReadCluster, EveryPresetReadsAndBuilds) {
   }
 }
 
+TEST(ReadCluster, CapitalsOfANameAreForgivenInTheAdvice) {
+  for (const auto& [written, meant] : {std::pair{"H100-64", "h100-64"},
+                                       {"H800-2048-RoCE", "h800-2048-roce"},
+                                       {"GB200-NVL72", "gb200-nvl72"}}) {
+    try {
+      ClusterPreset(written);
+      ADD_FAILURE() << written;
+    } catch (const InputError& e) {
+      EXPECT_THAT(e.what(), HasSubstr(std::string("did you mean '") + meant + "'?"));
+    }
+  }
+}
+
 TEST(ReadCluster, OverridesAPreset) {
   const Cluster c = ReadCluster(
       Document::Parse("preset: h800-2048\nnodes: 64\nfabric: {routing: ecmp}\n", "x.yaml").root());

@@ -64,6 +64,18 @@ TEST(KinetoTrace, DevicesThatDoNotSayTheirNumberAreNumberedInOrder) {
   EXPECT_EQ(t.info.device.name, "GPU B") << "the second, as the kernel says";
 }
 
+TEST(KinetoTrace, CopiesThatCallThemselvesTheSameAreToldApart) {
+  const std::string text = Document({kKernel, kLaunch});
+  const auto analysed = [&](const std::string& file) {
+    std::istringstream stream(text);
+    return Analyse(ReadKinetoTrace(stream, file));
+  };
+  const std::string both = ProcessesText({analysed("runs/a.json"), analysed("runs/b.json")});
+  EXPECT_THAT(both, HasSubstr("runs/a.json (demo)"));
+  EXPECT_THAT(both, HasSubstr("runs/b.json (demo)"));
+  EXPECT_THAT(ProcessesText({analysed("runs/demo")}), testing::StartsWith("demo, rank 3"));
+}
+
 TEST(KinetoTrace, ReadsKernelsLaunchesAnnotationsAndTheDevice) {
   const Trace t = Read(Document({kKernel, kLaunch, kUnusedLaunch, kOuter, kInner, kOp}));
   EXPECT_EQ(t.info.device.name, "GPU B") << "the one of the kernel";

@@ -112,7 +112,11 @@ TEST(TrainingScenario, TheBatchMustFillThePipelines) {
                         "= 128 x 1 = 128 sequences"));
   EXPECT_THAT(Refusal({"workload.global_batch=1280000 sequences"}),
               HasSubstr("gives 10000 micro-batches a pipeline, expected at most 4096"));
-  EXPECT_THAT(Refusal({"workload.global_batch=15360"}), HasSubstr("with its unit"));
+  EXPECT_EQ(Read({"workload.global_batch=15360"}).workload.global_batch, 15360);
+  EXPECT_EQ(Read({"workload.sequence_length=4k"}).workload.sequence_length, 4096);
+  EXPECT_EQ(Read({"workload.run_tokens=1T tokens"}).workload.run_tokens, 1e12);
+  EXPECT_THAT(Refusal({"workload.global_batch=4M tokens"}),
+              HasSubstr("expected a whole number from 1 to 16777216, e.g. 4096 or '4096 sequences'"));
   EXPECT_THAT(Refusal({"workload.batch_ramp.from=20000 sequences"}), HasSubstr("workload.batch_ramp.from"));
 }
 
@@ -173,12 +177,13 @@ TEST(TrainingScenario, TheNameIsTheFilesOnlyWhileItIsTrue) {
   const std::string name = "DeepSeek-V3 pre-training on 2048 H800";
   EXPECT_EQ(Read({}).name, name);
   EXPECT_EQ(Read({"seed=2", "calibration=deepgemm-2025-04"}).name, name);
-  EXPECT_EQ(Read({"cluster.device=h100-sxm", "cluster.nodes=128", "parallelism.data=64"}).name,
-            "Pre-training of deepseek-v3 on 1024 h100-sxm (deepseek-v3-pretraining with cluster.device, "
-            "cluster.nodes, parallelism.data changed)");
+  EXPECT_EQ(
+      Read({"cluster.device=h100-sxm", "cluster.nodes=128", "parallelism.data=64"}).name,
+      "Pre-training of deepseek-v3 on 1024 h100-sxm (deepseek-v3-pretraining with cluster.device h100-sxm, "
+      "cluster.nodes 128, parallelism.data 64)");
   EXPECT_EQ(Read({"model=kimi-k2", "parallelism.layers_per_stage=~"}).name,
-            "Pre-training of kimi-k2 on 2048 h800-sxm (deepseek-v3-pretraining with model, "
-            "parallelism.layers_per_stage changed)");
+            "Pre-training of kimi-k2 on 2048 h800-sxm (deepseek-v3-pretraining with model kimi-k2, "
+            "parallelism.layers_per_stage ~)");
   EXPECT_EQ(Read({"cluster.device=b200-sxm", "name=mine"}).name, "mine");
   EXPECT_EQ(Read({"model.layers=60"}).model.name, "deepseek-v3 with layers changed");
 }
@@ -244,6 +249,60 @@ TEST(TrainingModel, AStageHoldsAPart) {
               AllOf(HasSubstr("parallelism.pipeline: '128'"), HasSubstr("at most the 65 parts"),
                     HasSubstr("61 layers")));
   EXPECT_THAT(ModelRefusal({"parallelism.layers_per_stage=[61]"}), HasSubstr("layers_per_stage"));
+}
+
+TEST(TrainingScenario, AKeyWithoutAValueTakesNoDefault) {
+  const auto read = [](const std::string& line) {
+    const std::string text =
+        "name: x\nmodel: deepseek-v3\ncluster: h800-2048\nworkload: {kind: pretraining, sequence_length: "
+        "4096, global_batch: 15360 sequences}\n" +
+        line + "\n";
+    return ErrorOf([&] { ReadTrainingScenario(Document::Parse(text, "f.yaml"), "f.yaml"); });
+  };
+  const std::string spread = "parallelism: {pipeline: 16, expert: 64}\n";
+  EXPECT_THAT(read(spread + "precision:"), HasSubstr("f.yaml:6:1: precision: it is there without a value"));
+  EXPECT_THAT(read(spread + "precision: ~"), HasSubstr("precision: it is there without a value"));
+  EXPECT_THAT(read("parallelism: {pipeline: 16, schedule: , expert: 64}"),
+              HasSubstr("parallelism.schedule: it is there"));
+  EXPECT_THAT(read("parallelism:\n  pipeline: 16\n  expert:"), HasSubstr("parallelism.expert: it is there"));
+  EXPECT_THAT(read(spread + "routing: {strategy: }"), HasSubstr("routing.strategy: it is there"));
+  EXPECT_THAT(Refusal({"precision="}), HasSubstr("--set precision=: precision: expected a value"));
+  EXPECT_THAT(Refusal({"workload.run_tokens="}), HasSubstr("workload.run_tokens: expected a value"));
+  EXPECT_EQ(Read({"routing.strategy=null"}).routing.strategy, std::nullopt);
+  EXPECT_EQ(Read({"workload.run_tokens=null"}).workload.run_tokens, 0);
+}
+
+TEST(TrainingScenario, AConfigurationOfHuggingFaceIsChangedAsAPresetIs) {
+  const std::string file = std::string(ORRERY_SOURCE_DIR) + "/docs/examples/llama-8b.json";
+  const std::vector<std::string> dense = {"model={huggingface: " + file + "}", "parallelism.expert=1",
+                                          "routing=null"};
+  const auto with = [&](const std::string& set) {
+    std::vector<std::string> sets = dense;
+    sets.push_back(set);
+    return sets;
+  };
+  const models::ModelSpec plain = Read(dense).model;
+  const models::ModelSpec fewer = Read(with("model.layers=24")).model;
+  EXPECT_EQ(fewer.layers, 24);
+  EXPECT_EQ(fewer.attention, plain.attention);
+  EXPECT_EQ(fewer.name, "llama-8b with layers changed");
+  EXPECT_EQ(Read(with("model.attention.heads=64")).model.attention.heads, 64);
+  EXPECT_THAT(Refusal(with("workload.sequence_length=1M")), HasSubstr("model.max_positions"));
+  std::vector<std::string> longer = with("workload.sequence_length=1M");
+  longer.push_back("model.max_positions=1M");
+  EXPECT_EQ(Read(longer).model.LongestSequence(), 1 << 20) << "as the refusal advises";
+  EXPECT_THAT(Refusal(with("model.layer=24")), HasSubstr("layer: unknown key (did you mean 'layers'?)"));
+  EXPECT_THAT(Refusal({"model={huggingface: missing.json}"}),
+              HasSubstr("model.huggingface: 'missing.json': no such file"));
+  EXPECT_THAT(Refusal({"model='" + file + "'"}), HasSubstr("is a file, and a name is expected here"));
+}
+
+TEST(TrainingScenario, InterleavedStagesAreTwoARankUnlessSaid) {
+  EXPECT_EQ(Read({"parallelism.schedule=interleaved-1f1b"}).parallelism.virtual_stages, 2);
+  EXPECT_EQ(Read({"parallelism.schedule=interleaved-1f1b", "parallelism.virtual_stages=4"})
+                .parallelism.virtual_stages,
+            4);
+  EXPECT_EQ(Read({}).parallelism.virtual_stages, 1);
 }
 
 TEST(TrainingModel, VirtualStagesHaveALimit) {

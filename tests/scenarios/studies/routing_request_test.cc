@@ -44,6 +44,20 @@ TEST(RoutingRequest, TakesWhatTheDocumentSaysAndWhatIsAskedBesideIt) {
   EXPECT_FALSE(r.step_time);
 }
 
+TEST(RoutingRequest, ShowsAMicroBatchAtASizeThatWasAskedFor) {
+  const auto ranks = [](std::vector<int> asked) {
+    const RoutingRequest r =
+        MakeRoutingRequest(Loaded("{model: deepseek-v3}"), {.steps = 0, .ranks = std::move(asked)});
+    return std::pair(r.training.ranks, r.training.ranks_per_node);
+  };
+  EXPECT_EQ(ranks({}), std::pair(64, 8));
+  EXPECT_EQ(ranks({8}), std::pair(8, 8));
+  EXPECT_EQ(ranks({4, 16, 72}), std::pair(16, 8));
+  EXPECT_EQ(ranks({4}), std::pair(4, 4));
+  EXPECT_EQ(ranks({8, 64}), std::pair(64, 8));
+  EXPECT_EQ(ranks({72}), std::pair(64, 8)) << "does not divide the experts";
+}
+
 TEST(RoutingRequest, AScenarioThatIsReadAlreadyIsRoutedAndSimulatedAsChanged) {
   const Document document =
       Document::Parse("{model: deepseek-v3, workload: {sequence_length: 2048}}", "s.yaml");

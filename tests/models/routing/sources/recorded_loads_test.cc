@@ -97,6 +97,58 @@ TEST(LoadsCsv, PartsOfARecordingAreSummed) {
               HasSubstr("f:4:1: rank 1 of layer 3 and domain all is there already, in line 3"));
 }
 
+TEST(LoadsCsv, CountersOfLoggersAreSummedToo) {
+  for (const char* part : {"global_step", "_step", "epoch", "batch", "microbatch", "gpu", "node", "device_id",
+                           "time", "tp_rank", "Micro Batch", "request_id"}) {
+    const ExpertLoads x =
+        ParseLoadsCsv(std::string(part) + ",layer,expert,count\n0,1,0,5\n0,1,1,3\n1,1,0,2\n1,1,1,4\n", "f");
+    EXPECT_THAT(x.domains, ElementsAre("all")) << part;
+    EXPECT_THAT(x.load[0][0], ElementsAre(7, 7)) << part;
+  }
+}
+
+TEST(LoadsCsv, UnknownNumbersNameNoDomain) {
+  EXPECT_THAT(CsvMessage("pp_rank,layer,expert,count\n0,1,0,5\n1,1,0,5\n"),
+              HasSubstr("f:1:1: column 'pp_rank' holds numbers"));
+  EXPECT_THAT(CsvMessage("layer,expert,count,percent\n1,0,30,3.0\n1,1,5,12.5%\n"),
+              HasSubstr("f:1:4: column 'percent' holds numbers"));
+  EXPECT_THAT(CsvMessage("layer,expert,count,tokens\n1,0,30,3\n"),
+              HasSubstr("column 'tokens' holds numbers"));
+  EXPECT_THAT(CsvMessage("loss,layer,e0,e1\n1e-3,1,30,3\n"), HasSubstr("column 'loss' holds numbers"));
+  std::string many = "lr,layer,e0,e1\n";
+  for (int i = 0; i < 300; ++i) many += std::to_string(i) + ",1,1,2\n";
+  EXPECT_THAT(CsvMessage(many), HasSubstr("column 'lr' holds numbers"));
+  EXPECT_THAT(ParseLoadsCsv("domain,layer,e0,e1\n0,1,1,2\n1,1,2,1\n", "f").domains, ElementsAre("0", "1"));
+  EXPECT_THAT(ParseLoadsCsv("mix,layer,e0,e1\n7,1,1,2\nlaw,1,2,1\n", "f").domains, ElementsAre("7", "law"));
+}
+
+TEST(LoadsCsv, ALayerThatIsLeftOutIsNamed) {
+  EXPECT_THAT(CsvMessage("layer,expert,count\n1,0,5\n2,0,5\n4,0,5\n"),
+              HasSubstr("f:1:1: no rows of layer 3, but of 2 and 4"));
+  EXPECT_THAT(CsvMessage("layer,e0,e1\n3,1,2\n8,1,2\n"),
+              HasSubstr("no rows of layer 4 to 7, but of 3 and 8"));
+  EXPECT_EQ(ParseLoadsCsv("layer,e0,e1\n4,1,2\n3,1,2\n", "f").layers(), 2) << "in any order, from any first";
+}
+
+TEST(RecordedLoads, SayWhereTheFileNamesTooManyExperts) {
+  const LoadShape shape{4, 2, 2, 64, 1, 1, 1};
+  const auto refusal = [&](const ExpertLoads& loads) {
+    try {
+      RecordedLoads(shape, loads, {{1.0}, 64, 1, 1}, 1, 1);
+    } catch (const InputError& e) {
+      return std::string(e.what());
+    }
+    return std::string("accepted");
+  };
+  EXPECT_THAT(refusal(ParseLoadsCsv("layer,expert,count\n0,1,5\n0,4,5\n", "f")),
+              HasSubstr("loads of 5 experts, the model has 4: line 3 names expert 4, counted from 0"));
+  EXPECT_THAT(refusal(ParseLoadsJson(
+                  R"({"expert_load": [[1,2,3,4,5]], "physical_to_logical_map": [[0,6,1,2,3]]})", "f")),
+              HasSubstr("physical_to_logical_map[0][1] names expert 6"));
+  EXPECT_THAT(refusal(ParseLoadsJson(R"({"expert_load": [[1,2,3,4,5]]})", "f")),
+              HasSubstr("'physical_to_logical_map' must say which expert each holds"));
+}
+
 TEST(LoadsCsv, OtherMarksThanCommasAreNamed) {
   EXPECT_THAT(CsvMessage("layer;expert;count\n0;0;5\n"), HasSubstr("f:1: columns apart by semicolons"));
   EXPECT_THAT(CsvMessage("layer\texpert\tcount\n0\t0\t5\n"), HasSubstr("columns apart by tabs"));
