@@ -7,6 +7,7 @@
 #include "hw/comm/collectives.h"
 #include "models/layers/optimizer_ops.h"
 #include "models/memory/memory.h"
+#include "models/spec/parameters.h"
 #include "scenarios/training/memory_plan.h"
 
 namespace orrery::scenarios {
