@@ -69,7 +69,7 @@ TEST(CommandLine, TheVersionIsWhatTheProgramSays) {
 
 TEST(CommandLine, ASettingDoesNotSwallowTheScenarioBehindIt) {
   for (const std::vector<std::string>& line : std::vector<std::vector<std::string>>{
-           {"run", "--set", "seed=2", "--set", "seed=3", "nowhere"},
+           {"run", "--set", "seed=2", "--set", "precision=bf16", "nowhere"},
            {"run", "--trace-ranks", "0,1", "nowhere"},
            {"run", "--calibration", "auto", "nowhere"},
            {"routing", "--set", "seed=2", "nowhere"},
