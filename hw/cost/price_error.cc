@@ -169,8 +169,12 @@ double PriceErrors::Error(OpKind kind, Basis basis, const CommonDraws& common, c
 
 namespace {
 
-/// Kinds that came later: drawn after all else, so that the draws of the others stay what they were.
-bool DrawnLast(OpKind kind) { return kind == OpKind::kStateScan || kind == OpKind::kStateUpdate; }
+/// Kinds of which nobody has rows are off as a kind like them is, by the same draw.
+std::optional<OpKind> DrawnAs(OpKind kind) {
+  if (kind == OpKind::kStateScan) return OpKind::kGemmBf16;
+  if (kind == OpKind::kStateUpdate) return OpKind::kCopy;
+  return std::nullopt;
+}
 
 }  // namespace
 
@@ -181,20 +185,18 @@ PriceFactors PriceErrors::Draw(RandomStream* random) const {
     for (auto* draws : {&common.bias, &common.scatter, &common.between}) draws->push_back(random->Normal());
   }
   PriceFactors factors;
-  const auto draw = [&](const OpTraits& traits) {
-    const KindDraws own = {random->Uniform(), random->Normal()};
+  std::array<KindDraws, kOpKindCount> drawn{};
+  for (const OpTraits& traits : AllOpTraits()) {
+    if (traits.priced_with) continue;
+    const auto like = DrawnAs(traits.kind);
+    KindDraws& own = drawn[static_cast<std::size_t>(traits.kind)];
+    own = like ? drawn[static_cast<std::size_t>(*like)] : KindDraws{random->Uniform(), random->Normal()};
     for (int b = 0; b < kBases; ++b) {
       const auto basis = static_cast<Basis>(b);
       factors.At(traits.kind, basis) = std::exp(Error(traits.kind, basis, common, own));
     }
-  };
-  for (const OpTraits& traits : AllOpTraits()) {
-    if (!traits.priced_with && !DrawnLast(traits.kind)) draw(traits);
   }
   factors.launch_gap = std::exp(data_.launch_gap * random->Normal());
-  for (const OpTraits& traits : AllOpTraits()) {
-    if (DrawnLast(traits.kind)) draw(traits);
-  }
   return factors;
 }
 
