@@ -148,10 +148,11 @@ TEST(SmallerOrFaster, MoreSmsOfADeviceNeverCostTime) {
   }
 }
 
-// Where each has rows of its own, what was measured decides, and that scatters.
+// Where each has rows of its own, what was measured decides, and that scatters: so do the floors of small kernels.
 TEST(SmallerOrFaster, H200IsNowhereSlowerThanH100ByTheRowsOfAThird) {
   Device h100 = DevicePreset("h100-sxm"), h200 = DevicePreset("h200-sxm");
   h100.name = "one", h200.name = "two";
+  h200.floors = h100.floors;
   ExpectNeverSlower(CostModel::Load(h100, {}), CostModel::Load(h200, {}), "h200-sxm beside h100-sxm");
 }
 

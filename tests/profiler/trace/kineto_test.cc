@@ -282,7 +282,7 @@ TEST(KinetoTrace, GpusAreKeptApart) {
   EXPECT_EQ(parts[1].info.device.sms, 78);
   ASSERT_EQ(parts[1].events.size(), 1u);
   EXPECT_EQ(Attribute(parts[1]).annotation[0], 1) << "each has the ranges";
-  EXPECT_THAT(TraceText(Analyse(parts[1])), HasSubstr("demo, rank 3 of 64, GPU 1, GPU B (78 SMs)"));
+  EXPECT_THAT(TraceText(Analyse(parts[1])), HasSubstr("t.json (demo), rank 3 of 64, GPU 1, GPU B (78 SMs)"));
   EXPECT_EQ(SplitByGpu(Read(Document({kKernel}))).size(), 1u);
   EXPECT_FALSE(SplitByGpu(Read(Document({kKernel})))[0].info.one_of_several);
 }
