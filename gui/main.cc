@@ -3,6 +3,7 @@
 #include <QEventLoop>
 #include <QFontDatabase>
 #include <QStyleFactory>
+#include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
@@ -31,6 +32,12 @@ void RequireDisplay() {
     if (const char* value = std::getenv(name); value != nullptr && *value != '\0') return;
   throw UnavailableError(
       "no display: neither DISPLAY nor WAYLAND_DISPLAY is set; --export FOLDER draws the pages without one");
+}
+
+/// What Qt warns of without a display is of no use to anybody: that its stand-in for one has no hints of sizes.
+void Quiet(QtMsgType type, const QMessageLogContext&, const QString& message) {
+  if (type == QtCriticalMsg || type == QtFatalMsg)
+    std::fprintf(stderr, "orrery-gui: %s\n", message.toUtf8().constData());
 }
 
 void SetUp(QApplication* application) {
@@ -74,9 +81,12 @@ int Run(int argc, char** argv) {
       "scenarios, sessions or recorded expert loads; the second scenario is shown against the first");
   CLI::Option* to = app.add_option("--export", folder, "draw the pages into this folder, without a display");
   const auto only_with = [&](CLI::Option* option) { option->needs(to); };
-  only_with(app.add_option("--pages", drawn.pages, "pages by name; all of them by default")->delimiter(','));
+  only_with(app.add_option("--pages", drawn.pages, "pages by name; all of them by default")
+                ->delimiter(',')
+                ->allow_extra_args(false));
   only_with(app.add_option("--formats", drawn.formats, "png, svg, csv")
                 ->delimiter(',')
+                ->allow_extra_args(false)
                 ->check(CLI::IsMember({"png", "svg", "csv"})));
   only_with(app.add_option("--size", drawn.size, "of a page, in logical pixels")->capture_default_str());
   only_with(app.add_option("--scale", drawn.scale, "device pixels a logical one")
@@ -85,7 +95,9 @@ int Run(int argc, char** argv) {
   only_with(app.add_option("--theme", drawn.theme, "light or dark")
                 ->check(CLI::IsMember({"light", "dark"}))
                 ->capture_default_str());
-  only_with(app.add_option("--select", drawn.select, "FACET=NUMBER, e.g. layer=60")->delimiter(','));
+  only_with(app.add_option("--select", drawn.select, "FACET=NUMBER, e.g. layer=60")
+                ->delimiter(',')
+                ->allow_extra_args(false));
   only_with(app.add_option("--against", drawn.against, "a scenario that the pages are compared with"));
   try {
     app.parse(argc, argv);
@@ -97,6 +109,7 @@ int Run(int argc, char** argv) {
   if (files.size() != 1)
     throw InputError(fmt::format("--export: expected one scenario, found {}", files.size()));
   qputenv("QT_QPA_PLATFORM", "offscreen");
+  qInstallMessageHandler(Quiet);
   QApplication application(argc, argv);
   SetUp(&application);
   drawn.folder = folder;

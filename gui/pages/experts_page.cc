@@ -179,7 +179,10 @@ void ExpertsPage::Connect() {
   connect(micro_batch_, &QSlider::valueChanged, this, remake);
   connect(redundant_, &QSpinBox::valueChanged, this, &ExpertsPage::RefreshStrips);
   connect(planned_from_, &QSpinBox::valueChanged, this, &ExpertsPage::RefreshStrips);
-  connect(ranks_, &QComboBox::activated, this, &ExpertsPage::RefreshStrips);
+  connect(ranks_, &QComboBox::activated, this, [this] {
+    ranks_chosen_ = true;
+    RefreshStrips();
+  });
   connect(play_, &QPushButton::toggled, this, &ExpertsPage::SetPlaying);
   connect(player_, &QTimer::timeout, this, [this] {
     micro_batch_->setValue(micro_batch_->value() >= micro_batch_->maximum() ? 0 : micro_batch_->value() + 1);
@@ -326,7 +329,7 @@ void ExpertsPage::RefreshControls() {
     }
     domain_->setCurrentIndex(std::min(domain, domain_->count() - 1));
     const int own = scenario ? scenario->parallelism.expert : recorded_ ? 8 : 0;
-    const int chosen = ranks_->currentData().isValid() ? ranks_->currentData().toInt() : own;
+    const int chosen = ranks_chosen_ ? ranks_->currentData().toInt() : own;
     ranks_->clear();
     for (const int ranks : {8, 16, 32, 64, 72, 128, 144, 320})
       ranks_->addItem(QString("EP%1").arg(ranks), ranks);
@@ -416,8 +419,6 @@ HeatMapCell ExpertsPage::CellOf(const Source& source, const Selection& selection
 Selection ExpertsPage::SelectionAt(const Source& source, HeatMapCell cell) const {
   Selection selection;
   selection.layer = cell.row;
-  if (source.view.request.count == LoadCount::kMicroBatch)
-    selection.micro_batch = source.view.request.micro_batch;
   if (cell.column < 0) return selection;
   if (source.view.request.columns == LoadColumns::kRanks) {
     selection.ep_rank = cell.column;
@@ -500,7 +501,7 @@ void ExpertsPage::RefreshStrips() {
     strips_->SetContent({"One layer",
                          "",
                          {},
-                         layer < 0 ? "Strips of a layer come with its loads"
+                         layer < 0 ? (sources_.empty() ? QString() : sources_.front().why_not)
                                    : "Recorded loads have no micro-batches: there is nothing to plan on",
                          nullptr});
     return;
@@ -543,43 +544,54 @@ void ExpertsPage::RefreshCost() {
     const LayerLoad& row = source.view.rows[static_cast<std::size_t>(layer)];
     const QString name = QString::fromStdString(source.layer_names[static_cast<std::size_t>(layer)]);
     const AnswerPtr answer = session().Latest(source.variant);
-    figure.tiles.push_back({Percent(row.hottest_excess),
-                            QString("rank %1 in layer %2").arg(row.hottest_rank).arg(name),
-                            "over the mean of its layer",
-                            {},
-                            false});
-    if (answer && answer->waits && answer->result) {
-      const double step = answer->result->step_s;
-      const double dollars = session().RunOf(source.variant, *answer).dollars_per_trillion;
-      const auto tile = [&](const Lateness& late, const QString& caption) {
-        figure.tiles.push_back({QString("%1 ms").arg(1e3 * late.step_s, 0, 'f', late.step_s < 0.01 ? 2 : 0),
-                                caption,
-                                QString("%1 % of the step, %2 $ a T tokens")
-                                    .arg(100 * late.share, 0, 'f', 2)
-                                    .arg(late.dollars_per_trillion, 0, 'f', 0),
-                                {},
-                                false});
-      };
-      waits_table_->Show(*answer->waits, step, dollars, source.layer_names);
-      has_waits = true;
-      tile(LatenessOfLayer(*answer->waits, layer, step, dollars), "layer " + name + " kept ranks waiting");
-      tile(LatenessOfAll(*answer->waits, step, dollars), "all layers did, much of it hidden");
-      if (const auto last = MostOftenLast(*answer->waits))
-        figure.tiles.push_back({QString("rank %1").arg(last->ep_rank),
-                                QString("came last most often, %1 times").arg(last->times_last),
-                                QString("pipeline rank %1").arg(last->pipeline_rank),
-                                {},
-                                false});
-    }
-    if (answer && answer->result && answer->result->imbalance.cost) {
-      const scenarios::ImbalanceCost& cost = *answer->result->imbalance.cost;
+    const scenarios::TrainingResult* result = answer ? answer->result.get() : nullptr;
+    // What it costs first, then who it is, then what others waited: most of that is hidden and costs nothing.
+    if (result && result->imbalance.cost) {
+      const scenarios::ImbalanceCost& cost = *result->imbalance.cost;
       figure.tiles.push_back({QString("%1 s").arg(cost.step_s, 0, 'f', 3),
-                              "imbalance costs the step",
-                              QString("%1 %, %2 k$ a T tokens")
+                              "uneven experts cost the step",
+                              QString("%1 %, %2 k$ a trillion tokens")
                                   .arg(100 * cost.step_share, 0, 'f', 1)
                                   .arg(1e-3 * cost.dollars_per_trillion_tokens, 0, 'f', 1),
                               {},
                               false});
+    } else {
+      figure.tiles.push_back({"…", "uneven experts cost the step", "comes with the analysis ◉", {}, false});
+    }
+    const auto& chosen = session().selection().ep_rank;
+    const bool ranks = source.view.request.columns == LoadColumns::kRanks;
+    const int rank = ranks && chosen && *chosen < source.view.columns ? *chosen : row.hottest_rank;
+    const double excess = ranks && rank >= 0 ? source.view.At(layer, rank) - 1 : row.hottest_excess;
+    figure.tiles.push_back(
+        {Percent(excess),
+         QString("rows of rank %1 in layer %2").arg(rank).arg(name),
+         rank == row.hottest_rank ? "the hottest of its layer, as counted above" : "as counted above",
+         {},
+         false});
+    if (result && answer->waits) {
+      const double step = result->step_s,
+                   dollars = session().RunOf(source.variant, *answer).dollars_per_trillion;
+      waits_table_->Show(*answer->waits, step, dollars, source.layer_names);
+      has_waits = true;
+      const Lateness of_layer = LatenessOfLayer(*answer->waits, layer, step, dollars);
+      const Lateness of_all = LatenessOfAll(*answer->waits, step, dollars);
+      figure.tiles.push_back({QString("%1 ms").arg(1e3 * of_layer.step_s, 0, 'f', 0),
+                              "waited at layer " + name + " in a step, a GPU",
+                              "hidden behind compute or not",
+                              {},
+                              false});
+      figure.tiles.push_back(
+          {QString("%1 s").arg(of_all.step_s, 0, 'f', 2),
+           "waited at all layers in a step, a GPU",
+           QString("of it %1 s with compute idle").arg(result->communication.straggler_s, 0, 'f', 2),
+           {},
+           false});
+      if (const auto last = MostOftenLast(*answer->waits))
+        figure.tiles.push_back({QString("EP rank %1").arg(last->ep_rank),
+                                QString("came last most often: %1 times a step").arg(last->times_last),
+                                QString("on pipeline rank %1").arg(last->pipeline_rank),
+                                {},
+                                false});
     }
   }
   QStringList words;
@@ -588,7 +600,9 @@ void ExpertsPage::RefreshCost() {
   content.title = "What it costs";
   content.description = words.join("; ");
   if (has_waits) content.table = waits_table_;
-  content.absent = "What imbalance costs comes with a simulated step";
+  content.absent = sources_.empty() || sources_.front().why_not.isEmpty()
+                       ? "What imbalance costs comes with a simulated step"
+                       : "";
   if (!figure.tiles.empty())
     content.paint = [figure](QPainter& painter, const QRectF& area, const Theme& theme) {
       PaintTiles(painter, area, theme, figure);

@@ -102,6 +102,7 @@ class ExpertsPage : public Page {
   std::optional<models::ExpertLoads> recorded_;
   std::filesystem::path recorded_file_;
   QString failed_;
+  bool ranks_chosen_ = false;  ///< by hand; else they are the variant's
   std::vector<std::shared_ptr<LoadsModel>> map_tables_;
   std::shared_ptr<StripsModel> strips_table_ = std::make_shared<StripsModel>();
   std::shared_ptr<WaitsModel> waits_table_ = std::make_shared<WaitsModel>();

@@ -68,11 +68,9 @@ QString StripTitle(const RankStrip& strip, int planned_from) {
     case RankStrip::Kind::kScenario:
       return QString("as the scenario places them, %1 slots").arg(strip.slots);
     case RankStrip::Kind::kPlanned:
-      return QString("EPLB, %1 slots, planned on %2 earlier micro-batches")
-          .arg(strip.slots)
-          .arg(planned_from);
+      return QString("EPLB, %1 slots, planned on the %2 before").arg(strip.slots).arg(planned_from);
     case RankStrip::Kind::kBest:
-      return QString("EPLB, %1 slots, planned on this very micro-batch: the best there is").arg(strip.slots);
+      return QString("EPLB, %1 slots, planned on this micro-batch (the best)").arg(strip.slots);
   }
   return {};
 }
@@ -97,7 +95,7 @@ HeatMapFigure LoadMapOf(const LoadView& view, const std::vector<std::string>& la
                        .arg(view.mean.max_vio, 0, 'f', 2)
                        .arg(view.mean.cv, 0, 'f', 2)
                        .arg(view.mean.gini, 0, 'f', 2);
-  if (view.request.count == LoadCount::kMix)
+  if (view.request.count == LoadCount::kMix && view.mean.max_vio < 0.3)
     figure.caption += " Balanced over the mix is not balanced in a micro-batch.";
   return figure;
 }
@@ -119,6 +117,14 @@ StemsFigure StripsFigureOf(const std::vector<RankStrip>& strips, int planned_fro
   StemsFigure figure;
   figure.index_title = "EP rank";
   figure.index_word = "rank";
+  // Fixed steps, so that the axis does not move from one micro-batch to the next.
+  double low = 0.75, high = 1.5;
+  for (const RankStrip& strip : strips)
+    for (const double value : strip.ranks) {
+      while (value < low) low -= 0.25;
+      while (value > high) high += 0.5;
+    }
+  figure.limits = {{low, high}};
   QStringList missing;
   for (const RankStrip& strip : strips) {
     if (!strip.why_not.empty()) {

@@ -8,10 +8,31 @@
 #include <QMouseEvent>
 #include <QPainter>
 #include <QStackedLayout>
+#include <QStyledItemDelegate>
 #include <QTableView>
 #include <utility>
 
+#include "gui/itemmodels/table_model.h"
+
 namespace orrery::gui {
+
+namespace {
+
+/// Cells that warn (does not fit, not told apart) carry a sign and bold letters.
+class WarningDelegate : public QStyledItemDelegate {
+ public:
+  using QStyledItemDelegate::QStyledItemDelegate;
+
+ protected:
+  void initStyleOption(QStyleOptionViewItem* option, const QModelIndex& index) const override {
+    QStyledItemDelegate::initStyleOption(option, index);
+    if (!index.data(TableModel::kWarnsRole).toBool()) return;
+    option->text += " ✗";
+    option->font.setBold(true);
+  }
+};
+
+}  // namespace
 
 /// The picture. Events become points of the panel.
 class Panel::Canvas : public QWidget {
@@ -107,6 +128,8 @@ Panel::Panel(QString id, QWidget* parent)
   table_->setSelectionBehavior(QAbstractItemView::SelectRows);
   table_->setSortingEnabled(false);
   table_->setWordWrap(false);
+  table_->setEditTriggers(QAbstractItemView::DoubleClicked | QAbstractItemView::EditKeyPressed);
+  table_->setItemDelegate(new WarningDelegate(table_));
   table_->verticalHeader()->setDefaultSectionSize(table_->fontMetrics().height() + 6);
   table_->verticalHeader()->setVisible(false);
   table_->horizontalHeader()->setStretchLastSection(true);

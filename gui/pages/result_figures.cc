@@ -91,7 +91,7 @@ std::vector<NamedValue> PathValues(const scenarios::TrainingResult* r) {
 std::vector<NamedValue> CommunicationValues(const scenarios::TrainingResult* r) {
   if (r == nullptr) return {};
   const scenarios::CommunicationReport& c = r->communication;
-  return {{"exchanges, hidden behind compute", c.exchange_s - c.exposed_s},
+  return {{"exchanges, hidden", c.exchange_s - c.exposed_s},
           {"exchanges, exposed", c.exposed_s},
           {"waiting for stragglers", c.straggler_s},
           {"waiting for pipeline neighbours", c.pipeline_wait_s},
@@ -107,6 +107,9 @@ ShownAnswers AnswersOf(const Session& session) {
   shown.name = QString::fromStdString(variant->name);
   shown.scenario = variant->plan->training();
   shown.answer = session.Latest(variant->id);
+  if (!shown.answer) shown.answer = session.Best(variant->id);  // folded: a direction, until there is more
+  if (shown.answer && !shown.answer->result) shown.answer = nullptr;  // of another kind of scenario
+  shown.best = shown.answer;
   shown.stale = shown.answer && !session.IsCurrent(*shown.answer);
   if (!other || shown.stale) return shown;
   shown.against_name = QString::fromStdString(other->name);
@@ -181,6 +184,13 @@ PhasesFigure PhasesOf(const ShownAnswers& shown) {
   figure.title = "Where the step goes (pipeline rank 0)";
   figure.axis_title = "seconds";
   figure.pale = shown.pale();
+  if (const auto* r = ResultOf(shown.answer); r && shown.answer->kind == Sureness::kFolded) {
+    PhaseStrip strip = StripOf("folded", r->phases, r->step_s);
+    for (Phase& phase : strip.phases) phase.value.clear();
+    strip.total = "about " + Number(r->step_s, 0) + " s";
+    figure.strips.push_back(std::move(strip));
+    return figure;
+  }
   if (const auto* r = ResultOf(shown.answer))
     figure.strips.push_back(StripOf(shown.against ? shown.name : "ours", r->phases, r->step_s));
   if (const auto* r = ResultOf(shown.against)) {
@@ -202,7 +212,7 @@ BarsFigure HelpsOf(const ShownAnswers& shown) {
   figure.value_title = "step";
   figure.difference_title = "gain";
   figure.pale = shown.pale();
-  if (const auto* r = ResultOf(shown.answer)) {
+  if (const auto* r = ResultOf(shown.best)) {
     for (const scenarios::WhatIf& what : r->what_ifs) {
       BarRow row;
       row.label = Text(what.name);
@@ -218,7 +228,7 @@ BarsFigure HelpsOf(const ShownAnswers& shown) {
 BarsFigure OpClassesOf(const ShownAnswers& shown) {
   BarsFigure figure;
   figure.title = "What runs";
-  figure.axis_title = "seconds a GPU and step; compute and exchanges overlap";
+  figure.axis_title = "seconds a GPU and step (they overlap)";
   figure.pale = shown.pale();
   NameTheOther(&figure, shown);
   if (shown.answer)
@@ -254,13 +264,13 @@ BarsFigure CommunicationOf(const ShownAnswers& shown) {
 
 BarsFigure CriticalPathOf(const ShownAnswers& shown) {
   BarsFigure figure;
-  figure.title = "The critical path";
+  figure.title = "The critical path (parts of at least 0.5 % of the step)";
   figure.axis_title = "seconds of the step";
   figure.pale = shown.pale();
   NameTheOther(&figure, shown);
-  if (shown.answer)
-    AddRows(&figure, PathValues(ResultOf(shown.answer)), PathValues(ResultOf(shown.against)), 0,
-            shown.answer->kind);
+  if (shown.best)
+    AddRows(&figure, PathValues(ResultOf(shown.best)), PathValues(ResultOf(shown.against)),
+            0.005 * shown.best->result->step_s, shown.best->kind);
   return figure;
 }
 

@@ -17,6 +17,7 @@ namespace orrery::gui {
 /// variant beside it where both have one kind. Null answers where there are none yet.
 struct ShownAnswers {
   AnswerPtr answer, against;
+  AnswerPtr best;  ///< the surest of the shown variant, whatever the other has: studies are read off it
   QString name, against_name;
   const scenarios::Scenario* scenario = nullptr;  ///< of the shown variant; null of another kind
   bool stale = false;                             ///< `answer` is of an earlier edit

@@ -33,8 +33,8 @@ TimePage::TimePage(Session* session, QWidget* parent)
   grid->addWidget(path_, 2, 1);
   grid->addWidget(helps_, 3, 0, 1, 2);
   phases_->setFixedHeight(160);
-  grid->setRowStretch(1, 2);
-  grid->setRowStretch(2, 3);
+  communication_->setFixedHeight(150);
+  grid->setRowStretch(2, 4);
   grid->setRowStretch(3, 3);
   grid->setColumnStretch(0, 1);
   grid->setColumnStretch(1, 1);

@@ -131,6 +131,9 @@ TimelinePage::TimelinePage(Session* session, QWidget* parent)
   parts->setSizes({190, 420, 200, 140});
   parts->setStretchFactor(1, 1);
   column->addWidget(parts, 1);
+  below_ = new QLabel(this);
+  below_->hide();
+  column->addWidget(below_);
   detail_ = new QLabel(this);
   detail_->setWordWrap(true);
   detail_->setTextInteractionFlags(Qt::TextSelectableByMouse);
@@ -239,8 +242,6 @@ void TimelinePage::Take(const std::shared_ptr<const scenarios::Run>& run,
       [this, into](std::shared_ptr<const TimelineData> made) {
         *into = std::move(made);
         if (into == &data_) {
-          const auto [from, to] = data_->rows.Limits();
-          axis_ = TimeAxis(from, to, std::max(1.0, axis_.width()));
           const int chosen = which_->currentData().toInt();
           which_->clear();
           which_->addItem("the first GPU of each pipeline rank", kFirstOfEach);
@@ -248,12 +249,23 @@ void TimelinePage::Take(const std::shared_ptr<const scenarios::Run>& run,
             which_->addItem(QString("all of pipeline rank %1").arg(rank), rank);
           which_->setCurrentIndex(std::max(0, which_->findData(chosen)));
         }
+        FitAxis();
         Draw();
       },
       [this](const QString& why) {
         data_.reset();
         lanes_->SetContent({"Lanes", "", {}, why, nullptr});
       });
+}
+
+void TimelinePage::FitAxis() {
+  if (!data_) return;
+  auto [from, to] = data_->rows.Limits();
+  if (against_) {
+    const auto [other_from, other_to] = against_->rows.Limits();
+    from = std::min(from, other_from), to = std::max(to, other_to);
+  }
+  axis_ = TimeAxis(from, to, std::max(1.0, axis_.width()));
 }
 
 void TimelinePage::Refresh() {
@@ -279,7 +291,11 @@ void TimelinePage::Refresh() {
   if (other != wanted_against_) {
     wanted_against_ = other;
     against_.reset();
-    if (other) Take(other, &against_, against_worker_);
+    if (other) {
+      Take(other, &against_, against_worker_);
+    } else {
+      FitAxis();
+    }
   }
   Draw();
 }
@@ -297,9 +313,16 @@ std::vector<int> TimelinePage::RanksShown(const TimelineData& data) const {
     return ranks;
   }
   for (int rank = 0; rank < data.ranks; rank += data.group) ranks.push_back(rank);
-  const auto selected = Selected();  // its lanes are there, whichever GPU it is of
-  if (selected && selected->rank % data.group != 0)
-    ranks.insert(std::upper_bound(ranks.begin(), ranks.end(), selected->rank), selected->rank);
+  // The lanes of what is selected are there, whichever GPU it is of.
+  const auto& place = session().selection();
+  int wanted = -1;
+  if (const auto selected = Selected()) {
+    wanted = selected->rank;
+  } else if (place.pipeline_rank && place.ep_rank && *place.ep_rank < data.group) {
+    wanted = *place.pipeline_rank * data.group + *place.ep_rank;
+  }
+  if (wanted >= 0 && wanted < data.ranks && wanted % data.group != 0)
+    ranks.insert(std::upper_bound(ranks.begin(), ranks.end(), wanted), wanted);
   return ranks;
 }
 
@@ -358,8 +381,9 @@ OverviewFigure TimelinePage::OverviewOf(const TimelineData& data) const {
 }
 
 void TimelinePage::Draw() {
-  const QString absent =
-      session().Shown() ? "The timeline comes with the first simulated step" : "Open a scenario";
+  const QString absent = worker_->Busy()     ? "Laying out the spans of the step…"
+                         : session().Shown() ? "The timeline comes with the first simulated step"
+                                             : "Open a scenario";
   if (!data_) {
     for (Panel* panel : {overview_, lanes_}) panel->SetContent({"Timeline", "", {}, absent, nullptr});
     kernels_->SetContent({});
@@ -389,6 +413,10 @@ void TimelinePage::Draw() {
   own.table = span_table_;
   lanes_->SetContent(std::move(own));
   beside_->setVisible(against_ != nullptr);
+  below_->setVisible(against_ != nullptr);
+  if (against_ && session().Against())
+    below_->setText("Above: " + QString::fromStdString(session().Shown()->name) +
+                    ". Below, on the same axis: " + QString::fromStdString(session().Against()->name) + ".");
   if (against_) {
     PanelContent other = content(against_, "Lanes of the variant beside");
     beside_->SetContent(std::move(other));

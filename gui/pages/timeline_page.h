@@ -72,6 +72,8 @@ class TimelinePage : public Page {
   QWidget* MakeControls();
   void Take(const std::shared_ptr<const scenarios::Run>& run, std::shared_ptr<const TimelineData>* into,
             Background* worker);
+  /// The whole of the step, or of the longer one of two.
+  void FitAxis();
   std::vector<int> RanksShown(const TimelineData& data) const;
   TimelineFigure LanesOf(const TimelineData& data) const;
   OverviewFigure OverviewOf(const TimelineData& data) const;
@@ -93,6 +95,7 @@ class TimelinePage : public Page {
   QLineEdit* find_ = nullptr;
   QLabel* found_ = nullptr;
   QLabel* detail_ = nullptr;
+  QLabel* below_ = nullptr;  ///< which plan is which, where two are shown
   std::shared_ptr<const TimelineData> data_, against_;
   std::shared_ptr<const scenarios::Run> wanted_, wanted_against_;  ///< whose data are there or being made
   std::shared_ptr<BlockKernelsModel> kernel_table_ = std::make_shared<BlockKernelsModel>();

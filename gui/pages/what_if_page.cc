@@ -85,6 +85,9 @@ WhatIfPage::WhatIfPage(Session* session, Runner* runner, QWidget* parent)
   plans.description = "one row a plan";
   plans.table = model_;
   table_->SetContent(std::move(plans));
+  // What fits beside the controls: the rest is in the exported table.
+  for (const int column : {VariantsModel::kTokensChange, VariantsModel::kDollarsChange})
+    table_->table()->setColumnHidden(column, true);
   connect(table_->table(), &QTableView::clicked, this, [this](const QModelIndex& index) {
     if (index.column() != VariantsModel::kPrice && index.column() != VariantsModel::kRunTokens)
       this->session().Show(model_->IdOf(index.row()));
@@ -119,6 +122,9 @@ QWidget* WhatIfPage::MakeControls() {
   column->addWidget(any_key_);
   refused_ = new QLabel(inside);
   refused_->setObjectName("refused");
+  QFont bold = refused_->font();
+  bold.setBold(true);
+  refused_->setFont(bold);
   refused_->setWordWrap(true);
   refused_->setTextFormat(Qt::PlainText);
   refused_->setTextInteractionFlags(Qt::TextSelectableByMouse);
@@ -174,6 +180,7 @@ void WhatIfPage::Pin() {
   const bool base = session().variants().front()->id == shown->id;
   if (!base) session().Rename(shown->id, name.isEmpty() ? "as the base" : name);
   const Change copy = session().Pin(shown->id, "now");
+  refused_->clear();
   if (!copy.ok()) return;
   session().Show(copy.id);
   session().ShowAgainst(session().variants().front()->id);
@@ -239,10 +246,9 @@ void WhatIfPage::AskForDifferences() {
 
 void WhatIfPage::RefreshDifferences() {
   IntervalsFigure figure;
-  figure.title =
-      "Step time against " +
-      (session().variants().empty() ? QString() : QString::fromStdString(session().variants().front()->name));
-  figure.axis_title = "% of its step, with the 90 % interval of the difference where both were drawn alike";
+  figure.title = "Step time against the first plan";
+  figure.axis_title = "% of its step";
+  figure.caption = "Bars: 90 % interval of the difference, both plans under the same draws.";
   figure.reference = 0;
   figure.reference_text = "as fast";
   figure.decimals = 1;

@@ -77,17 +77,26 @@ class LeverMaker {
   /// `cluster` presets by rule ("h800-2048"): other GPUs of as many, and more or fewer of the same.
   void AddClusters() {
     const std::string name = plan_.ValueOf("cluster");
+    if (name.empty()) return;  // a cluster of the scenario's own
     const std::size_t dash = name.rfind('-');
-    if (dash == std::string::npos) return;  // a cluster of the scenario's own
-    const std::string family = name.substr(0, dash);
+    const bool by_rule =
+        dash != std::string::npos && name.find_first_not_of("0123456789", dash + 1) == std::string::npos;
+    const std::string family = by_rule ? name.substr(0, dash) : name;
     const int gpus = scenario_.Gpus();
     const int stage = scenario_.parallelism.pipeline * scenario_.parallelism.tensor;
-    Lever device{"cluster", "GPUs of kind", false, {}, -1};
+    Lever device{"cluster", "kind of cluster", false, {}, -1};
     for (const hw::ClusterFamily& other : hw::ClusterFamilies())
       AddCluster(&device, other.name, fmt::format("{}-{}", other.name, gpus), stage, gpus,
                  other.name == family);
-    if (device.current < 0) AddCluster(&device, family, name, stage, gpus, true);
+    for (const std::string& preset : hw::ClusterPresets()) {
+      const hw::Cluster cluster = hw::ClusterPreset(preset);
+      const std::string rule = fmt::format("-{}", gpus);
+      if (cluster.nodes * cluster.devices_per_node != gpus || preset.ends_with(rule)) continue;
+      AddCluster(&device, preset, preset, stage, gpus, preset == name);
+    }
+    if (device.current < 0) AddCluster(&device, by_rule ? family : name, name, stage, gpus, true);
     Add(std::move(device));
+    if (!by_rule) return;
     Lever count{"cluster", "GPUs", true, {}, -1};
     for (const int n : PowersOfTwo(std::max(16384, gpus), gpus))
       AddCluster(&count, std::to_string(n), fmt::format("{}-{}", family, n), stage, n, n == gpus);

@@ -37,7 +37,11 @@ Runner::~Runner() { queue_.reset(); }
 // What is asked, and when.
 
 bool Runner::Wants(const VariantPtr& variant, Sureness kind) const {
-  return !session_->AnswerOf(variant->id, kind) && !given_up_.contains({variant->generation, kind}) &&
+  const AnswerPtr known = session_->AnswerOf(variant->id, kind);
+  // The run of what is shown may have been let go while something else was.
+  const bool shown = variant->id == session_->shown() || variant->id == session_->against();
+  const bool let_go = known && kind == Sureness::kEveryGpu && shown && !known->run && known->result;
+  return (!known || let_go) && !given_up_.contains({variant->generation, kind}) &&
          !queue_->Has(NameOf(*variant, kind));
 }
 
@@ -56,7 +60,9 @@ void Runner::OnEdited(int id) {
 }
 
 void Runner::OnShown() {
-  if (options_.by_itself) analysing_.start(options_.analyse);
+  if (!options_.by_itself) return;
+  resting_.start(options_.rest);
+  analysing_.start(options_.analyse);
 }
 
 void Runner::AfterRest() {

@@ -326,8 +326,17 @@ void Session::TakeAnswer(const AnswerPtr& answer) {
     if (v->generation == answer->generation) askers.push_back(v->id);
   if (askers.empty()) return;
   answers_[{answer->generation, answer->kind}] = answer;
+  // Studies of a step whose run was let go and made again are of this one: the same to the last digit.
+  const auto analysed = answers_.find({answer->generation, Sureness::kAnalysed});
+  AnswerPtr latest = answer;
+  if (answer->kind == Sureness::kEveryGpu && analysed != answers_.end()) {
+    auto whole = std::make_shared<Answer>(*analysed->second);
+    whole->run = answer->run;
+    if (!whole->waits) whole->waits = answer->waits;
+    latest = analysed->second = whole;
+  }
   if (answer->kind != Sureness::kFolded)
-    for (const int id : askers) latest_[id] = answer;
+    for (const int id : askers) latest_[id] = latest;
   LetGoOfRuns();
   for (const int id : askers) Q_EMIT AnswerChanged(id, answer->kind);
 }

@@ -10,10 +10,13 @@
 
 #include "core/base/error.h"
 #include "core/base/file.h"
+#include "gui/session/expert_view.h"
 #include "gui/session/runner.h"
 #include "gui/session/session.h"
 #include "gui/window/main_window.h"
 #include "gui/window/page_files.h"
+#include "scenarios/schema/calibration_field.h"
+#include "scenarios/schema/file_kind.h"
 
 namespace orrery::gui {
 namespace {
@@ -77,9 +80,33 @@ void AwaitAnswers(Session* session, Runner* runner) {
   if (!why.isEmpty()) throw InputError(why.toStdString());
 }
 
-int Opened(const Change& change) {
+/// Opens a pre-training scenario: the one kind that has pages.
+int Opened(Session* session, const std::string& file) {
+  if (scenarios::IsFile(file)) {
+    const scenarios::FoundFile found = scenarios::KindOfFile(file);
+    if (found.kind == scenarios::FileKind::kUnknown) throw InputError(file + ": " + found.why);
+    if (found.kind != scenarios::FileKind::kPretraining)
+      throw InputError(fmt::format("{} is {}; --export draws pre-training scenarios", file,
+                                   scenarios::FileKindWords(found.kind)));
+  }
+  const Change change = session->Open(file);
   if (!change.ok()) throw InputError(change.error.toStdString());
+  if (session->Find(change.id)->plan->training() == nullptr)
+    throw InputError(file + " is an attention scenario; --export draws pre-training scenarios");
   return change.id;
+}
+
+/// Facets beyond what the scenario has would select nothing.
+void CheckSelection(const Selection& selection, const scenarios::Scenario& scenario) {
+  const auto check = [](const char* name, const std::optional<int>& value, int count) {
+    if (value && *value >= count)
+      throw InputError(fmt::format("--select {}={}: expected 0 to {}", name, *value, count - 1));
+  };
+  check("layer", selection.layer, static_cast<int>(MoeLayerNames(scenario.model).size()));
+  check("expert", selection.expert, scenario.ExpertSlots());
+  check("rank", selection.ep_rank, scenario.parallelism.expert);
+  check("pipeline-rank", selection.pipeline_rank, scenario.parallelism.pipeline);
+  check("micro-batch", selection.micro_batch, scenario.MicroBatches());
 }
 
 }  // namespace
@@ -88,9 +115,13 @@ void DrawPages(const std::string& scenario, const DrawnOptions& options) {
   const QSize size = SizeOf(options.size);
   const Selection selection = SelectionOf(options.select);
   Session session({.state_folder = {}, .autosave = false});
-  const int shown = Opened(session.Open(scenario));
-  if (!options.against.empty()) session.ShowAgainst(Opened(session.Open(options.against)));
+  const int shown = Opened(&session, scenario);
+  const int against = options.against.empty() ? -1 : Opened(&session, options.against);
   session.Show(shown);
+  session.ShowAgainst(against);
+  CheckSelection(selection, *session.Shown()->plan->training());
+  if (std::filesystem::exists(options.folder) && !std::filesystem::is_directory(options.folder))
+    throw InputError(Place{options.folder.string()}, "is a file, expected a folder");
   session.Select(selection);
   RunnerOptions by_request;
   by_request.by_itself = false;

@@ -4,6 +4,7 @@
 #include <QScrollArea>
 #include <QVBoxLayout>
 #include <cmath>
+#include <exception>
 #include <string>
 
 #include "gui/session/expert_view.h"
@@ -30,6 +31,21 @@ QLabel* AddPart(QVBoxLayout* column, const QString& heading, QWidget* parent) {
 
 QString ShareLine(const char* what, double share) {
   return share < 0.0005 ? QString() : QString("  %1 %2 %\n").arg(what).arg(100 * share, 0, 'f', 1);
+}
+
+/// The command that prints the plan's figures: its file, with what was changed since it was read.
+QString CommandOf(const Plan& plan) {
+  if (plan.file().empty()) return "save the plan (Ctrl+S), then: orrery run FILE";
+  QString command = "orrery run " + QString::fromStdString(plan.file());
+  try {
+    for (const KeyChange& change : ChangesBetween(*Plan::Load(plan.file()), plan)) {
+      if (change.to.empty()) return "save the plan (Ctrl+S), then: orrery run FILE";
+      command += " --set '" + QString::fromStdString(change.key + "=" + change.to) + "'";
+    }
+  } catch (const std::exception&) {  // the file is gone, or another one by now
+    return "save the plan (Ctrl+S), then: orrery run FILE";
+  }
+  return command;
 }
 
 }  // namespace
@@ -76,7 +92,7 @@ QString WhyText(const Session& session) {
   if (answer->kind == Sureness::kFolded)
     return text + "Folded answers give a direction only; nothing else is read off them.";
   if (r.interval.high_s > 0) {
-    text += QString("90 % interval %1 to %2 s: calibration ± %3 %, seeds ± %4 %\n")
+    text += QString("90 % interval %1 to %2 s (standard deviations: calibration %3 %, seeds %4 %)\n")
                 .arg(r.interval.low_s, 0, 'f', 2)
                 .arg(r.interval.high_s, 0, 'f', 2)
                 .arg(100 * r.interval.calibration_sd, 0, 'f', 1)
@@ -93,10 +109,7 @@ QString WhyText(const Session& session) {
                   .arg(QString::fromStdString(r.calibration[i]));
   text += "\nLeft out: GPUs that differ for good, failures. A true step is longer, most on many GPUs.\n";
   const VariantPtr variant = session.Shown();
-  const std::string& file = variant->plan->file();
-  text += "\nThe same on the command line:\n  orrery run " +
-          QString::fromStdString(file.empty() ? "the saved scenario" : file);
-  return text;
+  return text + "\nThe same on the command line:\n  " + CommandOf(*variant->plan);
 }
 
 Inspector::Inspector(Session* session, QWidget* parent) : QWidget(parent), session_(session) {

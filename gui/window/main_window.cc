@@ -1,6 +1,7 @@
 #include "gui/window/main_window.h"
 
 #include <QAction>
+#include <QActionGroup>
 #include <QApplication>
 #include <QCloseEvent>
 #include <QComboBox>
@@ -152,9 +153,16 @@ void MainWindow::MakeMenus() {
   back_ = AddAction(go, "&Back", QKeySequence("Alt+Left"), [this] { session_->GoBack(); });
   forward_ = AddAction(go, "&Forward", QKeySequence("Alt+Right"), [this] { session_->GoForward(); });
   QMenu* view = menuBar()->addMenu("&View");
-  AddAction(view, "As the &desktop", {}, [this] { SetLooks(Looks::kDesktop); });
-  AddAction(view, "&Light", {}, [this] { SetLooks(Looks::kLight); });
-  AddAction(view, "&Dark", {}, [this] { SetLooks(Looks::kDark); });
+  auto* looks = new QActionGroup(this);
+  const auto add_looks = [&](const QString& text, Looks which) {
+    QAction* action = AddAction(view, text, {}, [this, which] { SetLooks(which); });
+    action->setCheckable(true);
+    action->setChecked(which == looks_);
+    looks->addAction(action);
+  };
+  add_looks("As the &desktop", Looks::kDesktop);
+  add_looks("&Light", Looks::kLight);
+  add_looks("&Dark", Looks::kDark);
   view->addSeparator();
   AddAction(view, "&Reset layout", {}, [this] { splitter_->setSizes({130, 1080, 230}); });
   QMenu* help = menuBar()->addMenu("&Help");
@@ -205,8 +213,7 @@ void MainWindow::MakeStatus() {
   statusBar()->addWidget(sureness_, 1);
   for (QWidget* part : std::initializer_list<QWidget*>{doing_, progress_, cancel_, notes_})
     statusBar()->addPermanentWidget(part);
-  progress_->hide();
-  cancel_->hide();
+  ShowBusy(false);
 }
 
 void MainWindow::MakeKeys() {
@@ -238,18 +245,23 @@ void MainWindow::Connect() {
   connect(runner_, &Runner::Progress, this, [this](int, Sureness kind, double share, const QString& what) {
     doing_->setText(Text(Mark(kind)) + " " + what);
     progress_->setValue(static_cast<int>(1000 * share));
-    progress_->show();
-    cancel_->show();
+    ShowBusy(true);
   });
   connect(runner_, &Runner::Failed, this, [this](int, Sureness, const QString& why) { Say(why); });
-  connect(runner_, &Runner::Stopped, this, [this](int, Sureness kind) {
-    if (kind >= Sureness::kOneGroup) doing_->setText("stopped");
-  });
-  connect(runner_, &Runner::BecameIdle, this, [this] {
-    if (doing_->text() != "stopped") doing_->clear();
-    progress_->hide();
-    cancel_->hide();
-  });
+  // Jobs that an edit overtook end without a word; what was stopped by hand is said until something new begins.
+  connect(stop_, &QAction::triggered, this, [this] { stopped_ = true; });
+  connect(cancel_, &QPushButton::clicked, this, [this] { stopped_ = true; });
+  connect(runner_, &Runner::Started, this, [this](int, Sureness) { stopped_ = false; });
+  const auto settle = [this] {
+    if (!runner_->Idle()) return;
+    doing_->setText(stopped_ ? "stopped" : "");
+    ShowBusy(false);
+  };
+  connect(runner_, &Runner::Stopped, this, [settle](int, Sureness) { settle(); });
+  connect(runner_, &Runner::Answered, this, [settle](int, Sureness) { settle(); });
+  connect(runner_, &Runner::DifferenceStopped, this, [settle](int, int, const QString&) { settle(); });
+  connect(runner_, &Runner::BecameIdle, this, settle);
+  connect(session_, &Session::VariantsChanged, this, settle, Qt::QueuedConnection);
   connect(start_, &StartPage::OpenAsked, this, [this](const QString& file) { OpenFiles({file}); });
   connect(start_, &StartPage::ChooseAsked, this, &MainWindow::ChooseFiles);
   connect(start_, &StartPage::RecoverAsked, this, [this](const QString& file) {
@@ -261,6 +273,12 @@ void MainWindow::Connect() {
     session_->Forget(file);
     OfferWhatWasLeft();
   });
+}
+
+void MainWindow::ShowBusy(bool busy) {
+  progress_->setVisible(busy);
+  cancel_->setVisible(busy);
+  stop_->setEnabled(busy);
 }
 
 void MainWindow::OfferWhatWasLeft() { start_->Offer(session_->LeftBehind()); }
@@ -346,9 +364,14 @@ QString MainWindow::OpenFile(const QString& file) {
       case FileKind::kPretraining: {
         const int before = session_->shown();
         const Change change = session_->Open(path);
+        if (change.ok() && session_->Find(change.id)->plan->training() == nullptr) {  // a shipped name
+          session_->Remove(change.id);
+          return file +
+                 " compares attention designs, which has no page yet; expected a pre-training scenario";
+        }
         if (change.ok() && before >= 0) {
-          session_->ShowAgainst(before);
           session_->Show(change.id);
+          session_->ShowAgainst(before);
         }
         return change.error;
       }

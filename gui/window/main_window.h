@@ -72,6 +72,7 @@ class MainWindow : public QMainWindow {
   void ShowKeys();
   void RefreshVariants();
   void RefreshStatus();
+  void ShowBusy(bool busy);
   void ApplyLooks();
   QString AskWhereTo(const QString& title, const QString& name, const QString& kinds);
 
@@ -101,6 +102,7 @@ class MainWindow : public QMainWindow {
   QAction* forward_ = nullptr;
   Looks looks_ = Looks::kDesktop;
   bool applying_ = false;
+  bool stopped_ = false;  ///< by hand, and nothing has begun since
 };
 
 }  // namespace orrery::gui

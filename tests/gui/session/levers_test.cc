@@ -50,7 +50,7 @@ TEST(Levers, WhereOneChangeForcesAnotherBothAreOneEdit) {
   const Lever* gpus = Find(levers, "GPUs");
   ASSERT_NE(gpus, nullptr);
   EXPECT_THAT(Texts(*gpus), Contains("1024"));
-  const Lever* kind = Find(levers, "GPUs of kind");
+  const Lever* kind = Find(levers, "kind of cluster");
   ASSERT_NE(kind, nullptr);
   EXPECT_THAT(Texts(*kind), testing::IsSupersetOf({"h100", "h200", "b200"}));
   EXPECT_GE(kind->current, 0);

@@ -285,6 +285,42 @@ TEST_F(Journey, PagesAreDrawnAgainstAVariantInBothThemes) {
               testing::AnyOf(HasSubstr("◉"), HasSubstr("●")));
 }
 
+TEST_F(Journey, TheSecondFileIsShownAgainstTheFirst) {
+  std::ofstream(folder_ / "other.yaml") << SmallPlan({"parallelism.expert=8"})->TextFor(folder_);
+  ASSERT_EQ(window_.OpenFiles({File("small.yaml"), File("other.yaml")}), "");
+  ASSERT_EQ(session_.variants().size(), 2u);
+  EXPECT_EQ(session_.shown(), session_.variants()[1]->id);
+  EXPECT_EQ(session_.against(), session_.variants()[0]->id);
+}
+
+TEST_F(Journey, WhatHasNoPageYetIsSaidAndEveryPageStays) {
+  EXPECT_THAT(window_.OpenFiles({"attention-designs"}).toStdString(), HasSubstr("has no page yet"));
+  EXPECT_TRUE(session_.variants().empty());
+  Open();
+  ASSERT_GE(session_.Add(Plan::Load("attention-designs")).id, 0);
+  session_.Show(session_.variants().back()->id);
+  for (Page* page : window_.pages()) Show<Page>(page->id().toUtf8().constData());
+}
+
+TEST_F(Journey, APlanThatComesBackHasItsLoadsAndItsTimelineAgain) {
+  Open();
+  const int first = session_.shown();
+  for (int expert : {1, 2, 8}) {
+    const Change copy = session_.Pin(first, "copy");
+    ASSERT_TRUE(session_.Edit(copy.id, {"parallelism.expert=" + std::to_string(expert)}).ok());
+    session_.Show(copy.id);
+    ASSERT_TRUE(Until([&] { return session_.AnswerOf(copy.id, Sureness::kAnalysed) != nullptr; }));
+  }
+  session_.Show(first);
+  ASSERT_TRUE(Until([&] {
+    const AnswerPtr best = session_.Best(first);
+    return best && best->run && best->kind == Sureness::kAnalysed;
+  }));
+  auto* experts = Show<ExpertsPage>("experts");
+  EXPECT_TRUE(Find(*experts, "experts-ranks")->content().paint);
+  EXPECT_NE(Show<TimelinePage>("timeline")->data(), nullptr);
+}
+
 class DrawnTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -335,6 +371,14 @@ TEST_F(DrawnTest, WhatIsWrongIsSaidAndNothingIsWritten) {
   options.size = "1440x900";
   options.select = {"layer=many"};
   EXPECT_THAT(error(), HasSubstr("--select layer=many"));
+  options.select = {"layer=999"};
+  EXPECT_THAT(error(), HasSubstr("--select layer=999: expected 0 to"));
+  options.select = {};
+  options.folder = folder_ / "small.yaml";
+  EXPECT_THAT(error(), HasSubstr("is a file, expected a folder"));
+  options.folder = folder_ / "none";
+  options.against = "attention-designs";
+  EXPECT_THAT(error(), HasSubstr("is an attention scenario"));
   EXPECT_FALSE(fs::exists(folder_ / "none"));
 }
 
