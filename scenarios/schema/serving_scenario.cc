@@ -104,8 +104,9 @@ const Fields<PrefillUnit>& PrefillFields() {
     Fields<U> f;
     f.Add("expert", &U::expert, Whole<int>(1, kMaxRanks, "ranks"),
           "GPUs of the unit, which share the experts");
-    f.Add("redundant_experts", &U::redundant_experts, Whole<int>(0, 1 << 16, "slots"),
-          "slots beside one for each routed expert");
+    f.Add("redundant_experts", &U::redundant_experts, Maybe(Whole<int>(0, 1 << 16, "slots")),
+          "slots beside one for each routed expert")
+        .DefaultText("the fewest with which the ranks divide the slots");
     f.Add("tokens_per_gpu", &U::tokens_per_gpu, Count<std::int64_t>("tokens", 1, kMaxTokens),
           "prompts that a GPU takes in a step");
     f.Add("overlap", &U::two_batch, Choice<bool>({{"none", false}, {"two-batch", true}}),
@@ -123,8 +124,9 @@ const Fields<DecodeUnit>& DecodeFields() {
     Fields<U> f;
     f.Add("expert", &U::expert, Whole<int>(1, kMaxRanks, "ranks"),
           "GPUs of the unit, which share the experts");
-    f.Add("redundant_experts", &U::redundant_experts, Whole<int>(0, 1 << 16, "slots"),
-          "slots beside one for each routed expert");
+    f.Add("redundant_experts", &U::redundant_experts, Maybe(Whole<int>(0, 1 << 16, "slots")),
+          "slots beside one for each routed expert")
+        .DefaultText("the fewest with which the ranks divide the slots");
     f.Add("requests_per_gpu", &U::requests_per_gpu, Whole<std::int64_t>(1, kMaxRequests, "requests"),
           "that a GPU decodes at once");
     f.Add("overlap", &U::five_stage, Choice<bool>({{"none", false}, {"five-stage", true}}),
@@ -195,11 +197,11 @@ const Fields<ServingScenario>& UnitFields() {
   return fields;
 }
 
-void CheckUnit(const ServingScenario& s, const std::string& key, int expert, int redundant) {
+void CheckUnit(const ServingScenario& s, const std::string& key, int expert, std::optional<int> redundant) {
   const std::string at = "serving." + key;
   if (expert < 1 || expert > kMaxRanks)
     throw KeyError(at + ".expert", fmt::format("expected a whole number from 1 to {}", kMaxRanks));
-  if (!s.model.moe && redundant > 0)
+  if (!s.model.moe && redundant.value_or(0) > 0)
     throw KeyError(at + ".redundant_experts", "expected 0: the model has no experts");
   const int gpus = s.cluster.devices();
   if (expert > gpus)
@@ -210,12 +212,12 @@ void CheckUnit(const ServingScenario& s, const std::string& key, int expert, int
                    fmt::format("expected whole nodes of {} GPUs, or a number that divides one", node));
   }
   if (!s.model.moe) return;
-  const int slots = s.Slots(redundant);
+  const int slots = s.Slots(expert, redundant);
   if (slots % expert != 0) {
     throw KeyError(at + ".redundant_experts",
                    fmt::format("{} routed experts and {} redundant ones are {} slots, which {} ranks do not "
                                "divide; the next that they do is {} redundant ones",
-                               s.model.moe->routed_experts, redundant, slots, expert,
+                               s.model.moe->routed_experts, redundant.value_or(0), slots, expert,
                                RoundUp(slots, expert) - s.model.moe->routed_experts));
   }
 }
@@ -272,6 +274,12 @@ double Speculation::TokensPerStep() const {
     tokens += reached;
   }
   return tokens;
+}
+
+int ServingScenario::Slots(int ranks, std::optional<int> redundant) const {
+  if (!model.moe) return 0;
+  const int experts = model.moe->routed_experts;
+  return redundant ? experts + *redundant : static_cast<int>(RoundUp(experts, ranks));
 }
 
 const Fields<ServingScenario>& ServingFields() {

@@ -41,8 +41,9 @@ struct ServingWorkload {
 };
 
 struct PrefillUnit {
-  int expert = 32;            ///< GPUs of the unit: each holds requests of its own
-  int redundant_experts = 0;  ///< slots beside one for each routed expert
+  int expert = 32;  ///< GPUs of the unit: each holds requests of its own
+  std::optional<int>
+      redundant_experts;  ///< slots beside one for each routed expert; absent: the fewest that fill ranks
   std::int64_t tokens_per_gpu = 16384;
   bool two_batch = true;            ///< overlap
   std::string kernels = "2025-04";  ///< exchange kernels: release of DeepEP
@@ -52,7 +53,7 @@ struct PrefillUnit {
 
 struct DecodeUnit {
   int expert = 144;
-  int redundant_experts = 0;
+  std::optional<int> redundant_experts;
   std::int64_t requests_per_gpu = 128;
   bool five_stage = true;  ///< overlap
   std::string kernels = "2025-04";
@@ -89,8 +90,8 @@ struct ServingScenario {
 
   /// New tokens of a request in a decode step.
   std::int64_t Query() const { return 1 + speculation.modules; }
-  /// Experts of a layer over all ranks of a unit, replicas included; 0 for dense models.
-  int Slots(int redundant) const { return model.moe ? model.moe->routed_experts + redundant : 0; }
+  /// Experts of a layer over all `ranks` of a unit, replicas included; 0 for dense models.
+  int Slots(int ranks, std::optional<int> redundant) const;
 };
 
 /// The keys of a serving scenario.

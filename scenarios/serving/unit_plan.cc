@@ -1,16 +1,18 @@
 #include "scenarios/serving/unit_plan.h"
 
 #include <algorithm>
+#include <optional>
 
 namespace orrery::scenarios {
 namespace {
 
-UnitPlan Plan(const ServingScenario& s, UnitRole role, int ranks, int redundant, int micro_batches) {
+UnitPlan Plan(const ServingScenario& s, UnitRole role, int ranks, std::optional<int> redundant,
+              int micro_batches) {
   UnitPlan unit;
   unit.role = role;
   unit.ranks = ranks;
-  unit.redundant = redundant;
-  unit.slots = s.Slots(redundant);
+  unit.slots = s.Slots(ranks, redundant);
+  unit.redundant = s.model.moe ? unit.slots - s.model.moe->routed_experts : 0;
   unit.shape.moe_layers = s.model.MoeLayers();
   unit.shape.dense_layers = s.model.layers - unit.shape.moe_layers;
   unit.shape.mtp_modules = s.speculation.modules;

@@ -89,12 +89,36 @@ TEST(ServingUnit, ARankWithTwiceTheCacheCostsLessThanTwiceTheStep) {
 
 TEST(ServingUnit, FreeExchangesBoundTheStepFromBelow) {
   ServingScenario s = Small();
-  const double whole = Decode(s).Simulate({}, {}).step_s;
-  const double free = Decode(s).Simulate({.exchanges = 0}, {}).step_s;
-  EXPECT_LT(free, whole);
-  s.decode->five_stage = false;
-  Settle(&s);
-  EXPECT_GT(Decode(s).Simulate({}, {}).step_s, free);
+  for (const bool overlap : {true, false}) {
+    s.decode->five_stage = s.prefill->two_batch = overlap;
+    Settle(&s);
+    for (const UnitPlan& unit : UnitsOf(s)) {
+      const UnitModel model(s, unit);
+      EXPECT_LT(model.Simulate({.exchanges = 0}, {}).step_s, model.Simulate({}, {}).step_s);
+    }
+  }
+}
+
+/// Two micro-batches read the weights twice: worth it only where there is enough behind which exchanges hide.
+TEST(ServingUnit, OverlapPaysFromABatchOn) {
+  ServingScenario s;
+  s.model = models::ModelPreset("deepseek-v3");
+  s.cluster = hw::ClusterPreset("h800-2048");
+  s.even_experts = true;
+  s.decode = DecodeUnit{};
+  s.decode->expert = 64;
+  const auto gain = [&](int requests) {
+    double step[2];
+    for (const bool overlap : {false, true}) {
+      s.decode->requests_per_gpu = requests;
+      s.decode->five_stage = overlap;
+      Settle(&s);
+      step[overlap ? 1 : 0] = Decode(s).Simulate({}, {}).step_s;
+    }
+    return step[0] / step[1];
+  };
+  EXPECT_LT(gain(8), 1);
+  EXPECT_GT(gain(256), 1.05);
 }
 
 TEST(ServingUnit, SpeculationAddsItsModuleAndItsPositions) {
