@@ -57,6 +57,9 @@ SplitExchange SplitExchange::Load(const Device& device, const std::string& versi
   split.scale_up_ = in_node.scale_up * device.scale_up.value / nominal.value;
   split.at_16_nodes_ = {PeerCost(kEight.dispatch, kSixteen.dispatch),
                         PeerCost(kEight.combine, kSixteen.combine)};
+  const double off = LowLatencyLeaveOneRowOutError(LowLatencySamples(rdma.table), false,
+                                                   rdma.measured.scale_out, rdma.measured.scale_up);
+  split.deviation_ = std::hypot(off, in_node.rms_error);
   split.provenance_ = Provenance::kScaled;  // no row is of the split kernels themselves
   split.source_ = "low-latency exchange, split: NIC by " + SourceText(rdma, device) + "; within a node " +
                   node->source + "; peers by Insights into DeepSeek-V3 (arXiv 2505.09343) figure 7";

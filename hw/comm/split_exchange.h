@@ -38,6 +38,9 @@ class SplitExchange {
   /// How much longer than its bytes say an exchange of a group on `nodes` nodes takes, 1 up to 8 nodes.
   double PeerFactor(ExchangeKind kind, int nodes) const;
 
+  /// Standard deviation of ln(true / priced): how far off the NIC's rows are from a fit without them, and the node's
+  /// from theirs.
+  double Deviation() const { return deviation_; }
   double latency_s() const { return latency_s_; }
   double scale_out() const { return scale_out_; }  ///< B/s
   double scale_up() const { return scale_up_; }    ///< B/s
@@ -49,6 +52,7 @@ class SplitExchange {
   double scale_up_latency_s_ = 0, scale_up_ = 0;
   bool uses_scale_up_ = true;
   std::array<double, 2> at_16_nodes_{1, 1};  ///< dispatch, combine
+  double deviation_ = 0;
   Provenance provenance_ = Provenance::kMeasured;
   std::string source_;
 };

@@ -42,6 +42,10 @@ Json StepJson(const UnitResult& u) {
   const ImbalanceParts& i = u.imbalance;
   return {
       {"step_s", u.step_s},
+      {"interval_90",
+       {{"step_s", {u.step_s * u.factors_90.low, u.step_s * u.factors_90.high}},
+        {"tokens_per_s_per_gpu",
+         {u.tokens_per_s_per_gpu / u.factors_90.high, u.tokens_per_s_per_gpu / u.factors_90.low}}}},
       {"layer_s", u.layer_s},
       {"bound_s", u.bound_s},
       {"requests_per_gpu", u.requests_per_gpu},

@@ -18,8 +18,10 @@ std::string Headline(const UnitResult& u) {
   if (!u.fits) {
     text += fmt::format("  DOES NOT FIT: {} of {} a GPU\n\n", Gb(u.memory.Total()), Gb({u.device_memory}));
   }
-  text += Line("step", fmt::format("{}, {} requests and {} positions a GPU", Ms(u.step_s), u.requests_per_gpu,
-                                   u.positions_per_gpu));
+  text +=
+      Line("step", fmt::format("{} (90 % interval {:.1f} to {:.1f} ms), {} requests and {} positions a GPU",
+                               Ms(u.step_s), u.step_s * u.factors_90.low * 1e3,
+                               u.step_s * u.factors_90.high * 1e3, u.requests_per_gpu, u.positions_per_gpu));
   if (u.layer_s > 0) text += Line("MoE layer", Ms(u.layer_s));
   text += Line(u.role == UnitRole::kPrefill ? "prompt tokens" : "output tokens",
                fmt::format("{:.0f} a GPU and second, {:.0f} a node and second", u.tokens_per_s_per_gpu,

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "hw/cost/price_error.h"
 #include "hw/provenance.h"
 #include "models/serving/unit_memory.h"
 #include "scenarios/serving/unit_plan.h"
@@ -43,6 +44,8 @@ struct UnitResult {
   int slots_per_gpu = 0;
   std::int64_t requests_per_gpu = 0, positions_per_gpu = 0;  ///< positions: new tokens of a step
   double step_s = 0;
+  /// On the step's time, and inversely on rates: the central 90 % of how far off kernel prices and exchanges may be.
+  hw::Range90 factors_90{1, 1};
   double layer_s = 0;  ///< from an MoE layer's beginning to the next one's, mean
   double bound_s = 0;  ///< kernels of a mean GPU at the data sheet's rates: no step is faster
   ServingParts parts;  ///< of a step

@@ -1,8 +1,11 @@
 #include "scenarios/serving/unit_model.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
+#include "core/base/parallel.h"
+#include "core/base/random.h"
 #include "core/config/key_error.h"
 #include "core/engine/stream_engine.h"
 #include "core/engine/timeline.h"
@@ -208,17 +211,7 @@ UnitModel::UnitModel(ServingScenario scenario, UnitPlan unit, const RunControl& 
 
 UnitOutcome UnitModel::Simulate(const Conditions& conditions, const Inputs& inputs,
                                 const RunControl& control) const {
-  UnitPriceInputs in;
-  in.scenario = &scenario_;
-  in.unit = &unit_;
-  in.cost = &machine_->cost;
-  in.normal = &machine_->exchange;
-  in.split = split_ ? &*split_ : nullptr;
-  in.conditions = conditions;
-  if (unit_.role == UnitRole::kPrefill && unit_.shape.exchanges) {
-    const int gpus = machine_->cluster.devices();
-    in.exchange_stretch = PlaceOn(*machine_, {1, gpus, unit_.ranks, 1})->exchange_stretch;
-  }
+  const UnitPriceInputs in = InputsOf(machine_->cost, conditions);
   const bool even_caches = inputs.even_caches || conditions.EvenLoads();
   const bool even_experts = inputs.even_experts || conditions.EvenLoads();
   UnitOutcome outcome;
@@ -243,6 +236,53 @@ UnitOutcome UnitModel::Simulate(const Conditions& conditions, const Inputs& inpu
   outcome.steps = result.steps;
   outcome.gpus = unit_.ranks;
   return outcome;
+}
+
+UnitPriceInputs UnitModel::InputsOf(const hw::CostModel& cost, const Conditions& conditions) const {
+  UnitPriceInputs in;
+  in.scenario = &scenario_;
+  in.unit = &unit_;
+  in.cost = &cost;
+  in.normal = &machine_->exchange;
+  in.split = split_ ? &*split_ : nullptr;
+  in.conditions = conditions;
+  if (unit_.role == UnitRole::kPrefill && unit_.shape.exchanges) {
+    const int gpus = machine_->cluster.devices();
+    in.exchange_stretch = PlaceOn(*machine_, {1, gpus, unit_.ranks, 1})->exchange_stretch;
+  }
+  return in;
+}
+
+double UnitModel::FoldedStep(const hw::CostModel& cost, const Conditions& conditions) const {
+  UnitPriceInputs in = InputsOf(cost, conditions);
+  in.ranks = 1;
+  ServingPrices prices(in, even_batch_, even_loads_);
+  NullObserver observer;
+  const std::vector<Program> programs{program_};
+  return static_cast<double>(Play(programs, 1, prices, observer, RunControl()).end) * 1e-12;
+}
+
+hw::Range90 UnitModel::Uncertainty(const RunControl& control) const {
+  constexpr std::size_t kDraws = 64;
+  const hw::PriceErrors errors = machine_->cost.Errors();
+  const double deviation = !unit_.shape.exchanges ? 0
+                           : split_               ? split_->Deviation()
+                                                  : machine_->exchange.Deviation();
+  const double base = FoldedStep(machine_->cost, {});
+  std::vector<double> logs(kDraws);
+  ParallelParts parts(control, kDraws);
+  ParallelFor(kDraws, [&](std::size_t i) {
+    RandomStream random(scenario_.seed, "resample", {i});
+    const hw::CostModel drawn = machine_->cost.Perturbed(errors.Draw(&random));
+    Conditions conditions;
+    conditions.transfers = std::exp(deviation * random.Normal());
+    logs[i] = std::log(FoldedStep(drawn, conditions) / base);
+    parts.Done();
+  });
+  double mean = 0, squares = 0;
+  for (const double log : logs) mean += log / kDraws;
+  for (const double log : logs) squares += (log - mean) * (log - mean);
+  return hw::LogNormal90(mean, std::sqrt(squares / (kDraws - 1)));
 }
 
 StepOutcome UnitModel::Step(const Conditions& conditions, const RunControl& control) const {
@@ -318,6 +358,7 @@ UnitResult UnitModel::Summarise(const UnitOutcome& outcome, const RunControl& co
   r.fits = r.memory.Fits(scenario_.cluster.device.memory);
   r.calibration = machine_->cost.sources();
   if (unit_.shape.exchanges) r.calibration.push_back(split_ ? split_->source() : machine_->exchange.source());
+  r.factors_90 = Uncertainty(control);
   r.events = outcome.events;
   r.steps = outcome.steps;
   return r;

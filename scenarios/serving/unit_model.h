@@ -8,6 +8,8 @@
 
 #include "core/base/run_control.h"
 #include "hw/comm/split_exchange.h"
+#include "hw/cost/cost_model.h"
+#include "hw/cost/price_error.h"
 #include "models/serving/batch.h"
 #include "scenarios/serving/result.h"
 #include "scenarios/serving/unit_loads.h"
@@ -47,6 +49,11 @@ class UnitModel : public StepModel {
   const models::UnitBatch& batch() const { return batch_; }
 
  private:
+  /// Of one rank for all, each alike: what a step of even loads takes.
+  double FoldedStep(const hw::CostModel& cost, const Conditions& conditions) const;
+  UnitPriceInputs InputsOf(const hw::CostModel& cost, const Conditions& conditions) const;
+  /// Factors on a step's time, from how far off kernel prices and exchanges may be.
+  hw::Range90 Uncertainty(const RunControl& control) const;
   double StepSeconds(bool even_caches, bool even_experts, const RunControl& control) const;
 
   ServingScenario scenario_;

@@ -188,11 +188,12 @@ void KernelTimes::Add(const KernelTimes& other, double times) {
 ServingPrices::ServingPrices(const UnitPriceInputs& in, const models::UnitBatch& batch,
                              const UnitLoads& loads)
     : instances_(static_cast<std::size_t>(std::max(1, in.unit->shape.KeyedLayers())) * 2),
-      ranks_(static_cast<std::size_t>(in.unit->ranks)) {
+      ranks_(static_cast<std::size_t>(in.ranks > 0 ? in.ranks : in.unit->ranks)) {
   prices_.resize(models::kServedParts * instances_ * ranks_);
   const Pricer pricer(in);
   Known known(pricer);
   const models::StepShape& shape = in.unit->shape;
+  const int ranks = static_cast<int>(ranks_);
   const bool decode = in.unit->role == UnitRole::kDecode;
   const int layers = static_cast<int>(instances_ / 2);
   const bool has_experts = in.scenario->model.moe.has_value();
@@ -204,7 +205,7 @@ ServingPrices::ServingPrices(const UnitPriceInputs& in, const models::UnitBatch&
     if (part == ServedPart::kMtpInput && shape.mtp_modules == 0) continue;
     for (int layer = 0; layer < layers; ++layer) {
       for (int m = 0; m < shape.micro_batches; ++m) {
-        for (int rank = 0; rank < in.unit->ranks; ++rank) {
+        for (int rank = 0; rank < ranks; ++rank) {
           StepPrice& price =
               prices_[IndexOf(static_cast<std::uint32_t>(p), models::StepInstance(layer, m), rank)];
           const models::Batch& of_rank = batch[static_cast<std::size_t>(rank)][static_cast<std::size_t>(m)];
@@ -221,7 +222,7 @@ ServingPrices::ServingPrices(const UnitPriceInputs& in, const models::UnitBatch&
         }
       }
     }
-    const double count = static_cast<double>(layers) * shape.micro_batches * in.unit->ranks;
+    const double count = static_cast<double>(layers) * shape.micro_batches * ranks;
     KernelTimes whole = mean;
     mean = {};
     mean.Add(whole, 1 / count);
@@ -235,7 +236,7 @@ ServingPrices::ServingPrices(const UnitPriceInputs& in, const models::UnitBatch&
   for (const auto& [send, flight, receive] : kSplits) {
     for (int layer = 0; layer < layers; ++layer) {
       for (int m = 0; m < shape.micro_batches; ++m) {
-        for (int rank = 0; rank < in.unit->ranks; ++rank) {
+        for (int rank = 0; rank < ranks; ++rank) {
           const auto at = [&](ServedPart part) -> StepPrice& {
             return prices_[IndexOf(static_cast<std::uint32_t>(part), models::StepInstance(layer, m), rank)];
           };

@@ -44,6 +44,7 @@ struct UnitPriceInputs {
   const hw::SplitExchange* split = nullptr;   ///< decode
   double exchange_stretch = 1;                ///< of the fabric, on normal exchanges
   Conditions conditions;
+  int ranks = 0;  ///< that are priced, the first ones; 0: all of the unit
 };
 
 class ServingPrices {
