@@ -16,12 +16,15 @@
 #include "core/base/json_text.h"
 #include "core/config/key_error.h"
 #include "scenarios/report/attention_writers.h"
+#include "scenarios/report/serving_report.h"
 #include "scenarios/report/trace_writer.h"
 #include "scenarios/report/training_report.h"
 #include "scenarios/run.h"
 #include "scenarios/schema/attention_scenario.h"
 #include "scenarios/schema/scenario.h"
 #include "scenarios/schema/scenario_file.h"
+#include "scenarios/schema/serving_scenario.h"
+#include "scenarios/serving/simulate.h"
 #include "scenarios/studies/attention_report.h"
 
 namespace orrery::cli {
@@ -88,6 +91,27 @@ int RunAttention(const Options& o, const Document& document) {
   return kDone;
 }
 
+int RunServing(const Options& o, const Document& document) {
+  if (o.fold) throw InputError("--fold is for training scenarios: ranks of a serving unit are never folded");
+  const scenarios::ServingScenario scenario = scenarios::ReadServingScenario(document, o.scenario);
+  const LongRun wait;
+  const scenarios::ServingRun run = WithPlaces(document.root(), [&] {
+    return scenarios::SimulateServing(scenario, !o.trace.empty(), wait.control());
+  });
+  Report report;
+  report.Add(o.trace, [&] { return scenarios::ServingTrace(run, o.trace_ranks); });
+  report.Add(o.json, [&] { return scenarios::ServingJson(run.result); });
+  report.AddText([&] { return scenarios::ServingText(run.result); });
+  report.Write();
+  for (const scenarios::UnitResult& unit : run.result.units) {
+    if (!o.strict || unit.fits) continue;
+    std::fprintf(stderr, "orrery: --strict: the %s unit does not fit in the memory of %s\n",
+                 std::string(Name(unit.role)).c_str(), scenario.cluster.device.name.c_str());
+    return kCheckFailed;
+  }
+  return kDone;
+}
+
 /// Old keys go on reading; this says what they are called now.
 void TellRenamed(const Document& document) {
   for (const auto& [from, to] : document.renamed())
@@ -102,8 +126,14 @@ int Run(const Options& o) {
   const Document document = scenarios::LoadScenarioDocument(o.scenario, Overrides(o));
   TellRenamed(document);
   const Value& kind = document.root().At("workload").At("kind");
-  if (kind.AsChoice({"pretraining", "attention"}) == 0) return RunPretraining(o, document);
-  return RunAttention(o, document);
+  switch (kind.AsChoice({"pretraining", "attention", "serving"})) {
+    case 0:
+      return RunPretraining(o, document);
+    case 1:
+      return RunAttention(o, document);
+    default:
+      return RunServing(o, document);
+  }
 }
 
 }  // namespace
@@ -116,8 +146,8 @@ void AddRunCommand(CLI::App& app, Action* action) {
   AddSetOption(command, &options->sets);
   command->add_option("--json", options->json, "Write the result as JSON to FILE (- is standard output)");
   command->add_option("--trace", options->trace, "Write a Perfetto trace to FILE");
-  OneValueEach(
-      command->add_option("--trace-ranks", options->trace_ranks, "Pipeline ranks in the trace (default 0)"))
+  OneValueEach(command->add_option("--trace-ranks", options->trace_ranks,
+                                   "Pipeline ranks in the trace, or GPUs of serving units (default 0)"))
       ->delimiter(',');
   OneValueEach(command->add_option(
       "--calibration", options->calibrations,
@@ -130,7 +160,7 @@ void AddRunCommand(CLI::App& app, Action* action) {
   for (const FieldInfo& field : scenarios::TrainingFields().Infos()) keys.push_back(field.key);
   command->footer(fmt::format(
       "A training scenario has the keys {} (docs/training.md, docs/routing.md); one of attention designs is "
-      "described in docs/attention.md. 'orrery help keys' tells every key, 'orrery list' names the presets.",
+      "described in docs/attention.md, one of serving in docs/serving.md. 'orrery help keys' tells every key, 'orrery list' names the presets.",
       fmt::join(keys, ", ")));
   command->callback([=] { *action = [=] { return Run(*options); }; });
 }

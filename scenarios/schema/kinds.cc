@@ -11,7 +11,7 @@
 namespace orrery::scenarios {
 namespace {
 
-constexpr int kAttention = 1;  // of AnyScenario
+constexpr int kAttention = 1, kServing = 2;  // of AnyScenario
 
 /// "whole number, 1 to 64 ranks".
 std::string Describe(const FieldType& type) {
@@ -82,7 +82,9 @@ const std::vector<ScenarioKind>& ScenarioKinds() {
       {"pretraining", "a training step on every GPU of a cluster, and the run it belongs to",
        TrainingFields().Infos(), "deepseek-v3-pretraining"},
       {"attention", "attention designs compared by cache, compute and time", AttentionFields().Infos(),
-       "attention-designs"}};
+       "attention-designs"},
+      {"serving", "steps of prefill and decode units, every GPU with its own requests",
+       ServingFields().Infos(), "decode-as-profiled"}};
   return kinds;
 }
 
@@ -91,6 +93,7 @@ AnyScenario ReadScenario(const Document& document, const std::string& file) {
   for (const ScenarioKind& kind : ScenarioKinds()) names.push_back(kind.name);
   const std::size_t kind = document.root().At("workload").At("kind").AsChoice(names);
   if (kind == kAttention) return ReadAttentionScenario(document);
+  if (kind == kServing) return ReadServingScenario(document, file);
   return ReadTrainingScenario(document, file);
 }
 

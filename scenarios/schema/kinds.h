@@ -9,10 +9,11 @@
 #include "core/config/fields.h"
 #include "scenarios/schema/attention_scenario.h"
 #include "scenarios/schema/scenario.h"
+#include "scenarios/schema/serving_scenario.h"
 
 namespace orrery::scenarios {
 
-using AnyScenario = std::variant<Scenario, AttentionScenario>;
+using AnyScenario = std::variant<Scenario, AttentionScenario, ServingScenario>;
 
 struct ScenarioKind {
   std::string name;               ///< of workload.kind

@@ -37,12 +37,13 @@ std::vector<ValidationCase> NetworkCases();
 std::vector<ValidationCase> TrainingCases();
 std::vector<ValidationCase> AttentionCases();
 std::vector<ValidationCase> RoutingCases();
+std::vector<ValidationCase> ServingCases();
 
 const std::vector<ValidationGroup>& ValidationGroups() {
   static const std::vector<ValidationGroup> groups = {
       {"model", ModelCases},         {"schedules", ScheduleCases}, {"calibration", CalibrationCases},
       {"devices", DevicesCases},     {"network", NetworkCases},    {"training", TrainingCases},
-      {"attention", AttentionCases}, {"routing", RoutingCases},
+      {"attention", AttentionCases}, {"routing", RoutingCases},    {"serving", ServingCases},
   };
   return groups;
 }
