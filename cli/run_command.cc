@@ -94,6 +94,7 @@ int RunAttention(const Options& o, const Document& document) {
 int RunServing(const Options& o, const Document& document) {
   if (o.fold) throw InputError("--fold is for training scenarios: ranks of a serving unit are never folded");
   const scenarios::ServingScenario scenario = scenarios::ReadServingScenario(document, o.scenario);
+  RefuseInputs({o.json, o.trace});
   const LongRun wait;
   const scenarios::ServingRun run = WithPlaces(document.root(), [&] {
     return scenarios::SimulateServing(scenario, !o.trace.empty(), wait.control());
@@ -160,7 +161,8 @@ void AddRunCommand(CLI::App& app, Action* action) {
   for (const FieldInfo& field : scenarios::TrainingFields().Infos()) keys.push_back(field.key);
   command->footer(fmt::format(
       "A training scenario has the keys {} (docs/training.md, docs/routing.md); one of attention designs is "
-      "described in docs/attention.md, one of serving in docs/serving.md. 'orrery help keys' tells every key, 'orrery list' names the presets.",
+      "described in docs/attention.md, one of serving in docs/serving.md. 'orrery help keys' tells every "
+      "key, 'orrery list' names the presets.",
       fmt::join(keys, ", ")));
   command->callback([=] { *action = [=] { return Run(*options); }; });
 }
