@@ -100,7 +100,8 @@ void AddScenarioCommands(CLI::App& app, Action* action) {
 
   auto made = std::make_shared<Options>();
   command = app.add_subcommand("new", "Write a commented scenario to start from");
-  command->add_option("what", made->what, "pretraining, attention, or a scenario's file or name")->required();
+  command->add_option("what", made->what, "pretraining, attention, serving, or a scenario's file or name")
+      ->required();
   AddSetOption(command, &made->sets);
   command->add_option("--out", made->out, "New file to write (default: standard output)");
   command->callback([=] { *action = [=] { return RunNew(*made); }; });

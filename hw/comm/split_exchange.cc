@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "core/base/error.h"
 #include "hw/comm/exchange_fit.h"
@@ -28,6 +29,18 @@ constexpr Measured kSixteen{16, 4.000, 45.34, 41.60};
 /// Bytes that leave the node over the bytes that the logical rate counts.
 double LeavingShare(const Measured& m) { return 1 - 1.0 / m.nodes; }
 
+/// Bytes a second that fit the samples best, all bytes over the NIC, behind `latency_s`: least squares of relative errors.
+double RateOf(const std::vector<LowLatencySample>& samples, double latency_s) {
+  double squares = 0, products = 0;
+  for (const LowLatencySample& s : samples) {
+    const double bytes = s.scale_out_bytes + s.scale_up_bytes, weight = 1 / (s.seconds * s.seconds);
+    squares += weight * bytes * bytes;
+    products += weight * bytes * (s.seconds - latency_s);
+  }
+  ORRERY_CHECK(products > 0, "a latency longer than the exchanges that it is of");
+  return squares / products;
+}
+
 /// Time at 16 nodes over time at 8 that the bytes do not explain.
 double PeerCost(double rate_8, double rate_16) {
   const double seconds = kSixteen.nodes_per_token / rate_16 / (kEight.nodes_per_token / rate_8);
@@ -41,19 +54,18 @@ double PeerCost(double rate_8, double rate_16) {
 SplitExchange SplitExchange::Load(const Device& device, const std::string& version) {
   const ExchangeSource asked = FindExchangeSource(device, version);
   const ExchangeSource rdma = FindExchangeSource(device, kRdmaRelease);
-  const LowLatencyRates rates =
-      FitLowLatency(LowLatencySamples(rdma.table), false, rdma.measured.scale_out, rdma.measured.scale_up);
   SplitExchange split;
   split.uses_scale_up_ = asked.table.low_latency_scale_up;
-  split.latency_s_ = rates.latency_s;
-  split.scale_out_ = rates.scale_out * device.scale_out.value / rdma.measured.scale_out.value;
   const auto own = FindNodeExchangeTable(device);
   const Device measured = own ? device : DevicePreset(kMeasuredNode);
   const auto node = own ? own : FindNodeExchangeTable(measured);
   ORRERY_CHECK(node.has_value(), "a node of the H200 was measured");
   const BytesPerSecond nominal = node->measured_on.Apply(measured).scale_up;
   const NodeRates in_node = FitLowLatencyNode(*node, nominal);
-  split.scale_up_latency_s_ = in_node.latency_s;
+  split.latency_s_ = in_node.latency_s;
+  split.scale_out_ =
+      std::min(RateOf(LowLatencySamples(rdma.table), split.latency_s_), rdma.measured.scale_out.value) *
+      device.scale_out.value / rdma.measured.scale_out.value;
   split.scale_up_ = in_node.scale_up * device.scale_up.value / nominal.value;
   split.at_16_nodes_ = {PeerCost(kEight.dispatch, kSixteen.dispatch),
                         PeerCost(kEight.combine, kSixteen.combine)};
@@ -81,7 +93,7 @@ Time SplitExchange::Alone(const SplitLoad& load, bool received) const {
   }
   const double factor = PeerFactor(load.kind, load.nodes);
   const double over_nic = out > 0 ? latency_s_ + factor * out / scale_out_ : 0;
-  const double in_node = up > 0 ? scale_up_latency_s_ + up / scale_up_ : 0;
+  const double in_node = up > 0 ? latency_s_ + up / scale_up_ : 0;
   return FromSeconds(std::max(over_nic, in_node));
 }
 

@@ -1,9 +1,10 @@
 // The low-latency exchange as two kernels: a send kernel posts the messages, nothing of the GPU is used while they are
 // in flight, and a receive kernel takes what has arrived. This model prices the flight.
 //
-// It rests on nothing that was measured of the split kernels themselves. What a byte and a message cost on the NIC comes
-// from DeepEP's first release, which moves every pair by RDMA (DS-J14 to J17); pairs inside a node go at the rate and
-// latency that one measured node of a Hopper GPU shows for the low-latency kernels, scaled by the links; and what more
+// It rests on nothing that was measured of the split kernels themselves. What a byte costs on
+// the NIC comes from DeepEP's first release, which moves every pair by RDMA (DS-J14 to J17, all of 128 tokens a rank); the
+// latency of an exchange, and the rate inside a node, from one measured node of a Hopper GPU, whose rows go down to a token
+// a rank, the rate scaled by the links; and what more
 // peers cost comes from the same normal kernels on 8 and on 16 nodes (DS-J23, DS-J24): beyond 8 nodes a dispatch takes
 // 4 % and a combine 9 % longer than its bytes say. Nobody has published those on more than 16 nodes: the cost stays as
 // it is there.
@@ -48,8 +49,7 @@ class SplitExchange {
   const std::string& source() const { return source_; }
 
  private:
-  double latency_s_ = 0, scale_out_ = 0;
-  double scale_up_latency_s_ = 0, scale_up_ = 0;
+  double latency_s_ = 0, scale_out_ = 0, scale_up_ = 0;
   bool uses_scale_up_ = true;
   std::array<double, 2> at_16_nodes_{1, 1};  ///< dispatch, combine
   double deviation_ = 0;
