@@ -341,7 +341,8 @@ ServingScenario ReadServingScenario(const Document& document, const std::string&
   WithPlaces(root, [&] { Settle(&s); });
   const std::vector<std::string> changed = ChangedSubjects(document);
   const auto& all = document.changes();
-  if (!changed.empty() && std::none_of(all.begin(), all.end(), [](const Document::Change& c) { return c.path == "name"; })) {
+  if (!changed.empty() &&
+      std::none_of(all.begin(), all.end(), [](const Document::Change& c) { return c.path == "name"; })) {
     s.name = fmt::format("Serving {} on {} ({} with {} changed)", s.model.name, s.cluster.device.name,
                          std::filesystem::path(s.file).stem().string(), fmt::join(changed, ", "));
   }

@@ -146,7 +146,7 @@ TEST_F(Program, DepthOnTheLineIsLimited) {
 TEST_F(Program, AnInterruptedRunSaysWhatWasStoppedAndWritesNothing) {
   const Ended ended =
       Shell("cd " + folder_.string() +
-            " && timeout --preserve-status -s INT 1 $orrery run deepseek-v3-pretraining --json out.json");
+            " && timeout --preserve-status -s INT 3 $orrery run deepseek-v3-pretraining --json out.json");
   EXPECT_EQ(ended.code, 130) << ended.said;
   EXPECT_THAT(ended.said, AllOf(HasSubstr("orrery: stopped"), HasSubstr("nothing was written")));
   EXPECT_TRUE(fs::is_empty(folder_));
@@ -155,7 +155,7 @@ TEST_F(Program, AnInterruptedRunSaysWhatWasStoppedAndWritesNothing) {
 TEST_F(Program, AnInterruptedComparisonOfStrategiesWritesNothingEither) {
   const Ended ended =
       Shell("cd " + folder_.string() +
-            " && timeout --preserve-status -s INT 1 $orrery routing compare --layers 58 --json out.json");
+            " && timeout --preserve-status -s INT 3 $orrery routing compare --layers 58 --json out.json");
   EXPECT_EQ(ended.code, 130) << ended.said;
   EXPECT_THAT(ended.said, AllOf(HasSubstr("orrery: stopped"), HasSubstr("nothing was written")));
   EXPECT_TRUE(fs::is_empty(folder_));
