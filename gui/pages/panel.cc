@@ -153,7 +153,10 @@ void Panel::SetContent(PanelContent content) {
   if (table_->model() != content_.table.get()) {
     table_->setModel(content_.table.get());
     if (content_.table) {
-      const auto fit = [this] { table_->resizeColumnsToContents(); };
+      // Measuring every cell takes long: only of what is seen.
+      const auto fit = [this] {
+        if (ShowsTable()) table_->resizeColumnsToContents();
+      };
       connect(content_.table.get(), &QAbstractItemModel::modelReset, table_, fit);
       connect(content_.table.get(), &QAbstractItemModel::rowsInserted, table_, fit);
       connect(content_.table.get(), &QAbstractItemModel::dataChanged, table_, fit);
@@ -188,6 +191,7 @@ void Panel::ShowTable(bool table) {
 void Panel::ShowWhatThereIs() {
   if (content_.table && (wants_table_ || !content_.paint)) {
     stack_->setCurrentWidget(table_);
+    table_->resizeColumnsToContents();
   } else if (content_.paint) {
     stack_->setCurrentWidget(canvas_);
   } else {

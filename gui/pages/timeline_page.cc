@@ -303,6 +303,16 @@ void TimelinePage::Refresh() {
 void TimelinePage::Settle() {
   worker_->Wait();
   against_worker_->Wait();
+  ListSpans();
+}
+
+void TimelinePage::ListSpans() {
+  if (data_) span_table_->Show(*data_, RanksShown(*data_), axis_.from(), axis_.to());
+}
+
+void TimelinePage::ShowTables(bool tables) {
+  if (tables) ListSpans();
+  Page::ShowTables(tables);
 }
 
 std::vector<int> TimelinePage::RanksShown(const TimelineData& data) const {
@@ -408,7 +418,7 @@ void TimelinePage::Draw() {
   const double plot = LayOutTimeline(QRectF(lanes_->canvas()->rect()), theme(), LanesOf(*data_)).plot.width();
   if (plot > 1 && plot != axis_.width()) axis_.Resize(plot);
   overview_->SetContent(std::move(overview));
-  span_table_->Show(*data_, RanksShown(*data_), axis_.from(), axis_.to());
+  if (ShowsTables()) ListSpans();
   PanelContent own = content(data_, "Lanes");
   own.table = span_table_;
   lanes_->SetContent(std::move(own));

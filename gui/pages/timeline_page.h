@@ -49,6 +49,7 @@ class TimelinePage : public Page {
   void Refresh() override;
   void Settle() override;
   void SetTheme(const Theme& theme) override;
+  void ShowTables(bool tables) override;
   const TimelineData* data() const { return data_.get(); }
   const TimeAxis& axis() const { return axis_; }
   /// Shows a stretch of time, picoseconds.
@@ -78,6 +79,8 @@ class TimelinePage : public Page {
   TimelineFigure LanesOf(const TimelineData& data) const;
   OverviewFigure OverviewOf(const TimelineData& data) const;
   void Draw();
+  /// The spans in view as a table; made only where it is seen or exported.
+  void ListSpans();
   void DrawDetail();
   void PressLanes(const PanelPoint& point);
   void DragLanes(const PanelPoint& from, const PanelPoint& to);

@@ -5,7 +5,9 @@
 #include <QVBoxLayout>
 #include <cmath>
 #include <exception>
+#include <filesystem>
 #include <string>
+#include <system_error>
 
 #include "gui/session/expert_view.h"
 
@@ -36,7 +38,10 @@ QString ShareLine(const char* what, double share) {
 /// The command that prints the plan's figures: its file, with what was changed since it was read.
 QString CommandOf(const Plan& plan) {
   if (plan.file().empty()) return "save the plan (Ctrl+S), then: orrery run FILE";
-  QString command = "orrery run " + QString::fromStdString(plan.file());
+  std::error_code error;
+  std::string file = std::filesystem::proximate(plan.file(), error).string();  // as one would type it here
+  if (error || file.starts_with("..")) file = plan.file();
+  QString command = "orrery run " + QString::fromStdString(file);
   try {
     for (const KeyChange& change : ChangesBetween(*Plan::Load(plan.file()), plan)) {
       if (change.to.empty()) return "save the plan (Ctrl+S), then: orrery run FILE";
