@@ -1,6 +1,8 @@
 #include "models/spec/huggingface_config.h"
 
 #include <algorithm>
+#include <charconv>
+#include <system_error>
 
 #include <fmt/format.h>
 
@@ -25,6 +27,14 @@ bool IsOff(const Value& value) {
   if (value.is_map()) return value.entries().empty();
   static const std::vector<std::string> off = {"false", "0", "0.0", "", "none", "None"};
   return std::find(off.begin(), off.end(), value.AsString()) != off.end();
+}
+
+/// Texts that a key of a configuration has are names, never these.
+bool LooksLikeNumberOrFlag(const std::string& text) {
+  if (text == "true" || text == "false") return true;
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error != std::errc::invalid_argument && end == text.data() + text.size();
 }
 
 bool AnyWordOf(const std::string& key, const std::vector<std::string>& words) {
@@ -97,6 +107,8 @@ bool HuggingFaceConfig::InFile(const std::string& key) { return Raw(key) != null
 
 const Value* HuggingFaceConfig::Quiet(const std::string& key) {
   const Value* value = Raw(key);
+  if (value != nullptr && value->is_scalar() && value->quoted() && LooksLikeNumberOrFlag(value->AsString()))
+    throw value->Error("expected a number, or true or false, without quotes: in JSON this is a text");
   if (value == nullptr) value = Entry(defaults_.root(), key);
   return value == nullptr || value->is_null() ? nullptr : value;
 }

@@ -9,8 +9,10 @@ void ReadSwitchedWindow(HuggingFaceConfig* c, bool from_the_first, ModelSpec* sp
   const std::vector<std::string> types = LayerTypes(c, spec->layers, {"full_attention", "sliding_attention"});
   const Value* use = c->Quiet("use_sliding_window");
   const Value* full = c->Quiet("max_window_layers");
-  const int window = WindowOf(c);
   const bool on = use != nullptr && use->AsBool();
+  // Where it is switched on, also one beyond the positions of training: contexts may be asked that are longer.
+  const Value* width = c->Quiet("sliding_window");
+  const int window = on && width != nullptr ? static_cast<int>(width->AsInt(1, kMaxDimension)) : WindowOf(c);
   const std::int64_t first = from_the_first || full == nullptr ? 0 : full->AsInt(0, kMaxDimension);
   std::vector<bool> sliding;
   for (int i = 0; i < spec->layers; ++i) {

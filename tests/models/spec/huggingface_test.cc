@@ -130,6 +130,23 @@ TEST(HuggingFace, ReadsEveryFigureOfMla) {
   EXPECT_EQ(spec.dense_intermediate, 18432);
 }
 
+TEST(HuggingFace, AWindowThatIsSwitchedOnCountsBeyondThePositionsOfTraining) {
+  const ModelSpec spec =
+      Read(Windowed(262144, 40));  // of 131072 positions: contexts may be asked that are longer
+  ASSERT_EQ(spec.mixers.size(), 1u);
+  EXPECT_EQ(spec.mixers[0].attention->window, 262144);
+  EXPECT_EQ(spec.BlocksOf(39).mixer, kOwnMixer);
+  EXPECT_NE(spec.BlocksOf(40).mixer, kOwnMixer);
+}
+
+TEST(HuggingFace, ATextIsNoNumberAndNoFlag) {
+  EXPECT_THAT(ErrorOf(Replaced(kLlama70, R"("hidden_size": 8192)", R"("hidden_size": "8192")")),
+              HasSubstr("hidden_size: '8192': expected a number, or true or false, without quotes"));
+  EXPECT_THAT(
+      ErrorOf(Replaced(kLlama70, R"("tie_word_embeddings": false)", R"("tie_word_embeddings": "true")")),
+      HasSubstr("without quotes"));
+}
+
 TEST(HuggingFace, SaysWhichDefaultsStoodInForAbsentKeys) {
   const ModelSpec spec = Read(kQwen72);
   EXPECT_THAT(spec.source, HasSubstr("head_dim = 128"));
