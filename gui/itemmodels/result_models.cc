@@ -6,16 +6,13 @@
 #include <string_view>
 #include <utility>
 
+#include "gui/session/text.h"
 #include "scenarios/validation/published.h"
 
 namespace orrery::gui {
 namespace {
 
 using scenarios::TrainingResult;
-
-QString Text(std::string_view text) {
-  return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
-}
 
 TableColumn Words(const char* title, const char* help = "") { return {title, {}, false, help}; }
 TableColumn Number(const char* title, const char* unit, const char* help = "") {

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <utility>
 
+#include "gui/session/text.h"
+
 namespace orrery::gui {
 namespace {
 
@@ -112,10 +114,9 @@ TableRow VariantsModel::RowOf(const VariantPtr& variant, const VariantPtr& basel
   if (const AnswerPtr best = session_->Best(variant->id); best && best->result) {
     const TrainingResult& r = *best->result;
     const scenarios::RunReport run = session_->RunOf(variant->id, *best);
-    const QString mark =
-        QString::fromUtf8(Mark(best->kind).data(), static_cast<qsizetype>(Mark(best->kind).size()));
+    const QString mark = Text(Mark(best->kind));
     row.cells[kMark] = TextCell(mark);
-    row.help = QString::fromUtf8(Words(best->kind).data(), static_cast<qsizetype>(Words(best->kind).size()));
+    row.help = Text(Words(best->kind));
     const std::int64_t peak = PeakMemory(r);
     row.cells[kMemory] = NumberCell(static_cast<double>(peak) * 1e-9, 1, !r.fits);
     row.cells[kRunTokens] = NumberCell(run.tokens * 1e-12, 2);

@@ -22,14 +22,13 @@
 #include "gui/pages/load_figures.h"
 #include "gui/pages/result_figures.h"
 #include "gui/paint/tiles.h"
+#include "gui/session/text.h"
 #include "scenarios/schema/kinds.h"
 
 namespace orrery::gui {
 namespace {
 
 constexpr int kPlayMilliseconds = 100;
-
-QString Percent(double share) { return QString::fromStdString(SignedPercent(share, 1)); }
 
 std::vector<std::string> Strategies() {
   for (const scenarios::ScenarioKind& kind : scenarios::ScenarioKinds())
@@ -257,8 +256,7 @@ ExpertsPage::Source ExpertsPage::SourceOf(const VariantPtr& variant) const {
   source.run = answer->run;
   source.loads = answer->run->model->loads();
   source.layers = answer->run->model->MoeLayers();
-  const QString mark =
-      QString::fromUtf8(Mark(answer->kind).data(), static_cast<qsizetype>(Mark(answer->kind).size()));
+  const QString mark = Text(Mark(answer->kind));
   source.name += QString(": step %1 s %2").arg(answer->result->step_s, 0, 'f', 2).arg(mark);
   return source;
 }
@@ -461,13 +459,15 @@ void ExpertsPage::DrawMaps() {
     const Source& source = sources_[i];
     const bool there = source.why_not.isEmpty() && source.view.layers > 0;
     HeatMapFigure figure;
-    if (there) {
-      figure = FigureOf(source);
-      if (ShowsTables() || !playing()) map_tables_[i]->Show(source.view, source.layer_names);
-    }
+    if (there) figure = FigureOf(source);
     const QString description = there ? figure.title + ". " + figure.caption : source.why_not;
-    panel->SetContent(ContentOf(std::move(figure), &PaintHeatMap, there, source.name + "\n" + source.why_not,
-                                description, there ? map_tables_[i] : nullptr));
+    PanelContent content =
+        ContentOf(std::move(figure), &PaintHeatMap, there, source.name + "\n" + source.why_not, description,
+                  there ? map_tables_[i] : nullptr);
+    content.list = [this, i] {
+      if (i < sources_.size()) map_tables_[i]->Show(sources_[i].view, sources_[i].layer_names);
+    };
+    panel->SetContent(std::move(content));
     const VariantPtr variant = session().Find(source.variant);
     const AnswerPtr answer = variant ? session().Latest(source.variant) : nullptr;
     panel->SetStale(answer && !session().IsCurrent(*answer) ? "of the previous edit" : "");

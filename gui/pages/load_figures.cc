@@ -7,8 +7,6 @@
 namespace orrery::gui {
 namespace {
 
-QString Percent(double share) { return QString::fromStdString(SignedPercent(share, 1)); }
-
 QString TitleOf(const LoadRequest& request) {
   const char* what = request.columns == LoadColumns::kRanks     ? "Rows of each EP rank over the mean"
                      : request.columns == LoadColumns::kExperts ? "Rows of each expert over the mean"
@@ -76,6 +74,8 @@ QString StripTitle(const RankStrip& strip, int planned_from) {
 }
 
 }  // namespace
+
+QString Percent(double share) { return QString::fromStdString(SignedPercent(share, 1)); }
 
 HeatMapFigure LoadMapOf(const LoadView& view, const std::vector<std::string>& layers, bool dark) {
   HeatMapFigure figure;

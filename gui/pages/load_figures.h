@@ -12,6 +12,9 @@
 
 namespace orrery::gui {
 
+/// "+54.4 %".
+QString Percent(double share);
+
 /// The map of a view, on the scale that what is counted has. `layers`: their names, one a row.
 HeatMapFigure LoadMapOf(const LoadView& view, const std::vector<std::string>& layers, bool dark);
 

@@ -24,7 +24,7 @@ class Page : public QWidget {
   const std::vector<Panel*>& panels() const { return panels_; }
   virtual void SetTheme(const Theme& theme);
   /// Shows the tables of all panels, or their pictures.
-  virtual void ShowTables(bool tables);
+  void ShowTables(bool tables);
   bool ShowsTables() const { return tables_; }
   /// What its keys do, a line each.
   virtual QString KeysHelp() const;

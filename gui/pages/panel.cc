@@ -64,10 +64,6 @@ class Panel::Canvas : public QWidget {
     last_ = event->position();
     Q_EMIT panel_->Pressed(Point(event->position(), event->modifiers()));
   }
-  void mouseReleaseEvent(QMouseEvent* event) override {
-    if (event->button() == Qt::LeftButton)
-      Q_EMIT panel_->Released(Point(event->position(), event->modifiers()));
-  }
   void wheelEvent(QWheelEvent* event) override {
     Q_EMIT panel_->Wheeled(Point(event->position(), event->modifiers()), event->angleDelta().y() / 120.0);
     event->accept();
@@ -179,7 +175,10 @@ void Panel::SetTheme(const Theme& theme) {
   canvas_->update();
 }
 
-void Panel::Repaint() { canvas_->update(); }
+const QAbstractItemModel* Panel::FilledTable() const {
+  if (content_.table && content_.list) content_.list();
+  return content_.table.get();
+}
 
 bool Panel::ShowsTable() const { return stack_->currentWidget() == table_; }
 
@@ -190,6 +189,7 @@ void Panel::ShowTable(bool table) {
 
 void Panel::ShowWhatThereIs() {
   if (content_.table && (wants_table_ || !content_.paint)) {
+    FilledTable();
     stack_->setCurrentWidget(table_);
     table_->resizeColumnsToContents();
   } else if (content_.paint) {

@@ -26,6 +26,9 @@ struct PanelContent {
   ThemedPaint paint;    ///< empty: there is no picture, and `absent` says why and what would make one
   QString absent;
   std::shared_ptr<QAbstractItemModel> table;  ///< the same figures; null: none
+  /// Fills `table`, when it is about to be seen or written: for tables too large to follow a moving picture. Empty: it
+  /// is filled already.
+  std::function<void()> list = {};
 };
 
 /// Where a pointer is, and how large the canvas that it is on.
@@ -50,19 +53,17 @@ class Panel : public QWidget {
   void SetStale(const QString& of_whom);
   void SetTheme(const Theme& theme);
   const Theme& theme() const { return theme_; }
-  /// Paints the picture anew: what it is drawn from has changed.
-  void Repaint();
   void ShowTable(bool table);
   bool ShowsTable() const;
   QTableView* table() const { return table_; }
+  /// The content's table, filled; null: it has none.
+  const QAbstractItemModel* FilledTable() const;
   /// Where the picture is drawn; what tests click on.
   QWidget* canvas() const;
 
  Q_SIGNALS:
   void Pressed(const orrery::gui::PanelPoint& point);
   void DoubleClicked(const orrery::gui::PanelPoint& point);
-  /// The left button goes up; a press and this one at the same point are a click.
-  void Released(const orrery::gui::PanelPoint& point);
   /// With the left button down, since the last of these or the press.
   void Dragged(const orrery::gui::PanelPoint& from, const orrery::gui::PanelPoint& to);
   /// Notches of the wheel, away from the hand positive.

@@ -8,14 +8,12 @@
 #include <vector>
 
 #include "gui/geometry/ticks.h"
+#include "gui/session/text.h"
 #include "scenarios/validation/published.h"
 
 namespace orrery::gui {
 namespace {
 
-QString Text(std::string_view text) {
-  return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
-}
 QString Number(double value, int decimals) { return Text(Fixed(value, decimals)); }
 
 /// "351 k$", "5.22 M$".
@@ -96,6 +94,22 @@ std::vector<NamedValue> CommunicationValues(const scenarios::TrainingResult* r) 
           {"waiting for stragglers", c.straggler_s},
           {"waiting for pipeline neighbours", c.pipeline_wait_s},
           {"messages between pipeline ranks", c.messages_s}};
+}
+
+/// Named seconds of `ours`, those of the variant beside it as ticks; parts below `least_share` of the step left out.
+BarsFigure ComparedBars(const char* title, const char* axis_title, const ShownAnswers& shown,
+                        const AnswerPtr& ours,
+                        std::vector<NamedValue> (*values)(const scenarios::TrainingResult*),
+                        double least_share) {
+  BarsFigure figure;
+  figure.title = title;
+  figure.axis_title = axis_title;
+  figure.pale = shown.pale();
+  NameTheOther(&figure, shown);
+  if (ours)
+    AddRows(&figure, values(ResultOf(ours)), values(ResultOf(shown.against)),
+            least_share * ours->result->step_s, ours->kind);
+  return figure;
 }
 
 }  // namespace
@@ -226,14 +240,8 @@ BarsFigure HelpsOf(const ShownAnswers& shown) {
 }
 
 BarsFigure OpClassesOf(const ShownAnswers& shown) {
-  BarsFigure figure;
-  figure.title = "What runs";
-  figure.axis_title = "seconds a GPU and step (they overlap)";
-  figure.pale = shown.pale();
-  NameTheOther(&figure, shown);
-  if (shown.answer)
-    AddRows(&figure, OpClassValues(ResultOf(shown.answer)), OpClassValues(ResultOf(shown.against)),
-            0.0005 * shown.answer->result->step_s, shown.answer->kind);
+  BarsFigure figure = ComparedBars("What runs", "seconds a GPU and step (they overlap)", shown, shown.answer,
+                                   &OpClassValues, 0.0005);
   if (const auto* r = ResultOf(shown.answer)) {
     figure.caption = QString(
                          "Of kernel and transfer time %1 % is measured, %2 % derived, %3 % scaled from "
@@ -247,31 +255,17 @@ BarsFigure OpClassesOf(const ShownAnswers& shown) {
 }
 
 BarsFigure CommunicationOf(const ShownAnswers& shown) {
-  BarsFigure figure;
-  figure.title = "Communication";
-  figure.axis_title = "seconds a GPU and step";
-  figure.pale = shown.pale();
-  NameTheOther(&figure, shown);
-  if (shown.answer) {
-    AddRows(&figure, CommunicationValues(ResultOf(shown.answer)),
-            CommunicationValues(ResultOf(shown.against)), 0, shown.answer->kind);
-    for (BarRow& row : figure.rows)
-      if (row.label.contains("exposed") || row.label.contains("waiting"))
-        row.parts.front().category = BarPart::kHot;
-  }
+  BarsFigure figure =
+      ComparedBars("Communication", "seconds a GPU and step", shown, shown.answer, &CommunicationValues, 0);
+  for (BarRow& row : figure.rows)
+    if (row.label.contains("exposed") || row.label.contains("waiting"))
+      row.parts.front().category = BarPart::kHot;
   return figure;
 }
 
 BarsFigure CriticalPathOf(const ShownAnswers& shown) {
-  BarsFigure figure;
-  figure.title = "The critical path (parts of at least 0.5 % of the step)";
-  figure.axis_title = "seconds of the step";
-  figure.pale = shown.pale();
-  NameTheOther(&figure, shown);
-  if (shown.best)
-    AddRows(&figure, PathValues(ResultOf(shown.best)), PathValues(ResultOf(shown.against)),
-            0.005 * shown.best->result->step_s, shown.best->kind);
-  return figure;
+  return ComparedBars("The critical path (parts of at least 0.5 % of the step)", "seconds of the step", shown,
+                      shown.best, &PathValues, 0.005);
 }
 
 StacksFigure MemoryOf(const ShownAnswers& shown) {

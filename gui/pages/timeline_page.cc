@@ -17,6 +17,7 @@
 #include "gui/geometry/ticks.h"
 #include "gui/pages/content.h"
 #include "gui/pages/result_figures.h"
+#include "gui/session/text.h"
 #include "scenarios/training/block_kernels.h"
 #include "scenarios/training/span_words.h"
 
@@ -25,10 +26,6 @@ namespace {
 
 constexpr double kZoomStep = 1.25;
 constexpr int kFirstOfEach = -1;
-
-QString Text(std::string_view text) {
-  return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
-}
 
 QString Milliseconds(std::int64_t picoseconds) {
   return Text(Seconds(static_cast<double>(picoseconds) * 1e-12));
@@ -303,16 +300,6 @@ void TimelinePage::Refresh() {
 void TimelinePage::Settle() {
   worker_->Wait();
   against_worker_->Wait();
-  ListSpans();
-}
-
-void TimelinePage::ListSpans() {
-  if (data_) span_table_->Show(*data_, RanksShown(*data_), axis_.from(), axis_.to());
-}
-
-void TimelinePage::ShowTables(bool tables) {
-  if (tables) ListSpans();
-  Page::ShowTables(tables);
 }
 
 std::vector<int> TimelinePage::RanksShown(const TimelineData& data) const {
@@ -418,9 +405,11 @@ void TimelinePage::Draw() {
   const double plot = LayOutTimeline(QRectF(lanes_->canvas()->rect()), theme(), LanesOf(*data_)).plot.width();
   if (plot > 1 && plot != axis_.width()) axis_.Resize(plot);
   overview_->SetContent(std::move(overview));
-  if (ShowsTables()) ListSpans();
   PanelContent own = content(data_, "Lanes");
   own.table = span_table_;
+  own.list = [this] {
+    if (data_) span_table_->Show(*data_, RanksShown(*data_), axis_.from(), axis_.to());
+  };
   lanes_->SetContent(std::move(own));
   beside_->setVisible(against_ != nullptr);
   below_->setVisible(against_ != nullptr);
@@ -569,28 +558,33 @@ void TimelinePage::PressLanes(const PanelPoint& point) {
   }
 }
 
+void TimelinePage::ScrollBy(double pixels, const TimelineFigure& figure, const TimelineLayout& layout) {
+  const double all = figure.lane_height * static_cast<double>(figure.lanes.size());
+  scroll_ = std::clamp(scroll_ + pixels, 0.0, std::max(0.0, all - layout.plot.height()));
+}
+
 void TimelinePage::DragLanes(const PanelPoint& from, const PanelPoint& to) {
   if (!data_) return;
-  const TimelineLayout layout = LayOutTimeline(to.canvas, theme(), LanesOf(*data_));
+  const TimelineFigure figure = LanesOf(*data_);
+  const TimelineLayout layout = LayOutTimeline(to.canvas, theme(), figure);
   if ((to.modifiers & Qt::ShiftModifier) && range_) {
     const std::int64_t time = axis_.Time(to.at.x() - layout.plot.left());
     range_->second = std::max(range_->first + 1, time);
     return Draw();
   }
   axis_.Pan(from.at.x() - to.at.x());
-  const double all = 16.0 * static_cast<double>(LanesOf(*data_).lanes.size());
-  scroll_ = std::clamp(scroll_ + from.at.y() - to.at.y(), 0.0, std::max(0.0, all - layout.plot.height()));
+  ScrollBy(from.at.y() - to.at.y(), figure, layout);
   Draw();
 }
 
 void TimelinePage::WheelLanes(const PanelPoint& point, double notches) {
   if (!data_) return;
-  const TimelineLayout layout = LayOutTimeline(point.canvas, theme(), LanesOf(*data_));
+  const TimelineFigure figure = LanesOf(*data_);
+  const TimelineLayout layout = LayOutTimeline(point.canvas, theme(), figure);
   if (point.modifiers & Qt::ControlModifier) {
     axis_.Zoom(point.at.x() - layout.plot.left(), std::pow(kZoomStep, notches));
   } else {
-    const double all = 16.0 * static_cast<double>(LanesOf(*data_).lanes.size());
-    scroll_ = std::clamp(scroll_ - 48 * notches, 0.0, std::max(0.0, all - layout.plot.height()));
+    ScrollBy(-48 * notches, figure, layout);
   }
   Draw();
 }

@@ -49,7 +49,6 @@ class TimelinePage : public Page {
   void Refresh() override;
   void Settle() override;
   void SetTheme(const Theme& theme) override;
-  void ShowTables(bool tables) override;
   const TimelineData* data() const { return data_.get(); }
   const TimeAxis& axis() const { return axis_; }
   /// Shows a stretch of time, picoseconds.
@@ -79,10 +78,10 @@ class TimelinePage : public Page {
   TimelineFigure LanesOf(const TimelineData& data) const;
   OverviewFigure OverviewOf(const TimelineData& data) const;
   void Draw();
-  /// The spans in view as a table; made only where it is seen or exported.
-  void ListSpans();
   void DrawDetail();
   void PressLanes(const PanelPoint& point);
+  /// Down by logical pixels, as far as there are lanes.
+  void ScrollBy(double pixels, const TimelineFigure& figure, const TimelineLayout& layout);
   void DragLanes(const PanelPoint& from, const PanelPoint& to);
   void WheelLanes(const PanelPoint& point, double notches);
   void ZoomBy(double factor);

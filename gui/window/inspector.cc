@@ -10,13 +10,10 @@
 #include <system_error>
 
 #include "gui/session/expert_view.h"
+#include "gui/session/text.h"
 
 namespace orrery::gui {
 namespace {
-
-QString Text(std::string_view text) {
-  return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
-}
 
 /// A label whose text can be copied, below a heading.
 QLabel* AddPart(QVBoxLayout* column, const QString& heading, QWidget* parent) {
@@ -132,7 +129,7 @@ Inspector::Inspector(Session* session, QWidget* parent) : QWidget(parent), sessi
   area->setWidget(inside);
   outer->addWidget(area);
   setMinimumWidth(180);
-  connect(session_, &Session::SelectionChanged, this, &Inspector::Refresh);
+  connect(session_, &Session::SelectionChanged, this, &Inspector::RefreshSelected);
   connect(session_, &Session::AnswerChanged, this, &Inspector::Refresh);
   connect(session_, &Session::ShownChanged, this, &Inspector::Refresh);
   connect(session_, &Session::VariantsChanged, this, &Inspector::Refresh);
@@ -140,9 +137,13 @@ Inspector::Inspector(Session* session, QWidget* parent) : QWidget(parent), sessi
 }
 
 void Inspector::Refresh() {
+  RefreshSelected();
+  why_->setText(WhyText(*session_));
+}
+
+void Inspector::RefreshSelected() {
   const QString selected = SelectionText(session_->selection(), *session_);
   selected_->setText(selected.isEmpty() ? "Nothing. Click on a picture." : selected);
-  why_->setText(WhyText(*session_));
 }
 
 }  // namespace orrery::gui

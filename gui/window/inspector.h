@@ -16,7 +16,8 @@ class Inspector : public QWidget {
   explicit Inspector(Session* session, QWidget* parent = nullptr);
 
  private:
-  void Refresh();
+  void Refresh();  ///< all of it; reads the plan's file, so not for every click
+  void RefreshSelected();
 
   Session* session_;
   QLabel* selected_;

@@ -34,6 +34,7 @@
 #include "gui/pages/time_page.h"
 #include "gui/pages/timeline_page.h"
 #include "gui/pages/what_if_page.h"
+#include "gui/session/text.h"
 #include "gui/window/inspector.h"
 #include "gui/window/page_files.h"
 #include "gui/window/start_page.h"
@@ -42,10 +43,6 @@
 
 namespace orrery::gui {
 namespace {
-
-QString Text(std::string_view text) {
-  return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
-}
 
 /// The names of variants in a box, with their ids, `none` first where it is not empty; the one of `id` is current.
 void FillVariants(QComboBox* box, const Session& session, const QString& none, int id) {

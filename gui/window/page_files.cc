@@ -35,7 +35,10 @@ constexpr const char* kHead =
 
 std::string PanelFile(const Panel& panel, const QString& format, double scale) {
   const PanelContent& content = panel.content();
-  if (format == "csv") return content.table ? CsvText(*content.table).toStdString() : std::string();
+  if (format == "csv") {
+    const QAbstractItemModel* table = panel.FilledTable();
+    return table != nullptr ? CsvText(*table).toStdString() : std::string();
+  }
   if (!content.paint) return {};
   const auto paint = [&](QPainter& painter, const QRectF& area) {
     content.paint(painter, area, panel.theme());
