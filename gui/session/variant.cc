@@ -16,35 +16,6 @@ namespace {
 
 constexpr std::size_t kMostText = std::size_t{16} << 20;
 
-void AddFile(const std::string& path, std::vector<std::string>* files) {
-  if (scenarios::IsFile(path)) files->push_back(std::filesystem::absolute(path).string());
-}
-
-void AddTables(const hw::CalibrationChoice& calibration, std::vector<std::string>* files) {
-  AddFile(calibration.name, files);
-  for (const std::string& name : calibration.further) AddFile(name, files);
-}
-
-std::vector<std::string> FilesOf(const scenarios::Scenario& s) {
-  std::vector<std::string> files;
-  AddFile(s.model.source, &files);
-  AddFile(s.routing.loads, &files);
-  AddTables(s.calibration, &files);
-  return files;
-}
-
-std::vector<std::string> FilesOf(const scenarios::AttentionScenario& s) {
-  std::vector<std::string> files;
-  for (const models::ModelSpec& model : s.models) AddFile(model.source, &files);
-  AddTables(s.calibration, &files);
-  return files;
-}
-
-std::string HashOf(const scenarios::Scenario& s, const Written&) { return s.hash; }
-std::string HashOf(const scenarios::AttentionScenario&, const Written& written) {
-  return HashHex(YamlText(written));
-}
-
 const Written* FindWritten(const Written& root, std::string_view key) {
   const Written* at = &root;
   while (at != nullptr && !key.empty()) {
@@ -100,13 +71,9 @@ Plan::Plan(Document document, std::string text, std::string file)
       file_(std::move(file)),
       scenario_(scenarios::ReadScenario(document_, file_)),
       written_(scenarios::WriteScenario(scenario_)) {
-  std::visit(
-      [this](const auto& s) {
-        name_ = s.name;
-        files_ = FilesOf(s);
-        hash_ = HashOf(s, written_);
-      },
-      scenario_);
+  name_ = std::visit([](const auto& s) { return s.name; }, scenario_);
+  files_ = scenarios::FilesOf(scenario_);
+  hash_ = scenarios::HashOf(scenario_);
 }
 
 std::shared_ptr<const Plan> Plan::Make(Document document, std::string text, std::string file) {

@@ -77,34 +77,32 @@ std::string CacheTable(const ModelReport& m) {
   return t.Text();
 }
 
-std::string CapacityTable(const AttentionScenario& s, const ModelReport& m) {
+/// A row a design, a column a context.
+std::string ByContext(const AttentionScenario& s, const ModelReport& m,
+                      std::string (*cell)(const CapacityPoint&)) {
   Table t;
   std::vector<std::string> head = {"design"};
   for (std::int64_t c : s.contexts) head.push_back(Tokens(c));
   t.Row(head);
   for (const DesignReport& d : m.designs) {
     std::vector<std::string> row = {d.design.name};
-    for (const CapacityPoint& p : d.capacity) {
-      row.push_back(fmt::format("{} | {} | {}", Sized(static_cast<double>(p.request_bytes), "B"),
-                                p.memory_batch, p.tpot_batch));
-    }
+    for (const CapacityPoint& p : d.capacity) row.push_back(cell(p));
     t.Row(row);
   }
   return t.Text();
 }
 
+std::string CapacityTable(const AttentionScenario& s, const ModelReport& m) {
+  return ByContext(s, m, [](const CapacityPoint& p) {
+    return fmt::format("{} | {} | {}", Sized(static_cast<double>(p.request_bytes), "B"), p.memory_batch,
+                       p.tpot_batch);
+  });
+}
+
 /// What a token of a request takes of the cache, by the request's length.
 std::string CacheByLengthTable(const AttentionScenario& s, const ModelReport& m) {
-  Table t;
-  std::vector<std::string> head = {"design"};
-  for (std::int64_t c : s.contexts) head.push_back(Tokens(c));
-  t.Row(head);
-  for (const DesignReport& d : m.designs) {
-    std::vector<std::string> row = {d.design.name};
-    for (const CapacityPoint& p : d.capacity) row.push_back(Kilobytes(CeilDiv(p.request_bytes, p.context)));
-    t.Row(row);
-  }
-  return t.Text();
+  return ByContext(s, m,
+                   [](const CapacityPoint& p) { return Kilobytes(CeilDiv(p.request_bytes, p.context)); });
 }
 
 /// One cell per context at batch `batch`.

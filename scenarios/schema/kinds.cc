@@ -1,11 +1,14 @@
 #include "scenarios/schema/kinds.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <iterator>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "core/config/yaml_edit.h"
+#include "scenarios/schema/calibration_field.h"
 #include "scenarios/schema/schema_version.h"
 
 namespace orrery::scenarios {
@@ -29,6 +32,32 @@ std::string Cell(std::string text) {
   for (std::size_t at = 0; (at = text.find('|', at)) != std::string::npos; at += 2) text.insert(at, "\\");
   return text;
 }
+
+/// The files that a scenario of any kind may name.
+class NamedFiles {
+ public:
+  void Add(const std::string& path) {
+    if (IsFile(path)) files_.push_back(std::filesystem::absolute(path).string());
+  }
+  void Add(const hw::CalibrationChoice& calibration) {
+    Add(calibration.name);
+    for (const std::string& name : calibration.further) Add(name);
+  }
+  void AddOf(const AttentionScenario& s) {
+    for (const models::ModelSpec& model : s.models) Add(model.source);
+    Add(s.calibration);
+  }
+  template <class S>
+  void AddOf(const S& s) {
+    Add(s.model.source);
+    Add(s.routing.loads);
+    Add(s.calibration);
+  }
+  std::vector<std::string> Take() { return std::move(files_); }
+
+ private:
+  std::vector<std::string> files_;
+};
 
 class Template {
  public:
@@ -99,6 +128,18 @@ AnyScenario ReadScenario(const Document& document, const std::string& file) {
 
 Written WriteScenario(const AnyScenario& scenario) {
   return std::visit([](const auto& s) { return WriteScenario(s); }, scenario);
+}
+
+std::vector<std::string> FilesOf(const AnyScenario& scenario) {
+  NamedFiles files;
+  std::visit([&files](const auto& s) { files.AddOf(s); }, scenario);
+  return files.Take();
+}
+
+std::string HashOf(const AnyScenario& scenario) {
+  if (const auto* training = std::get_if<Scenario>(&scenario)) return training->hash;
+  if (const auto* serving = std::get_if<ServingScenario>(&scenario)) return serving->hash;
+  return HashHex(YamlText(WriteScenario(scenario)));
 }
 
 std::string KeysText(std::string_view prefix) {

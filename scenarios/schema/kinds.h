@@ -27,6 +27,11 @@ const std::vector<ScenarioKind>& ScenarioKinds();
 AnyScenario ReadScenario(const Document& document, const std::string& file);
 Written WriteScenario(const AnyScenario& scenario);
 
+/// Files that a scenario names, absolute: its models' configurations, recorded loads, kernel tables.
+std::vector<std::string> FilesOf(const AnyScenario& scenario);
+/// Of what is asked: equal for scenarios that have the same answers.
+std::string HashOf(const AnyScenario& scenario);
+
 /// Every key of every kind whose path begins with `prefix`: type, unit, limits, default, meaning. InputError
 /// where no key does.
 std::string KeysText(std::string_view prefix);

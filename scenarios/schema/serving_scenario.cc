@@ -93,6 +93,16 @@ void AddExchange(Fields<Unit>* fields, const Fields<Unit>& section) {
       [&section](const Unit& unit) { return section.Write(unit); }, "how tokens reach their experts");
 }
 
+/// Keys of a unit's experts, which prefill and decode have alike.
+template <class U>
+void AddExperts(Fields<U>* f) {
+  f->Add("expert", &U::expert, Whole<int>(1, kMaxRanks, "ranks"),
+         "GPUs of the unit, which share the experts");
+  f->Add("redundant_experts", &U::redundant_experts, Maybe(Whole<int>(0, 1 << 16, "slots")),
+         "slots beside one for each routed expert")
+      .DefaultText("the fewest with which the ranks divide the slots");
+}
+
 const Fields<PrefillUnit>& PrefillFields() {
   static const Fields<PrefillUnit> exchange = [] {
     Fields<PrefillUnit> f = ExchangeKeys<PrefillUnit>::Make();
@@ -102,11 +112,7 @@ const Fields<PrefillUnit>& PrefillFields() {
   static const Fields<PrefillUnit> fields = [] {
     using U = PrefillUnit;
     Fields<U> f;
-    f.Add("expert", &U::expert, Whole<int>(1, kMaxRanks, "ranks"),
-          "GPUs of the unit, which share the experts");
-    f.Add("redundant_experts", &U::redundant_experts, Maybe(Whole<int>(0, 1 << 16, "slots")),
-          "slots beside one for each routed expert")
-        .DefaultText("the fewest with which the ranks divide the slots");
+    AddExperts(&f);
     f.Add("tokens_per_gpu", &U::tokens_per_gpu, Count<std::int64_t>("tokens", 1, kMaxTokens),
           "prompts that a GPU takes in a step");
     f.Add("overlap", &U::two_batch, Choice<bool>({{"none", false}, {"two-batch", true}}),
@@ -122,11 +128,7 @@ const Fields<DecodeUnit>& DecodeFields() {
   static const Fields<DecodeUnit> fields = [] {
     using U = DecodeUnit;
     Fields<U> f;
-    f.Add("expert", &U::expert, Whole<int>(1, kMaxRanks, "ranks"),
-          "GPUs of the unit, which share the experts");
-    f.Add("redundant_experts", &U::redundant_experts, Maybe(Whole<int>(0, 1 << 16, "slots")),
-          "slots beside one for each routed expert")
-        .DefaultText("the fewest with which the ranks divide the slots");
+    AddExperts(&f);
     f.Add("requests_per_gpu", &U::requests_per_gpu, Whole<std::int64_t>(1, kMaxRequests, "requests"),
           "that a GPU decodes at once");
     f.Add("overlap", &U::five_stage, Choice<bool>({{"none", false}, {"five-stage", true}}),
@@ -350,19 +352,5 @@ ServingScenario ReadServingScenario(const Document& document, const std::string&
 }
 
 Written WriteScenario(const ServingScenario& scenario) { return ServingFields().Write(scenario); }
-
-std::vector<std::string> FilesOf(const ServingScenario& s) {
-  std::vector<std::string> files;
-  const auto add = [&files](const std::string& path) {
-    if (IsFile(path)) files.push_back(std::filesystem::absolute(path).string());
-  };
-  add(s.model.source);
-  add(s.routing.loads);
-  add(s.calibration.name);
-  for (const std::string& name : s.calibration.further) add(name);
-  return files;
-}
-
-std::string HashOf(const ServingScenario& scenario, const Written&) { return scenario.hash; }
 
 }  // namespace orrery::scenarios

@@ -104,8 +104,4 @@ void Settle(ServingScenario* scenario);
 ServingScenario ReadServingScenario(const Document& document, const std::string& file);
 Written WriteScenario(const ServingScenario& scenario);
 
-/// Files that the scenario names, and its hash: what faces ask of a scenario of any kind.
-std::vector<std::string> FilesOf(const ServingScenario& scenario);
-std::string HashOf(const ServingScenario& scenario, const Written& written);
-
 }  // namespace orrery::scenarios

@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include "core/base/error.h"
+#include "scenarios/training/span_words.h"
 
 namespace orrery::scenarios {
 namespace {
@@ -21,10 +22,11 @@ std::vector<ExchangeWait> ExchangeWaits(const Timeline& timeline, int pipeline_r
     for (std::size_t i = 0; i < first.size(); ++i) {
       ExchangeWait wait;
       wait.pipeline_rank = rank;
-      wait.unit = static_cast<models::UnitKind>(first[i].price() / models::kParts);
-      wait.part = static_cast<models::Part>(first[i].price() % models::kParts);
-      wait.moe_layer = static_cast<int>(first[i].instance()) / micro_batches;
-      wait.micro_batch = static_cast<int>(first[i].instance()) % micro_batches;
+      const SpanWork work = SpanWorkOf(first[i], micro_batches);
+      wait.unit = work.unit;
+      wait.part = work.part;
+      wait.moe_layer = work.moe_layer;
+      wait.micro_batch = work.micro_batch;
       wait.start = first[i].start();
       std::int64_t latest = -1;
       for (int place = 0; place < group; ++place) {

@@ -102,14 +102,22 @@ void Within(const UnitResult& u, bool rate, ValidationCase* c) {
   c->SetInterval(u.factors_90.low, u.factors_90.high, rate);
 }
 
+/// Adds times of the published charts of one profiled step.
+struct ChartCases {
+  const char* step;
+  std::vector<ValidationCase>* cases;
+
+  void operator()(const char* id, const char* what, double published_ms, double seconds, double tolerance,
+                  ToleranceKind kind = ToleranceKind::kRelative) const {
+    cases->push_back(Case(id, fmt::format("{}, {}", step, what), published_ms, seconds * 1e3, "ms", tolerance,
+                          kChart, kind));
+  }
+};
+
 void AddDecode(std::vector<ValidationCase>* cases) {
   const UnitResult u = Profiled("decode-as-profiled");
   const ServingParts& l = u.layer;
-  const auto add = [&](const char* id, const char* what, double published, double seconds, double tolerance,
-                       ToleranceKind kind = ToleranceKind::kRelative) {
-    cases->push_back(Case(id, fmt::format("decode as profiled, {}", what), published, seconds * 1e3, "ms",
-                          tolerance, kChart, kind));
-  };
+  const ChartCases add{"decode as profiled", cases};
   add("DS-V01", "an MoE layer of both micro-batches", 1.421, u.layer_s, 0.05);
   Within(u, false, &cases->back());
   add("DS-V02", "attention core", 0.501, l.attention_core, 0.10);
@@ -136,11 +144,7 @@ void AddDecode(std::vector<ValidationCase>* cases) {
 void AddPrefill(std::vector<ValidationCase>* cases) {
   const UnitResult u = Profiled("prefill-as-profiled");
   const ServingParts& l = u.layer;
-  const auto add = [&](const char* id, const char* what, double published, double seconds, double tolerance,
-                       ToleranceKind kind = ToleranceKind::kRelative) {
-    cases->push_back(Case(id, fmt::format("prefill as profiled, {}", what), published, seconds * 1e3, "ms",
-                          tolerance, kChart, kind));
-  };
+  const ChartCases add{"prefill as profiled", cases};
   add("DS-V10", "an MoE layer of both micro-batches", 34.60, u.layer_s, 0.05);
   Within(u, false, &cases->back());
   add("DS-V11", "attention core", 5.61, l.attention_core, 0.10);
