@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 
 #include "scenarios/report/training_report.h"
+#include "tests/gui/session/quick_runner.h"
 #include "tests/gui/session/small_scenario.h"
 #include "tests/gui/session/until.h"
 
@@ -13,14 +14,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using testing::HasSubstr;
-
-RunnerOptions Quick() {
-  RunnerOptions options;
-  options.rest = 1ms;
-  options.analyse = 5ms;
-  options.answering.resamples = 4, options.answering.seeds = 2;
-  return options;
-}
 
 /// Never by itself.
 RunnerOptions OnRequest() {

@@ -25,6 +25,7 @@
 #include "gui/window/drawn.h"
 #include "gui/window/main_window.h"
 #include "models/routing/load_map.h"
+#include "tests/gui/session/quick_runner.h"
 #include "tests/gui/session/small_scenario.h"
 #include "tests/gui/session/until.h"
 
@@ -37,14 +38,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 const fs::path kSource = ORRERY_SOURCE_DIR;
-
-RunnerOptions Quick() {
-  RunnerOptions options;
-  options.rest = 1ms;
-  options.analyse = 5ms;
-  options.answering.resamples = 4, options.answering.seeds = 2;
-  return options;
-}
 
 class Journey : public testing::Test {
  protected:

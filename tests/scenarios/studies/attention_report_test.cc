@@ -1,8 +1,6 @@
 #include "scenarios/studies/attention_report.h"
 
 #include <algorithm>
-#include <set>
-#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -10,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "core/base/error.h"
+#include "tests/core/told_and_stopped.h"
 
 namespace orrery::scenarios {
 namespace {
@@ -335,24 +334,8 @@ TEST(AttentionReport, AbsurdSizesAreRefusedNotOverflowed) {
 TEST(AttentionReport, TellsWhatItIsDoingAndIsStoppedInEveryPartOfIt) {
   AttentionScenario s = Small();
   s.designs = {"own", "gqa-8"};
-  std::vector<double> told;
-  std::set<std::string> parts;
-  RunAttention(s, RunControl([&](double share, std::string_view what) {
-                 told.push_back(share);
-                 parts.emplace(what);
-               }));
-  EXPECT_TRUE(std::is_sorted(told.begin(), told.end()));
-  EXPECT_EQ(told.back(), 1);
-  EXPECT_EQ(parts.size(), 4u) << "tables, two designs, crossovers";
-  for (const std::string& part : parts) {
-    std::stop_source stop;
-    const RunControl control(
-        [&](double, std::string_view what) {
-          if (what == part) stop.request_stop();
-        },
-        stop.get_token());
-    EXPECT_THROW(RunAttention(s, control), Stopped) << part;
-  }
+  // Tables, two designs, crossovers.
+  ExpectToldAndStoppedInEveryPart(4, [&](const RunControl& control) { RunAttention(s, control); });
 }
 
 }  // namespace

@@ -5,9 +5,7 @@
 #include <fstream>
 #include <map>
 #include <numeric>
-#include <set>
 #include <sstream>
-#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +17,7 @@
 
 #include "core/base/error.h"
 #include "scenarios/studies/attention_report.h"  // both reports in one file: their names do not clash
+#include "tests/core/told_and_stopped.h"
 #include "tests/models/routing/section.h"
 
 namespace orrery::scenarios {
@@ -206,24 +205,7 @@ TEST(RoutingReport, HasAStepTimeOnlyWhereOneIsGiven) {
 
 TEST(RoutingReport, TellsWhatItIsDoingAndIsStoppedInEveryPartOfIt) {
   const RoutingRequest request = Request("routing: {strategy: none}");
-  std::vector<double> told;
-  std::set<std::string> parts;
-  MakeRoutingReport(request, RunControl([&](double share, std::string_view what) {
-                      told.push_back(share);
-                      parts.emplace(what);
-                    }));
-  EXPECT_TRUE(std::is_sorted(told.begin(), told.end()));
-  EXPECT_EQ(told.back(), 1);
-  EXPECT_EQ(parts.size(), 5u);
-  for (const std::string& part : parts) {
-    std::stop_source stop;
-    const RunControl control(
-        [&](double, std::string_view what) {
-          if (what == part) stop.request_stop();
-        },
-        stop.get_token());
-    EXPECT_THROW(MakeRoutingReport(request, control), Stopped) << part;
-  }
+  ExpectToldAndStoppedInEveryPart(5, [&](const RunControl& control) { MakeRoutingReport(request, control); });
 }
 
 TEST(RoutingJson, HoldsTheHeatMapOfEveryLayerAndDomain) {
